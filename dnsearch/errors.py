@@ -1,0 +1,127 @@
+"""Everything that dnsearch can complain about, and how a complaint looks.
+
+The tree, with the exit code that the command line gives each branch::
+
+    DnsearchError            1
+     ├── SpecError           2   the YAML, a preset's name or a --set is wrong; carries every problem at once
+     ├── DataError           3   images or labels are missing, broken or unsafe
+     ├── RunError            4   a run folder is missing, unreadable or in use
+     ├── TrainingError       5   training cannot go on (the loss is not finite, memory is used up)
+     └── StudyError          6   a study cannot be opened or continued
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A stretch of one line of a text that a person wrote.
+
+    Args:
+        file: what to call the text, usually its path.
+        line: number of the line, from 1.
+        column: number of the first character, from 1.
+        width: how many characters are meant, at least 1.
+        text: the whole text, so that the line and the one before can be shown.
+    """
+
+    file: str
+    line: int
+    column: int
+    width: int
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+    def excerpt(self) -> str:
+        """The line before, the line itself and a caret under the characters meant.
+
+        >>> print(Place("a.yaml", 2, 4, 3, "x: 1\\ny: -12\\n").excerpt())
+           1 | x: 1
+           2 | y: -12
+             |    ^^^
+        """
+        lines = self.text.splitlines()
+        if not 1 <= self.line <= len(lines):
+            return ""
+        margin = max(4, len(str(self.line)) + 1)
+        shown = [(number, lines[number - 1]) for number in (self.line - 1, self.line) if number >= 1]
+        rows = [f"{number:>{margin}} | {_clipped(text)}" for number, text in shown if text.strip()]
+        return "\n".join([*rows, f"{'':>{margin}} | {' ' * (self.column - 1)}{'^' * self.width}"])
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong: where, what was expected, what was found, how to fix it.
+
+    >>> print(Problem("network.growth_rate", "a whole number of at least 1", found="-12"))
+    network.growth_rate
+      expected a whole number of at least 1, found -12
+    """
+
+    where: str
+    expected: str
+    found: str = ""
+    hint: str = ""
+    place: Place | None = None
+
+    def at(self, place: Place | None) -> "Problem":
+        """The same problem, pointing at a place in a text."""
+        return replace(self, place=place)
+
+    def __str__(self) -> str:
+        heading = f"{self.place}  {self.where}".rstrip() if self.place else self.where
+        expected = f"expected {self.expected}, found {self.found}" if self.found else self.expected
+        excerpt = self.place.excerpt() if self.place else ""
+        parts = [heading, f"  {expected}"]
+        if excerpt:
+            parts += ["", excerpt]
+        if self.hint:
+            parts.append(f"  {self.hint}")
+        return "\n".join(parts)
+
+
+class DnsearchError(Exception):
+    """Anything that a person can mend; its text is the whole explanation."""
+
+    exit_code = 1
+
+
+class SpecError(DnsearchError):
+    """A spec that cannot be accepted, with every problem that was found."""
+
+    exit_code = 2
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n\n".join(map(str, self.problems)))
+
+
+class DataError(DnsearchError):
+    """Images or labels that are missing, broken or unsafe."""
+
+    exit_code = 3
+
+
+class RunError(DnsearchError):
+    """A run folder that is missing, unreadable or in use."""
+
+    exit_code = 4
+
+
+class TrainingError(DnsearchError):
+    """A training that cannot go on."""
+
+    exit_code = 5
+
+
+class StudyError(DnsearchError):
+    """A study that cannot be opened or continued."""
+
+    exit_code = 6
+
+
+def _clipped(line: str) -> str:
+    return line if len(line) <= 120 else line[:117] + "..."
