@@ -1,0 +1,1 @@
+"""Where images come from; split and batch them, all from one seed."""

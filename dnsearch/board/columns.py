@@ -1,0 +1,145 @@
+"""The columns that a leaderboard can have: a heading and what to write in a cell."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from dnsearch.board import units
+from dnsearch.board.ranking import Row
+from dnsearch.errors import DnsearchError, Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column.
+
+    Args:
+        heading: what stands above it.
+        cell: what to write for a row.
+        numeric: whether it is set flush right.
+    """
+
+    heading: str
+    cell: Callable[[Row], str]
+    numeric: bool = True
+
+
+def _accuracy(row: Row) -> str:
+    return units.percent(row.record.last.accuracy if row.record.last else None)
+
+
+def _best_accuracy(row: Row) -> str:
+    return units.percent(row.record.best.accuracy if row.record.best else None)
+
+
+def _test_accuracy(row: Row) -> str:
+    return units.percent(row.record.test.accuracy if row.record.test else None)
+
+
+def _speed(row: Row) -> str:
+    speed = row.record.images_per_second
+    return units.NOTHING if speed is None else f"{speed:,.0f}"
+
+
+def _time(row: Row) -> str:
+    return units.duration(row.record.wall_seconds) if row.record.wall_seconds else units.NOTHING
+
+
+def _state(row: Row) -> str:
+    """The state, with the reason where a run went wrong."""
+    record = row.record
+    told = record.state in {"failed", "interrupted"} and record.reason
+    return f"{record.state}: {units.one_line(record.reason)}" if told else record.state
+
+
+COLUMNS = {
+    "rank": Column("#", lambda row: str(row.rank or units.NOTHING)),
+    "name": Column("name", lambda row: units.one_line(row.record.name), numeric=False),
+    "validation_accuracy": Column("validation", _accuracy),
+    "best_validation_accuracy": Column("best epoch", _best_accuracy),
+    "test_accuracy": Column("test", _test_accuracy),
+    "parameters": Column("parameters", lambda row: units.count(row.record.parameters.trainable)),
+    "parameters_total": Column("all parameters", lambda row: units.count(row.record.parameters.total)),
+    "macs": Column("macs", lambda row: units.short_count(row.record.macs)),
+    "epochs": Column("epochs", lambda row: f"{row.record.epochs}/{row.record.epochs_planned}"),
+    "wall_seconds": Column("time", _time),
+    "first_step_seconds": Column("first step", lambda row: units.duration(row.record.first_step_seconds)),
+    "images_per_second": Column("images/s", _speed),
+    "peak_memory_bytes": Column("memory", lambda row: units.size(row.record.peak_memory_bytes)),
+    "experiment": Column("experiment", lambda row: units.one_line(row.record.experiment), numeric=False),
+    "study": Column("study", lambda row: units.one_line(row.record.study or units.NOTHING), numeric=False),
+    "trial": Column(
+        "trial", lambda row: units.NOTHING if row.record.trial is None else str(row.record.trial)
+    ),
+    "seed": Column("seed", lambda row: str(row.record.seed)),
+    "fingerprint": Column("fingerprint", lambda row: units.one_line(row.record.fingerprint), numeric=False),
+    "started_at": Column("started", lambda row: units.one_line(row.record.started_at), numeric=False),
+    "state": Column("state", _state, numeric=False),
+}
+"""Every column but the settings."""
+
+
+Arranged = list[tuple[int, Column]]
+"""Columns from left to right, each with its importance: 0 is always shown, the higher the sooner left out."""
+
+USUAL = {"test_accuracy": 1, "parameters": 0, "macs": 6, "epochs": 2, "wall_seconds": 4}
+FIRST_SETTINGS, OTHER_SETTINGS = 3, 7
+
+
+def arranged(rows: Sequence[Row], extra: Sequence[str] = ()) -> Arranged:
+    """The columns of a leaderboard.
+
+    Args:
+        rows: what will be shown; settings that differ among them have columns of their own.
+        extra: further columns, by the keys of ``COLUMNS``, by a dotted setting or by its heading.
+
+    Raises:
+        DnsearchError: an extra column that there is not.
+    """
+    best = any(row.select == "best" for row in rows)
+    tested = any(row.record.test for row in rows)
+    usual = [key for key in USUAL if tested or key != "test_accuracy"]
+    accuracy = "best_validation_accuracy" if best else "validation_accuracy"
+    varying = dict.fromkeys(heading for row in rows for heading in row.settings)
+    fixed = {"rank", "name", accuracy, "state", *usual, *varying}
+    return [
+        (0, COLUMNS["rank"]),
+        (0, _name_column(rows)),
+        (0, COLUMNS[accuracy]),
+        *((0 if key in extra else USUAL[key], COLUMNS[key]) for key in usual),
+        *((0, _extra_column(key, rows)) for key in dict.fromkeys(extra) if key not in fixed),
+        *(
+            (0 if key in extra else _setting_rank(place), _setting_column(key))
+            for place, key in enumerate(varying)
+        ),
+        (0, COLUMNS["state"]),
+    ]
+
+
+def _setting_rank(place: int) -> int:
+    return FIRST_SETTINGS if place < 2 else OTHER_SETTINGS + place
+
+
+def _name_column(rows: Iterable[Row]) -> Column:
+    """Trials of one study need no more than their names; beside other runs they need the study's."""
+    if len({row.record.study for row in rows}) <= 1:
+        return COLUMNS["name"]
+    return Column("name", _full_name, numeric=False)
+
+
+def _full_name(row: Row) -> str:
+    return units.one_line("/".join(filter(None, [row.record.study, row.record.name])))
+
+
+def _setting_column(heading: str) -> Column:
+    return Column(
+        heading, lambda row: units.setting(row.settings[heading]) if heading in row.settings else ""
+    )
+
+
+def _extra_column(key: str, rows: Sequence[Row]) -> Column:
+    if key in COLUMNS:
+        return COLUMNS[key]
+    if any(key in row.record.settings for row in rows):
+        return Column(key, lambda row: units.setting(row.record.settings.get(key, "")))
+    expected = f"one of {', '.join(COLUMNS)}, or a setting such as network.growth_rate"
+    raise DnsearchError(str(Problem("column", expected, found=key)))

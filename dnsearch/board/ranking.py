@@ -1,0 +1,111 @@
+"""From records to places: who is best, and by which figure.
+
+Finished runs come first, by their figure alone. Pruned, interrupted, running and failed runs follow, by their
+last figure: the accuracy after one epoch of a run that was stopped cannot be compared with that of a run that
+had all its epochs. Runs without a figure come last and have no place. Ties go to fewer parameters, then to
+the name.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from dnsearch.board.settings import differing
+from dnsearch.errors import DnsearchError, Problem
+from dnsearch.records.record import RunRecord
+
+Select = Literal["last", "best"]
+
+HIGHER_IS_BETTER = {
+    "validation_accuracy": True,
+    "test_accuracy": True,
+    "parameters": False,
+    "macs": False,
+    "epochs": False,
+    "wall_seconds": False,
+    "name": False,
+    "first_step_seconds": False,
+    "images_per_second": True,
+    "peak_memory_bytes": False,
+}
+"""What runs can be ranked by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One run and its place among others.
+
+    Args:
+        rank: place from 1, or None without a figure to rank by.
+        record: the run.
+        settings: heading → value, of the settings that differ among the rows.
+        select: whether the run is judged by its last or its best epoch's validation accuracy.
+    """
+
+    rank: int | None
+    record: RunRecord
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    select: Select = "last"
+
+
+def rank(
+    records: Iterable[RunRecord],
+    sort: str = "validation_accuracy",
+    select: Select = "last",
+    top: int | None = None,
+) -> list[Row]:
+    """Put runs in order, the best first.
+
+    Args:
+        records: the runs.
+        sort: what to rank by, a key of ``HIGHER_IS_BETTER``.
+        select: which epoch's validation accuracy counts.
+        top: how many rows to keep; None keeps all.
+
+    Raises:
+        DnsearchError: an unknown ``sort``.
+    """
+    if sort not in HIGHER_IS_BETTER:
+        expected = ", ".join(HIGHER_IS_BETTER)
+        raise DnsearchError(str(Problem("sort", f"one of {expected}", found=sort)))
+    figures = [(record, _figure(record, sort, select)) for record in records]
+    placed = sorted(
+        (pair for pair in figures if pair[1] is not None), key=lambda pair: _order(*pair, sort=sort)
+    )
+    others = sorted((record for record, figure in figures if figure is None), key=_name)
+    shown = [*(record for record, _ in placed), *others][:top]
+    settings = differing(shown)
+    ranks = [*range(1, len(placed) + 1), *[None] * len(others)]
+    return [Row(*parts, select) for parts in zip(ranks[: len(shown)], shown, settings, strict=True)]
+
+
+def validation_accuracy(record: RunRecord, select: Select) -> float | None:
+    """The last or the best epoch's validation accuracy, from 0 to 1."""
+    metrics = record.best if select == "best" else record.last
+    return metrics.accuracy if metrics else None
+
+
+def _figure(record: RunRecord, sort: str, select: Select) -> float | str | None:
+    figure: float | str | None
+    match sort:
+        case "validation_accuracy":
+            figure = validation_accuracy(record, select)
+        case "test_accuracy":
+            figure = record.test.accuracy if record.test else None
+        case "parameters":
+            figure = record.parameters.trainable
+        case "epochs" | "wall_seconds":
+            figure = getattr(record, sort) if record.epochs else None
+        case _:
+            figure = getattr(record, sort)
+    return None if isinstance(figure, float) and not math.isfinite(figure) else figure
+
+
+def _order(record: RunRecord, figure: Any, sort: str) -> tuple[Any, ...]:  # noqa: ANN401  (a number or a name)
+    better_first = -figure if HIGHER_IS_BETTER[sort] else figure
+    return record.state != "finished", better_first, record.parameters.trainable, _name(record)
+
+
+def _name(record: RunRecord) -> tuple[str, str]:
+    return record.name, record.study or ""

@@ -1,0 +1,96 @@
+"""Images in memory → batches for TensorFlow, in an order that is known beforehand.
+
+The order of an epoch depends on the seed and the number of the epoch alone, so a training that goes on
+after an interruption sees the batches that it would have seen. Images stay uint8 until their batch is
+made; scaling happens inside tf.data, ahead of the training step. Of dnsearch's data modules only this one
+imports TensorFlow.
+"""
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from dnsearch.data.images import Scaling, Split
+
+PREFETCHED_BATCHES = 4
+
+
+def epoch_order(examples: int, seed: int, epoch: int) -> NDArray[np.intp]:
+    """The order in which an epoch visits its images.
+
+    >>> epoch_order(5, seed=0, epoch=1).tolist() == epoch_order(5, seed=0, epoch=1).tolist()
+    True
+
+    Args:
+        examples: number of images.
+        seed: the training's seed.
+        epoch: number of the epoch.
+
+    Returns:
+        (examples,): every position once.
+    """
+    return np.random.default_rng([seed, epoch]).permutation(examples)
+
+
+def training_steps(examples: int, batch_size: int) -> int:
+    """How many batches ``training_batches`` yields.
+
+    >>> [training_steps(examples, 64) for examples in (64, 65, 66, 1)]
+    [1, 1, 2, 1]
+    """
+    return -(-_visited(examples, batch_size) // batch_size)
+
+
+def training_batches(
+    split: Split, scaling: Scaling, batch_size: int, order: NDArray[np.intp]
+) -> tf.data.Dataset:
+    """The images in a given order, as batches of (images, labels).
+
+    A last batch of one single image is dropped: batch normalization has no variance to divide by there,
+    and its moving statistics would be pulled towards that one image. The order changes with every epoch,
+    and so does the image that is left out.
+
+    Args:
+        split: the images.
+        scaling: what is done to their pixels.
+        batch_size: images per batch; the last batch may have fewer, but not just one.
+        order: positions in ``split``, such as ``epoch_order`` gives.
+
+    Returns:
+        Batches of float32 (batch, height, width, channels) and int32 (batch,).
+    """
+    return _batches(split, scaling, batch_size, order[: _visited(len(order), batch_size)])
+
+
+def evaluation_batches(split: Split, scaling: Scaling, batch_size: int) -> tf.data.Dataset:
+    """All images in the order of the split, as batches of (images, labels), the last one maybe smaller."""
+    return _batches(split, scaling, batch_size, np.arange(len(split)))
+
+
+def _visited(examples: int, batch_size: int) -> int:
+    """How many images of an epoch are visited; an epoch of a single image keeps it."""
+    alone = examples % batch_size == 1 and examples > batch_size
+    return examples - 1 if alone else examples
+
+
+def _batches(split: Split, scaling: Scaling, batch_size: int, order: NDArray[np.intp]) -> tf.data.Dataset:
+    with tf.device("/cpu:0"):  # the whole set must not move to the GPU
+        images, labels = tf.convert_to_tensor(split.images), tf.convert_to_tensor(split.labels)
+        offset = tf.constant(scaling.offset, tf.float32)
+        scale = tf.constant(scaling.scale, tf.float32)
+
+    def batch(positions: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        pixels = tf.cast(tf.gather(images, positions), tf.float32)
+        return (pixels - offset) / scale, tf.gather(labels, positions)
+
+    positions = tf.data.Dataset.from_tensor_slices(order.astype(np.int64)).batch(batch_size)
+    batches = positions.map(batch, num_parallel_calls=2, deterministic=True).prefetch(PREFETCHED_BATCHES)
+    return batches.with_options(_options())
+
+
+def _options() -> tf.data.Options:
+    """Nothing that is tuned while it runs: an epoch of a small set is over before tuning pays."""
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    options.deterministic = True
+    return options

@@ -1,0 +1,122 @@
+"""What every source has to hold, and how it is refused where it does not.
+
+Files come from strangers: sizes are looked at before memory is asked for, labels before they index
+anything. A refusal names the file by its absolute path, since ``data.path`` is relative to wherever
+dnsearch was started.
+"""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dnsearch.errors import DataError, Problem
+from dnsearch.spec.data import Data
+
+MAX_BYTES = 8 * 2**30
+"""More pixels than this are refused: they would not fit beside a training."""
+MAX_SIDE = 4096
+MAX_CHANNELS = 64
+MAX_CLASSES = 100_000
+
+
+def refuse(where: Path | str, expected: str, found: str = "", hint: str = "") -> DataError:
+    """An error to raise; a path is made absolute.
+
+    >>> print(refuse("data.classes", "10 classes", "12", "Correct it."))
+    data.classes
+      expected 10 classes, found 12
+      Correct it.
+    """
+    place = str(where.absolute()) if isinstance(where, Path) else where
+    return DataError(str(Problem(place, expected, found, hint)))
+
+
+def check_size(shape: tuple[int, ...], item_bytes: int, where: Path) -> None:
+    """Look at the shape of all images, (n, height, width, channels), before they are read.
+
+    Raises:
+        DataError: a dimension is 0 or absurd, or all together are more than MAX_BYTES.
+    """
+    count, height, width, channels = shape
+    sides = 1 <= height <= MAX_SIDE and 1 <= width <= MAX_SIDE and 1 <= channels <= MAX_CHANNELS
+    if count < 1 or not sides:
+        raise refuse(
+            where,
+            f"at least one image, of at most {MAX_SIDE}x{MAX_SIDE}x{MAX_CHANNELS}",
+            f"{count} images of {height}x{width}x{channels}",
+        )
+    if math.prod(shape) * item_bytes > MAX_BYTES:
+        raise refuse(
+            where,
+            f"at most {MAX_BYTES / 2**30:.0f} GiB of pixels",
+            f"{math.prod(shape) * item_bytes / 2**30:,.1f} GiB",
+            "Use fewer or smaller images.",
+        )
+
+
+def checked_labels(labels: NDArray[Any], images: int, where: Path | str) -> NDArray[np.int32]:
+    """Labels as int32, shape (n,); (n, 1) is accepted, as Keras hands them out.
+
+    >>> checked_labels(np.array([[3.0], [1.0]]), 2, "y_train")
+    array([3, 1], dtype=int32)
+
+    Raises:
+        DataError: not one whole number from 0 to MAX_CLASSES - 1 per image.
+    """
+    if labels.shape not in {(images,), (images, 1)}:
+        raise refuse(where, f"one label for each of {images} images", f"labels of shape {labels.shape}")
+    if labels.dtype.kind not in "biuf":
+        raise refuse(where, "labels that are numbers", f"dtype {labels.dtype}")
+    flat = labels.reshape(-1)
+    wrong = ~((flat >= 0) & (flat < MAX_CLASSES) & (np.floor(flat) == flat))  # also true for NaN
+    if wrong.any():
+        position = int(np.argmax(wrong))
+        raise refuse(
+            where,
+            f"whole labels from 0 to {MAX_CLASSES - 1}",
+            f"{flat[position]} for image {position}",
+            "Number the classes 0, 1, 2 and so on.",
+        )
+    return flat.astype(np.int32)
+
+
+def check_range(labels: NDArray[np.int32], classes: int, where: Path | str) -> None:
+    """Look whether every label is below the number of classes.
+
+    Raises:
+        DataError: a label is too large.
+    """
+    if len(labels) and labels.max() >= classes:
+        position = int(np.argmax(labels))
+        raise refuse(where, f"labels from 0 to {classes - 1}", f"{labels[position]} for image {position}")
+
+
+def count_classes(labels: NDArray[np.int32], where: Path | str) -> int:
+    """The largest label plus one.
+
+    Raises:
+        DataError: there is only one class.
+    """
+    classes = int(labels.max()) + 1
+    if classes < 2:
+        raise refuse(where, "at least 2 classes", "label 0 alone", "There is nothing to tell apart.")
+    return classes
+
+
+def check_declared(data: Data, image_shape: tuple[int, int, int], classes: int, where: Path | str) -> None:
+    """Compare what the spec says of the data with what the data is.
+
+    Raises:
+        DataError: data.image_shape or data.classes is given and wrong.
+    """
+    there = where.absolute() if isinstance(where, Path) else where
+    if data.image_shape is not None and data.image_shape != image_shape:
+        found = list(data.image_shape)
+        hint = f"Correct data.image_shape, or leave it out; {data.source} knows its own."
+        raise refuse("data.image_shape", f"{list(image_shape)}, as in {there}", str(found), hint)
+    if data.classes is not None and data.classes != classes:
+        hint = "Correct data.classes, or leave it out: it is counted then."
+        raise refuse("data.classes", f"{classes}, as in {there}", str(data.classes), hint)

@@ -1,0 +1,145 @@
+"""MNIST, Fashion-MNIST and whatever else comes in the IDX format.
+
+An IDX file is a magic number (0, 0, 8 for unsigned bytes, the number of dimensions), the dimensions as
+big-endian 32-bit numbers, and the bytes. It may be gzipped: then no more is unpacked than its own header
+promises, and the header is looked at first.
+"""
+
+import gzip
+import math
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dnsearch.data.checks import check_range, check_size, checked_labels, count_classes, refuse
+from dnsearch.data.images import Original, Split
+
+CHUNK_BYTES = 2**20
+IMAGES, LABELS = 3, 1
+"""Dimensions of the two kinds of file; they are in the files' names."""
+HINT = (
+    "Put the four files of MNIST (yann.lecun.com/exdb/mnist) or Fashion-MNIST "
+    "(github.com/zalandoresearch/fashion-mnist) there, gzipped or not, or set data.path to where they are."
+)
+
+
+def read(folder: Path) -> Original:
+    """The images of a folder; those called ``t10k`` are the test images, if there are any.
+
+    Raises:
+        DataError: a file is missing or broken, or the files do not fit together.
+    """
+    training = _split(folder, "train")
+    classes = count_classes(training.labels, _found(folder, "train", LABELS))
+    test = _test(folder, training, classes)
+    return Original(training, test, tuple(map(str, range(classes))), 255)
+
+
+def image_shape(folder: Path) -> tuple[int, int, int]:
+    """(height, width, 1), from the header alone.
+
+    Raises:
+        DataError: the file is missing or its header is wrong.
+    """
+    path = _found(folder, "train", IMAGES)
+    with _opened(path) as stream:
+        _, height, width = _header(stream, path, IMAGES)
+    return height, width, 1
+
+
+def classes(folder: Path) -> int:
+    """The largest label plus one; the labels are read for it.
+
+    Raises:
+        DataError: the file is missing or broken.
+    """
+    path = _found(folder, "train", LABELS)
+    labels = _array(path, LABELS)
+    return count_classes(checked_labels(labels, len(labels), path), path)
+
+
+def _test(folder: Path, training: Split, classes: int) -> Split | None:
+    if not any(_candidates(folder, "t10k", kind) for kind in (IMAGES, LABELS)):
+        return None
+    test = _split(folder, "t10k")
+    check_range(test.labels, classes, _found(folder, "t10k", LABELS))
+    if test.images.shape[1:] != training.images.shape[1:]:
+        path = _found(folder, "t10k", IMAGES)
+        expected = "{}x{} pixels like the training images".format(*training.images.shape[1:])
+        raise refuse(path, expected, "{}x{}".format(*test.images.shape[1:]))
+    return test
+
+
+def _split(folder: Path, part: str) -> Split:
+    images = _array(_found(folder, part, IMAGES), IMAGES)
+    path = _found(folder, part, LABELS)
+    return Split(images[..., np.newaxis], checked_labels(_array(path, LABELS), len(images), path))
+
+
+def _names(part: str, kind: int) -> list[str]:
+    what = "images" if kind == IMAGES else "labels"
+    plain = [f"{part}-{what}{mark}idx{kind}-ubyte" for mark in "-."]
+    return [name + ending for name in plain for ending in ("", ".gz")]
+
+
+def _candidates(folder: Path, part: str, kind: int) -> list[Path]:
+    return [folder / name for name in _names(part, kind) if (folder / name).is_file()]
+
+
+def _found(folder: Path, part: str, kind: int) -> Path:
+    candidates = _candidates(folder, part, kind)
+    if not candidates:
+        raise refuse(folder, f"a folder with {' or '.join(_names(part, kind))}", "no such file", HINT)
+    return candidates[0]
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    try:
+        with cast(BinaryIO, gzip.open(path)) if path.suffix == ".gz" else path.open("rb") as stream:
+            yield stream
+    except (OSError, EOFError, zlib.error) as error:
+        raise refuse(path, "an IDX file that can be read", str(error), "Get the file again.") from error
+
+
+def _header(stream: BinaryIO, path: Path, kind: int) -> tuple[int, ...]:
+    """The dimensions, looked at before anything of that size is made."""
+    raw = stream.read(4 + 4 * kind)
+    magic = bytes((0, 0, 8, kind))
+    if raw[:4] != magic:
+        hint = "Images have 3 dimensions and labels 1; perhaps the two files have changed places."
+        raise refuse(path, f"the magic number {magic.hex(' ')}", raw[:4].hex(" ") or "an empty file", hint)
+    if len(raw) < 4 + 4 * kind:
+        raise refuse(path, f"a header of {4 + 4 * kind} bytes", f"{len(raw)}", "The file is truncated.")
+    shape = tuple(np.frombuffer(raw, ">u4", offset=4).tolist())
+    check_size((*shape, *(1,) * (4 - kind)), 1, path)
+    return shape
+
+
+def _array(path: Path, kind: int) -> NDArray[np.uint8]:
+    """The bytes of a file: as many as its header says, neither fewer nor more."""
+    with _opened(path) as stream:
+        shape = _header(stream, path, kind)
+        content = np.empty(math.prod(shape), np.uint8)
+        filled = _fill(stream, content.data)
+        if filled < content.size or stream.read(1):
+            found = f"{filled}; the file is truncated" if filled < content.size else "more"
+            raise refuse(path, f"{content.size} bytes after the header", found, "Get the file again.")
+    return content.reshape(shape)
+
+
+def _fill(stream: BinaryIO, room: memoryview) -> int:
+    """Read until the room is full or the file ends; returns the number of bytes read."""
+    filled = 0
+    while filled < len(room):
+        chunk = stream.read(min(CHUNK_BYTES, len(room) - filled))
+        if not chunk:
+            break
+        room[filled : filled + len(chunk)] = chunk
+        filled += len(chunk)
+    return filled

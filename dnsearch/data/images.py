@@ -1,0 +1,139 @@
+"""Images with one label each, as values: what every source turns into.
+
+A source is read into an ``Original``; splitting it gives a ``Dataset``, which is all that the rest of
+dnsearch sees::
+
+    files ─▶ Original(training, test) ─split─▶ Dataset(training, validation, test, scaling)
+
+Images stay whole numbers from 0 to 255 in memory (a quarter of the room); a ``Scaling`` turns a batch
+into what the network reads.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self, TypeGuard
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dnsearch.data.checks import refuse
+
+Images = NDArray[np.uint8 | np.float32]
+Labels = NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Split:
+    """Some images and their labels.
+
+    Args:
+        images: (n, height, width, channels), uint8 or float32.
+        labels: (n,) int32, from 0 to the number of classes less one.
+    """
+
+    images: Images
+    labels: Labels
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, positions: NDArray[np.intp]) -> "Split":
+        """A copy of the images at some positions, in that order."""
+        return Split(self.images[positions], self.labels[positions])
+
+
+@dataclass(frozen=True, slots=True)
+class Scaling:
+    """What is done to each pixel before the network reads it: ``(pixel - offset) / scale``.
+
+    >>> unit = Scaling(offset=(0.0,), scale=(16.0,))
+    >>> unit.apply(np.array([[[[4], [16]]]], np.uint8)).ravel().tolist()
+    [0.25, 1.0]
+
+    Args:
+        offset: one number per channel.
+        scale: one number per channel, never 0.
+    """
+
+    offset: tuple[float, ...]
+    scale: tuple[float, ...]
+
+    def apply(self, images: Images) -> NDArray[np.float32]:
+        """Scale images of shape (..., channels) to float32, bit for bit as the batches are."""
+        offset, scale = np.asarray(self.offset, np.float32), np.asarray(self.scale, np.float32)
+        return (images.astype(np.float32) - offset) / scale
+
+    def as_json(self) -> dict[str, list[float]]:
+        """The two lists, for a JSON file.
+
+        >>> Scaling((1.0,), (2.0,)).as_json()
+        {'offset': [1.0], 'scale': [2.0]}
+        """
+        return {"offset": list(self.offset), "scale": list(self.scale)}
+
+    @classmethod
+    def from_json(cls, saved: Mapping[str, Any]) -> Self:
+        """What ``as_json`` wrote.
+
+        Raises:
+            DataError: the two lists are missing, of different lengths or hold no usable numbers.
+        """
+        offset, scale = saved.get("offset"), saved.get("scale")
+        if not (_numbers(offset) and _numbers(scale) and len(offset) == len(scale) and 0 not in scale):
+            raise refuse(
+                "scaling",
+                "offset and scale, with one finite number per channel each and no scale of 0",
+                f"offset {offset!r:.40}, scale {scale!r:.40}",
+                "The file was changed after the run; train again, or restore it.",
+            )
+        return cls(tuple(map(float, offset)), tuple(map(float, scale)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Original:
+    """A source as it was published.
+
+    Args:
+        training: the images to learn from; the validation images are taken from them.
+        test: the official test images, if there are any.
+        class_names: one name per class, in the order of the labels.
+        largest_pixel: the largest value that a pixel can have; None where the format sets no limit.
+    """
+
+    training: Split
+    test: Split | None
+    class_names: tuple[str, ...]
+    largest_pixel: float | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dataset:
+    """Everything that a training needs to know about its images.
+
+    Args:
+        training: the images that the network learns from.
+        validation: the images held out for choosing between networks.
+        test: the images for the last judgement, if there are any.
+        class_names: one name per class, in the order of the labels.
+        scaling: made from the training images alone.
+    """
+
+    training: Split
+    validation: Split
+    test: Split | None
+    class_names: tuple[str, ...]
+    scaling: Scaling
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(height, width, channels) of every image."""
+        _, height, width, channels = self.training.images.shape
+        return height, width, channels
+
+
+def _numbers(values: object) -> TypeGuard[list[float]]:
+    """Whether this is a list of finite numbers with at least one of them."""
+    if not isinstance(values, list | tuple) or not values:
+        return False
+    return all(type(value) in {int, float} and math.isfinite(value) for value in values)

@@ -1,0 +1,144 @@
+"""Which images are learned from, which are held out, and how pixels are scaled.
+
+Every choice is made class by class and from one seed, by plain NumPy: shuffle all positions, group them
+by class without disturbing that order, and take the first few of each group. The positions taken are
+sorted, so a part keeps the order of its files.
+"""
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dnsearch.data.checks import refuse
+from dnsearch.data.images import Images, Scaling, Split
+
+HOLD_OUT, SUBSET = 0, 1
+"""Second parts of the seeds, so that the two draws do not resemble each other."""
+CHUNK_PIXELS = 2**18
+FLOAT32_RESOLUTION = float(np.finfo(np.float32).eps)
+
+
+def hold_out(split: Split, fraction: float, seed: int, class_names: tuple[str, ...]) -> tuple[Split, Split]:
+    """Part images into (kept, held out), class by class.
+
+    Args:
+        split: all images.
+        fraction: share to hold out, above 0 and below 1; every class keeps and gives at least one image.
+        seed: equal seeds hold out equal images.
+        class_names: for the refusal.
+
+    Raises:
+        DataError: a class has a single image.
+    """
+    counts = np.bincount(split.labels, minlength=len(class_names))
+    if (counts == 1).any():
+        name = class_names[int(np.argmax(counts == 1))]
+        raise refuse(
+            f"class {name}",
+            "at least 2 training images, one to learn from and one to hold out",
+            "1",
+            "Add images of this class, or remove it.",
+        )
+    quota = proportional(counts, round(len(split) * fraction))
+    # A class without any image has nothing to part; the others give at least one and keep at least one.
+    quota = np.where(counts > 0, np.clip(quota, 1, counts - 1), 0)
+    held = _draw(split.labels, quota, [seed, HOLD_OUT])
+    kept = np.setdiff1d(np.arange(len(split)), held, assume_unique=True)
+    return split.take(kept), split.take(held)
+
+
+def subset(split: Split, examples: int, seed: int) -> Split:
+    """Exactly so many of the images, class by class.
+
+    Every class is represented where there are at least as many examples as classes.
+
+    Raises:
+        DataError: there are fewer images.
+    """
+    if examples > len(split):
+        raise refuse(
+            "data.training_examples",
+            f"at most {len(split)}, the images left when the validation images are held out",
+            str(examples),
+            "Lower it, or leave it out to train on all of them.",
+        )
+    counts = np.bincount(split.labels)
+    quota = proportional(counts, examples)
+    present = (counts > 0).astype(np.intp)
+    if (quota < present).any() and examples >= present.sum():
+        quota = present + proportional(counts - present, examples - int(present.sum()))
+    return split.take(_draw(split.labels, quota, [seed, SUBSET]))
+
+
+def proportional(counts: NDArray[np.intp], total: int) -> NDArray[np.intp]:
+    """Share a total out in proportion to counts, by largest remainder; never more than a count.
+
+    >>> proportional(np.array([50, 30, 20]), 7)
+    array([4, 2, 1])
+
+    Args:
+        counts: images per class.
+        total: what to share out, from 0 to the sum of the counts.
+    """
+    if total == 0:
+        return np.zeros_like(counts)
+    # Whole numbers throughout, so that no rounding error can hand out one too many.
+    exact = counts.astype(np.int64) * total
+    shares, remainders = np.divmod(exact, int(counts.sum()))
+    left = total - int(shares.sum())
+    shares[np.argsort(-remainders, kind="stable")[:left]] += 1
+    return shares.astype(np.intp)
+
+
+def _draw(labels: NDArray[np.int32], quota: NDArray[np.intp], seed: list[int]) -> NDArray[np.intp]:
+    """Sorted positions of ``quota[c]`` images of each class c."""
+    shuffled = np.random.default_rng(seed).permutation(len(labels))
+    by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
+    counts = np.bincount(labels, minlength=len(quota))
+    rank_in_class = np.arange(len(labels)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return np.sort(by_class[rank_in_class < np.repeat(quota, counts)])
+
+
+def scaling(
+    training: Split, normalize: Literal["channel", "unit"], largest_pixel: float | None = None
+) -> Scaling:
+    """The scaling of all images, made from the training images alone.
+
+    Args:
+        training: the images that are learned from.
+        normalize: channel: each channel's mean and standard deviation; unit: 0 and the largest pixel value.
+        largest_pixel: the largest value that a pixel can have; None: the largest one in ``training``.
+    """
+    match normalize:
+        case "channel":
+            return _channel_statistics(training.images)
+        case "unit":
+            largest = float(training.images.max()) if largest_pixel is None else largest_pixel
+            channels = training.images.shape[-1]
+            return Scaling((0.0,) * channels, (largest if largest > 0 else 1.0,) * channels)
+
+
+def _channel_statistics(images: Images) -> Scaling:
+    """Mean and standard deviation per channel, in float64 and two passes."""
+    channels = images.shape[-1]
+    mean = _channel_means(images, np.zeros(channels), power=1)
+    deviation = np.sqrt(_channel_means(images, mean, power=2))
+    # A channel that never changes: dividing by what rounding leaves of its deviation would blow up noise.
+    constant = deviation <= FLOAT32_RESOLUTION * np.abs(mean)
+    return Scaling(tuple(mean.tolist()), tuple(np.where(constant, 1.0, deviation).tolist()))
+
+
+def _channel_means(images: Images, centre: NDArray[np.float64], power: Literal[1, 2]) -> NDArray[np.float64]:
+    """Per channel, the mean of ``(pixel - centre) ** power``, a few megabytes of pixels at a time."""
+    channels = images.shape[-1]
+    # One line of pixels is summed at a stretch: sums over three channels alone are several times slower.
+    lines = images.reshape(-1, images.shape[2] * channels)
+    centres = np.tile(centre, images.shape[2])
+    total = np.zeros_like(centres)
+    for start in range(0, len(lines), max(1, CHUNK_PIXELS // lines.shape[1])):
+        chunk = lines[start : start + max(1, CHUNK_PIXELS // lines.shape[1])].astype(np.float64)
+        chunk -= centres
+        total += chunk.sum(axis=0) if power == 1 else np.square(chunk, out=chunk).sum(axis=0)
+    means: NDArray[np.float64] = total.reshape(-1, channels).sum(axis=0) / (images.size // channels)
+    return means

@@ -1,0 +1,94 @@
+"""Files that are either the old ones or the new ones, never halves.
+
+A run may be killed at any moment, and a leaderboard may read while a run writes. So a new content goes into
+a temporary file in the same folder, down to the disk, and then takes the name of the old one in one step.
+"""
+
+import contextlib
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import BinaryIO
+
+from dnsearch.errors import Problem, RunError
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A binary file, open for writing and seeking, that becomes ``path`` when the block ends well.
+
+    When the block raises, ``path`` stays as it was and the temporary file is removed.
+
+    Raises:
+        RunError: the disk is full, the folder is missing or read-only.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}.tmp")
+    with writing(path):
+        try:
+            with temporary.open("xb") as handle:
+                yield handle
+                handle.flush()
+                os.fsync(handle.fileno())
+            temporary.replace(path)
+            _settle(path.parent)
+        finally:
+            # After a success the temporary name is gone already; without a folder there is nothing to remove.
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+
+
+def atomic_write(path: Path, content: bytes) -> None:
+    """Make ``content`` the whole content of a file, or leave the file as it was.
+
+    Raises:
+        RunError: the disk is full, the folder is missing or read-only.
+    """
+    with replacing(path) as handle:
+        handle.write(content)
+
+
+def writing(path: Path) -> AbstractContextManager[None]:
+    """Turn an OSError of the block into a RunError that says which file cannot be written and why."""
+    return _explaining(path, "cannot be written", "What was written before is still there.")
+
+
+def reading(path: Path) -> AbstractContextManager[None]:
+    """Turn an OSError of the block into a RunError that says which file cannot be read and why."""
+    return _explaining(path, "cannot be read", "")
+
+
+@contextlib.contextmanager
+def _explaining(path: Path, what: str, comfort: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        why = error.strerror or str(error)
+        hint = " ".join(filter(None, [_remedy(error.errno), comfort]))
+        raise RunError(str(Problem(str(path), f"{what}: {why}", hint=hint))) from error
+
+
+def _remedy(number: int | None) -> str:
+    match number:
+        case errno.ENOSPC | errno.EDQUOT | errno.EFBIG:
+            return "Make room on the disk, or name another folder."
+        case errno.EACCES | errno.EPERM | errno.EROFS:
+            return "Change the permissions, or name another folder."
+        case errno.ENOTDIR | errno.EISDIR | errno.EEXIST:
+            return "A file stands where a folder should be, or the other way round; name another folder."
+        case errno.ENOENT:
+            return "It was moved or removed meanwhile."
+        case _:
+            return ""
+
+
+def _settle(folder: Path) -> None:
+    """Put the folder's list of names on the disk, so that a new name survives a power cut."""
+    # Some network file systems refuse to sync a folder; the file itself is safe there all the same.
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

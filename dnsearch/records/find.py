@@ -1,0 +1,44 @@
+"""Where runs are: a run folder is a folder with a ``run.json``."""
+
+import difflib
+from collections.abc import Iterator
+from pathlib import Path
+
+RECORD = "run.json"
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a folder holds the record of a run."""
+    return (folder / RECORD).is_file()
+
+
+def runs_under(folder: Path, depth: int = 2) -> Iterator[Path]:
+    """The run folders at most ``depth`` levels below a folder, or the folder itself; sorted by path.
+
+    Two levels are a folder of runs, and a folder of studies with their trials. Hidden folders are passed
+    over. A folder that cannot be looked into counts as a run: whoever reads it learns why.
+    """
+    try:
+        run, below = is_run(folder), sorted(filter(_is_visible_folder, folder.iterdir()))
+    except OSError:
+        run, below = True, []
+    if run:
+        yield folder
+    elif depth:
+        for entry in below:
+            yield from runs_under(entry, depth - 1)
+
+
+def _is_visible_folder(path: Path) -> bool:
+    return path.is_dir() and not path.name.startswith(".")
+
+
+def suggestion(path: Path) -> str:
+    """Words about runs near a path that is none: inside it, or beside it with a similar name first."""
+    near = path if path.is_dir() else path.parent
+    runs = {run.relative_to(near).as_posix(): run for run in runs_under(near)} if near.is_dir() else {}
+    if not runs:
+        return "Make one with: dnsearch train SPEC"
+    close = difflib.get_close_matches(path.name, runs, n=3) or list(runs)[:3]
+    more = f" ({len(runs)} runs in {near})" if len(runs) > len(close) else ""
+    return f"There is {', '.join(str(runs[name]) for name in close)}{more}."

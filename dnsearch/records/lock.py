@@ -1,0 +1,102 @@
+"""Who is training in a folder: one process at most, and none once it has died.
+
+The kernel lets go of an ``flock`` when its process ends, however it ends; so a lock that is taken proves
+that the trainer lives, which no process number in a file can. Where Python has no ``fcntl`` there are no
+locks, and nobody is kept out.
+"""
+
+import contextlib
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from dnsearch.errors import Problem, RunError
+from dnsearch.records.atomic import reading, writing
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]  # a module, or none
+
+
+def available() -> bool:
+    """Whether this platform has locks that end with their process."""
+    return fcntl is not None
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock file ``path`` for the block.
+
+    Raises:
+        RunError: another process holds it, or the file cannot be written.
+    """
+    if fcntl is None:
+        yield
+        return
+    with contextlib.ExitStack() as stack:
+        with writing(path):
+            handle = stack.enter_context(path.open("a+b"))
+            taken = _take(handle)
+        if not taken:
+            raise _refusal(path, handle)
+        with writing(path):
+            _sign(handle)
+        yield
+
+
+def is_locked(path: Path) -> bool:
+    """Whether some process holds the lock file; False where there are no locks.
+
+    Raises:
+        RunError: the file cannot be read.
+    """
+    if fcntl is None:
+        return False
+    try:
+        with reading(path), path.open("rb") as handle:
+            return not _try(handle, fcntl.LOCK_SH)
+    except RunError:
+        if path.exists():
+            raise
+        return False
+
+
+def _take(handle: BinaryIO) -> bool:
+    # A reader that asks is_locked holds a shared lock for an instant; that is no reason to refuse a trainer.
+    for pause in (0.0, 0.02, 0.1):
+        time.sleep(pause)
+        if _try(handle, fcntl.LOCK_EX):
+            return True
+    return False
+
+
+def _try(handle: BinaryIO, how: int) -> bool:
+    try:
+        fcntl.flock(handle, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _sign(handle: BinaryIO) -> None:
+    handle.truncate(0)
+    handle.write(json.dumps({"process": os.getpid(), "host": os.uname().nodename}).encode())
+    handle.flush()
+
+
+def _refusal(path: Path, handle: BinaryIO) -> RunError:
+    hint = "Wait for it or end that process; a lock goes away with its process."
+    return RunError(str(Problem(str(path.parent), f"is being trained by {_holder(handle)}", hint=hint)))
+
+
+def _holder(handle: BinaryIO) -> str:
+    handle.seek(0)
+    try:
+        signature = json.loads(handle.read())
+        return f"process {signature['process']} on host {signature['host']}"
+    except (ValueError, KeyError, TypeError):
+        return "another process"  # it has taken the lock and not yet signed

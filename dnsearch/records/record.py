@@ -1,0 +1,151 @@
+"""What a run leaves behind, as values: one record per epoch, one per run."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+State = Literal["running", "finished", "pruned", "failed", "interrupted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """How well a network does on some images.
+
+    Args:
+        loss: mean cross-entropy per image, in nats, without label smoothing.
+        accuracy: share of images whose class was found, from 0 to 1.
+        examples: how many images.
+    """
+
+    loss: float
+    accuracy: float
+    examples: int
+
+
+@dataclass(frozen=True, slots=True)
+class EpochRecord:
+    """One epoch.
+
+    Args:
+        epoch: number of the epoch, from 1.
+        learning_rate: the learning rate of its last step.
+        training: the mean over the epoch, while the weights were changing and dropout was on.
+        validation: on the held-out images, after the epoch.
+        wall_seconds: training and validation together.
+        images_per_second: median over the epoch's steps.
+    """
+
+    epoch: int
+    learning_rate: float
+    training: Metrics
+    validation: Metrics
+    wall_seconds: float
+    images_per_second: float
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """Numbers of parameters; ``other`` are BatchNorm's moving statistics."""
+
+    trainable: int
+    other: int
+
+    @property
+    def total(self) -> int:
+        """All parameters, as Keras counts them."""
+        return self.trainable + self.other
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One run: everything about it but the weights.
+
+    Args:
+        name: name of the run folder.
+        experiment: name in the spec.
+        state: running, finished, pruned, failed or interrupted.
+        fingerprint: equal settings, equal fingerprint.
+        seed: the training's seed.
+        settings: dotted path → value, for network, data and training.
+        parameters: numbers of parameters; None where the network cannot be built.
+        macs: multiply-adds of convolutions and classifier for one image, likewise.
+        epochs_planned: epochs that the spec asks for.
+        started_at: when the run started, ISO 8601 in UTC.
+        reason: why a run is pruned, failed or interrupted; empty otherwise.
+        study: the study that the run belongs to, if any.
+        trial: its number in the study, from 0.
+        epochs: epochs that ended.
+        last: the last epoch's validation metrics.
+        best: the validation metrics of the epoch with the highest accuracy.
+        best_epoch: that epoch's number.
+        test: metrics on the test images, where they were looked at.
+        wall_seconds: time spent training, over all sittings.
+        first_step_seconds: from the start of the training code to the end of the first optimizer step.
+        images_per_second: median over the steps of the last epoch.
+        peak_memory_bytes: the process' largest resident set.
+        versions: library → version.
+        hardware: what the run ran on, in words and numbers.
+        process: host name and process id of the trainer.
+    """
+
+    name: str
+    experiment: str
+    state: State
+    fingerprint: str
+    seed: int
+    settings: Mapping[str, Any]
+    parameters: Parameters | None
+    macs: int | None
+    epochs_planned: int
+    started_at: str
+    reason: str = ""
+    study: str | None = None
+    trial: int | None = None
+    epochs: int = 0
+    last: Metrics | None = None
+    best: Metrics | None = None
+    best_epoch: int | None = None
+    test: Metrics | None = None
+    wall_seconds: float = 0.0
+    first_step_seconds: float | None = None
+    images_per_second: float | None = None
+    peak_memory_bytes: int | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
+    hardware: Mapping[str, Any] = field(default_factory=dict)
+    process: Mapping[str, Any] = field(default_factory=dict)
+
+
+def with_epoch(record: RunRecord, epoch: EpochRecord, wall_seconds: float, peak_memory_bytes: int) -> RunRecord:
+    """The record of a run after one more epoch; of two equal accuracies the earlier is the best."""
+    better = record.best is None or epoch.validation.accuracy > record.best.accuracy
+    return replace(
+        record,
+        epochs=epoch.epoch,
+        last=epoch.validation,
+        best=epoch.validation if better else record.best,
+        best_epoch=epoch.epoch if better else record.best_epoch,
+        wall_seconds=wall_seconds,
+        images_per_second=epoch.images_per_second,
+        peak_memory_bytes=peak_memory_bytes,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A wish to end a run before its last epoch.
+
+    Args:
+        state: what the run becomes.
+        reason: why, for its record.
+    """
+
+    state: Literal["pruned", "interrupted"]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Which trial of which study a run is."""
+
+    study: str
+    trial: int

@@ -1,0 +1,221 @@
+"""What a run leaves behind: one folder that a person can read and a program can resume.
+
+::
+
+    RUNS/article/              RUNS/<study>/trial-0000/ for the trials of a study
+     ├── spec.yaml             the spec as it was written
+     ├── resolved.yaml         the same with every default filled in
+     ├── run.json              the RunRecord, replaced whole at every change
+     ├── epochs.jsonl          one EpochRecord a line, appended after every epoch
+     ├── preprocessing.json    what was done to the images
+     ├── weights.npz           the network's weights
+     ├── checkpoint.npz        all that a resume needs
+     └── lock                  held while a process trains here
+
+``run.json`` must say "running" only while the lock is held; whoever finds it so without a lock knows that the
+process died.
+"""
+
+import contextlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from dnsearch.errors import Problem, RunError
+from dnsearch.records import lock
+from dnsearch.records.atomic import atomic_write, reading, replacing, writing
+from dnsearch.records.conversion import from_json, to_json
+from dnsearch.records.find import RECORD, is_run, suggestion
+from dnsearch.records.record import EpochRecord, RunRecord
+
+__all__ = ["RunFolder", "atomic_write", "replacing"]  # the last two are passed on for whoever fills a folder
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """The folder of one run; ``create`` or ``open`` it."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, root: Path, name: str) -> "RunFolder":
+        """Make a new folder: ``root/name``, or ``name-2``, ``name-3``… where that exists.
+
+        Two processes that ask at once get two folders, since making a folder is one step.
+
+        Raises:
+            RunError: the name is a path, or the folder cannot be made.
+        """
+        if name in {"", ".", ".."} or Path(name).name != name:
+            raise RunError(str(Problem(f"run name {name!r}", "the name of a folder, not a path to one")))
+        with writing(root):
+            root.mkdir(parents=True, exist_ok=True)
+        number = 1
+        while True:
+            path = root / (name if number == 1 else f"{name}-{number}")
+            with writing(path), contextlib.suppress(FileExistsError):
+                path.mkdir()
+                return cls(path)
+            number += 1
+
+    @classmethod
+    def open(cls, path: Path) -> "RunFolder":
+        """The run that is there.
+
+        Raises:
+            RunError: there is none.
+        """
+        if is_run(path):
+            return cls(path)
+        found = f"a folder without {RECORD}" if path.is_dir() else "a file" if path.exists() else "nothing"
+        raise RunError(str(Problem(str(path), f"a run folder, with its {RECORD}", found, suggestion(path))))
+
+    @property
+    def name(self) -> str:
+        """The folder's name, which is the run's."""
+        return self.path.name
+
+    @property
+    def spec(self) -> Path:
+        """The spec as it was written."""
+        return self.path / "spec.yaml"
+
+    @property
+    def resolved(self) -> Path:
+        """The spec with every default filled in."""
+        return self.path / "resolved.yaml"
+
+    @property
+    def record(self) -> Path:
+        """The RunRecord."""
+        return self.path / RECORD
+
+    @property
+    def epochs_file(self) -> Path:
+        """The EpochRecords."""
+        return self.path / "epochs.jsonl"
+
+    @property
+    def preprocessing(self) -> Path:
+        """What was done to the images."""
+        return self.path / "preprocessing.json"
+
+    @property
+    def weights(self) -> Path:
+        """The network's weights."""
+        return self.path / "weights.npz"
+
+    @property
+    def checkpoint(self) -> Path:
+        """All that a resume needs."""
+        return self.path / "checkpoint.npz"
+
+    @property
+    def lock(self) -> Path:
+        """The file that a trainer holds."""
+        return self.path / "lock"
+
+    def locked(self) -> AbstractContextManager[None]:
+        """Keep other trainers out for a block; entering raises RunError where one is at work."""
+        return lock.locked(self.lock)
+
+    def is_locked(self) -> bool:
+        """Whether a process is training here."""
+        return lock.is_locked(self.lock)
+
+    def write_spec(self, written: str, resolved: str) -> None:
+        """Keep the spec, as written and with every default.
+
+        Raises:
+            RunError: a file cannot be written.
+        """
+        atomic_write(self.spec, written.encode())
+        atomic_write(self.resolved, resolved.encode())
+
+    def write_preprocessing(
+        self, scaling: Mapping[str, Any], image_shape: Sequence[int], class_names: Sequence[str]
+    ) -> None:
+        """Keep what a prediction needs beside the weights.
+
+        Args:
+            scaling: how pixels become numbers, as JSON values.
+            image_shape: (height, width, channels).
+            class_names: what each class is called, in the order of the network's outputs.
+
+        Raises:
+            RunError: the file cannot be written.
+        """
+        kept = {"scaling": dict(scaling), "image_shape": list(image_shape), "class_names": list(class_names)}
+        atomic_write(self.preprocessing, json.dumps(kept, indent=2).encode() + b"\n")
+
+    def write(self, record: RunRecord) -> None:
+        """Replace the run's record.
+
+        Raises:
+            RunError: the file cannot be written.
+        """
+        atomic_write(self.record, to_json(record, indent=2) + b"\n")
+
+    def read(self) -> RunRecord:
+        """The run's record, as it was written last.
+
+        Raises:
+            RunError: the file is missing or damaged.
+        """
+        with reading(self.record):
+            content = self.record.read_bytes()
+        return from_json(RunRecord, content, str(self.record))
+
+    def append(self, epoch: EpochRecord) -> None:
+        """Add one epoch, down to the disk.
+
+        Raises:
+            RunError: the file cannot be written.
+        """
+        with writing(self.epochs_file), self.epochs_file.open("a+b") as handle:
+            _cut_half_line(handle)
+            handle.write(to_json(epoch) + b"\n")
+            handle.flush()
+            os.fsync(handle.fileno())
+
+    def epochs(self) -> list[EpochRecord]:
+        """The epochs that ended; a last line that was cut short is passed over.
+
+        Raises:
+            RunError: a whole line is damaged.
+        """
+        lines = _whole_lines(self.epochs_file).splitlines()
+        where = (f"{self.epochs_file}:{number}" for number in range(1, len(lines) + 1))
+        return [from_json(EpochRecord, line, place) for line, place in zip(lines, where, strict=True)]
+
+    def truncate_epochs(self, after: int) -> None:
+        """Forget the epochs after the given one, and half a line at the end: a resume will do them again.
+
+        Raises:
+            RunError: the file is damaged or cannot be written.
+        """
+        if self.epochs_file.exists():
+            kept = [to_json(epoch) + b"\n" for epoch in self.epochs() if epoch.epoch <= after]
+            atomic_write(self.epochs_file, b"".join(kept))
+
+
+def _cut_half_line(handle: BinaryIO) -> None:
+    """Remove what a process that was killed while writing left behind the last line end."""
+    end = handle.seek(0, os.SEEK_END)
+    if not end:
+        return
+    handle.seek(end - 1)
+    if handle.read() != b"\n":
+        handle.seek(0)
+        handle.truncate(handle.read().rfind(b"\n") + 1)
+
+
+def _whole_lines(path: Path) -> bytes:
+    """A file up to its last line end; nothing where there is no file."""
+    with reading(path):
+        content = path.read_bytes() if path.exists() else b""
+    return content[: content.rfind(b"\n") + 1]

@@ -1,0 +1,147 @@
+"""The only place that reads or sets environment variables, and that prepares TensorFlow.
+
+TensorFlow reads its environment when it is imported, so ``set_environment`` has to come first; a house
+test keeps every other module from touching ``os.environ``.
+"""
+
+import contextlib
+import importlib
+import multiprocessing
+import os
+import platform
+import resource
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from importlib.metadata import version
+from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+import psutil
+
+ENVIRONMENT = {
+    "KERAS_BACKEND": "tensorflow",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "TF_ENABLE_ONEDNN_OPTS": "1",  # off by default on some CPUs; a third faster on convolutions
+    "GRPC_VERBOSITY": "ERROR",
+}
+LIBRARIES = ("dnsearch", "tensorflow", "keras", "numpy")
+
+
+def set_environment() -> None:
+    """Set what TensorFlow shall find when it is imported; what a person set stays."""
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+
+
+def prepare_tensorflow(threads: int | None = None) -> None:
+    """Import TensorFlow without its chatter and set it up, before anything is computed.
+
+    Args:
+        threads: threads for one operation; all cores when left out.
+    """
+    set_environment()
+    with _stderr_to(os.devnull):
+        import tensorflow as tf
+    if threads is not None:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(max(1, threads))
+    for gpu in tf.config.list_physical_devices("GPU"):
+        tf.config.experimental.set_memory_growth(gpu, enable=True)
+
+
+@contextlib.contextmanager
+def _stderr_to(path: str) -> Iterator[None]:
+    """Send the process' error output to a file: TensorFlow logs before its log level is read."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    target = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    try:
+        os.dup2(target, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(target)
+
+
+def versions() -> dict[str, str]:
+    """Library → version, of what a run's result depends on."""
+    return {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
+
+
+def hardware() -> dict[str, Any]:
+    """What this process runs on: processor, cores that it may use, memory, graphics cards."""
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    return {
+        "processor": _processor(),
+        "cores": cores(),
+        "memory_bytes": psutil.virtual_memory().total,
+        "gpus": [tf.config.experimental.get_device_details(gpu).get("device_name", "GPU") for gpu in gpus],
+    }
+
+
+def cores() -> int:
+    """Processors that this process may use."""
+    return len(psutil.Process().cpu_affinity()) if sys.platform == "linux" else os.cpu_count() or 1
+
+
+def _processor() -> str:
+    """The processor's name where the system tells it, else its architecture."""
+    with contextlib.suppress(OSError), open("/proc/cpuinfo", encoding="utf-8") as lines:  # noqa: PTH123  (not a path of ours)
+        for line in lines:
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def peak_memory_bytes() -> int:
+    """The largest resident set that this process has had."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def process_identity() -> dict[str, Any]:
+    """Host name and process id, so that a person can find a run's trainer."""
+    return {"host": socket.gethostname(), "pid": os.getpid()}
+
+
+def start_process(log: str, module: str, function: str, *arguments: object) -> BaseProcess:
+    """Run ``module.function(*arguments)`` in a child forked from a server that has the module loaded.
+
+    The server imports the module (and TensorFlow with it) once and never computes, so each child starts
+    within milliseconds; this process never imports it. Where there is no forkserver, the child is spawned.
+    The child ends by itself as soon as this process is gone.
+
+    Args:
+        log: file for what the children's libraries say on their error output.
+        module: full name of the module.
+        function: name of the function in it.
+        arguments: anything that can be pickled.
+    """
+    set_environment()
+    method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+    context = multiprocessing.get_context(method)
+    context.set_forkserver_preload([module])
+    process = context.Process(target=_child, args=(module, function, arguments), daemon=True)  # type: ignore[attr-defined]  # both contexts have it
+    with _stderr_to(log):  # the server and every child inherit it
+        process.start()
+    return process
+
+
+def _child(module: str, function: str, arguments: tuple[object, ...]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    getattr(importlib.import_module(module), function)(*arguments)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)

@@ -1,0 +1,168 @@
+"""What pydantic found wrong, said as dnsearch says it: place, expectation, finding, fix."""
+
+import difflib
+import json
+import math
+from dataclasses import replace
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from dnsearch.errors import Problem
+from dnsearch.spec import schema
+from dnsearch.spec.overlay import shortened
+from dnsearch.spec.section import RULE
+from dnsearch.spec.tree import Leaf, Table, Tree, plain, walk
+
+Path = tuple[str | int, ...]
+
+MAX_PROBLEMS = 100
+"""More would be no help, and a hostile text could have tens of thousands."""
+
+OTHER_NAMES = {
+    "reduction": "compression",
+    "theta": "compression",
+    "k": "growth_rate",
+    "nb_filter": "stem",
+    "depth": "layers_per_block",
+    "blocks": "layers_per_block",
+    "nb_layers": "layers_per_block",
+    "bottleneck": "bottleneck_width",
+    "bias": "convolution_bias",
+    "negative_slope": "alpha",
+    "lr": "learning_rate",
+    "batch": "batch_size",
+    "augment": "normalize",
+    "dataset": "source",
+    "model": "network",
+    "train": "training",
+    "search": "tune",
+    "space": "parameters",
+}
+"""What other programs and papers call our fields."""
+
+
+def problems(error: ValidationError, tree: Tree) -> list[Problem]:
+    """Every problem of a validation, each pointing into the tree, in the order of the text."""
+    errors = error.errors(include_url=False, include_input=False)
+    found = [problem for details in errors[:MAX_PROBLEMS] for problem in _translated(details, tree)]
+    more = [Problem("", f"and {len(errors) - MAX_PROBLEMS:,} more problems")] * (len(errors) > MAX_PROBLEMS)
+    return sorted(dict.fromkeys(found), key=_reading_order) + more
+
+
+def _reading_order(problem: Problem) -> tuple[int, int]:
+    return (problem.place.line, problem.place.column) if problem.place else (0, 0)
+
+
+def _translated(details: ErrorDetails, tree: Tree) -> list[Problem]:
+    location = details["loc"]
+    match details["type"]:
+        case kind if kind == RULE:
+            rules: tuple[Problem, ...] = details["ctx"]["problems"]
+            section = _document_path(location)
+            return [located(rule, tree, section) for rule in rules]
+        case "extra_forbidden":
+            return [_unknown_key((*_document_path(location[:-1]), location[-1]), tree)]
+        case "missing":
+            return [_missing_key((*_document_path(location[:-1]), location[-1]), tree)]
+        case _:
+            return [_wrong_value(_document_path(location), tree)]
+
+
+def _document_path(location: Path) -> Path:
+    """Pydantic's location without the names of the branches that it took."""
+    path: Path = ()
+    for part in location:
+        path = (*path, part) if schema.at((*path, part)) else path
+    return path
+
+
+def located(problem: Problem, tree: Tree, section: Path = ()) -> Problem:
+    """The problem with its full path, pointing at the value (or the section) that it names."""
+    path = (*section, *parse_path(problem.where))
+    *_, deepest = walk(tree, path)
+    return replace(problem, where=_dotted(path), place=deepest.place)
+
+
+def parse_path(dotted: str) -> Path:
+    """The parts of a dotted path; digits are positions in a list.
+
+    >>> parse_path("network.layers_per_block.1")
+    ('network', 'layers_per_block', 1)
+    """
+    return tuple(int(part) if part.isdecimal() else part for part in dotted.split("."))
+
+
+def _unknown_key(path: Path, tree: Tree) -> Problem:
+    *_, section = walk(tree, path[:-1])
+    key = str(path[-1])
+    known = schema.keys(path[:-1])
+    place = section.keys.get(key, section.place) if isinstance(section, Table) else section.place
+    return Problem(_dotted(path), f"unknown key{did_you_mean(key, known)}", place=place)
+
+
+def did_you_mean(word: str, known: tuple[str, ...]) -> str:
+    """A guess at what was meant, or the list of what there is.
+
+    >>> did_you_mean("grwth_rate", ("growth_rate", "pooling"))
+    '; did you mean growth_rate?'
+    """
+    other = OTHER_NAMES.get(word.lower(), "")
+    close = [other] if other in known else difflib.get_close_matches(word, known, n=1)
+    if close:
+        return f"; did you mean {close[0]}?"
+    return f"; there are {', '.join(known)}" if known else ""
+
+
+def _missing_key(path: Path, tree: Tree) -> Problem:
+    *_, section = walk(tree, path[:-1])
+    return Problem(
+        _dotted(path), f"missing: {schema.expectation(path)}", hint=description(path), place=section.place
+    )
+
+
+def _wrong_value(path: Path, tree: Tree) -> Problem:
+    path = _as_written(path, tree)
+    *_, value = walk(tree, path)
+    found = shown(plain(shortened(value, str(path[-1]))))
+    return Problem(_dotted(path), schema.expectation(path), found, description(path), value.place)
+
+
+def _as_written(path: Path, tree: Tree) -> Path:
+    """The path without the field that a shorthand was spelled out into: a person wrote one scalar."""
+    *_, section = walk(tree, path[:-1])
+    short = path[:-1] and shortened(section, str(path[-2]))
+    return path[:-1] if isinstance(short, Leaf) else path
+
+
+def description(path: Path) -> str:
+    """What the schema says of a path."""
+    found = [option["description"] for option in schema.at(path) if option.get("description")]
+    return found[0] if found else ""
+
+
+def shown(value: Any) -> str:  # noqa: ANN401  (whatever the YAML holds)
+    """A value as it could stand in the YAML, shortened.
+
+    >>> shown((1, "two", None, float("inf")))
+    '[1, "two", null, .inf]'
+    """
+    text = value if isinstance(value, str) and value.isidentifier() else _flow(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _flow(value: Any) -> str:  # noqa: ANN401  (whatever the YAML holds)
+    match value:
+        case float() if not math.isfinite(value):
+            return ".nan" if math.isnan(value) else ".inf" if value > 0 else "-.inf"
+        case dict():
+            return "{" + ", ".join(f"{_flow(key)}: {_flow(entry)}" for key, entry in value.items()) + "}"
+        case list() | tuple():
+            return "[" + ", ".join(map(_flow, value)) + "]"
+        case _:
+            return json.dumps(value, ensure_ascii=False)
+
+
+def _dotted(path: Path) -> str:
+    return ".".join(map(str, path))

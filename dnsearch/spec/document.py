@@ -1,0 +1,212 @@
+"""From a path or a preset's name to a validated experiment that knows where each value was written."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from dnsearch.errors import Place, Problem, SpecError
+from dnsearch.spec import complaints, presets
+from dnsearch.spec.experiment import Experiment
+from dnsearch.spec.overlay import overlay, spelled_out
+from dnsearch.spec.reading import MAX_BYTES, MAX_DEPTH, read
+from dnsearch.spec.tree import Items, Leaf, Table, Tree, plain
+from dnsearch.spec.writing import written
+
+MAX_EXTENDS = 8
+NOT_INHERITED = ("name", "expect")
+
+
+@dataclass(frozen=True)
+class Document:
+    """An experiment together with what a person wrote.
+
+    Args:
+        experiment: the validated values.
+        tree: the same values with their places, everything that ``extends`` names included.
+        text: the file as written.
+    """
+
+    experiment: Experiment
+    tree: Tree
+    text: str
+
+    def with_values(self, values: Mapping[str, Any], origin: str) -> "Document":
+        """Another experiment: this one with some values changed.
+
+        Args:
+            values: dotted path → value.
+            origin: what to call the source of the values in problems, such as ``trial 3``.
+
+        Raises:
+            SpecError: the changed experiment is not valid.
+        """
+        tree = self.tree
+        for path, value in values.items():
+            place = Place(origin, 1, 1, 1, f"{path} = {complaints.shown(value)}")
+            tree = overlay(tree, _nested(path, _as_tree(value, place), place))
+        return Document(_validated(_without(tree, ("expect",))), _without(tree, ("expect",)), self.text)
+
+    def located(self, error: SpecError) -> SpecError:
+        """The same error, its problems pointing at the places of the values that they name."""
+        return SpecError([complaints.located(problem, self.tree) for problem in error.problems])
+
+
+def load(name_or_path: str, overrides: Iterable[str] = ()) -> Document:
+    """Read a spec.
+
+    Args:
+        name_or_path: a preset's name, or the path of a YAML file.
+        overrides: ``dotted.path=value`` texts, later ones win.
+
+    Raises:
+        SpecError: with every problem that was found.
+
+    >>> load("article", ["network.growth_rate=24"]).experiment.network.growth_rate
+    24
+    """
+    content = _content(name_or_path, folder=Path())
+    file = presets.file_name(name_or_path)
+    tree = _extended(read(content, file), Path(file).parent, (file,))
+    overrides = tuple(overrides)
+    for text in overrides:
+        tree = overlay(tree, _override(text))
+    tree = _named(_without(tree, ("expect",)) if overrides else tree, Path(file).stem)
+    return Document(_validated(tree), tree, content.decode("utf-8-sig"))
+
+
+def parse(content: bytes, file: str) -> Document:
+    """Read a spec from bytes; ``file`` is what places call them.
+
+    Raises:
+        SpecError: with every problem that was found.
+    """
+    tree = _named(_extended(read(content, file), Path(file).parent, (file,)), Path(file).stem)
+    return Document(_validated(tree), tree, content.decode("utf-8-sig"))
+
+
+def resolved_yaml(experiment: Experiment) -> str:
+    """The experiment with every default written out, as YAML."""
+    values = experiment.model_dump(mode="json", by_alias=True, exclude={"extends", "expect"})
+    return written(values)
+
+
+def settings(experiment: Experiment) -> dict[str, Any]:
+    """Dotted path → value, for everything that makes a difference to a run.
+
+    >>> settings(load("article").experiment)["network.alpha.stem"]
+    0.1
+    """
+    return dict(_flat("", experiment.model_dump(mode="json", include={"network", "data", "training"})))
+
+
+def fingerprint(experiment: Experiment) -> str:
+    """A short name for the settings: equal settings, equal fingerprint."""
+    canonical = json.dumps(settings(experiment), sort_keys=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def _flat(prefix: str, values: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, dict):
+            yield from _flat(f"{prefix}{key}.", value)
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _content(name_or_path: str, folder: Path) -> bytes:
+    if preset := presets.content(name_or_path):
+        return preset
+    try:
+        with (folder / name_or_path).open("rb") as file:
+            return file.read(MAX_BYTES + 1)  # one more than is allowed tells the reader that it is too long
+    except (OSError, ValueError):
+        hint = complaints.did_you_mean(name_or_path, presets.names()).removeprefix("; ")
+        expected = "expected a preset's name or a readable YAML file"
+        raise SpecError([Problem(name_or_path, expected, hint=hint)]) from None
+
+
+def _extended(tree: Tree, folder: Path, seen: tuple[str, ...]) -> Tree:
+    """The tree laid over what it extends, shorthands spelled out."""
+    if not isinstance(tree, Table):
+        expected = "expected a mapping with version, network, data and training"
+        raise SpecError([Problem("", expected, place=tree.place)])
+    base, tree = tree.entries.get("extends"), spelled_out(tree)
+    if not (isinstance(base, Leaf) and isinstance(base.value, str)):
+        return tree
+    name = base.value
+    file = name if presets.content(name) else str(folder / name)
+    if file in seen or len(seen) >= MAX_EXTENDS:
+        expected = f"expected a chain of at most {MAX_EXTENDS} different specs"
+        raise SpecError([Problem("extends", expected, place=base.place)])
+    try:
+        content = _content(name, folder)
+    except SpecError as error:
+        raise SpecError([problem.at(base.place) for problem in error.problems]) from None
+    below = _extended(read(content, presets.file_name(file)), Path(file).parent, (*seen, file))
+    return overlay(_without(below, (*NOT_INHERITED, "extends")), tree)
+
+
+def _override(text: str) -> Tree:
+    """The tree of one ``--set``."""
+    path, equals, value = text.partition("=")
+    keys = path.split(".")
+    if not equals or not all(keys) or len(keys) > MAX_DEPTH or keys == ["extends"]:
+        expected = "path=value, such as network.growth_rate=24"
+        hint = "extends belongs in a file." if path == "extends" else ""
+        raise SpecError([Problem("--set", expected, found=complaints.shown(text), hint=hint)])
+    place = Place("--set", 1, len(path) + 2, max(1, len(value.partition("\n")[0])), text)
+    try:
+        tree = read(value.encode(errors="replace"), "--set") if value.strip() else Leaf(None, place)
+    except SpecError as error:
+        raise SpecError([problem.at(place) for problem in error.problems]) from None
+    return _nested(path, _replaced(tree, place), place)
+
+
+def _replaced(tree: Tree, place: Place) -> Tree:
+    """The same values, all of them written at one place."""
+    return _as_tree(plain(tree), place)
+
+
+def _nested(path: str, tree: Tree, place: Place) -> Tree:
+    for key in reversed(path.split(".")):
+        tree = Table({key: spelled_out(tree, key)}, {key: place}, place)
+    return tree
+
+
+def _as_tree(value: Any, place: Place) -> Tree:  # noqa: ANN401  (whatever the YAML holds)
+    match value:
+        case dict():
+            entries = {str(key): _as_tree(entry, place) for key, entry in value.items()}
+            return Table(entries, dict.fromkeys(entries, place), place)
+        case list() | tuple():
+            return Items(tuple(_as_tree(item, place) for item in value), place)
+        case _:
+            return Leaf(value, place)
+
+
+def _without(tree: Tree, keys: Iterable[str]) -> Tree:
+    if not isinstance(tree, Table):
+        return tree
+    kept = {key: entry for key, entry in tree.entries.items() if key not in keys}
+    return Table(kept, {key: tree.keys[key] for key in kept}, tree.place)
+
+
+def _named(tree: Tree, stem: str) -> Tree:
+    if not isinstance(tree, Table) or "name" in tree.entries:
+        return tree
+    return Table(
+        {"name": Leaf(stem, tree.place), **tree.entries}, {"name": tree.place, **tree.keys}, tree.place
+    )
+
+
+def _validated(tree: Tree) -> Experiment:
+    try:
+        experiment = Experiment.model_validate(plain(tree))
+    except ValidationError as error:
+        raise SpecError(complaints.problems(error, tree)) from None
+    return experiment

@@ -1,0 +1,44 @@
+"""A whole spec: one experiment."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from dnsearch.spec.data import Data
+from dnsearch.spec.network import Network
+from dnsearch.spec.section import Section
+from dnsearch.spec.training import Training
+from dnsearch.spec.tune import Tune
+
+
+class Expect(Section):
+    """Facts about the network that ``dnsearch check`` compares with the plan."""
+
+    parameters: int | None = Field(None, ge=0, description="Trainable parameters.")
+    parameters_total: int | None = Field(
+        None, ge=0, description="All parameters: trainable ones and BatchNorm's moving statistics."
+    )
+    macs: int | None = Field(
+        None, ge=0, description="Multiply-adds of the convolutions and the classifier for one image."
+    )
+
+
+class Experiment(Section):
+    """One YAML document."""
+
+    version: Literal[1] = Field(description="Version of this format.")
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$",
+        description="Name of the experiment and of its run folders: letters, digits, dots, dashes and "
+        "underscores. Left out: the file's name.",
+    )
+    extends: str | None = Field(
+        None,
+        description="A preset's name or the path of another spec (relative to this one). What this file says "
+        "is laid over it, mapping by mapping; name and expect are not inherited.",
+    )
+    network: Network = Field(description="The network.")
+    data: Data = Field(description="The images.")
+    training: Training = Field(description="The training.")
+    tune: Tune | None = Field(None, description="The search, for dnsearch tune.")
+    expect: Expect | None = Field(None, description="Facts to check.")

@@ -1,0 +1,81 @@
+"""Laying one tree over another: ``extends``, ``--set`` and a trial's values are all this one step."""
+
+from dnsearch.spec.tree import Leaf, Table, Tree
+
+SHORTHANDS = {
+    "optimizer": ("name",),
+    "schedule": ("name",),
+    "alpha": ("stem", "layers", "transitions", "head"),
+}
+"""Sections that a single scalar may stand for: the fields that the scalar is given to."""
+
+BRANCHES = {
+    "optimizer": ("name", None),
+    "schedule": ("name", None),
+    "network": ("family", None),
+    "data": ("source", ("path", "image_shape", "classes")),
+}
+"""Sections of several kinds: the field that tells the kind, and what to drop when it changes (None: all)."""
+
+
+def spelled_out(tree: Tree, key: str = "") -> Tree:
+    """The tree with every shorthand written as the mapping that it stands for.
+
+    >>> from dnsearch.spec.reading import read
+    >>> from dnsearch.spec.tree import plain
+    >>> plain(spelled_out(read(b"training: {optimizer: adam}", "a.yaml")))
+    {'training': {'optimizer': {'name': 'adam'}}}
+    """
+    match tree:
+        case Leaf(value, place) if key in SHORTHANDS and value is not None:
+            fields = SHORTHANDS[key]
+            return Table(dict.fromkeys(fields, tree), dict.fromkeys(fields, place), place)
+        case Table(entries, keys, place):
+            return Table({name: spelled_out(entry, name) for name, entry in entries.items()}, keys, place)
+        case _:
+            return tree
+
+
+def shortened(tree: Tree, key: str) -> Tree:
+    """The scalar that was spelled out into a mapping; any other tree as it is.
+
+    >>> from dnsearch.spec.reading import read
+    >>> shortened(spelled_out(read(b"adam", "a.yaml"), "optimizer"), "optimizer").value
+    'adam'
+    """
+    match tree:
+        case Table(entries, _, place) if tuple(entries) == SHORTHANDS.get(key):
+            first, *others = entries.values()
+            alike = isinstance(first, Leaf) and all(other is first for other in others)
+            return first if alike and first.place == place else tree
+        case _:
+            return tree
+
+
+def overlay(base: Tree, top: Tree, key: str = "") -> Tree:
+    """``top`` laid over ``base``: mappings join, everything else replaces.
+
+    >>> from dnsearch.spec.reading import read
+    >>> from dnsearch.spec.tree import plain
+    >>> plain(overlay(read(b"a: {x: 1, y: 2}", "base"), read(b"a: {y: 3}", "top")))
+    {'a': {'x': 1, 'y': 3}}
+    """
+    if not (isinstance(base, Table) and isinstance(top, Table)) or key == "parameters":
+        return top
+    base = _kept(base, top, key)
+    joined = {
+        name: overlay(base.entries[name], entry, name) if name in base.entries else entry
+        for name, entry in top.entries.items()
+    }
+    return Table({**base.entries, **joined}, {**base.keys, **top.keys}, top.place)
+
+
+def _kept(base: Table, top: Table, key: str) -> Table:
+    """What of ``base`` still applies when ``top`` chooses another kind."""
+    field, dropped = BRANCHES.get(key, ("", ()))
+    kinds = [table.entries.get(field) for table in (base, top)]
+    values = [kind.value for kind in kinds if isinstance(kind, Leaf)]
+    if len(values) < 2 or values[0] == values[1]:
+        return base
+    kept = {} if dropped is None else {k: v for k, v in base.entries.items() if k not in dropped}
+    return Table(kept, {name: base.keys[name] for name in kept}, base.place)

@@ -1,0 +1,171 @@
+"""The format as a JSON Schema, and the questions that are asked of it: what a path may hold, in words."""
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+from dnsearch.spec.experiment import Experiment
+from dnsearch.spec.overlay import SHORTHANDS
+
+Schema = dict[str, Any]
+
+
+@cache
+def json_schema() -> Schema:
+    """The JSON Schema of a spec, shorthands included, for editors and for the error messages."""
+    schema = Experiment.model_json_schema()
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    schema["title"] = "dnsearch spec"
+    for definition in schema["$defs"].values():
+        for field, subschema in definition["properties"].items():
+            if field in SHORTHANDS:
+                _allow_scalar(subschema, schema)
+    return schema
+
+
+def _allow_scalar(subschema: Schema, root: Schema) -> None:
+    """Add the scalar that the section may be written as."""
+    options = subschema.pop("oneOf", None) or subschema.pop("anyOf")
+    subschema.pop("discriminator", None)
+    mappings = [resolved(option, root) for option in options if "$ref" in option]
+    names = [option["properties"].get("name", {}).get("const") for option in mappings]
+    scalar = {"enum": names} if all(names) else {"type": "number", "minimum": 0, "maximum": 1}
+    subschema["anyOf"] = [scalar, *options]
+
+
+def resolved(subschema: Schema, root: Schema | None = None) -> Schema:
+    """The definition that a ``$ref`` points to, or the schema itself."""
+    reference = subschema.get("$ref", "")
+    definitions = (root or json_schema())["$defs"]
+    return {**definitions[reference.rsplit("/", 1)[-1]], **subschema} if reference else subschema
+
+
+def options(subschema: Schema) -> Iterator[Schema]:
+    """The alternatives of a schema, or the schema alone."""
+    subschema = resolved(subschema)
+    alternatives = subschema.get("anyOf") or subschema.get("oneOf")
+    if not alternatives:
+        yield subschema
+    for alternative in alternatives or ():
+        yield from options(alternative)
+
+
+def at(path: tuple[str | int, ...]) -> tuple[Schema, ...]:
+    """What a path may hold: every alternative, or nothing when no spec has such a path.
+
+    >>> at(("network", "growth_rate"))[0]["minimum"]
+    1
+    >>> at(("network", "reduction"))
+    ()
+    """
+    found: tuple[Schema, ...] = (json_schema(),)
+    for part in path:
+        found = tuple(below for schema in found for below in _step(schema, part))
+    return found
+
+
+def _step(schema: Schema, part: str | int) -> Iterator[Schema]:
+    if isinstance(part, int):
+        positions = schema.get("prefixItems", ())
+        items = positions[part] if part < len(positions) else schema.get("items")
+    else:
+        items = schema.get("properties", {}).get(part) or schema.get("additionalProperties")
+    if isinstance(items, dict):
+        for option in options(items):
+            said = items.get("description") or schema.get("description") or option.get("description", "")
+            yield {**option, "description": said}
+
+
+def keys(path: tuple[str | int, ...]) -> tuple[str, ...]:
+    """The keys that the section at a path may have.
+
+    >>> keys(("training", "early_stopping"))
+    ('patience', 'minimum_delta')
+    """
+    return tuple(dict.fromkeys(key for schema in at(path) for key in schema.get("properties", {})))
+
+
+def expectation(path: tuple[str | int, ...]) -> str:
+    """What a path may hold, in words.
+
+    >>> expectation(("network", "growth_rate"))
+    'a whole number from 1 to 1024'
+    >>> expectation(("network", "pooling"))
+    'avg or max'
+    """
+    words = list(dict.fromkeys(filter(None, map(_words, at(path)))))
+    return " or ".join(words) or "something else"
+
+
+_NOUNS = {
+    "integer": "a whole number",
+    "number": "a number",
+    "array": "a list",
+    "string": "text",
+    "boolean": "true or false",
+    "null": "null",
+    "object": "a mapping",
+}
+
+
+def _words(schema: Schema) -> str:
+    if "const" in schema:
+        return str(schema["const"])
+    if "enum" in schema:
+        return either(map(str, schema["enum"]))
+    return _NOUNS[schema["type"]] + _limits(schema) if "type" in schema else "any value"
+
+
+def _limits(schema: Schema) -> str:
+    match schema["type"]:
+        case "integer" | "number":
+            return _range(schema)
+        case "array":
+            return _length(schema)
+        case "string":
+            return _letters(schema)
+        case "object":
+            return _entries(schema)
+        case _:
+            return ""
+
+
+def _letters(schema: Schema) -> str:
+    if "pattern" in schema:
+        return " of at most 100 letters, digits, dots, dashes and underscores, a letter or digit first"
+    return " that is not empty" if schema.get("minLength") else ""
+
+
+def _entries(schema: Schema) -> str:
+    keys = schema.get("properties", {})
+    if 0 < len(keys) <= 4:
+        return f" with {either(keys)}"
+    most = schema.get("maxProperties")
+    return f" of {schema.get('minProperties', 0)} to {most} entries" if most is not None else ""
+
+
+def _range(schema: Schema) -> str:
+    low, high = schema.get("minimum"), schema.get("maximum")
+    above, below = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
+    if low is not None and high is not None:
+        return f" from {low:g} to {high:g}"
+    lower = f"of at least {low:g}" if low is not None else f"above {above:g}" if above is not None else ""
+    upper = f"at most {high:g}" if high is not None else f"below {below:g}" if below is not None else ""
+    return " ".join(["", *filter(None, [lower, "and" if lower and upper else "", upper])])
+
+
+def _length(schema: Schema) -> str:
+    low, high = schema.get("minItems"), schema.get("maxItems")
+    if low == high:
+        return f" of {low} values"
+    return f" of {low or 0} to {high} values" if high is not None else ""
+
+
+def either(words: Any) -> str:  # noqa: ANN401  (any iterable of strings)
+    """Words joined for a sentence.
+
+    >>> either(["sgd", "adam", "adamw"])
+    'sgd, adam or adamw'
+    """
+    *first, last = words
+    return f"{', '.join(first)} or {last}" if first else last

@@ -1,0 +1,99 @@
+"""The ``tune`` section: which fields to search, over which values, and how."""
+
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+from pydantic import Discriminator, Field, Tag, model_validator
+
+from dnsearch.errors import Problem
+from dnsearch.spec.section import Section, refuse
+
+Choices = Annotated[tuple[Any, ...], Field(min_length=1, max_length=1000)]
+
+
+class IntRange(Section):
+    """Whole numbers from low to high, both included: ``{int: [4, 24], step: 4}``."""
+
+    bounds: tuple[int, int] = Field(alias="int", description="[low, high], both included.")
+    step: int = Field(1, ge=1, description="Distance between two values.")
+    log: bool = Field(False, description="Sample evenly in the logarithm.")
+
+    @model_validator(mode="after")
+    def _rising(self) -> Self:
+        return _checked(self)
+
+
+class FloatRange(Section):
+    """Numbers from low to high, both included: ``{float: [1e-4, 1e-1], log: true}``."""
+
+    bounds: tuple[float, float] = Field(alias="float", description="[low, high], both included.")
+    step: float | None = Field(None, gt=0, description="Distance between two values. null: any number.")
+    log: bool = Field(False, description="Sample evenly in the logarithm.")
+
+    @model_validator(mode="after")
+    def _rising(self) -> Self:
+        return _checked(self)
+
+
+Range = TypeVar("Range", IntRange, FloatRange)
+
+
+def _checked(searched: Range) -> Range:
+    low, high = searched.bounds
+    kind = "int" if isinstance(searched, IntRange) else "float"
+    problems = []
+    if low >= high:
+        problems.append(Problem(kind, "[low, high] with low below high", found=f"[{low}, {high}]"))
+    if searched.log and low <= 0:
+        problems.append(Problem(kind, "a low above 0, since log is true", found=str(low)))
+    if searched.log and searched.step not in {1, None}:
+        problems.append(Problem("step", "no step together with log: true", found=str(searched.step)))
+    if problems:
+        raise refuse(*problems)
+    return searched
+
+
+def _kind(value: Any) -> str:  # noqa: ANN401  (whatever the YAML holds)
+    match value:
+        case tuple() | list():
+            return "#choices"
+        case IntRange() | {"int": _}:
+            return "#int"
+        case FloatRange() | {"float": _}:
+            return "#float"
+        case _:
+            return ""
+
+
+Searched = Annotated[
+    Annotated[Choices, Tag("#choices")] | Annotated[IntRange, Tag("#int")] | Annotated[FloatRange, Tag("#float")],
+    Discriminator(_kind),
+]
+
+
+class Tune(Section):
+    """A search over variants of the spec."""
+
+    parameters: dict[str, Searched] = Field(
+        min_length=1,
+        max_length=100,
+        description="What to search: the dotted path of a field of network or training, and its values: a list "
+        "of choices, {int: [low, high], step: 4} or {float: [low, high], log: true}.",
+    )
+    trials: int = Field(50, ge=1, le=1_000_000, description="Finished trials that the study shall have in all.")
+    select: Literal["last", "best"] = Field(
+        "last",
+        description="Which validation accuracy a trial is judged by: its last epoch's (the paper's habit) or "
+        "its best epoch's (optimistic). Both are recorded.",
+    )
+    sampler: Literal["tpe", "random"] = Field(
+        "tpe", description="Who proposes: tpe (multivariate tree-structured Parzen estimator) or random."
+    )
+    pruner: Literal["halving", "median", "none"] = Field(
+        "halving",
+        description="Who stops poor trials early: successive halving over the epochs, the median of the "
+        "earlier trials, or nobody.",
+    )
+    trial_timeout_seconds: float | None = Field(
+        None, gt=0, description="A trial that takes longer is stopped and recorded as failed. null: no limit."
+    )
+    seed: int = Field(0, ge=0, lt=2**32, description="Seed of the sampler.")

@@ -1,0 +1,33 @@
+"""One trial in a process of its own: train, tell of every epoch, ask whether to go on."""
+
+import traceback
+from multiprocessing.connection import Connection
+
+from dnsearch import runtime
+from dnsearch.errors import DnsearchError
+from dnsearch.records.record import EpochRecord, Stop
+from dnsearch.records.store import RunFolder
+from dnsearch.run import run
+from dnsearch.study.messages import EpochEnded, Job, Message, RunEnded, RunFailed
+from dnsearch.train.loop import StepEnded
+
+
+def main(connection: Connection, job: Job) -> None:
+    """Train a job's network; the last message says how it ended."""
+
+    def watch(event: StepEnded | EpochRecord) -> Stop | None:
+        if not isinstance(event, EpochRecord):
+            return None
+        connection.send(EpochEnded(event))
+        answer: Stop | None = connection.recv()
+        return answer
+
+    runtime.prepare_tensorflow(job.threads)
+    message: Message
+    try:
+        message = RunEnded(run(job.document, RunFolder(job.folder), watch, job.origin))
+    except DnsearchError as error:
+        message = RunFailed(str(error))
+    except Exception:  # whatever it is, the study goes on and the record says what it was
+        message = RunFailed(traceback.format_exc(limit=-5))
+    connection.send(message)

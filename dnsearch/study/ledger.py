@@ -1,0 +1,117 @@
+"""The study's book: which trials there are, what they asked for, how they ended.
+
+Optuna's storage is the book itself; this is how dnsearch writes in it. A trial that was being trained
+when its coordinator died stays RUNNING in the book and is taken up again, from its checkpoint.
+"""
+
+from dataclasses import dataclass
+
+import optuna
+from optuna.trial import Trial, TrialState
+
+from dnsearch.records.record import EpochRecord, RunRecord, Stop
+from dnsearch.spec.document import Document, fingerprint
+from dnsearch.spec.tune import Tune
+from dnsearch.study.space import base_values, encoded, sampled
+
+BASE = "dnsearch:base"
+FINGERPRINT = "dnsearch:fingerprint"
+REASON = "dnsearch:reason"
+SITTINGS = "dnsearch:sittings"
+MAX_SITTINGS = 3
+ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The book of one study.
+
+    Args:
+        study: the open Optuna study.
+        document: the base spec.
+        tune: its ``tune`` section.
+    """
+
+    study: optuna.Study
+    document: Document
+    tune: Tune
+
+    def ended(self) -> int:
+        """How many trials are finished, pruned or failed."""
+        return len(self.study.get_trials(deepcopy=False, states=ENDED))
+
+    def left_running(self) -> list[Trial]:
+        """The trials that an earlier coordinator did not see end."""
+        running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        return [Trial(self.study, frozen._trial_id) for frozen in running]
+
+    def new(self) -> Trial:
+        """A new trial; the first one of a study is the unmodified base spec."""
+        if not self.study.get_trials(deepcopy=False):
+            values = {path: encoded(value) for path, value in base_values(self.document, self.tune).items()}
+            self.study.enqueue_trial(values, user_attrs={BASE: True})
+        return self.study.ask()
+
+    def sit_down(self, trial: Trial) -> bool:
+        """Note that a child is about to train a trial; False when that has been tried too often."""
+        sittings = trial.user_attrs.get(SITTINGS, 0) + 1
+        trial.set_user_attr(SITTINGS, sittings)
+        return sittings <= MAX_SITTINGS
+
+    def spec(self, trial: Trial) -> Document:
+        """The trial's spec; its fingerprint is noted.
+
+        Raises:
+            SpecError: the proposed values do not fit together.
+        """
+        if is_base(trial):
+            own = base_values(self.document, self.tune)
+            sampled(trial, {path: self.tune.parameters[path] for path in own})
+            document = self.document
+        else:
+            values = sampled(trial, self.tune.parameters)
+            document = self.document.with_values(values, f"trial {trial.number}")
+        trial.set_user_attr(FINGERPRINT, fingerprint(document.experiment))
+        return document
+
+    def twin(self, trial: Trial) -> int | None:
+        """The number of an earlier trial with the same settings."""
+        own = trial.user_attrs[FINGERPRINT]
+        for other in self.study.get_trials(deepcopy=False)[: trial.number]:
+            if other.user_attrs.get(FINGERPRINT) == own and other.number != trial.number:
+                return other.number
+        return None
+
+    def verdict(self, trial: Trial, epoch: EpochRecord) -> Stop | None:
+        """Note an epoch; a Stop where the pruner gives the trial up. The base spec goes to its end."""
+        accuracies = [epoch.validation.accuracy]
+        if self.tune.select == "best":
+            frozen = self.study.get_trials(deepcopy=False)[trial.number]
+            accuracies += frozen.intermediate_values.values()
+        trial.report(max(accuracies), step=epoch.epoch)
+        if is_base(trial) or not trial.should_prune():
+            return None
+        return Stop("pruned", f"behind the other trials after epoch {epoch.epoch}")
+
+    def close(self, trial: Trial, record: RunRecord) -> None:
+        """Note how a trial ended."""
+        if record.reason:
+            trial.set_user_attr(REASON, record.reason)
+        metrics = record.last if self.tune.select == "last" else record.best
+        match record.state:
+            case "finished" if metrics is not None:
+                self.study.tell(trial, metrics.accuracy)
+            case "pruned":
+                self.study.tell(trial, state=TrialState.PRUNED)
+            case _:
+                self.study.tell(trial, state=TrialState.FAIL)
+
+    def best(self) -> int | None:
+        """The number of the best finished trial."""
+        complete = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        return max(complete, key=lambda trial: trial.value or 0.0).number if complete else None
+
+
+def is_base(trial: Trial) -> bool:
+    """Whether the trial is the unmodified base spec."""
+    return bool(trial.user_attrs.get(BASE, False))

@@ -1,0 +1,73 @@
+"""What the coordinator and its children tell each other, and what a search tells its caller."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from dnsearch.records.record import EpochRecord, Origin, RunRecord
+from dnsearch.spec.document import Document
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A trial to train.
+
+    Args:
+        document: the trial's own spec.
+        folder: its run folder.
+        origin: study and number.
+        threads: threads for one operation.
+    """
+
+    document: Document
+    folder: Path
+    origin: Origin
+    threads: int
+
+
+@dataclass(frozen=True, slots=True)
+class EpochEnded:
+    """From a child: an epoch ended; it waits for a ``Stop`` or for None."""
+
+    epoch: EpochRecord
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnded:
+    """From a child: the run ended, whatever its state."""
+
+    record: RunRecord
+
+
+@dataclass(frozen=True, slots=True)
+class RunFailed:
+    """From a child: the run could not go on."""
+
+    reason: str
+
+
+Message = EpochEnded | RunEnded | RunFailed
+
+
+@dataclass(frozen=True, slots=True)
+class TrialStarted:
+    """To the caller: a trial goes to a child."""
+
+    job: Job
+
+
+@dataclass(frozen=True, slots=True)
+class TrialProgressed:
+    """To the caller: an epoch of a trial ended."""
+
+    job: Job
+    epoch: EpochRecord
+
+
+@dataclass(frozen=True, slots=True)
+class TrialEnded:
+    """To the caller: a trial is finished, pruned or failed."""
+
+    record: RunRecord
+
+
+SearchEvent = TrialStarted | TrialProgressed | TrialEnded

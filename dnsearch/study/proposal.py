@@ -1,0 +1,78 @@
+"""What a trial asks for, and what is known of it before it is trained."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from optuna.trial import Trial
+
+from dnsearch.errors import RunError, SpecError
+from dnsearch.plan.cost import cost
+from dnsearch.plan.family import plan_network
+from dnsearch.records.opening import opening
+from dnsearch.records.record import Origin, Parameters, RunRecord
+from dnsearch.records.store import RunFolder
+from dnsearch.spec.document import Document
+from dnsearch.study.ledger import Ledger
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A trial with its spec and its run folder.
+
+    Args:
+        trial: Optuna's trial.
+        document: its spec; the base spec where the proposed values do not fit together.
+        folder: its run folder.
+        origin: study and number.
+        record: what its folder should say as long as no child has written there.
+        twin: the number of an earlier trial with the same settings.
+    """
+
+    trial: Trial
+    document: Document
+    folder: RunFolder
+    origin: Origin
+    record: RunRecord
+    twin: int | None = None
+
+
+def propose(ledger: Ledger, trial: Trial, folder: Path, images: tuple[tuple[int, ...], int]) -> Proposal:
+    """Work out what a trial asks for; its record is a failed one where it cannot be built.
+
+    Args:
+        ledger: the study's book.
+        trial: a new trial, or one that an earlier search left running.
+        folder: the study's folder.
+        images: shape of the images and number of classes.
+    """
+    origin = Origin(folder.name, trial.number)
+    run = RunFolder(folder / trial_name(trial.number))
+    run.path.mkdir(exist_ok=True)
+    document = ledger.document
+    try:
+        document = ledger.spec(trial)
+        costs = cost(plan_network(document.experiment.network, *images))
+    except SpecError as error:
+        record = opening(run.name, document.experiment, None, None, origin)
+        return Proposal(trial, document, run, origin, replace(record, state="failed", reason=str(error)))
+    parameters = Parameters(costs.trainable, costs.other)
+    record = opening(run.name, document.experiment, parameters, costs.macs, origin)
+    return Proposal(trial, document, run, origin, known(run, record), ledger.twin(trial))
+
+
+def trial_name(number: int) -> str:
+    """Name of a trial's run folder.
+
+    >>> trial_name(7)
+    'trial-0007'
+    """
+    return f"trial-{number:04d}"
+
+
+def known(run: RunFolder, record: RunRecord) -> RunRecord:
+    """The folder's own record, if it is of the same settings; else the one given."""
+    try:
+        found = run.read()
+    except RunError:
+        return record
+    return found if found.fingerprint == record.fingerprint else record

@@ -1,0 +1,189 @@
+"""The story of many runs: propose, train in children, prune, record, until the trials are used up.
+
+One light process, the coordinator, owns the study's storage and never imports TensorFlow; children only
+train and tell of their epochs. Whatever dies, the study's folder and storage say what has happened.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from dnsearch import runtime
+from dnsearch.errors import RunError, StudyError
+from dnsearch.records.lock import locked
+from dnsearch.records.record import RunRecord
+from dnsearch.records.store import RunFolder
+from dnsearch.spec.document import Document
+from dnsearch.spec.tune import Tune
+from dnsearch.study import outcome, worker
+from dnsearch.study.ledger import MAX_SITTINGS, Ledger
+from dnsearch.study.messages import (
+    EpochEnded,
+    Job,
+    RunEnded,
+    RunFailed,
+    SearchEvent,
+    TrialEnded,
+    TrialProgressed,
+    TrialStarted,
+)
+from dnsearch.study.proposal import Proposal, propose, trial_name
+from dnsearch.study.storage import open_study
+from dnsearch.study.worker import Worker
+
+POLL_SECONDS = 0.2
+OVER = ("finished", "pruned", "failed")
+
+
+@dataclass(frozen=True)
+class Request:
+    """A search to do.
+
+    Args:
+        document: the base spec.
+        tune: its ``tune`` section.
+        image_shape: (height, width, channels) of its images.
+        classes: number of its classes.
+        folder: the study's folder; its name is the study's.
+        url: the storage.
+        trials: ended trials that the study shall have in all.
+        workers: children at once.
+    """
+
+    document: Document
+    tune: Tune
+    image_shape: tuple[int, ...]
+    classes: int
+    folder: Path
+    url: str
+    trials: int
+    workers: int
+
+
+def search(request: Request, interrupts: Callable[[], int]) -> Iterator[SearchEvent]:
+    """Run the search and tell what happens.
+
+    Args:
+        request: what to do.
+        interrupts: how often a person has asked to stop. Once: start no more trials and let the running ones
+            end. Twice: end them too; they are taken up again by the next search.
+
+    Raises:
+        StudyError: the study cannot be opened, is another spec's, or is being searched by another process.
+    """
+    with _alone(request.folder):
+        study = open_study(request.url, request.folder.name, request.document.experiment, request.tune)
+        coordinator = _Coordinator(request, Ledger(study, request.document, request.tune))
+        try:
+            yield from coordinator.go(interrupts)
+        finally:
+            coordinator.end_children()
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep other searches of the same study out."""
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with locked(folder / "lock"):
+            yield
+    except RunError as error:
+        raise StudyError(str(error)) from None
+
+
+class _Coordinator:
+    """The loop and what it keeps in mind: the running children and how many trials have ended."""
+
+    def __init__(self, request: Request, ledger: Ledger) -> None:
+        self._request = request
+        self._ledger = ledger
+        self._waiting = ledger.left_running()
+        self._ended = ledger.ended()
+        self._running: dict[int, tuple[Proposal, Worker]] = {}
+
+    def go(self, interrupts: Callable[[], int]) -> Iterator[SearchEvent]:
+        while interrupts() < 2:
+            while interrupts() == 0 and self._has_room():
+                yield from self._launch()
+            if not self._running:
+                return
+            yield from self._listen()
+            yield from self._end_overdue()
+
+    def end_children(self) -> None:
+        for _, child in self._running.values():
+            child.process.kill()
+            worker.end(child)
+
+    def _has_room(self) -> bool:
+        if len(self._running) >= self._request.workers:
+            return False
+        return bool(self._waiting) or self._ended + len(self._running) < self._request.trials
+
+    def _launch(self) -> Iterator[SearchEvent]:
+        """Give the next trial to a child, unless it is over before it begins."""
+        request = self._request
+        trial = self._waiting.pop(0) if self._waiting else self._ledger.new()
+        proposal = propose(self._ledger, trial, request.folder, (request.image_shape, request.classes))
+        if proposal.record.state in OVER:
+            yield from self._close(proposal, proposal.record)
+        elif proposal.twin is not None:
+            yield from self._follow(proposal, proposal.twin)
+        elif not self._ledger.sit_down(trial):
+            reason = f"the search ended {MAX_SITTINGS} times while this trial was running"
+            yield from self._close(proposal, outcome.failed(proposal, reason))
+        else:
+            yield self._start(proposal)
+
+    def _follow(self, proposal: Proposal, twin: int) -> Iterator[SearchEvent]:
+        """Take over the outcome of the trial that has the same settings, once it has one."""
+        record = RunFolder(self._request.folder / trial_name(twin)).read()
+        if record.state in OVER:
+            yield from self._close(proposal, outcome.same_as(proposal, record))
+        else:
+            self._waiting.append(proposal.trial)
+            yield from self._listen()
+
+    def _start(self, proposal: Proposal) -> TrialStarted:
+        request = self._request
+        threads = max(1, runtime.cores() // request.workers)
+        job = Job(proposal.document, proposal.folder.path, proposal.origin, threads)
+        proposal.folder.write(proposal.record)
+        child = worker.start(job, request.tune.trial_timeout_seconds, request.folder / "workers.log")
+        self._running[job.origin.trial] = (proposal, child)
+        return TrialStarted(job)
+
+    def _listen(self) -> Iterator[SearchEvent]:
+        children = [child for _, child in self._running.values()]
+        for child in worker.ready(children, POLL_SECONDS):
+            number = child.job.origin.trial
+            proposal = self._running[number][0]
+            match worker.receive(child):
+                case EpochEnded(epoch):
+                    yield TrialProgressed(child.job, epoch)
+                    worker.answer(child, self._ledger.verdict(proposal.trial, epoch))
+                case RunEnded(record):
+                    yield from self._close(proposal, record)
+                case RunFailed(reason):
+                    yield from self._close(proposal, outcome.failed(proposal, reason))
+
+    def _end_overdue(self) -> Iterator[SearchEvent]:
+        for proposal, child in list(self._running.values()):
+            if time.monotonic() > child.deadline:
+                child.process.kill()
+                reason = f"took longer than {self._request.tune.trial_timeout_seconds:g} seconds"
+                yield from self._close(proposal, outcome.failed(proposal, reason))
+
+    def _close(self, proposal: Proposal, record: RunRecord) -> Iterator[SearchEvent]:
+        """Write down how a trial ended: first in its folder, then in the book."""
+        _, child = self._running.pop(proposal.origin.trial, (None, None))
+        if child is not None:
+            worker.end(child)
+        proposal.folder.write(record)
+        self._ledger.close(proposal.trial, record)
+        self._ended += 1
+        if self._ledger.best() == proposal.origin.trial:
+            outcome.write_best(proposal, record, self._request.folder / "best.yaml")
+        yield TrialEnded(record)

@@ -1,0 +1,84 @@
+"""The compiled steps: one for training, one for evaluation."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from dnsearch.records.record import Metrics
+from dnsearch.spec.training import Training
+from dnsearch.train.optimizer import build_optimizer, coupled_decay
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """A model with everything that trains it.
+
+    Args:
+        model: from images to logits.
+        optimizer: already built, so that the first step traces once.
+        train: ``(images, labels, learning_rate) → (sum of losses, number of hits)``; changes the weights.
+    """
+
+    model: keras.Model
+    optimizer: keras.optimizers.Optimizer
+    train: Any
+
+
+def build_trainer(model: keras.Model, training: Training) -> Trainer:
+    """Build the optimizer's variables and the training step of a model."""
+    optimizer = build_optimizer(training)
+    optimizer.build(model.trainable_variables)
+    return Trainer(model, optimizer, _training_step(model, optimizer, training))
+
+
+def _training_step(model: keras.Model, optimizer: keras.optimizers.Optimizer, training: Training) -> Any:  # noqa: ANN401  (a tf.function)
+    """One step; the loss that is minimised has label smoothing, the one reported has not."""
+    variables = model.trainable_variables
+    decay = coupled_decay(training)
+    classes = model.output_shape[-1]
+    images = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32)
+
+    @tf.function(autograph=False, input_signature=[images, tf.TensorSpec([None], tf.int32), tf.TensorSpec([], tf.float32)])  # type: ignore[misc]  # tensorflow ships no types
+    def step(images: Any, labels: Any, learning_rate: Any) -> tuple[Any, Any]:  # noqa: ANN401  (tensors)
+        with tf.GradientTape() as tape:
+            logits = model(images, training=True)
+            target = _smoothed(labels, classes, training.label_smoothing)
+            loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(target, logits))
+        gradients = tape.gradient(loss, variables)
+        if decay:
+            gradients = [gradient + decay * variable for gradient, variable in zip(gradients, variables, strict=True)]
+        optimizer.learning_rate.assign(learning_rate)
+        optimizer.apply(gradients, variables)
+        return _loss_and_hits(logits, labels)
+
+    return step
+
+
+def _smoothed(labels: Any, classes: int, smoothing: float) -> Any:  # noqa: ANN401  (tensors)
+    return tf.one_hot(labels, classes) * (1 - smoothing) + smoothing / classes
+
+
+def _loss_and_hits(logits: Any, labels: Any) -> tuple[Any, Any]:  # noqa: ANN401  (tensors)
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+    hits = tf.equal(tf.argmax(logits, axis=-1, output_type=tf.int32), labels)
+    return tf.reduce_sum(losses), tf.reduce_sum(tf.cast(hits, tf.int32))
+
+
+def evaluator(model: keras.Model) -> Any:  # noqa: ANN401  (a tf.function)
+    """A compiled ``images → logits``, with moving statistics and without dropout."""
+    images = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32)
+    return tf.function(lambda images: model(images, training=False), autograph=False, input_signature=[images])
+
+
+def evaluate(logits_of: Any, batches: Iterable[tuple[Any, Any]]) -> Metrics:  # noqa: ANN401  (a tf.function, tensors)
+    """Mean loss and accuracy over batches of images and labels."""
+    loss, hits, examples = 0.0, 0, 0
+    for images, labels in batches:
+        batch_loss, batch_hits = _loss_and_hits(logits_of(images), labels)
+        loss += float(batch_loss)
+        hits += int(batch_hits)
+        examples += int(labels.shape[0])
+    return Metrics(loss / examples, hits / examples, examples)
