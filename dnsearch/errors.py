@@ -36,9 +36,9 @@ class Place:
         return f"{self.file}:{self.line}:{self.column}"
 
     def excerpt(self) -> str:
-        """The line before, the line itself and a caret under the characters meant.
+        r"""The line before, the line itself and a caret under the characters meant.
 
-        >>> print(Place("a.yaml", 2, 4, 3, "x: 1\\ny: -12\\n").excerpt())
+        >>> print(Place("a.yaml", 2, 4, 3, "x: 1\ny: -12\n").excerpt())
            1 | x: 1
            2 | y: -12
              |    ^^^

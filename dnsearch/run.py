@@ -5,21 +5,21 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from dnsearch import runtime
-from dnsearch.data.batches import epoch_order, evaluation_batches, training_batches
+from dnsearch.data.batches import epoch_order, evaluation_batches, training_batches, training_steps
 from dnsearch.data.images import Dataset
 from dnsearch.data.load import load
-from dnsearch.errors import DnsearchError, RunError
+from dnsearch.errors import DnsearchError, Problem, RunError
 from dnsearch.model.build import build
 from dnsearch.plan.cost import cost
 from dnsearch.plan.family import plan_network
 from dnsearch.records.atomic import replacing
 from dnsearch.records.opening import opening
-from dnsearch.records.record import EpochRecord, Origin, Parameters, RunRecord, Stop, with_epoch
+from dnsearch.records.record import EpochRecord, Origin, Parameters, RunRecord, StepEnded, Stop, with_epoch
 from dnsearch.records.store import RunFolder
 from dnsearch.spec.document import Document, resolved_yaml
 from dnsearch.spec.experiment import Experiment
 from dnsearch.train.checkpoint import load_checkpoint, save_checkpoint, save_weights
-from dnsearch.train.loop import Feed, StepEnded, train
+from dnsearch.train.loop import Feed, train
 from dnsearch.train.seeds import start_afresh
 from dnsearch.train.steps import Trainer, build_trainer
 
@@ -48,7 +48,8 @@ def run(document: Document, folder: RunFolder, watch: Watch, origin: Origin | No
         costs = cost(plan)
         parameters = Parameters(costs.trainable, costs.other)
         record = _in_this_process(opening(folder.name, experiment, parameters, costs.macs, origin))
-        folder.write_spec(document.text, resolved_yaml(experiment))
+        if not folder.spec.exists():
+            folder.write_spec(document.text, resolved_yaml(experiment))
         folder.write_preprocessing(dataset.scaling.as_json(), dataset.image_shape, dataset.class_names)
         try:
             start_afresh(training.seed)
@@ -68,7 +69,11 @@ def run(document: Document, folder: RunFolder, watch: Watch, origin: Origin | No
         except (DnsearchError, MemoryError) as error:
             folder.write(replace(record, state="failed", reason=str(error) or "memory is used up"))
             raise
-        record = replace(record, state=stop.state, reason=stop.reason) if stop else replace(record, state="finished")
+        record = (
+            replace(record, state=stop.state, reason=stop.reason)
+            if stop
+            else replace(record, state="finished")
+        )
         folder.write(record)
         return record
 
@@ -82,19 +87,15 @@ def _in_this_process(record: RunRecord) -> RunRecord:
     )
 
 
-def _continued(
-    record: RunRecord, trainer: Trainer, folder: RunFolder
-) -> tuple[RunRecord, list[EpochRecord]]:
+def _continued(record: RunRecord, trainer: Trainer, folder: RunFolder) -> tuple[RunRecord, list[EpochRecord]]:
     """The record and the epochs that lie behind; the trainer is put where the checkpoint stands."""
     if not folder.checkpoint.exists():
         folder.truncate_epochs(after=0)
         return record, []
     earlier = folder.read()
     if earlier.fingerprint != record.fingerprint:
-        raise RunError(
-            f"{folder.path}\n  expected the settings that the run was started with, but its spec has changed.\n"
-            "  Start a new run with dnsearch train."
-        )
+        expected = "expected the settings that the run was started with, but its spec has changed"
+        raise RunError(str(Problem(str(folder.path), expected, hint="Start a new run with dnsearch train.")))
     folder.truncate_epochs(after=load_checkpoint(trainer, str(folder.checkpoint)))
     history = folder.epochs()
     kept = replace(record, started_at=earlier.started_at, first_step_seconds=earlier.first_step_seconds)
@@ -111,7 +112,7 @@ def _feed(experiment: Experiment, dataset: Dataset) -> Feed:
             split, dataset.scaling, training.batch_size, epoch_order(len(split), training.seed, epoch)
         ),
         validation=evaluation_batches(dataset.validation, dataset.scaling, training.batch_size),
-        steps=-(-len(split) // training.batch_size),
+        steps=training_steps(len(split), training.batch_size),
     )
 
 

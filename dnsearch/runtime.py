@@ -128,7 +128,7 @@ def start_process(log: str, module: str, function: str, *arguments: object) -> B
     method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
     context = multiprocessing.get_context(method)
     context.set_forkserver_preload([module])
-    process = context.Process(target=_child, args=(module, function, arguments), daemon=True)  # type: ignore[attr-defined]  # both contexts have it
+    process: BaseProcess = context.Process(target=_child, args=(module, function, arguments), daemon=True)  # type: ignore[attr-defined]  # both contexts have it
     with _stderr_to(log):  # the server and every child inherit it
         process.start()
     return process

@@ -1,0 +1,1 @@
+"""Records → ranking, tables and texts."""

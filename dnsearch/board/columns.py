@@ -35,6 +35,14 @@ def _test_accuracy(row: Row) -> str:
     return units.percent(row.record.test.accuracy if row.record.test else None)
 
 
+def _parameters(row: Row) -> str:
+    return units.count(row.record.parameters.trainable if row.record.parameters else None)
+
+
+def _all_parameters(row: Row) -> str:
+    return units.count(row.record.parameters.total if row.record.parameters else None)
+
+
 def _speed(row: Row) -> str:
     speed = row.record.images_per_second
     return units.NOTHING if speed is None else f"{speed:,.0f}"
@@ -57,8 +65,8 @@ COLUMNS = {
     "validation_accuracy": Column("validation", _accuracy),
     "best_validation_accuracy": Column("best epoch", _best_accuracy),
     "test_accuracy": Column("test", _test_accuracy),
-    "parameters": Column("parameters", lambda row: units.count(row.record.parameters.trainable)),
-    "parameters_total": Column("all parameters", lambda row: units.count(row.record.parameters.total)),
+    "parameters": Column("parameters", _parameters),
+    "parameters_total": Column("all parameters", _all_parameters),
     "macs": Column("macs", lambda row: units.short_count(row.record.macs)),
     "epochs": Column("epochs", lambda row: f"{row.record.epochs}/{row.record.epochs_planned}"),
     "wall_seconds": Column("time", _time),
@@ -99,23 +107,21 @@ def arranged(rows: Sequence[Row], extra: Sequence[str] = ()) -> Arranged:
     tested = any(row.record.test for row in rows)
     usual = [key for key in USUAL if tested or key != "test_accuracy"]
     accuracy = "best_validation_accuracy" if best else "validation_accuracy"
-    varying = dict.fromkeys(heading for row in rows for heading in row.settings)
+    varying = list(dict.fromkeys(heading for row in rows for heading in row.settings))
     fixed = {"rank", "name", accuracy, "state", *usual, *varying}
+    settings = [(0 if key in extra else _setting_importance(place), key) for place, key in enumerate(varying)]
     return [
         (0, COLUMNS["rank"]),
         (0, _name_column(rows)),
         (0, COLUMNS[accuracy]),
         *((0 if key in extra else USUAL[key], COLUMNS[key]) for key in usual),
         *((0, _extra_column(key, rows)) for key in dict.fromkeys(extra) if key not in fixed),
-        *(
-            (0 if key in extra else _setting_rank(place), _setting_column(key))
-            for place, key in enumerate(varying)
-        ),
+        *((importance, _setting_column(key)) for importance, key in settings),
         (0, COLUMNS["state"]),
     ]
 
 
-def _setting_rank(place: int) -> int:
+def _setting_importance(place: int) -> int:
     return FIRST_SETTINGS if place < 2 else OTHER_SETTINGS + place
 
 

@@ -33,7 +33,7 @@ def run_line(record: RunRecord) -> str:
         record.state,
         *([f"validation {units.percent(record.last.accuracy)}"] if record.last else []),
         *([f"test {units.percent(record.test.accuracy)}"] if record.test else []),
-        f"{units.count(record.parameters.trainable)} parameters",
+        *([f"{units.count(record.parameters.trainable)} parameters"] if record.parameters else []),
         "1 epoch" if record.epochs == 1 else f"{record.epochs} epochs",
         units.duration(record.wall_seconds),
         *([units.shortened(units.one_line(record.reason), 120)] if record.reason else []),

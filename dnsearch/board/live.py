@@ -17,8 +17,8 @@ from dnsearch.board.table import leaderboard
 Running = tuple[str, int, int, float | None]
 """A run at work: its name, epochs done, epochs planned, last validation accuracy from 0 to 1."""
 
-TABLE_FRAME = 4
-"""Lines that a leaderboard has beside its rows: title, headings, rule, caption."""
+TABLE_FRAME = 5
+"""Lines that a leaderboard may have beside its rows: title, two of headings, rule, caption."""
 
 
 def live(

@@ -70,9 +70,8 @@ def rank(
         expected = ", ".join(HIGHER_IS_BETTER)
         raise DnsearchError(str(Problem("sort", f"one of {expected}", found=sort)))
     figures = [(record, _figure(record, sort, select)) for record in records]
-    placed = sorted(
-        (pair for pair in figures if pair[1] is not None), key=lambda pair: _order(*pair, sort=sort)
-    )
+    having = [(record, figure) for record, figure in figures if figure is not None]
+    placed = sorted(having, key=lambda pair: _order(pair[0], pair[1], sort))
     others = sorted((record for record, figure in figures if figure is None), key=_name)
     shown = [*(record for record, _ in placed), *others][:top]
     settings = differing(shown)
@@ -94,7 +93,7 @@ def _figure(record: RunRecord, sort: str, select: Select) -> float | str | None:
         case "test_accuracy":
             figure = record.test.accuracy if record.test else None
         case "parameters":
-            figure = record.parameters.trainable
+            figure = record.parameters.trainable if record.parameters else None
         case "epochs" | "wall_seconds":
             figure = getattr(record, sort) if record.epochs else None
         case _:
@@ -104,7 +103,8 @@ def _figure(record: RunRecord, sort: str, select: Select) -> float | str | None:
 
 def _order(record: RunRecord, figure: Any, sort: str) -> tuple[Any, ...]:  # noqa: ANN401  (a number or a name)
     better_first = -figure if HIGHER_IS_BETTER[sort] else figure
-    return record.state != "finished", better_first, record.parameters.trainable, _name(record)
+    parameters = record.parameters.trainable if record.parameters else math.inf
+    return record.state != "finished", better_first, parameters, _name(record)
 
 
 def _name(record: RunRecord) -> tuple[str, str]:

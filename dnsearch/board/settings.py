@@ -5,20 +5,9 @@ from typing import Any
 
 from dnsearch.records.record import RunRecord
 
-VAGUE = {
-    "epochs",
-    "head",
-    "layers",
-    "macs",
-    "name",
-    "parameters",
-    "state",
-    "stem",
-    "test",
-    "time",
-    "transitions",
-}
-"""Last parts that do not make a heading: other columns have these names, or they name places of a network."""
+OTHER_COLUMNS = {"epochs", "macs", "name", "parameters", "state", "study", "test", "time", "trial"}
+PLACES = {"head", "layers", "stem", "transitions"}
+"""Last parts that name a place in the network and not what is set there."""
 
 
 def differing(records: Sequence[RunRecord]) -> list[dict[str, Any]]:
@@ -84,6 +73,6 @@ def _heading(key: str, parts: Mapping[str, tuple[str, ...]]) -> str:
     for length in range(1, len(mine) + 1):
         tail = mine[-length:]
         others = (other[-length:] for name, other in parts.items() if name != key)
-        if ".".join(tail) not in VAGUE and tail not in others:
+        if ".".join(tail) not in OTHER_COLUMNS | PLACES and tail not in others:
             return ".".join(tail)
     return key

@@ -1,48 +1,51 @@
 """The leaderboard as a table that fits the terminal.
 
-What has no room is left out, the least telling columns first, and the caption says how many those are. Names
+What has no room is left out, the least telling columns first, and the caption says how much that is. Names
 and reasons are shown letter by letter: rich's markup in them is not obeyed.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from rich import box
-from rich.cells import cell_len
+from rich.cells import cell_len, set_cell_size
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.segment import Segment
+from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from dnsearch.board.columns import Column, arranged
 from dnsearch.board.ranking import Row
+from dnsearch.board.strips import Strip, strips, total_width
 
-GAP = 2
-WIDEST_CELL, NARROWEST_NAME = 20, 12
-WIDEST = {"name": 32, "state": 24}
+SHORTEST_REASON = 10
 
 STATE_STYLES = {
-    "finished": "green",
-    "running": "cyan",
-    "pruned": "yellow",
-    "interrupted": "magenta",
-    "failed": "red",
+    "finished": Style(color="green"),
+    "running": Style(color="cyan"),
+    "pruned": Style(color="yellow"),
+    "interrupted": Style(color="magenta"),
+    "failed": Style(color="red"),
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Strip:
-    """A column with its cells written out.
+class Cell:
+    """A text that has the width of its column already; rich's own Text takes three times as long to draw.
 
     Args:
-        column: which column.
-        importance: 0 is always shown, the higher the sooner left out.
-        cells: one text per row.
-        width: cells of the terminal.
+        text: what is written.
+        style: how the first ``styled`` characters look.
+        styled: how many those are.
     """
 
-    column: Column
-    importance: int
-    cells: list[str]
-    width: int
+    text: str
+    style: Style
+    styled: int
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield Segment(self.text[: self.styled], self.style)
+        yield Segment(self.text[self.styled :])
 
 
 def leaderboard(rows: Sequence[Row], title: str, columns: Sequence[str] = (), width: int = 100) -> Table:
@@ -57,22 +60,52 @@ def leaderboard(rows: Sequence[Row], title: str, columns: Sequence[str] = (), wi
     Raises:
         DnsearchError: an unknown column.
     """
-    strips = [_strip(importance, column, rows) for importance, column in arranged(rows, columns)]
-    shown, hidden = _fitted(strips, width)
-    table = _empty_table(title, _caption(rows, hidden))
-    for strip in shown:
-        table.add_column(
-            Text(strip.column.heading),
-            justify="right" if strip.column.numeric else "left",
-            width=strip.width,
-            no_wrap=True,
-            overflow="ellipsis",
-        )
+    shown, hidden = strips(rows, columns, width)
+    table = _empty_table(title, _caption(rows, hidden, total_width(shown)))
+    for place, strip in enumerate(shown):
+        # The box gives one cell of the gap between two columns; the other one is here.
+        lead = " " if place else ""
+        heading = _heading(strip, lead)
+        table.add_column(heading, width=strip.width + len(lead), no_wrap=True, vertical="bottom")
     for number, row in enumerate(rows):
-        table.add_row(
-            *(_cell(strip, number, row) for strip in shown), style="bold" if row.rank == 1 else None
-        )
+        cells = [_cell(strip, strip.cells[number], row) for strip in shown]
+        table.add_row(cells[0], *map(_after_gap, cells[1:]), style=_row_style(row))
     return table
+
+
+def _row_style(row: Row) -> str:
+    """The best stands out, and whoever did not finish stands back."""
+    return "bold" if row.rank == 1 else "" if row.record.state == "finished" else "dim"
+
+
+def _cell(strip: Strip, text: str, row: Row) -> Cell:
+    if strip.column.heading != "state":
+        return Cell(fitted(text, strip.width, strip.column.numeric), Style.null(), 0)
+    state = row.record.state
+    room_for_reason = strip.width >= len(state) + SHORTEST_REASON or cell_len(text) <= strip.width
+    shown = fitted(text if room_for_reason else state, strip.width, numeric=False)
+    return Cell(shown, STATE_STYLES[state], len(state))
+
+
+def _heading(strip: Strip, lead: str) -> Text:
+    lines = [lead + line for line in strip.heading.split("\n")]
+    return Text("\n".join(lines), justify="right" if strip.column.numeric else "left")
+
+
+def _after_gap(cell: Cell) -> Cell:
+    return Cell(f" {cell.text}", cell.style, cell.styled + 1)
+
+
+def fitted(text: str, width: int, numeric: bool) -> str:
+    """A text made as wide as its column, with an ellipsis where it was wider.
+
+    >>> fitted("12", 4, numeric=True), fitted("a long name", 7, numeric=False)
+    ('  12', 'a long…')
+    """
+    missing = width - cell_len(text)
+    if missing < 0:
+        return set_cell_size(f"{set_cell_size(text, width - 1).rstrip()}…", width)
+    return f"{' ' * missing}{text}" if numeric else f"{text}{' ' * missing}"
 
 
 def _empty_table(title: str, caption: str) -> Table:
@@ -83,52 +116,16 @@ def _empty_table(title: str, caption: str) -> Table:
         caption_justify="left",
         box=box.SIMPLE_HEAD,
         show_edge=False,
-        pad_edge=False,
-        collapse_padding=True,
+        padding=0,
         header_style="bold",
     )
 
 
-def _caption(rows: Sequence[Row], hidden: Sequence[str]) -> str:
+def _caption(rows: Sequence[Row], hidden: Sequence[str], width: int) -> str:
     if not rows:
         return "No runs. Make one with: dnsearch train SPEC"
     if not hidden:
         return ""
-    words = f"{hidden[0]} is" if len(hidden) == 1 else f"{len(hidden)} columns are"
-    return f"{words} hidden at this width; --json shows all."
-
-
-def _strip(importance: int, column: Column, rows: Sequence[Row]) -> Strip:
-    cells = [column.cell(row) for row in rows]
-    widest = WIDEST.get(column.heading, WIDEST_CELL)
-    longest = max(map(cell_len, cells), default=0)
-    return Strip(column, importance, cells, max(cell_len(column.heading), min(longest, widest)))
-
-
-def _fitted(strips: Sequence[Strip], width: int) -> tuple[list[Strip], list[str]]:
-    """The most important strips that fit, from left to right, and the headings of the others."""
-    room = width + GAP - sum(strip.width + GAP for strip in strips if strip.importance == 0)
-    places = {place for place, strip in enumerate(strips) if strip.importance == 0}
-    for place in sorted(set(range(len(strips))) - places, key=lambda place: strips[place].importance):
-        if strips[place].width + GAP <= room:
-            places.add(place)
-            room -= strips[place].width + GAP
-    shown = [_resized(strips[place], room) for place in sorted(places)]
-    return shown, [strip.column.heading for place, strip in enumerate(strips) if place not in places]
-
-
-def _resized(strip: Strip, room: int) -> Strip:
-    """A reason takes the room that is left; a name gives what is missing."""
-    if strip.column.heading == "state" and room > 0:
-        longest = max(map(cell_len, strip.cells), default=0)
-        return replace(strip, width=max(strip.width, min(strip.width + room, longest)))
-    if strip.column.heading == "name" and room < 0:
-        return replace(strip, width=max(min(NARROWEST_NAME, strip.width), strip.width + room))
-    return strip
-
-
-def _cell(strip: Strip, number: int, row: Row) -> Text:
-    text = Text(strip.cells[number])
-    if strip.column.heading == "state":
-        text.stylize(STATE_STYLES[row.record.state], 0, len(row.record.state))
-    return text
+    number = f"{len(hidden)} column{'s' if len(hidden) > 1 else ''} hidden at this width"
+    named = f"{number} ({', '.join(hidden)}); --json shows all."
+    return named if len(named) <= width else f"{number}; --json shows all."

@@ -95,9 +95,9 @@ def setting(value: Any) -> str:  # noqa: ANN401  (whatever a spec can hold)
 
 
 def one_line(text: str) -> str:
-    """A text without line ends and control characters, so that it cannot draw outside its cell.
+    r"""A text without line ends and control characters, so that it cannot draw outside its cell.
 
-    >>> one_line("out of\\n  memory")
+    >>> one_line("out of\n  memory")
     'out of memory'
     """
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())

@@ -1,0 +1,1 @@
+"""Plan → functional Keras model."""

@@ -35,6 +35,7 @@ class NormalizedConvolution(keras.layers.Layer):  # type: ignore[misc]  # keras 
         self._convolution = convolution
 
     def build(self, input_shape: Any) -> None:  # noqa: ANN401  (one shape or several)
+        """Make the weights: BatchNorm's four, then kernel and bias."""
         channels = sum(shape[-1] for shape in _shapes(input_shape))
         self.gamma = self.add_weight(shape=(channels,), initializer="ones", name="gamma")
         self.beta = self.add_weight(shape=(channels,), initializer="zeros", name="beta")
@@ -57,6 +58,7 @@ class NormalizedConvolution(keras.layers.Layer):  # type: ignore[misc]  # keras 
             self.bias = self.add_weight(shape=(convolution.filters,), initializer="zeros", name="bias")
 
     def call(self, inputs: Any, training: bool = False) -> Any:  # noqa: ANN401  (tensors)
+        """Join, normalise, activate, convolve; in training the moving statistics move."""
         joined = tf.concat(inputs, axis=-1) if isinstance(inputs, list | tuple) else inputs
         features = self._normalized(joined, training)
         if self._activation is not None:

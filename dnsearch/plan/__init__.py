@@ -1,0 +1,1 @@
+"""A network as pure data, and its exact cost."""

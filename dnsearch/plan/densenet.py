@@ -100,7 +100,12 @@ def _transition(builder: Builder, network: DenseNet, number: int, feature: int) 
         raise _problem("compression", f"{part} to keep at least 1 of its {channels} channels", found)
     if min(height, width) < 2:
         found = f"{height}x{width}"
-        raise _problem("layers_per_block", f"{part} to have at least 2x2 pixels to pool", found, "Use fewer blocks or larger images.")
+        raise _problem(
+            "layers_per_block",
+            f"{part} to have at least 2x2 pixels to pool",
+            found,
+            "Use fewer blocks or larger images.",
+        )
     operations = _convolved(network, _alpha(network).transitions, "compression", kept, kernel=1)
     operations += _dropped(network, "compression", always=False)
     operations.append(("pool", Pool(network.pooling, size=2, stride=2, padding=0)))

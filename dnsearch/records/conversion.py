@@ -79,7 +79,7 @@ def _record(kind: Any, found: Any, where: str) -> Any:  # noqa: ANN401  (kind is
     if found.keys() != kinds.keys():
         missing = [f"no {key}" for key in kinds if key not in found]
         unknown = [f"an unknown {_shown(key)}" for key in found if key not in kinds]
-        raise _refusal(where, f"the keys of a {kind.__name__}", ", ".join(missing + unknown))
+        raise _refusal(where, f"the keys of {kind.__name__}", ", ".join(missing + unknown))
     return kind(**{key: _value(kinds[key], found[key], f"{where}{key}.") for key in kinds})
 
 
@@ -97,7 +97,7 @@ def _value(kind: Any, found: Any, where: str) -> Any:  # noqa: ANN401  (kind is 
 
 def _one_of(words: tuple[str, ...], found: Any, where: str) -> str:  # noqa: ANN401  (any JSON)
     if found not in words:
-        raise _refusal(where, " or ".join(words), _shown(found))
+        raise _refusal(where, f"one of {', '.join(words)}", _shown(found))
     return str(found)
 
 

@@ -115,7 +115,9 @@ class RunRecord:
     process: Mapping[str, Any] = field(default_factory=dict)
 
 
-def with_epoch(record: RunRecord, epoch: EpochRecord, wall_seconds: float, peak_memory_bytes: int) -> RunRecord:
+def with_epoch(
+    record: RunRecord, epoch: EpochRecord, wall_seconds: float, peak_memory_bytes: int
+) -> RunRecord:
     """The record of a run after one more epoch; of two equal accuracies the earlier is the best."""
     better = record.best is None or epoch.validation.accuracy > record.best.accuracy
     return replace(
@@ -149,3 +151,20 @@ class Origin:
 
     study: str
     trial: int
+
+
+@dataclass(frozen=True, slots=True)
+class StepEnded:
+    """One optimizer step.
+
+    Args:
+        epoch: number of the epoch, from 1.
+        step: number of the step in the epoch, from 1.
+        steps: steps of the epoch.
+        images_per_second: of this step alone.
+    """
+
+    epoch: int
+    step: int
+    steps: int
+    images_per_second: float

@@ -51,7 +51,7 @@ class RunFolder:
             RunError: the name is a path, or the folder cannot be made.
         """
         if name in {"", ".", ".."} or Path(name).name != name:
-            raise RunError(str(Problem(f"run name {name!r}", "the name of a folder, not a path to one")))
+            raise RunError(str(Problem("run name", "the name of a folder, not a path to one", repr(name))))
         with writing(root):
             root.mkdir(parents=True, exist_ok=True)
         number = 1

@@ -1,0 +1,1 @@
+"""YAML → frozen, validated values; every problem with its place."""

@@ -24,7 +24,14 @@ class Data(Section):
         description="The folder (npz: the file) to read, relative to where dnsearch is started. Left out: "
         "data/cifar-10-batches-py and data/cifar-100-python for the CIFARs.",
     )
-    image_shape: tuple[Annotated[int, Field(ge=1, le=4096)], Annotated[int, Field(ge=1, le=4096)], Annotated[int, Field(ge=1, le=64)]] | None = Field(
+    image_shape: (
+        tuple[
+            Annotated[int, Field(ge=1, le=4096)],
+            Annotated[int, Field(ge=1, le=4096)],
+            Annotated[int, Field(ge=1, le=64)],
+        ]
+        | None
+    ) = Field(
         None,
         description="[height, width, channels]. folder: images are resized to it, and it is needed; other "
         "sources know their own and refuse a different one.",
@@ -46,9 +53,11 @@ class Data(Section):
     training_examples: int | None = Field(
         None,
         ge=2,
-        description="Train on this many images only, class by class, after the validation images are held out.",
+        description="Train on so many images only, class by class, after the validation images are held out.",
     )
-    split_seed: int = Field(0, ge=0, lt=2**32, description="Seed of the split; the same seed holds out the same images.")
+    split_seed: int = Field(
+        0, ge=0, lt=2**32, description="Seed of the split; the same seed holds out the same images."
+    )
     normalize: Literal["channel", "unit"] = Field(
         "channel",
         description="channel: subtract each channel's mean and divide by its standard deviation, both of the "
@@ -59,11 +68,23 @@ class Data(Section):
     def _source_has_what_it_needs(self) -> Self:
         problems = []
         if self.source == "digits" and self.path is not None:
-            problems.append(Problem("path", "digits come with scikit-learn and have no path", hint="Remove path, or choose another source."))
+            problems.append(
+                Problem(
+                    "path",
+                    "digits come with scikit-learn and have no path",
+                    hint="Remove path, or choose another source.",
+                )
+            )
         if self.source in {"idx", "npz", "folder"} and self.path is None:
             problems.append(Problem("source", f"path is missing: where the {self.source} data lies"))
         if self.source == "folder" and self.image_shape is None:
-            problems.append(Problem("source", "image_shape is missing: the size to bring the folder's images to", hint="For example image_shape: [32, 32, 3]."))
+            problems.append(
+                Problem(
+                    "source",
+                    "image_shape is missing: the size to bring the folder's images to",
+                    hint="For example image_shape: [32, 32, 3].",
+                )
+            )
         if problems:
             raise refuse(*problems)
         return self

@@ -104,7 +104,9 @@ class DenseNet(Section):
         "and -BC, 1 otherwise.",
     )
     pooling: Literal["avg", "max"] = Field(
-        "avg", description="The 2x2 pooling of a transition. The paper: avg; the article asks whether max suits edges better."
+        "avg",
+        description="The 2x2 pooling of a transition. The paper: avg; the article asks whether max suits "
+        "edges better.",
     )
     activation: Literal["relu", "leaky_relu"] = Field(
         "relu", description="The activation everywhere. leaky_relu takes its slope from alpha."
@@ -133,8 +135,8 @@ class DenseNet(Section):
     initializer: Literal["fan_out_normal", "he_normal", "he_uniform", "glorot_uniform"] = Field(
         "fan_out_normal",
         description="First weights of the convolutions. fan_out_normal: N(0, sqrt(2 / (kernel area x "
-        "filters))), the paper's; glorot_uniform: Keras' default, the article's. The classifier always starts "
-        "with glorot_uniform.",
+        "filters))), the paper's; glorot_uniform: Keras' default, the article's. The classifier always "
+        "starts with glorot_uniform.",
     )
     stem: Stem = Field(Stem(), description="What comes before the first block.")
     head: Head = Field(Head(), description="What comes after the last block.")
@@ -142,9 +144,17 @@ class DenseNet(Section):
     @model_validator(mode="after")
     def _alpha_belongs_to_leaky_relu(self) -> Self:
         if self.activation == "leaky_relu" and self.alpha is None:
-            raise refuse(Problem("activation", "alpha, the slope of leaky_relu, is missing", hint="Add alpha: 0.1 (or a mapping: stem, layers, transitions, head)."))
+            raise refuse(
+                Problem(
+                    "activation",
+                    "alpha, the slope of leaky_relu, is missing",
+                    hint="Add alpha: 0.1 (or a mapping: stem, layers, transitions, head).",
+                )
+            )
         if self.activation == "relu" and self.alpha is not None:
-            raise refuse(Problem("alpha", "relu has no slope", hint="Write activation: leaky_relu, or alpha: null."))
+            raise refuse(
+                Problem("alpha", "relu has no slope", hint="Write activation: leaky_relu, or alpha: null.")
+            )
         return self
 
 

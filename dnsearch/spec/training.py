@@ -23,8 +23,8 @@ class Sgd(Section):
     decay: Literal["coupled", "decoupled"] = Field(
         "coupled",
         description="coupled: weight_decay x weight is added to the gradient (L2 regularisation with half "
-        "that factor; what Torch's SGD and the paper do); decoupled: learning rate x weight_decay x weight is "
-        "taken off the weight.",
+        "that factor; what Torch's SGD and the paper do); decoupled: learning rate x weight_decay x weight "
+        "is taken off the weight.",
     )
 
 
@@ -66,9 +66,14 @@ class Step(Section):
 
     name: Literal["step"] = Field(description="The schedule.")
     at: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field(
-        (0.5, 0.75), min_length=1, max_length=32, description="When, as shares of the training, rising. The paper: [0.5, 0.75]."
+        (0.5, 0.75),
+        min_length=1,
+        max_length=32,
+        description="When, as shares of the training, rising. The paper: [0.5, 0.75].",
     )
-    factor: float = Field(0.1, gt=0, lt=1, description="What the learning rate is multiplied by. The paper: 0.1.")
+    factor: float = Field(
+        0.1, gt=0, lt=1, description="What the learning rate is multiplied by. The paper: 0.1."
+    )
 
     @model_validator(mode="after")
     def _rising(self) -> Self:
@@ -90,29 +95,63 @@ Schedule = Annotated[Constant | Step | Cosine, Field(discriminator="name")]
 class EarlyStopping(Section):
     """Stop when the validation accuracy no longer rises."""
 
-    patience: int = Field(ge=1, le=100_000, description="Epochs without improvement before the training stops.")
-    minimum_delta: float = Field(0.0, ge=0, le=1, description="A smaller rise of the accuracy does not count.")
+    patience: int = Field(
+        ge=1, le=100_000, description="Epochs without improvement before the training stops."
+    )
+    minimum_delta: float = Field(
+        0.0, ge=0, le=1, description="A smaller rise of the accuracy does not count."
+    )
 
 
 class Training(Section):
     """How one training goes."""
 
-    epochs: int = Field(ge=1, le=100_000, description="Passes over the training images. The paper: 300 on CIFAR, 40 on SVHN; the article: 10.")
-    batch_size: int = Field(64, ge=1, le=65_536, description="Images per step. The paper: 64; the article: 100.")
-    learning_rate: float = Field(gt=0, le=100, description="The largest learning rate, reached after the warm-up. The paper: 0.1 with SGD; Adam wants about 0.001.")
+    epochs: int = Field(
+        ge=1,
+        le=100_000,
+        description="Passes over the training images. The paper: 300 on CIFAR, 40 on SVHN; the article: 10.",
+    )
+    batch_size: int = Field(
+        64, ge=1, le=65_536, description="Images per step. The paper: 64; the article: 100."
+    )
+    learning_rate: float = Field(
+        gt=0,
+        le=100,
+        description="The largest learning rate, reached after the warm-up. The paper: 0.1 with SGD; Adam "
+        "wants about 0.001.",
+    )
     optimizer: Optimizer = Field(
-        Sgd(name="sgd"), description="sgd, adam or adamw; the name alone takes its defaults, a mapping with name sets more."
+        Sgd(name="sgd"),
+        description="sgd, adam or adamw; the name alone takes its defaults, a mapping with name sets more.",
     )
     schedule: Schedule = Field(
-        Constant(name="constant"), description="constant, step or cosine; the name alone takes its defaults, a mapping with name sets more."
+        Constant(name="constant"),
+        description="constant, step or cosine; the name alone takes its defaults, a mapping with name sets "
+        "more.",
     )
-    warmup_epochs: float = Field(0.0, ge=0, description="The learning rate rises in a straight line over the first epochs. The paper: 0.")
-    label_smoothing: Share = Field(0.0, description="Share of each label spread over all classes. The paper: 0.")
-    early_stopping: EarlyStopping | None = Field(None, description="Stop early. null: train all epochs, as in the paper.")
-    seed: int = Field(0, ge=0, lt=2**32, description="Seed of the first weights, the order of the images and dropout.")
+    warmup_epochs: float = Field(
+        0.0,
+        ge=0,
+        description="The learning rate rises in a straight line over the first epochs. The paper: 0.",
+    )
+    label_smoothing: Share = Field(
+        0.0, description="Share of each label spread over all classes. The paper: 0."
+    )
+    early_stopping: EarlyStopping | None = Field(
+        None, description="Stop early. null: train all epochs, as in the paper."
+    )
+    seed: int = Field(
+        0, ge=0, lt=2**32, description="Seed of the first weights, the order of the images and dropout."
+    )
 
     @model_validator(mode="after")
     def _warmup_fits(self) -> Self:
         if self.warmup_epochs > self.epochs:
-            raise refuse(Problem("warmup_epochs", f"at most the {self.epochs} epochs of the training", found=f"{self.warmup_epochs:g}"))
+            raise refuse(
+                Problem(
+                    "warmup_epochs",
+                    f"at most the {self.epochs} epochs of the training",
+                    found=f"{self.warmup_epochs:g}",
+                )
+            )
         return self

@@ -1,6 +1,6 @@
 """The ``tune`` section: which fields to search, over which values, and how."""
 
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
@@ -18,8 +18,9 @@ class IntRange(Section):
     log: bool = Field(False, description="Sample evenly in the logarithm.")
 
     @model_validator(mode="after")
-    def _rising(self) -> Self:
-        return _checked(self)
+    def _fits_together(self) -> Self:
+        _check(self)
+        return self
 
 
 class FloatRange(Section):
@@ -30,14 +31,12 @@ class FloatRange(Section):
     log: bool = Field(False, description="Sample evenly in the logarithm.")
 
     @model_validator(mode="after")
-    def _rising(self) -> Self:
-        return _checked(self)
+    def _fits_together(self) -> Self:
+        _check(self)
+        return self
 
 
-Range = TypeVar("Range", IntRange, FloatRange)
-
-
-def _checked(searched: Range) -> Range:
+def _check(searched: IntRange | FloatRange) -> None:
     low, high = searched.bounds
     kind = "int" if isinstance(searched, IntRange) else "float"
     problems = []
@@ -49,7 +48,6 @@ def _checked(searched: Range) -> Range:
         problems.append(Problem("step", "no step together with log: true", found=str(searched.step)))
     if problems:
         raise refuse(*problems)
-    return searched
 
 
 def _kind(value: Any) -> str:  # noqa: ANN401  (whatever the YAML holds)
@@ -65,7 +63,9 @@ def _kind(value: Any) -> str:  # noqa: ANN401  (whatever the YAML holds)
 
 
 Searched = Annotated[
-    Annotated[Choices, Tag("#choices")] | Annotated[IntRange, Tag("#int")] | Annotated[FloatRange, Tag("#float")],
+    Annotated[Choices, Tag("#choices")]
+    | Annotated[IntRange, Tag("#int")]
+    | Annotated[FloatRange, Tag("#float")],
     Discriminator(_kind),
 ]
 
@@ -76,10 +76,12 @@ class Tune(Section):
     parameters: dict[str, Searched] = Field(
         min_length=1,
         max_length=100,
-        description="What to search: the dotted path of a field of network or training, and its values: a list "
-        "of choices, {int: [low, high], step: 4} or {float: [low, high], log: true}.",
+        description="What to search: the dotted path of a field of network or training, and its values: a "
+        "list of choices, {int: [low, high], step: 4} or {float: [low, high], log: true}.",
     )
-    trials: int = Field(50, ge=1, le=1_000_000, description="Finished trials that the study shall have in all.")
+    trials: int = Field(
+        50, ge=1, le=1_000_000, description="Finished trials that the study shall have in all."
+    )
     select: Literal["last", "best"] = Field(
         "last",
         description="Which validation accuracy a trial is judged by: its last epoch's (the paper's habit) or "

@@ -1,0 +1,1 @@
+"""The story of many runs: sampling, search, child processes."""

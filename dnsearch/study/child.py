@@ -5,11 +5,10 @@ from multiprocessing.connection import Connection
 
 from dnsearch import runtime
 from dnsearch.errors import DnsearchError
-from dnsearch.records.record import EpochRecord, Stop
+from dnsearch.records.record import EpochRecord, StepEnded, Stop
 from dnsearch.records.store import RunFolder
 from dnsearch.run import run
 from dnsearch.study.messages import EpochEnded, Job, Message, RunEnded, RunFailed
-from dnsearch.train.loop import StepEnded
 
 
 def main(connection: Connection, job: Job) -> None:

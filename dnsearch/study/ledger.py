@@ -54,7 +54,7 @@ class Ledger:
 
     def sit_down(self, trial: Trial) -> bool:
         """Note that a child is about to train a trial; False when that has been tried too often."""
-        sittings = trial.user_attrs.get(SITTINGS, 0) + 1
+        sittings = int(trial.user_attrs.get(SITTINGS, 0)) + 1
         trial.set_user_attr(SITTINGS, sittings)
         return sittings <= MAX_SITTINGS
 

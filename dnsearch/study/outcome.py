@@ -5,8 +5,7 @@ from pathlib import Path
 
 from dnsearch.records.atomic import atomic_write
 from dnsearch.records.record import RunRecord
-from dnsearch.records.store import RunFolder
-from dnsearch.spec.document import Document, resolved_yaml
+from dnsearch.spec.document import resolved_yaml
 from dnsearch.study.proposal import Proposal, known
 
 
@@ -38,5 +37,9 @@ def write_best(proposal: Proposal, record: RunRecord, path: Path) -> None:
 # Run:      dnsearch train {path}
 """
     best = experiment.model_copy(update={"name": f"{experiment.name}-best", "tune": None})
-    expect = f"expect:\n  parameters: {proposal.record.parameters.trainable}\n" if proposal.record.parameters else ""
+    expect = (
+        f"expect:\n  parameters: {proposal.record.parameters.trainable}\n"
+        if proposal.record.parameters
+        else ""
+    )
     atomic_write(path, (heading + resolved_yaml(best) + expect).encode())

@@ -24,11 +24,11 @@ Values = dict[str, Any]
 def distributions(tune: Tune) -> dict[str, BaseDistribution]:
     """Dotted path → distribution.
 
-    >>> from dnsearch.spec.document import Document, fingerprint, settings
-from dnsearch.spec.tune import Tune
-    >>> tune = Tune.model_validate({"parameters": {"network.growth_rate": {"int": (4, 24), "step": 4}}})
-    >>> distributions(tune)
-    {'network.growth_rate': IntDistribution(high=24, log=False, low=4, step=4)}
+        >>> from dnsearch.spec.document import Document, fingerprint, settings
+    from dnsearch.spec.tune import Tune
+        >>> tune = Tune.model_validate({"parameters": {"network.growth_rate": {"int": (4, 24), "step": 4}}})
+        >>> distributions(tune)
+        {'network.growth_rate': IntDistribution(high=24, log=False, low=4, step=4)}
     """
     return {path: _distribution(searched) for path, searched in tune.parameters.items()}
 
@@ -91,9 +91,13 @@ def _candidates(document: Document, path: str, searched: Searched) -> tuple[Any,
     """The values of the space that could be the spec's own."""
     if isinstance(searched, tuple):
         return searched
-    values = [value for key, value in settings(document.experiment).items() if f"{key}.".startswith(f"{path}.")]
+    values = [
+        value for key, value in settings(document.experiment).items() if f"{key}.".startswith(f"{path}.")
+    ]
     low, high = searched.bounds
-    return tuple(v for v in values[:1] if isinstance(v, int | float) and low <= v <= high and _on_grid(v, searched))
+    return tuple(
+        v for v in values[:1] if isinstance(v, int | float) and low <= v <= high and _on_grid(v, searched)
+    )
 
 
 def _on_grid(value: float, searched: IntRange | FloatRange) -> bool:

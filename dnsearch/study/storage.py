@@ -11,7 +11,7 @@ from optuna.pruners import BasePruner, MedianPruner, NopPruner, SuccessiveHalvin
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from sqlalchemy.exc import SQLAlchemyError
 
-from dnsearch.errors import StudyError
+from dnsearch.errors import Problem, StudyError
 from dnsearch.spec.document import settings
 from dnsearch.spec.experiment import Experiment
 from dnsearch.spec.tune import Tune
@@ -43,11 +43,11 @@ def open_study(url: str, name: str, experiment: Experiment, tune: Tune) -> optun
         )
         _same_spec(study, _description(experiment, tune))
     except (SQLAlchemyError, sqlite3.Error, ImportError, OSError) as error:
-        first_line = str(error).splitlines()[0]
-        raise StudyError(
-            f"--storage {url}\n  expected a database that can be opened, but {first_line}\n"
-            f"  Examples: sqlite:///runs/study.db (a file), postgresql+psycopg://user@host/database"
-        ) from None
+        hint = "Examples: sqlite:///runs/study.db (a file), postgresql+psycopg://user@host/database"
+        problem = Problem(
+            f"--storage {url}", "a database that can be opened", str(error).splitlines()[0], hint
+        )
+        raise StudyError(str(problem)) from None
     return study
 
 
@@ -97,9 +97,11 @@ def _same_spec(study: optuna.Study, description: dict[str, str]) -> None:
     if known is None:
         study.set_user_attr(SPEC, description)
     elif known != description:
-        keys = sorted(key for key in known.keys() | description.keys() if known.get(key) != description.get(key))
-        changes = "\n".join(f"  {key}: {known.get(key, 'nothing')} → {description.get(key, 'nothing')}" for key in keys)
-        raise StudyError(
-            f"study {study.study_name}\n  expected the spec that the study was started with, but it has changed:\n"
-            f"{changes}\n  Give the changed search a name of its own: --study NAME"
-        )
+        expected = "the spec that the study was started with; changed since:\n" + _changes(known, description)
+        hint = "Give the changed search a name of its own: --study NAME"
+        raise StudyError(str(Problem(f"study {study.study_name}", f"expected {expected}", hint=hint)))
+
+
+def _changes(old: dict[str, str], new: dict[str, str]) -> str:
+    keys = sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))
+    return "\n".join(f"    {key}: {old.get(key, 'nothing')} → {new.get(key, 'nothing')}" for key in keys)

@@ -1,0 +1,1 @@
+"""Optimizer, schedule, epoch loop, checkpoints."""

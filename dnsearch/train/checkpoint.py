@@ -11,13 +11,13 @@ from typing import IO, Any
 import keras
 import numpy as np
 
-from dnsearch.errors import RunError
+from dnsearch.errors import Problem, RunError
 from dnsearch.train.steps import Trainer
 
 
 def save_weights(model: keras.Model, file: IO[bytes]) -> None:
     """Write the weights, by the path of each."""
-    np.savez(file, **{weight.path: np.asarray(weight) for weight in model.weights})
+    _write(file, {weight.path: np.asarray(weight) for weight in model.weights})
 
 
 def load_weights(model: keras.Model, path: str) -> None:
@@ -32,8 +32,8 @@ def load_weights(model: keras.Model, path: str) -> None:
 
 def save_checkpoint(trainer: Trainer, epoch: int, file: IO[bytes]) -> None:
     """Write the whole state after an epoch."""
-    variables = _variables(trainer)
-    np.savez(file, epoch=np.int64(epoch), **{f"{i:05d}": np.asarray(v) for i, v in enumerate(variables)})
+    arrays = {f"{i:05d}": np.asarray(variable) for i, variable in enumerate(_variables(trainer))}
+    _write(file, {"epoch": np.asarray(epoch), **arrays})
 
 
 def load_checkpoint(trainer: Trainer, path: str) -> int:
@@ -52,18 +52,23 @@ def _variables(trainer: Trainer) -> list[Any]:
     return [*trainer.model.variables, *trainer.optimizer.variables]
 
 
+def _write(file: IO[bytes], arrays: dict[str, Any]) -> None:
+    np.savez(file, **arrays)
+
+
 def _arrays(path: str) -> dict[str, Any]:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return dict(arrays)
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise RunError(f"{path}\n  expected saved arrays, but it cannot be read: {error}") from None
+        raise RunError(str(Problem(path, "a file of saved arrays", str(error)))) from None
 
 
 def _assign(variables: Sequence[Any], arrays: Sequence[Any], path: str) -> None:
     for variable, array in zip(variables, arrays, strict=True):
         if array is None or array.shape != tuple(variable.shape):
             found = "nothing" if array is None else f"shape {array.shape}"
-            raise RunError(f"{path}\n  expected {variable.path} of shape {tuple(variable.shape)}, found {found}; it is of another network")
+            expected = f"{variable.path} of shape {tuple(variable.shape)}"
+            raise RunError(str(Problem(path, expected, found, "The file is of another network.")))
     for variable, array in zip(variables, arrays, strict=True):
         variable.assign(array)

@@ -11,29 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from dnsearch.errors import TrainingError
-from dnsearch.records.record import EpochRecord, Metrics
+from dnsearch.records.record import EpochRecord, Metrics, StepEnded
 from dnsearch.spec.training import EarlyStopping, Training
 from dnsearch.train.schedule import learning_rate
 from dnsearch.train.steps import Trainer, evaluate, evaluator
 
 Batches = Iterable[tuple[Any, Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class StepEnded:
-    """One optimizer step.
-
-    Args:
-        epoch: number of the epoch, from 1.
-        step: number of the step in the epoch, from 1.
-        steps: steps of the epoch.
-        images_per_second: of this step alone.
-    """
-
-    epoch: int
-    step: int
-    steps: int
-    images_per_second: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +75,12 @@ class _Totals:
 
 
 def _step(
-    trainer: Trainer, training: Training, steps: int, totals: _Totals, at: tuple[int, int], batch: tuple[Any, Any]
+    trainer: Trainer,
+    training: Training,
+    steps: int,
+    totals: _Totals,
+    at: tuple[int, int],
+    batch: tuple[Any, Any],
 ) -> StepEnded:
     """Do one optimizer step and add it to the epoch's totals."""
     epoch, step = at

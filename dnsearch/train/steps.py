@@ -1,6 +1,6 @@
 """The compiled steps: one for training, one for evaluation."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,9 @@ import tensorflow as tf
 from dnsearch.records.record import Metrics
 from dnsearch.spec.training import Training
 from dnsearch.train.optimizer import build_optimizer, coupled_decay
+
+Logits = Callable[[Any], Any]
+"""``images (batch, height, width, channels) → logits (batch, classes)``."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,6 @@ def _training_step(model: keras.Model, optimizer: keras.optimizers.Optimizer, tr
     classes = model.output_shape[-1]
     images = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32)
 
-    @tf.function(autograph=False, input_signature=[images, tf.TensorSpec([None], tf.int32), tf.TensorSpec([], tf.float32)])  # type: ignore[misc]  # tensorflow ships no types
     def step(images: Any, labels: Any, learning_rate: Any) -> tuple[Any, Any]:  # noqa: ANN401  (tensors)
         with tf.GradientTape() as tape:
             logits = model(images, training=True)
@@ -49,12 +51,13 @@ def _training_step(model: keras.Model, optimizer: keras.optimizers.Optimizer, tr
             loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(target, logits))
         gradients = tape.gradient(loss, variables)
         if decay:
-            gradients = [gradient + decay * variable for gradient, variable in zip(gradients, variables, strict=True)]
+            gradients = [each + decay * variable for each, variable in zip(gradients, variables, strict=True)]
         optimizer.learning_rate.assign(learning_rate)
         optimizer.apply(gradients, variables)
         return _loss_and_hits(logits, labels)
 
-    return step
+    signature = [images, tf.TensorSpec([None], tf.int32), tf.TensorSpec([], tf.float32)]
+    return tf.function(step, autograph=False, input_signature=signature)
 
 
 def _smoothed(labels: Any, classes: int, smoothing: float) -> Any:  # noqa: ANN401  (tensors)
@@ -67,13 +70,16 @@ def _loss_and_hits(logits: Any, labels: Any) -> tuple[Any, Any]:  # noqa: ANN401
     return tf.reduce_sum(losses), tf.reduce_sum(tf.cast(hits, tf.int32))
 
 
-def evaluator(model: keras.Model) -> Any:  # noqa: ANN401  (a tf.function)
+def evaluator(model: keras.Model) -> Logits:
     """A compiled ``images → logits``, with moving statistics and without dropout."""
     images = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32)
-    return tf.function(lambda images: model(images, training=False), autograph=False, input_signature=[images])
+    logits: Logits = tf.function(
+        lambda images: model(images, training=False), autograph=False, input_signature=[images]
+    )
+    return logits
 
 
-def evaluate(logits_of: Any, batches: Iterable[tuple[Any, Any]]) -> Metrics:  # noqa: ANN401  (a tf.function, tensors)
+def evaluate(logits_of: Logits, batches: Iterable[tuple[Any, Any]]) -> Metrics:
     """Mean loss and accuracy over batches of images and labels."""
     loss, hits, examples = 0.0, 0, 0
     for images, labels in batches:

@@ -1,0 +1,44 @@
+"""``dnsearch evaluate``: how good a trained network is on images that it has not seen."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from dnsearch.cli import console
+from dnsearch.cli.options import Json, RunPath
+
+
+class Part(StrEnum):
+    """Which images."""
+
+    test = "test"
+    validation = "validation"
+
+
+def evaluate(
+    run: RunPath,
+    split: Annotated[
+        Part, typer.Option(help="Which images: the test set, or the held-out validation images.")
+    ] = Part.test,
+    as_json: Json = False,
+) -> None:
+    """Measure a trained run on its test images; the leaderboard shows the result.
+    [cyan]dnsearch evaluate runs/article[/cyan]
+    """
+    from dnsearch import runtime
+    from dnsearch.records.store import RunFolder
+
+    folder = RunFolder.open(run)
+    runtime.prepare_tensorflow()
+    from dnsearch.inference import evaluate_run
+
+    metrics = evaluate_run(folder, split.value)
+    if as_json:
+        found = {"loss": metrics.loss, "accuracy": metrics.accuracy, "examples": metrics.examples}
+        console.show_json({"name": folder.name, "split": split.value, **found})
+    else:
+        console.show(
+            f"{folder.name}  {split.value} accuracy {100 * metrics.accuracy:.2f} %  "
+            f"loss {metrics.loss:.4f}  {metrics.examples:,} images"
+        )

@@ -1,0 +1,99 @@
+"""``dnsearch train``: one run."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dnsearch.cli import console
+from dnsearch.cli.options import RUNS, Json, Plain, Runs, Set
+
+if TYPE_CHECKING:
+    from dnsearch.records.record import RunRecord
+    from dnsearch.records.store import RunFolder
+    from dnsearch.spec.document import Document
+
+
+def train(
+    spec: Annotated[
+        str | None,
+        typer.Argument(metavar="SPEC", help="A YAML file, or the name of a preset.", show_default=False),
+    ] = None,
+    overrides: Set = None,
+    runs: Runs = RUNS,
+    resume: Annotated[
+        Path | None,
+        typer.Option("--resume", metavar="RUN", help="Go on with an interrupted run.", show_default=False),
+    ] = None,
+    plain: Plain = False,
+    as_json: Json = False,
+) -> None:
+    """Train a spec's network.
+    [cyan]dnsearch train spec.yaml --set training.epochs=20[/cyan]
+
+    Ctrl-C ends after the running batch and keeps what is there.
+    """
+    document, folder = _opened(spec, overrides, runs, resume)
+    record = _trained(document, folder, plain=plain)
+    console.say(_summary(record, folder))
+    if as_json:
+        from dnsearch.board.formats import as_json as as_dicts
+        from dnsearch.board.ranking import rank
+
+        console.show_json(as_dicts(rank([record]))[0])
+    if record.state == "interrupted":
+        raise typer.Exit(130)
+
+
+def _opened(
+    spec: str | None, overrides: list[str] | None, runs: Path, resume: Path | None
+) -> "tuple[Document, RunFolder]":
+    """The spec and its run folder: a new one, or the one to go on with."""
+    from dnsearch.cli.planning import planned
+    from dnsearch.records.store import RunFolder
+    from dnsearch.spec.document import load
+
+    if (spec is None) == (resume is None):
+        raise typer.BadParameter("give a SPEC, or --resume RUN")
+    if resume is not None:
+        if overrides:
+            raise typer.BadParameter("--set cannot change a run that has begun; start a new one")
+        folder = RunFolder.open(resume)
+        return load(str(folder.resolved)), folder
+    document = load(spec or "", overrides or ())
+    planned(document)
+    return document, RunFolder.create(runs, document.experiment.name)
+
+
+def _trained(document: "Document", folder: "RunFolder", *, plain: bool) -> "RunRecord":
+    from dnsearch import runtime
+    from dnsearch.cli.interrupts import counted
+    from dnsearch.cli.progress import progress
+
+    console.say(f"{document.experiment.name} → {folder.path}")
+    runtime.prepare_tensorflow()
+
+    from dnsearch.records.record import EpochRecord, StepEnded, Stop
+    from dnsearch.run import run
+
+    epochs = document.experiment.training.epochs
+    with (
+        counted(lambda _: console.say("stopping after this batch…")) as interrupts,
+        progress(epochs, plain=plain) as tell,
+    ):
+
+        def watch(event: StepEnded | EpochRecord) -> Stop | None:
+            tell(event)
+            return Stop("interrupted", "stopped by Ctrl-C") if interrupts() else None
+
+        return run(document, folder, watch)
+
+
+def _summary(record: "RunRecord", folder: "RunFolder") -> str:
+    if record.state == "interrupted":
+        return f"interrupted after {record.epochs} epochs\nnext: dnsearch train --resume {folder.path}"
+    last = record.last
+    accuracy = (
+        f"validation accuracy {100 * last.accuracy:.2f} % at the last epoch" if last else "no epoch ended"
+    )
+    return f"{accuracy}\nnext: dnsearch evaluate {folder.path}; dnsearch leaderboard"

@@ -1,0 +1,122 @@
+"""``dnsearch tune``: search a spec's variants."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dnsearch.cli import console
+from dnsearch.cli.options import RUNS, Json, Plain, Runs, Set, Storage, Study
+
+if TYPE_CHECKING:
+    from dnsearch.study.search import Request
+
+SPECULATIONS = "speculations"
+
+
+def tune(
+    spec: Annotated[
+        str, typer.Argument(metavar="SPEC", help="A YAML file with a tune section, or the name of a preset.")
+    ] = SPECULATIONS,
+    trials: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Ended trials that the study shall have in all. Left out: tune.trials.",
+            show_default=False,
+        ),
+    ] = None,
+    workers: Annotated[
+        int, typer.Option(min=1, help="Trials at once; the processor's threads are divided among them.")
+    ] = 1,
+    overrides: Set = None,
+    runs: Runs = RUNS,
+    study: Study = None,
+    storage: Storage = None,
+    plain: Plain = False,
+    as_json: Json = False,
+) -> None:
+    """Search a spec's variants; run it again to go on. Without SPEC: the article's speculations, on digits.
+    [cyan]dnsearch tune --trials 50[/cyan]
+
+    Ctrl-C once lets the running trials end; twice stops them, and the next search takes them up again.
+
+    """
+    request = _request(spec, overrides, (runs, study), storage, trials, workers)
+    stopped = _searched(request, plain=plain)
+    _show_outcome(request, as_json=as_json)
+    if stopped:
+        raise typer.Exit(130)
+
+
+def _request(
+    spec: str,
+    overrides: list[str] | None,
+    place: tuple[Path, str | None],
+    storage: str | None,
+    trials: int | None,
+    workers: int,
+) -> "Request":
+    from dnsearch.cli.planning import planned
+    from dnsearch.errors import Problem, SpecError
+    from dnsearch.spec.document import load
+    from dnsearch.study.search import Request
+    from dnsearch.study.storage import default_url
+
+    document = load(spec, overrides or ())
+    search = document.experiment.tune
+    if search is None:
+        raise SpecError(
+            [
+                Problem(
+                    "tune",
+                    f"{spec} has no tune section",
+                    hint="Add tune: with parameters: to search, as in dnsearch init --preset speculations.",
+                )
+            ]
+        )
+    facts = planned(document).facts
+    runs, name = place
+    folder = runs / (name or document.experiment.name)
+    return Request(
+        document,
+        search,
+        facts.image_shape,
+        facts.classes,
+        folder,
+        storage or default_url(folder),
+        trials or search.trials,
+        workers,
+    )
+
+
+def _searched(request: "Request", *, plain: bool) -> bool:
+    """Do the search; says whether a person stopped it."""
+    from dnsearch.cli.interrupts import counted
+    from dnsearch.cli.live import live
+    from dnsearch.study.search import search
+
+    said = ("letting the running trials end (Ctrl-C again stops them)…", "stopping the running trials…")
+    with (
+        counted(lambda count: console.say(said[count - 1])) as interrupts,
+        live(request, plain=plain) as tell,
+    ):
+        for event in search(request, interrupts):
+            tell(event)
+        return interrupts() > 0
+
+
+def _show_outcome(request: "Request", *, as_json: bool) -> None:
+    from dnsearch.board import formats
+    from dnsearch.board.ranking import rank
+    from dnsearch.board.table import leaderboard
+    from dnsearch.records.scan import scan
+
+    rows = rank(scan([request.folder]).records, select=request.tune.select)
+    if as_json:
+        console.show_json(formats.as_json(rows))
+    else:
+        console.show(leaderboard(rows, f"study {request.folder.name}", width=console.data.width))
+    best = request.folder / "best.yaml"
+    if best.exists():
+        console.say(f"best network: {best}\nnext: dnsearch train {best}")

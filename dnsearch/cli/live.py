@@ -1,0 +1,80 @@
+"""What ``tune`` shows while it searches: a leaderboard that redraws itself, or plain lines."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Group
+from rich.live import Live
+
+from dnsearch.board.lines import run_line
+from dnsearch.board.live import live as picture
+from dnsearch.board.ranking import rank
+from dnsearch.cli import console
+from dnsearch.records.record import EpochRecord, RunRecord
+from dnsearch.records.scan import scan
+from dnsearch.study.messages import Job, SearchEvent, TrialEnded, TrialProgressed, TrialStarted
+from dnsearch.study.search import Request
+
+Tell = Callable[[SearchEvent], None]
+
+
+@contextmanager
+def live(request: Request, *, plain: bool) -> Iterator[Tell]:
+    """Show a search's events for a block; returns the function that takes them."""
+    name = request.folder.name
+    console.say(f"study {name}: {request.trials} trials, {request.workers} at once, in {request.folder}")
+    if plain or not console.talk.is_terminal:
+        yield _say_line
+        return
+    view = _View(request)
+    with Live(console=console.talk, get_renderable=view.picture, refresh_per_second=4, transient=True):
+        yield view.tell
+
+
+def _say_line(event: SearchEvent) -> None:
+    if isinstance(event, TrialEnded):
+        console.say(run_line(event.record))
+
+
+class _View:
+    """What the picture is made of."""
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self._ended: list[RunRecord] = _ended_before(request)
+        self._before = len(self._ended)
+        self._running: dict[int, tuple[Job, EpochRecord | None]] = {}
+        self._started = time.monotonic()
+
+    def tell(self, event: SearchEvent) -> None:
+        match event:
+            case TrialStarted(job):
+                self._running[job.origin.trial] = (job, None)
+            case TrialProgressed(job, epoch):
+                self._running[job.origin.trial] = (job, epoch)
+            case TrialEnded(record):
+                self._running.pop(record.trial if record.trial is not None else -1, None)
+                self._ended.append(record)
+
+    def picture(self) -> Group:
+        size = console.talk.size
+        return picture(
+            rank(self._ended, select=self._request.tune.select),
+            [_at_work(job, epoch) for job, epoch in self._running.values()],
+            done=len(self._ended) - self._before,
+            total=max(0, self._request.trials - self._before),
+            elapsed_seconds=time.monotonic() - self._started,
+            height=size.height,
+            width=size.width,
+        )
+
+
+def _ended_before(request: Request) -> list[RunRecord]:
+    found = scan([request.folder]).records if request.folder.exists() else []
+    return [record for record in found if record.state in {"finished", "pruned", "failed"}]
+
+
+def _at_work(job: Job, epoch: EpochRecord | None) -> tuple[str, int, int, float | None]:
+    done, accuracy = (epoch.epoch, epoch.validation.accuracy) if epoch else (0, None)
+    return job.folder.name, done, job.document.experiment.training.epochs, accuracy

@@ -1,0 +1,60 @@
+"""The ``dnsearch`` program: its commands in the order of use, and the one place where errors end."""
+
+import sys
+
+import typer
+
+from dnsearch import __version__
+from dnsearch.cli import console
+from dnsearch.cli.commands.check import check
+from dnsearch.cli.commands.evaluate import evaluate
+from dnsearch.cli.commands.init import init
+from dnsearch.cli.commands.inspect import inspect
+from dnsearch.cli.commands.leaderboard import leaderboard
+from dnsearch.cli.commands.predict import predict
+from dnsearch.cli.commands.schema import schema
+from dnsearch.cli.commands.train import train
+from dnsearch.cli.commands.tune import tune
+from dnsearch.errors import DnsearchError
+
+EPILOG = (
+    "Exit codes: 0 all went well · 2 the spec or the command line is wrong · 3 data · 4 run folder · "
+    "5 training · 6 study · 130 stopped by Ctrl-C."
+)
+
+app = typer.Typer(
+    name="dnsearch",
+    help="A laboratory for DenseNets: write a spec, see its cost, train it, search its variants.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode="rich",
+)
+
+for command in (init, check, inspect, train, evaluate, predict, tune, leaderboard, schema):
+    app.command()(command)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        console.raw(f"dnsearch {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Print the version."
+    ),
+) -> None:
+    """A laboratory for DenseNets: write a spec, see its cost, train it, search its variants."""
+
+
+def main() -> None:
+    """Run the program; an error of ours becomes its text and its exit code."""
+    try:
+        app()
+    except DnsearchError as error:
+        console.complain(error)
+        sys.exit(error.exit_code)

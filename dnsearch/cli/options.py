@@ -1,0 +1,39 @@
+"""The options that mean the same on every command that has them."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Spec = Annotated[
+    str, typer.Argument(metavar="SPEC", help="A YAML file, or the name of a preset.", show_default=False)
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="PATH=VALUE",
+        help="Change one value of the spec, such as network.growth_rate=24. Repeatable.",
+    ),
+]
+Runs = Annotated[Path, typer.Option("--runs", metavar="DIR", help="Folder of the runs.")]
+Study = Annotated[
+    str | None,
+    typer.Option(
+        "--study", metavar="NAME", help="Name of the study. Left out: the spec's name.", show_default=False
+    ),
+]
+Storage = Annotated[
+    str | None,
+    typer.Option(
+        "--storage",
+        metavar="URL",
+        help="Database of the study. Left out: SQLite, in the study's folder.",
+        show_default=False,
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
+Plain = Annotated[bool, typer.Option("--plain", help="Plain lines instead of a display that redraws itself.")]
+RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.", show_default=False)]
+
+RUNS = Path("runs")

@@ -1,0 +1,111 @@
+import time
+
+import numpy as np
+import pytest
+
+from dnsearch.data import batches
+from dnsearch.data.batches import epoch_order, evaluation_batches, training_batches, training_steps
+from dnsearch.data.images import Scaling, Split
+from dnsearch.data.load import load
+from dnsearch.spec.data import Data
+
+SCALING = Scaling((3.0, 5.0, 7.0), (2.0, 0.3, 9.0))
+
+
+def numbered(examples, dtype=np.uint8):
+    images = np.random.default_rng(1).integers(0, 256, (examples, 5, 4, 3)).astype(dtype)
+    return Split(images, np.arange(examples, dtype=np.int32))
+
+
+def collected(dataset):
+    return [(images.numpy(), labels.numpy()) for images, labels in dataset]
+
+
+def test_an_order_visits_everything_once():
+    order = epoch_order(100, seed=3, epoch=2)
+    assert sorted(order.tolist()) == list(range(100))
+
+
+def test_an_order_depends_on_seed_and_epoch_alone():
+    first = epoch_order(100, seed=3, epoch=2)
+    assert np.array_equal(first, np.random.default_rng([3, 2]).permutation(100))
+    assert not np.array_equal(first, epoch_order(100, seed=3, epoch=3))
+    assert not np.array_equal(first, epoch_order(100, seed=4, epoch=2))
+    assert not np.array_equal(epoch_order(100, seed=2, epoch=3), first)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_batches_follow_the_order_and_are_scaled_bit_for_bit(dtype):
+    split, order = numbered(50, dtype), epoch_order(50, 0, 1)
+    found = collected(training_batches(split, SCALING, 16, order))
+    assert [len(labels) for _, labels in found] == [16, 16, 16, 2]
+    assert np.concatenate([labels for _, labels in found]).tolist() == order.tolist()
+    images = np.concatenate([images for images, _ in found])
+    assert np.array_equal(images, SCALING.apply(split.images[order]))
+
+
+def test_batches_have_the_promised_types():
+    dataset = training_batches(numbered(20), SCALING, 8, epoch_order(20, 0, 1))
+    images, labels = dataset.element_spec
+    assert (images.dtype, labels.dtype) == (batches.tf.float32, batches.tf.int32)
+    assert images.shape.as_list() == [None, 5, 4, 3]
+    assert labels.shape.as_list() == [None]
+
+
+@pytest.mark.parametrize(
+    ("examples", "batch_size", "sizes"),
+    [
+        (9, 4, [4, 4]),
+        (10, 4, [4, 4, 2]),
+        (8, 4, [4, 4]),
+        (3, 4, [3]),
+        (1, 4, [1]),
+        (5, 4, [4]),
+        (3, 1, [1, 1, 1]),
+        (1, 1, [1]),
+    ],
+)
+def test_a_last_batch_of_one_image_is_dropped(examples, batch_size, sizes):
+    dataset = training_batches(numbered(examples), SCALING, batch_size, np.arange(examples))
+    assert [len(labels) for _, labels in collected(dataset)] == sizes
+    assert training_steps(examples, batch_size) == len(sizes) == int(dataset.cardinality())
+
+
+def test_an_order_may_visit_some_images_only():
+    found = collected(training_batches(numbered(30), SCALING, 4, np.array([7, 3, 7])))
+    assert found[0][1].tolist() == [7, 3, 7]
+
+
+def test_evaluation_keeps_every_image_in_its_order():
+    split = numbered(9)
+    found = collected(evaluation_batches(split, SCALING, 4))
+    assert [len(labels) for _, labels in found] == [4, 4, 1]
+    assert np.concatenate([labels for _, labels in found]).tolist() == list(range(9))
+    assert np.array_equal(np.concatenate([images for images, _ in found]), SCALING.apply(split.images))
+
+
+def test_the_same_dataset_can_be_read_again():
+    dataset = evaluation_batches(numbered(9), SCALING, 4)
+    first, again = collected(dataset), collected(dataset)
+    assert all(np.array_equal(one[0], other[0]) for one, other in zip(first, again, strict=True))
+
+
+def test_the_order_is_kept_where_batches_are_made_in_parallel():
+    split = numbered(2000)
+    for epoch in range(5):
+        order = epoch_order(2000, 0, epoch)
+        found = collected(training_batches(split, SCALING, 3, order))
+        assert np.concatenate([labels for _, labels in found]).tolist() == order[: 1999 + 1].tolist()
+
+
+def test_an_epoch_of_digits_costs_little_beside_its_training():
+    """About 20 ms on two cores; the limit leaves room for a busy machine, the best of many does not."""
+    digits = load(Data(source="digits"))
+    seconds = []
+    for epoch in range(20):
+        started = time.perf_counter()
+        order = epoch_order(len(digits.training), 0, epoch)
+        for _ in training_batches(digits.training, digits.scaling, 64, order):
+            pass
+        seconds.append(time.perf_counter() - started)
+    assert min(seconds) < 0.1

@@ -1,0 +1,243 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from dnsearch.data.facts import Facts, facts
+from dnsearch.data.images import Scaling
+from dnsearch.data.load import load
+from dnsearch.errors import DataError
+from dnsearch.spec.data import Data
+
+
+@pytest.fixture
+def section(cifar10, cifar100, mnist, flowers, arrays, save_npz):
+    """A function: source → its data section, with more values if wanted."""
+    paths = {
+        "digits": None,
+        "cifar10": str(cifar10),
+        "cifar100": str(cifar100),
+        "idx": str(mnist),
+        "npz": str(save_npz(arrays)),
+        "folder": str(flowers),
+    }
+
+    def made(source, **values):
+        shape = {"image_shape": (8, 6, 3)} if source == "folder" else {}
+        return Data(source=source, path=paths[source], **{**shape, **values})
+
+    return made
+
+
+SOURCES = ["digits", "cifar10", "cifar100", "idx", "npz", "folder"]
+FACTS = {
+    "digits": Facts((8, 8, 1), 10),
+    "cifar10": Facts((32, 32, 3), 10),
+    "cifar100": Facts((32, 32, 3), 100),
+    "idx": Facts((6, 5, 1), 4),
+    "npz": Facts((4, 5, 3), 3),
+    "folder": Facts((8, 6, 3), 2),
+}
+SIZES = {
+    "digits": (1294, 144, 359),
+    "cifar10": (90, 10, 20),
+    "cifar100": (100, 100, 100),
+    "idx": (36, 4, 12),
+    "npz": (27, 3, 9),
+    "folder": (5, 2, 0),
+}
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_facts_are_what_loading_finds(section, source):
+    dataset = load(section(source))
+    assert facts(section(source)) == FACTS[source]
+    assert Facts(dataset.image_shape, len(dataset.class_names)) == FACTS[source]
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_every_source_gives_sound_parts(section, source):
+    dataset = load(section(source))
+    test = dataset.test
+    assert (len(dataset.training), len(dataset.validation), len(test) if test else 0) == SIZES[source]
+    for part in (dataset.training, dataset.validation, *([test] if test else [])):
+        assert part.images.dtype == np.uint8
+        assert part.images.shape == (len(part), *dataset.image_shape)
+        assert part.labels.dtype == np.int32
+        assert part.labels.min() >= 0
+        assert part.labels.max() < len(dataset.class_names)
+    assert set(dataset.validation.labels) == set(dataset.training.labels)
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_equal_sections_load_equal_images(section, source):
+    first, again = load(section(source)), load(section(source))
+    for one, other in ((first.training, again.training), (first.validation, again.validation)):
+        assert np.array_equal(one.images, other.images)
+        assert np.array_equal(one.labels, other.labels)
+    assert first.scaling == again.scaling
+
+
+def test_another_split_seed_holds_out_other_images_and_keeps_the_test_images():
+    first, other = (load(Data(source="digits", split_seed=seed)) for seed in (0, 1))
+    assert not np.array_equal(first.validation.images, other.validation.images)
+    assert not np.array_equal(first.training.images, other.training.images)
+    assert np.array_equal(first.test.images, other.test.images)
+
+
+def test_no_digit_is_in_two_parts():
+    from sklearn.datasets import load_digits
+
+    dataset = load(Data(source="digits"))
+    parts = (dataset.training, dataset.validation, dataset.test)
+    found = sorted(image.tobytes() for part in parts for image in part.images)
+    assert found == sorted(image.astype(np.uint8).tobytes() for image in load_digits().images)
+
+
+def test_digits_keep_their_sixteen_shades():
+    dataset = load(Data(source="digits", normalize="unit"))
+    assert dataset.training.images.max() == 16
+    assert dataset.scaling == Scaling((0.0,), (16.0,))
+    assert dataset.scaling.apply(dataset.test.images).max() == 1.0
+    assert dataset.class_names == tuple("0123456789")
+
+
+def test_the_test_digits_are_a_fifth_of_each_class():
+    dataset = load(Data(source="digits"))
+    rest = np.bincount(dataset.training.labels) + np.bincount(dataset.validation.labels)
+    shares = np.bincount(dataset.test.labels) / (rest + np.bincount(dataset.test.labels))
+    np.testing.assert_allclose(shares, 0.2, atol=0.005)
+
+
+@pytest.mark.parametrize(
+    ("source", "largest"), [("cifar10", 255), ("idx", 255), ("npz", 255), ("folder", 255)]
+)
+def test_bytes_are_divided_by_255_whatever_the_images_hold(section, source, largest):
+    scaling = load(section(source, normalize="unit")).scaling
+    assert set(scaling.offset) == {0.0}
+    assert set(scaling.scale) == {float(largest)}
+
+
+def test_floats_are_divided_by_the_largest_training_pixel(arrays, save_npz):
+    floats = {name: array / 100 if array.ndim == 4 else array for name, array in arrays.items()}
+    dataset = load(Data(source="npz", path=str(save_npz(floats)), normalize="unit"))
+    assert dataset.scaling.scale == (float(dataset.training.images.max()),) * 3
+
+
+def test_the_scaling_is_measured_on_the_training_images_alone():
+    dataset = load(Data(source="digits", training_examples=50))
+    pixels = dataset.training.images.astype(np.float64)
+    assert len(dataset.training) == 50
+    np.testing.assert_allclose(dataset.scaling.offset, [pixels.mean()], rtol=1e-12)
+    np.testing.assert_allclose(dataset.scaling.scale, [pixels.std()], rtol=1e-12)
+
+
+def test_fewer_training_examples_leave_the_validation_images_alone():
+    whole, part = load(Data(source="digits")), load(Data(source="digits", training_examples=100))
+    assert np.bincount(part.training.labels).tolist() == [10] * 10
+    assert np.array_equal(whole.validation.images, part.validation.images)
+
+
+def test_more_training_examples_than_there_are_are_refused(section):
+    assert len(load(section("idx", training_examples=36)).training) == 36
+    with pytest.raises(DataError, match=r"expected at most 36, .*, found 37"):
+        load(section("idx", training_examples=37))
+
+
+@pytest.mark.parametrize("source", ["digits", "cifar10", "cifar100", "idx", "npz"])
+def test_another_image_shape_is_refused_with_both_figures(section, source):
+    declared = section(source, image_shape=(7, 7, 2))
+    with pytest.raises(DataError) as caught:
+        load(declared)
+    text = str(caught.value)
+    assert text.startswith("data.image_shape\n")
+    assert f"expected {list(FACTS[source].image_shape)}, as in {declared.path or 'digits'}" in text
+    assert f"found [7, 7, 2]\n  Correct data.image_shape, or leave it out; {source} knows its own." in text
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_another_number_of_classes_is_refused_with_both_figures(section, source):
+    declared = section(source, classes=77)
+    with pytest.raises(DataError) as caught:
+        load(declared)
+    text = str(caught.value)
+    assert text.startswith("data.classes\n")
+    assert f"expected {FACTS[source].classes}, as in {declared.path or 'digits'}, found 77" in text
+    assert "Correct data.classes, or leave it out: it is counted then." in text
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_what_is_declared_rightly_is_accepted(section, source):
+    known = FACTS[source]
+    dataset = load(section(source, image_shape=known.image_shape, classes=known.classes))
+    assert dataset.image_shape == known.image_shape
+
+
+@pytest.mark.parametrize("source", ["idx", "npz", "folder"])
+def test_facts_believe_what_is_declared_where_the_files_are_not(source):
+    declared = Data(source=source, path="nowhere/at/all", image_shape=(5, 6, 3), classes=77)
+    assert facts(declared) == Facts((5, 6, 3), 77)
+    with pytest.raises(DataError, match="nowhere/at/all"):
+        load(declared)
+
+
+@pytest.mark.parametrize("source", ["idx", "npz", "folder"])
+def test_facts_say_where_they_looked(source, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError) as caught:
+        facts(Data(source=source, path="images", image_shape=(5, 6, 3)))
+    assert str(caught.value).startswith(str(tmp_path / "images"))
+
+
+@pytest.mark.parametrize("source", ["idx", "npz"])
+def test_facts_combine_what_is_declared_and_what_is_found(section, source):
+    assert facts(section(source, classes=9)) == Facts(FACTS[source].image_shape, 9)
+    assert facts(section(source, image_shape=(1, 2, 3))) == Facts((1, 2, 3), FACTS[source].classes)
+
+
+@pytest.mark.parametrize("source", ["digits", "cifar10", "cifar100"])
+def test_facts_need_no_files_to_refuse_what_is_known(source):
+    with pytest.raises(DataError, match=r"data.classes\n  expected 100?, as in .*, found 12"):
+        facts(Data(source=source, classes=12))
+    with pytest.raises(DataError, match=r"data.image_shape\n.*found \[9, 9, 1\]"):
+        facts(Data(source=source, image_shape=(9, 9, 1)))
+
+
+def test_facts_refuse_other_channel_numbers_of_a_folder(section):
+    with pytest.raises(DataError, match="expected 1 or 3 channels for PNG and JPEG, found 2"):
+        facts(section("folder", image_shape=(8, 8, 2), classes=3))
+
+
+def test_a_folder_without_a_shape_is_refused_even_if_the_spec_was_not_validated():
+    unchecked = Data.model_construct(source="folder", path="flowers", image_shape=None, classes=2)
+    with pytest.raises(
+        DataError, match=r"data\.image_shape\n  expected the size to bring the folder's images to"
+    ):
+        facts(unchecked)
+
+
+def test_the_cifars_are_looked_for_in_their_default_place(tmp_path, monkeypatch, cifar10):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError) as caught:
+        load(Data(source="cifar10"))
+    assert str(caught.value).startswith(str(tmp_path / "data" / "cifar-10-batches-py"))
+    (tmp_path / "data").mkdir()
+    cifar10.rename(tmp_path / "data" / "cifar-10-batches-py")
+    assert len(load(Data(source="cifar10")).training) == 90
+
+
+@pytest.mark.parametrize(
+    ("imported", "absent"),
+    [
+        ("from dnsearch.data.facts import facts", ["tensorflow", "keras", "sklearn"]),
+        ("from dnsearch.data.load import load; load(Data(source='digits'))", ["tensorflow", "keras"]),
+    ],
+)
+def test_what_is_light_stays_light(imported, absent):
+    script = (
+        f"import sys; from dnsearch.spec.data import Data; {imported}; print({absent!r} & sys.modules.keys())"
+    )
+    script = script.replace("[", "{").replace("]", "}")
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
