@@ -8,10 +8,11 @@ from rich.cells import cell_len
 
 from dnsearch.board.columns import Column, arranged
 from dnsearch.board.ranking import Row
+from dnsearch.records.record import State
 
 GAP = 2
 WIDEST_CELL, WIDEST_NAME, NARROWEST_NAME = 20, 32, 12
-FAILED = 24
+FAILED = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +24,18 @@ class Strip:
         importance: 0 is always shown, the higher the sooner left out.
         heading: what stands above it, on one or two lines.
         cells: one text per row.
-        width: cells of the terminal.
+        narrowest: cells of the terminal that it has to have.
+        width: cells that it should have.
+        widest: cells that it can make use of.
     """
 
     column: Column
     importance: int
     heading: str
     cells: list[str]
+    narrowest: int
     width: int
+    widest: int
 
 
 def strips(rows: Sequence[Row], columns: Sequence[str], width: int) -> tuple[list[Strip], list[str]]:
@@ -56,26 +61,24 @@ def total_width(shown: Sequence[Strip]) -> int:
 
 def _strip(importance: int, column: Column, rows: Sequence[Row]) -> Strip:
     cells = [column.cell(row) for row in rows]
-    wanted = min(_longest(cells), _widest(column, rows))
-    heading = folded(column.heading) if len(column.heading) > wanted else column.heading
-    return Strip(column, importance, heading, cells, max(wanted, *map(len, heading.split("\n"))))
+    longest = max(map(cell_len, cells), default=0)
+    widths = _widths(column.heading, longest, {row.record.state for row in rows})
+    heading = folded(column.heading) if len(column.heading) > widths[1] else column.heading
+    least = max(map(len, heading.split("\n")))
+    return Strip(column, importance, heading, cells, *(max(least, width) for width in widths))
 
 
-def _longest(cells: Sequence[str]) -> int:
-    return max(map(cell_len, cells), default=0)
-
-
-def _widest(column: Column, rows: Sequence[Row]) -> int:
-    match column.heading:
+def _widths(heading: str, longest: int, states: set[State]) -> tuple[int, int, int]:
+    """How wide a column has to be, should be and can be."""
+    match heading:
         case "name":
-            return WIDEST_NAME
+            return min(longest, NARROWEST_NAME), min(longest, WIDEST_NAME), min(longest, WIDEST_NAME)
         case "state":
+            word = max(map(len, states), default=0)
             # Why a run failed is worth some room; the other reasons take what is left.
-            return max(
-                (FAILED if row.record.state == "failed" else len(row.record.state) for row in rows), default=0
-            )
+            return word, max(word, min(longest, FAILED)) if "failed" in states else word, longest
         case _:
-            return WIDEST_CELL
+            return (min(longest, WIDEST_CELL),) * 3
 
 
 def folded(heading: str) -> str:
@@ -97,16 +100,15 @@ def _chosen(strips: Sequence[Strip], width: int) -> tuple[list[Strip], list[str]
         if strips[place].width + GAP <= room:
             places.add(place)
             room -= strips[place].width + GAP
-    shown = [_resized(strips[place], room) for place in sorted(places)]
+    shown = _spread([strips[place] for place in sorted(places)], room)
     return shown, [strip.column.heading for place, strip in enumerate(strips) if place not in places]
 
 
-def _resized(strip: Strip, room: int) -> Strip:
-    """A reason takes the room that is left; a name gives what is missing."""
-    match strip.column.heading:
-        case "state" if room > 0:
-            return replace(strip, width=max(strip.width, min(strip.width + room, _longest(strip.cells))))
-        case "name" if room < 0:
-            return replace(strip, width=max(min(NARROWEST_NAME, strip.width), strip.width + room))
-        case _:
-            return strip
+def _spread(shown: Sequence[Strip], room: int) -> list[Strip]:
+    """Wider or narrower: reasons take what room is left, and names give where some is missing."""
+    resized = []
+    for strip in reversed(shown):  # the reasons are in the last column
+        width = min(max(strip.width + room, strip.narrowest), strip.widest)
+        room -= width - strip.width
+        resized.append(replace(strip, width=width))
+    return resized[::-1]

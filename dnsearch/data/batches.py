@@ -89,8 +89,9 @@ def _batches(split: Split, scaling: Scaling, batch_size: int, order: NDArray[np.
 
 
 def _options() -> tf.data.Options:
-    """Nothing that is tuned while it runs: an epoch of a small set is over before tuning pays."""
+    """Nothing that is tuned or rewritten: an epoch of a small set is over before that pays."""
     options = tf.data.Options()
+    options.experimental_optimization.apply_default_optimizations = False
     options.autotune.enabled = False
     options.deterministic = True
     return options

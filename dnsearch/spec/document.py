@@ -118,7 +118,8 @@ def _flat(prefix: str, values: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
             yield f"{prefix}{key}", value
 
 
-def _content(name_or_path: str, folder: Path) -> bytes:
+def _content(name_or_path: str, folder: Path, place: Place | None = None) -> bytes:
+    """The bytes of a spec; ``place`` is where another one extends it."""
     if preset := presets.content(name_or_path):
         return preset
     try:
@@ -127,7 +128,8 @@ def _content(name_or_path: str, folder: Path) -> bytes:
     except (OSError, ValueError):
         hint = complaints.did_you_mean(name_or_path, presets.names()).removeprefix("; ")
         expected = "expected a preset's name or a readable YAML file"
-        raise SpecError([Problem(name_or_path, expected, hint=hint)]) from None
+        where = "extends" if place else name_or_path
+        raise SpecError([Problem(where, expected, hint=hint, place=place)]) from None
 
 
 def _extended(tree: Tree, folder: Path, seen: tuple[str, ...]) -> Tree:
@@ -143,10 +145,7 @@ def _extended(tree: Tree, folder: Path, seen: tuple[str, ...]) -> Tree:
     if file in seen or len(seen) >= MAX_EXTENDS:
         expected = f"expected a chain of at most {MAX_EXTENDS} different specs"
         raise SpecError([Problem("extends", expected, place=base.place)])
-    try:
-        content = _content(name, folder)
-    except SpecError as error:
-        raise SpecError([problem.at(base.place) for problem in error.problems]) from None
+    content = _content(name, folder, base.place)
     below = _extended(read(content, presets.file_name(file)), Path(file).parent, (*seen, file))
     return overlay(_without(below, (*NOT_INHERITED, "extends")), tree)
 

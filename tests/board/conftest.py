@@ -37,10 +37,13 @@ Make = Callable[..., RunRecord]
 
 @pytest.fixture
 def make() -> Make:
-    """Makes a finished run; keyword arguments change its fields, ``accuracy`` and ``settings`` its figures."""
+    """Makes a finished run; keyword arguments change its fields and add to its settings."""
 
     def made(
-        name: str = "run", accuracy: float | None = 0.9, settings: Mapping[str, Any] | None = None, **changes: Any
+        name: str = "run",
+        accuracy: float | None = 0.9,
+        settings: Mapping[str, Any] | None = None,
+        **changes: Any,
     ) -> RunRecord:
         last = None if accuracy is None else Metrics(0.3, accuracy, 180)
         fields: dict[str, Any] = {

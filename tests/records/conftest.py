@@ -50,7 +50,7 @@ def epoch() -> EpochRecord:
 
 @pytest.fixture
 def unprivileged() -> Iterator[Path]:
-    """A folder that cannot be written to by whoever runs the tests, root too; ``closed`` in it not even read."""
+    """A folder that whoever runs the tests, root too, may not write to; ``closed`` in it not even read."""
     was = os.geteuid()
     # tmp_path lies below a folder that only its owner may enter.
     with tempfile.TemporaryDirectory() as name:
