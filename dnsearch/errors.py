@@ -13,6 +13,8 @@ The tree, with the exit code that the command line gives each branch::
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+SHOWN_WIDTH = 120
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -47,9 +49,14 @@ class Place:
         if not 1 <= self.line <= len(lines):
             return ""
         margin = max(4, len(str(self.line)) + 1)
+        first = max(0, self.column - 1 + min(self.width, SHOWN_WIDTH // 2) - SHOWN_WIDTH)
         shown = [(number, lines[number - 1]) for number in (self.line - 1, self.line) if number >= 1]
-        rows = [f"{number:>{margin}} | {_clipped(text)}" for number, text in shown if text.strip()]
-        return "\n".join([*rows, f"{'':>{margin}} | {' ' * (self.column - 1)}{'^' * self.width}"])
+        rows = [
+            f"{number:>{margin}} | {_window(text, first)}" for number, text in shown if text[first:].strip()
+        ]
+        indent = self.column - 1 - first
+        carets = "^" * min(self.width, SHOWN_WIDTH - indent)
+        return "\n".join([*rows, f"{'':>{margin}} | {' ' * indent}{carets}"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,5 +130,8 @@ class StudyError(DnsearchError):
     exit_code = 6
 
 
-def _clipped(line: str) -> str:
-    return line if len(line) <= 120 else line[:117] + "..."
+def _window(line: str, first: int) -> str:
+    """The shown part of a line, dots where something is left out; a tab is as wide as its one character."""
+    shown = line.replace("\t", " ")[first : first + SHOWN_WIDTH]
+    shown = f"...{shown[3:]}" if first else shown
+    return shown if len(line) <= first + SHOWN_WIDTH else f"{shown[:-3]}..."

@@ -8,6 +8,12 @@ import tensorflow as tf
 
 from dnsearch.plan.graph import BatchNorm, Convolution, LeakyRelu
 
+Tensor = Any
+"""A TensorFlow tensor; the library ships no complete types."""
+
+Shapes = Any
+"""One shape ``(batch, height, width, channels)`` or a list of them."""
+
 
 @keras.saving.register_keras_serializable("dnsearch")
 class NormalizedConvolution(keras.layers.Layer):  # type: ignore[misc]  # keras ships no types
@@ -34,7 +40,7 @@ class NormalizedConvolution(keras.layers.Layer):  # type: ignore[misc]  # keras 
         self._activation = activation
         self._convolution = convolution
 
-    def build(self, input_shape: Any) -> None:  # noqa: ANN401  (one shape or several)
+    def build(self, input_shape: Shapes) -> None:
         """Make the weights: BatchNorm's four, then kernel and bias."""
         channels = sum(shape[-1] for shape in _shapes(input_shape))
         self.gamma = self.add_weight(shape=(channels,), initializer="ones", name="gamma")
@@ -57,7 +63,7 @@ class NormalizedConvolution(keras.layers.Layer):  # type: ignore[misc]  # keras 
         if convolution.bias:
             self.bias = self.add_weight(shape=(convolution.filters,), initializer="zeros", name="bias")
 
-    def call(self, inputs: Any, training: bool = False) -> Any:  # noqa: ANN401  (tensors)
+    def call(self, inputs: Tensor | Sequence[Tensor], training: bool = False) -> Tensor:
         """Join, normalise, activate, convolve; in training the moving statistics move."""
         joined = tf.concat(inputs, axis=-1) if isinstance(inputs, list | tuple) else inputs
         features = self._normalized(joined, training)
@@ -65,7 +71,7 @@ class NormalizedConvolution(keras.layers.Layer):  # type: ignore[misc]  # keras 
             features = _leaky_relu(features, self._activation.alpha)
         return features if self._convolution is None else self._convolved(features, self._convolution)
 
-    def _normalized(self, features: Any, training: bool) -> Any:  # noqa: ANN401  (tensors)
+    def _normalized(self, features: Tensor, training: bool) -> Tensor:
         normalized, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
             x=features,
             scale=self.gamma,
@@ -81,14 +87,14 @@ class NormalizedConvolution(keras.layers.Layer):  # type: ignore[misc]  # keras 
             self._move(self.moving_variance, variance * ((examples - 1) / examples))
         return normalized
 
-    def _move(self, variable: Any, batch: Any) -> None:  # noqa: ANN401  (tensors)
+    def _move(self, variable: Tensor, batch: Tensor) -> None:
         variable.assign_sub((variable - batch) * (1 - self._norm.momentum))
 
-    def _convolved(self, features: Any, convolution: Convolution) -> Any:  # noqa: ANN401  (tensors)
+    def _convolved(self, features: Tensor, convolution: Convolution) -> Tensor:
         output = tf.nn.conv2d(features, self.kernel, convolution.stride, padding(convolution.kernel))
         return tf.nn.bias_add(output, self.bias) if convolution.bias else output
 
-    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:  # noqa: ANN401
+    def compute_output_shape(self, input_shape: Shapes) -> tuple[int | None, ...]:
         """Said outright, so that Keras does not trace ``call`` to find it out."""
         shapes = _shapes(input_shape)
         batch, height, width, _ = shapes[0]
@@ -121,9 +127,9 @@ def padding(kernel: int) -> list[list[int]]:
     return [[0, 0], sides, sides, [0, 0]]
 
 
-def _leaky_relu(features: Any, alpha: float) -> Any:  # noqa: ANN401  (tensors)
+def _leaky_relu(features: Tensor, alpha: float) -> Tensor:
     return tf.nn.leaky_relu(features, alpha) if alpha else tf.nn.relu(features)
 
 
-def _shapes(input_shape: Any) -> Sequence[tuple[int, ...]]:  # noqa: ANN401  (one shape or several)
+def _shapes(input_shape: Shapes) -> Sequence[tuple[int, ...]]:
     return input_shape if isinstance(input_shape[0], list | tuple) else [input_shape]

@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 from dnsearch.errors import Problem
 from dnsearch.spec import schema
 from dnsearch.spec.overlay import shortened
+from dnsearch.spec.reading import scalar
 from dnsearch.spec.section import RULE
 from dnsearch.spec.tree import Leaf, Table, Tree, plain, walk
 
@@ -43,9 +44,11 @@ OTHER_NAMES = {
 """What other programs and papers call our fields."""
 
 
-def problems(error: ValidationError, tree: Tree) -> list[Problem]:
-    """Every problem of a validation, each pointing into the tree, in the order of the text."""
-    errors = error.errors(include_url=False, include_input=False)
+def problems(error: ValidationError, tree: Tree, without: str = "") -> list[Problem]:
+    """Every problem of a validation but those of one type, pointing into the tree, in the text's order."""
+    errors = [
+        each for each in error.errors(include_url=False, include_input=False) if each["type"] != without
+    ]
     found = [problem for details in errors[:MAX_PROBLEMS] for problem in _translated(details, tree)]
     more = [Problem("", f"and {len(errors) - MAX_PROBLEMS:,} more problems")] * (len(errors) > MAX_PROBLEMS)
     return sorted(dict.fromkeys(found), key=_reading_order) + more
@@ -97,7 +100,7 @@ def parse_path(dotted: str) -> Path:
 def _unknown_key(path: Path, tree: Tree) -> Problem:
     *_, section = walk(tree, path[:-1])
     key = str(path[-1])
-    known = schema.keys(path[:-1])
+    known = schema.keys(path[:-1], tree)
     place = section.keys.get(key, section.place) if isinstance(section, Table) else section.place
     return Problem(_dotted(path), f"unknown key{did_you_mean(key, known)}", place=place)
 
@@ -117,16 +120,16 @@ def did_you_mean(word: str, known: tuple[str, ...]) -> str:
 
 def _missing_key(path: Path, tree: Tree) -> Problem:
     *_, section = walk(tree, path[:-1])
-    return Problem(
-        _dotted(path), f"missing: {schema.expectation(path)}", hint=description(path), place=section.place
-    )
+    expected = f"missing: {schema.expectation(path, tree)}"
+    return Problem(_dotted(path), expected, hint=description(path, tree), place=section.place)
 
 
 def _wrong_value(path: Path, tree: Tree) -> Problem:
     path = _as_written(path, tree)
     *_, value = walk(tree, path)
     found = shown(plain(shortened(value, str(path[-1]))))
-    return Problem(_dotted(path), schema.expectation(path), found, description(path), value.place)
+    expected, hint = schema.expectation(path, tree), description(path, tree)
+    return Problem(_dotted(path), expected, found, hint, value.place)
 
 
 def _as_written(path: Path, tree: Tree) -> Path:
@@ -136,9 +139,9 @@ def _as_written(path: Path, tree: Tree) -> Path:
     return path[:-1] if isinstance(short, Leaf) else path
 
 
-def description(path: Path) -> str:
+def description(path: Path, tree: Tree | None = None) -> str:
     """What the schema says of a path."""
-    found = [option["description"] for option in schema.at(path) if option.get("description")]
+    found = [option["description"] for option in schema.at(path, tree) if option.get("description")]
     return found[0] if found else ""
 
 
@@ -148,7 +151,8 @@ def shown(value: Any) -> str:  # noqa: ANN401  (whatever the YAML holds)
     >>> shown((1, "two", None, float("inf")))
     '[1, "two", null, .inf]'
     """
-    text = value if isinstance(value, str) and value.isidentifier() else _flow(value)
+    bare = isinstance(value, str) and value.isidentifier() and scalar(value) == value
+    text = value if bare else _flow(value)
     return text if len(text) <= 60 else text[:57] + "..."
 
 

@@ -2,19 +2,20 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from dnsearch.errors import Place, Problem, SpecError
-from dnsearch.spec import complaints, presets
+from dnsearch.spec import complaints, presets, searching
 from dnsearch.spec.experiment import Experiment
-from dnsearch.spec.overlay import overlay, spelled_out
+from dnsearch.spec.overlay import nested, overlay, spelled_out
 from dnsearch.spec.reading import MAX_BYTES, MAX_DEPTH, read
-from dnsearch.spec.tree import Items, Leaf, Table, Tree, plain
+from dnsearch.spec.tree import Leaf, Table, Tree, from_plain, plain, without
 from dnsearch.spec.writing import written
 
 MAX_EXTENDS = 8
@@ -36,7 +37,7 @@ class Document:
     text: str
 
     def with_values(self, values: Mapping[str, Any], origin: str) -> "Document":
-        """Another experiment: this one with some values changed.
+        """Another experiment: this one with some values changed, without ``expect`` and ``tune``.
 
         Args:
             values: dotted path → value.
@@ -45,11 +46,9 @@ class Document:
         Raises:
             SpecError: the changed experiment is not valid.
         """
-        tree = self.tree
-        for path, value in values.items():
-            place = Place(origin, 1, 1, 1, f"{path} = {complaints.shown(value)}")
-            tree = overlay(tree, _nested(path, _as_tree(value, place), place))
-        return Document(_validated(_without(tree, ("expect",))), _without(tree, ("expect",)), self.text)
+        changes = [_change(path, value, origin) for path, value in values.items()]
+        tree = without(_changed(self.tree, changes), ("expect", "tune"))
+        return Document(_validated(tree), tree, self.text)
 
     def located(self, error: SpecError) -> SpecError:
         """The same error, its problems pointing at the places of the values that they name."""
@@ -72,10 +71,8 @@ def load(name_or_path: str, overrides: Iterable[str] = ()) -> Document:
     content = _content(name_or_path, folder=Path())
     file = presets.file_name(name_or_path)
     tree = _extended(read(content, file), Path(file).parent, (file,))
-    overrides = tuple(overrides)
-    for text in overrides:
-        tree = overlay(tree, _override(text))
-    tree = _named(_without(tree, ("expect",)) if overrides else tree, Path(file).stem)
+    changes = [_override(text) for text in overrides]
+    tree = _named(without(_changed(tree, changes), ("expect",) if changes else ()), Path(file).stem)
     return Document(_validated(tree), tree, content.decode("utf-8-sig"))
 
 
@@ -147,7 +144,17 @@ def _extended(tree: Tree, folder: Path, seen: tuple[str, ...]) -> Tree:
         raise SpecError([Problem("extends", expected, place=base.place)])
     content = _content(name, folder, base.place)
     below = _extended(read(content, presets.file_name(file)), Path(file).parent, (*seen, file))
-    return overlay(_without(below, (*NOT_INHERITED, "extends")), tree)
+    return overlay(without(below, (*NOT_INHERITED, "extends")), tree)
+
+
+def _changed(tree: Tree, changes: Sequence[Tree]) -> Tree:
+    """The tree with all changes at once: of a new optimizer and its fields, neither needs to come first."""
+    return overlay(tree, reduce(overlay, changes), in_place=True) if changes else tree
+
+
+def _change(path: str, value: Any, origin: str) -> Tree:  # noqa: ANN401  (whatever the YAML holds)
+    place = Place(origin, 1, 1, 1, f"{path} = {complaints.shown(value)}")
+    return nested(path, from_plain(value, place), place)
 
 
 def _override(text: str) -> Tree:
@@ -163,36 +170,7 @@ def _override(text: str) -> Tree:
         tree = read(value.encode(errors="replace"), "--set") if value.strip() else Leaf(None, place)
     except SpecError as error:
         raise SpecError([problem.at(place) for problem in error.problems]) from None
-    return _nested(path, _replaced(tree, place), place)
-
-
-def _replaced(tree: Tree, place: Place) -> Tree:
-    """The same values, all of them written at one place."""
-    return _as_tree(plain(tree), place)
-
-
-def _nested(path: str, tree: Tree, place: Place) -> Tree:
-    for key in reversed(path.split(".")):
-        tree = Table({key: spelled_out(tree, key)}, {key: place}, place)
-    return tree
-
-
-def _as_tree(value: Any, place: Place) -> Tree:  # noqa: ANN401  (whatever the YAML holds)
-    match value:
-        case dict():
-            entries = {str(key): _as_tree(entry, place) for key, entry in value.items()}
-            return Table(entries, dict.fromkeys(entries, place), place)
-        case list() | tuple():
-            return Items(tuple(_as_tree(item, place) for item in value), place)
-        case _:
-            return Leaf(value, place)
-
-
-def _without(tree: Tree, keys: Iterable[str]) -> Tree:
-    if not isinstance(tree, Table):
-        return tree
-    kept = {key: entry for key, entry in tree.entries.items() if key not in keys}
-    return Table(kept, {key: tree.keys[key] for key in kept}, tree.place)
+    return nested(path, from_plain(plain(tree), place), place)
 
 
 def _named(tree: Tree, stem: str) -> Tree:
@@ -208,4 +186,6 @@ def _validated(tree: Tree) -> Experiment:
         experiment = Experiment.model_validate(plain(tree))
     except ValidationError as error:
         raise SpecError(complaints.problems(error, tree)) from None
+    if wrong := searching.problems(experiment, tree):
+        raise SpecError(wrong)
     return experiment

@@ -1,12 +1,12 @@
 """A whole spec: one experiment."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from dnsearch.spec.data import Data
 from dnsearch.spec.network import Network
-from dnsearch.spec.section import Section
+from dnsearch.spec.section import Section, Whole
 from dnsearch.spec.training import Training
 from dnsearch.spec.tune import Tune
 
@@ -26,7 +26,7 @@ class Expect(Section):
 class Experiment(Section):
     """One YAML document."""
 
-    version: Literal[1] = Field(description="Version of this format.")
+    version: Annotated[Literal[1], Whole] = Field(description="Version of this format.")
     name: str = Field(
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$",
         description="Name of the experiment and of its run folders: letters, digits, dots, dashes and "

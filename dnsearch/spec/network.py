@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from dnsearch.errors import Problem
-from dnsearch.spec.section import Section, refuse
+from dnsearch.spec.section import Section, Whole, refuse
 
 Slope = Annotated[float, Field(ge=0, le=1)]
 
@@ -48,10 +48,10 @@ class Stem(Section):
         description="Channels of the first convolution. Left out: 2k with a bottleneck, 16 without, as in "
         "the paper.",
     )
-    kernel: Literal[3, 5, 7] = Field(
+    kernel: Annotated[Literal[3, 5, 7], Whole] = Field(
         3, description="Side of the first convolution. The paper: 3 on CIFAR, 7 on ImageNet."
     )
-    stride: Literal[1, 2] = Field(
+    stride: Annotated[Literal[1, 2], Whole] = Field(
         1, description="Stride of the first convolution. The paper: 1 on CIFAR, 2 on ImageNet."
     )
     normalize: bool = Field(

@@ -1,5 +1,6 @@
 """Laying one tree over another: ``extends``, ``--set`` and a trial's values are all this one step."""
 
+from dnsearch.errors import Place
 from dnsearch.spec.tree import Leaf, Table, Tree
 
 SHORTHANDS = {
@@ -52,8 +53,14 @@ def shortened(tree: Tree, key: str) -> Tree:
             return tree
 
 
-def overlay(base: Tree, top: Tree, key: str = "") -> Tree:
+def overlay(base: Tree, top: Tree, key: str = "", *, in_place: bool = False) -> Tree:
     """``top`` laid over ``base``: mappings join, everything else replaces.
+
+    Args:
+        base: what is below.
+        top: what is above.
+        key: the key that both are found under; empty for whole documents.
+        in_place: sections stay at their place in ``base``, since ``top`` is no text with sections of its own.
 
     >>> from dnsearch.spec.reading import read
     >>> from dnsearch.spec.tree import plain
@@ -64,10 +71,24 @@ def overlay(base: Tree, top: Tree, key: str = "") -> Tree:
         return top
     base = _kept(base, top, key)
     joined = {
-        name: overlay(base.entries[name], entry, name) if name in base.entries else entry
+        name: overlay(base.entries[name], entry, name, in_place=in_place) if name in base.entries else entry
         for name, entry in top.entries.items()
     }
-    return Table({**base.entries, **joined}, {**base.keys, **top.keys}, top.place)
+    place = base.place if in_place else top.place
+    return Table({**base.entries, **joined}, {**base.keys, **top.keys}, place)
+
+
+def nested(path: str, tree: Tree, place: Place) -> Tree:
+    """The document that has a tree at a dotted path and nothing else.
+
+    >>> from dnsearch.spec.tree import from_plain, plain
+    >>> place = Place("--set", 1, 1, 1, "")
+    >>> plain(nested("training.schedule", from_plain("cosine", place), place))
+    {'training': {'schedule': {'name': 'cosine'}}}
+    """
+    for key in reversed(path.split(".")):
+        tree = Table({key: spelled_out(tree, key)}, {key: place}, place)
+    return tree
 
 
 def _kept(base: Table, top: Table, key: str) -> Table:

@@ -1,11 +1,12 @@
 """The format as a JSON Schema, and the questions that are asked of it: what a path may hold, in words."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
 from dnsearch.spec.experiment import Experiment
 from dnsearch.spec.overlay import SHORTHANDS
+from dnsearch.spec.tree import Table, Tree, entry, plain
 
 Schema = dict[str, Any]
 
@@ -50,8 +51,12 @@ def options(subschema: Schema) -> Iterator[Schema]:
         yield from options(alternative)
 
 
-def at(path: tuple[str | int, ...]) -> tuple[Schema, ...]:
+def at(path: tuple[str | int, ...], tree: Tree | None = None) -> tuple[Schema, ...]:
     """What a path may hold: every alternative, or nothing when no spec has such a path.
+
+    Args:
+        path: keys and positions, from the root on.
+        tree: a whole spec; where a section on the way has several kinds, only the kind written there counts.
 
     >>> at(("network", "growth_rate"))[0]["minimum"]
     1
@@ -60,8 +65,23 @@ def at(path: tuple[str | int, ...]) -> tuple[Schema, ...]:
     """
     found: tuple[Schema, ...] = (json_schema(),)
     for part in path:
-        found = tuple(below for schema in found for below in _step(schema, part))
+        found = tuple(below for schema in _of_kind(found, tree) for below in _step(schema, part))
+        tree = entry(tree, part)
     return found
+
+
+def _of_kind(alternatives: tuple[Schema, ...], section: Tree | None) -> tuple[Schema, ...]:
+    """The alternatives whose required keys and constants are those of a section; all, where none fits."""
+    entries = section.entries if isinstance(section, Table) else {}
+    return tuple(schema for schema in alternatives if _fits(schema, entries)) or alternatives
+
+
+def _fits(schema: Schema, entries: Mapping[str, Tree]) -> bool:
+    required = [(entries.get(key), schema["properties"][key]) for key in schema.get("required", ())]
+    return "properties" in schema and all(
+        found is not None and subschema.get("const", plain(found)) == plain(found)
+        for found, subschema in required
+    )
 
 
 def _step(schema: Schema, part: str | int) -> Iterator[Schema]:
@@ -76,24 +96,28 @@ def _step(schema: Schema, part: str | int) -> Iterator[Schema]:
             yield {**option, "description": said}
 
 
-def keys(path: tuple[str | int, ...]) -> tuple[str, ...]:
-    """The keys that the section at a path may have.
+def keys(path: tuple[str | int, ...], tree: Tree | None = None) -> tuple[str, ...]:
+    """The keys that the section at a path may have; of the kind that ``tree`` holds there, if it is given.
 
     >>> keys(("training", "early_stopping"))
     ('patience', 'minimum_delta')
     """
-    return tuple(dict.fromkeys(key for schema in at(path) for key in schema.get("properties", {})))
+    section = tree
+    for part in path:
+        section = entry(section, part)
+    kinds = _of_kind(at(path, tree), section)
+    return tuple(dict.fromkeys(key for schema in kinds for key in schema.get("properties", {})))
 
 
-def expectation(path: tuple[str | int, ...]) -> str:
-    """What a path may hold, in words.
+def expectation(path: tuple[str | int, ...], tree: Tree | None = None) -> str:
+    """What a path may hold, in words; ``tree`` as for ``at``.
 
     >>> expectation(("network", "growth_rate"))
     'a whole number from 1 to 1024'
     >>> expectation(("network", "pooling"))
     'avg or max'
     """
-    words = list(dict.fromkeys(filter(None, map(_words, at(path)))))
+    words = list(dict.fromkeys(filter(None, map(_words, at(path, tree)))))
     return " or ".join(words) or "something else"
 
 

@@ -1,11 +1,21 @@
 """The base of every section of a spec, and how a section refuses values that do not fit together."""
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 from pydantic_core import PydanticCustomError
 
 from dnsearch.errors import Problem
 
 RULE = "dnsearch_rule"
+
+
+def _whole(value: object) -> object:
+    """Refuse true and 1.0 where 1 is meant; Python holds the three to be equal."""
+    if isinstance(value, bool | float):
+        raise PydanticCustomError("whole_number", "not a whole number")
+    return value
+
+
+Whole = BeforeValidator(_whole)
 
 
 class Section(BaseModel):

@@ -1,6 +1,6 @@
 """A YAML document whose every value remembers where it was written."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,6 +48,18 @@ def plain(tree: Tree) -> Any:  # noqa: ANN401  (JSON has no better type)
             return {key: plain(entry) for key, entry in entries.items()}
 
 
+def from_plain(value: Any, place: Place) -> Tree:  # noqa: ANN401  (whatever the YAML holds)
+    """A tree of values that were all written at one place."""
+    match value:
+        case dict():
+            entries = {str(key): from_plain(entry, place) for key, entry in value.items()}
+            return Table(entries, dict.fromkeys(entries, place), place)
+        case list() | tuple():
+            return Items(tuple(from_plain(item, place) for item in value), place)
+        case _:
+            return Leaf(value, place)
+
+
 def walk(tree: Tree, path: tuple[str | int, ...]) -> Iterator[Tree]:
     """The values met along a path, from the root on, as far as the path exists.
 
@@ -56,11 +68,25 @@ def walk(tree: Tree, path: tuple[str | int, ...]) -> Iterator[Tree]:
     """
     yield tree
     for part in path:
-        match tree, part:
-            case Table(entries), str() if part in entries:
-                tree = entries[part]
-            case Items(items), int() if part < len(items):
-                tree = items[part]
-            case _:
-                continue
-        yield tree
+        if (below := entry(tree, part)) is not None:
+            tree = below
+            yield tree
+
+
+def entry(tree: Tree | None, part: str | int) -> Tree | None:
+    """The value under a key or at a position; nothing when there is none."""
+    match tree, part:
+        case Table(entries), str():
+            return entries.get(part)
+        case Items(items), int() if part < len(items):
+            return items[part]
+        case _:
+            return None
+
+
+def without(tree: Tree, keys: Iterable[str]) -> Tree:
+    """The document without some of its first keys."""
+    if not isinstance(tree, Table):
+        return tree
+    kept = {key: entry for key, entry in tree.entries.items() if key not in keys}
+    return Table(kept, {key: tree.keys[key] for key in kept}, tree.place)

@@ -26,10 +26,11 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "train": ("spec", "records.record", "errors", "runtime"),
     "board": ("records", "plan", "errors"),
     "run": ("errors", "runtime", "spec", "plan", "records", "data", "model", "train"),
+    "inference": ("errors", "runtime", "spec", "plan", "records", "data", "model", "train"),
     "study": ("spec", "plan", "records", "run", "errors", "runtime"),
     "cli": (
         *("errors", "runtime", "spec", "plan", "records"),
-        *("data", "model", "train", "board", "run", "study"),
+        *("data", "model", "train", "board", "run", "inference", "study"),
     ),
 }
 
@@ -38,7 +39,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "pydantic": ("spec",),
     "pydantic_core": ("spec",),
     "yaml": ("spec",),
-    "numpy": ("data", "model", "train", "run"),
+    "numpy": ("data", "model", "train", "run", "inference"),
     "sklearn": ("data",),
     "PIL": ("data",),
     "tensorflow": ("runtime", "data.batches", "model", "train"),
@@ -295,7 +296,8 @@ def checked(module: str, text: str) -> list[str]:
         (
             "cli.main",
             "import numpy.linalg",
-            "imports numpy, whose door is data, model, train, run; the libraries of cli.main: rich, typer",
+            "imports numpy, whose door is data, model, train, run, inference; "
+            "the libraries of cli.main: rich, typer",
         ),
         (
             "errors",

@@ -330,7 +330,7 @@ a.yaml:2:1
   expected YAML, but found character '\\t' that cannot start any token
 
    1 | network:
-   2 | \tgrowth_rate: 12
+   2 |  growth_rate: 12
      | ^
   A value with : or # in it needs quotes; indent with spaces."""
     )

@@ -1,0 +1,204 @@
+"""One spec laid over another."""
+
+from typing import Any
+
+import pytest
+
+from dnsearch.spec.overlay import SHORTHANDS, overlay, shortened, spelled_out
+from dnsearch.spec.reading import read
+from dnsearch.spec.tree import Leaf, Table, Tree, plain, walk
+
+
+def tree(text: str, file: str = "a.yaml") -> Tree:
+    return spelled_out(read(text.encode(), file))
+
+
+def joined(base: str, top: str) -> Any:
+    return plain(overlay(tree(base, "base.yaml"), tree(top, "top.yaml")))
+
+
+@pytest.mark.parametrize(
+    ("base", "top", "result"),
+    [
+        ("{a: 1}", "{b: 2}", {"a": 1, "b": 2}),
+        ("{a: 1, b: 1}", "{b: 2}", {"a": 1, "b": 2}),
+        ("{a: {x: 1, y: {z: 1}}}", "{a: {y: {w: 2}}}", {"a": {"x": 1, "y": {"z": 1, "w": 2}}}),
+        ("{a: [1, 2]}", "{a: [3]}", {"a": (3,)}),
+        ("{a: {x: 1}}", "{a: 3}", {"a": 3}),
+        ("{a: {x: 1}}", "{a: null}", {"a": None}),
+        ("{a: null}", "{a: {x: 1}}", {"a": {"x": 1}}),
+        ("{a: 1}", "{}", {"a": 1}),
+        ("{}", "{a: 1}", {"a": 1}),
+        ("[1]", "{a: 1}", {"a": 1}),
+        ("{a: 1}", "[1]", (1,)),
+    ],
+)
+def test_mappings_join_and_everything_else_replaces(base: str, top: str, result: object) -> None:
+    assert joined(base, top) == result
+
+
+def test_neither_tree_changes() -> None:
+    base, top = tree("{a: {x: 1}, b: 1}"), tree("{a: {y: 2}}")
+    before = plain(base), plain(top)
+    overlay(base, top)
+    assert (plain(base), plain(top)) == before
+
+
+def test_places_come_along() -> None:
+    result = overlay(tree("a:\n  x: 1\n  y: 1\n", "base.yaml"), tree("a: {y: 22}\n", "top.yaml"))
+    places = {key: list(walk(result, ("a", key)))[-1].place for key in "xy"}
+    assert {key: str(place) for key, place in places.items()} == {"x": "base.yaml:2:6", "y": "top.yaml:1:8"}
+    (_, section) = walk(result, ("a",))
+    assert isinstance(section, Table)
+    assert {key: str(place) for key, place in section.keys.items()} == {
+        "x": "base.yaml:2:3",
+        "y": "top.yaml:1:5",
+    }
+    assert str(section.place) == "top.yaml:1:4"
+
+
+def test_sections_can_stay_in_place() -> None:
+    base, top = tree("a:\n  b:\n    c: 1\n", "base.yaml"), tree("{a: {b: {d: 22}, e: {f: 1}}}", "--set")
+    result = overlay(base, top, in_place=True)
+    places = {path: str(list(walk(result, tuple(path)))[-1].place) for path in ["", "a", "ab", "abd", "ae"]}
+    assert places == {
+        "": "base.yaml:1:1",
+        "a": "base.yaml:2:3",
+        "ab": "base.yaml:3:5",
+        "abd": "--set:1:13",
+        "ae": "--set:1:21",
+    }
+
+
+def test_order_is_the_base_first() -> None:
+    assert list(joined("{b: 1, a: 1}", "{c: 2, a: 2}")) == ["b", "a", "c"]
+
+
+# Short forms
+
+
+@pytest.mark.parametrize(
+    ("text", "result"),
+    [
+        ("training: {optimizer: adam}", {"training": {"optimizer": {"name": "adam"}}}),
+        ("training: {schedule: cosine}", {"training": {"schedule": {"name": "cosine"}}}),
+        (
+            "network: {alpha: 0.1}",
+            {"network": {"alpha": {"stem": 0.1, "layers": 0.1, "transitions": 0.1, "head": 0.1}}},
+        ),
+        ("network: {alpha: null}", {"network": {"alpha": None}}),
+        ("network: {alpha: {stem: 0.1}}", {"network": {"alpha": {"stem": 0.1}}}),
+        ("training: {optimizer: {name: adam}}", {"training": {"optimizer": {"name": "adam"}}}),
+        ("training: {optimizer: [adam]}", {"training": {"optimizer": ("adam",)}}),
+        ("tune: {parameters: {training.optimizer: [sgd, adam]}}", None),
+    ],
+)
+def test_short_forms(text: str, result: object) -> None:
+    assert plain(tree(text)) == (plain(read(text.encode(), "a.yaml")) if result is None else result)
+
+
+@pytest.mark.parametrize("key", SHORTHANDS)
+def test_short_forms_can_be_shortened_again(key: str) -> None:
+    leaf = read(b"0.5", "a.yaml")
+    long = spelled_out(leaf, key)
+    assert isinstance(long, Table)
+    assert tuple(long.entries) == SHORTHANDS[key]
+    assert {entry.place for entry in long.entries.values()} == {leaf.place}
+    assert shortened(long, key) is leaf
+
+
+def test_what_was_written_out_is_not_shortened() -> None:
+    for text, key in [
+        ("{name: adam}", "optimizer"),
+        ("{stem: 0.1, layers: 0.1, transitions: 0.1, head: 0.1}", "alpha"),
+        ("{name: adam}", "other"),
+        ("[adam]", "optimizer"),
+    ]:
+        written = read(text.encode(), "a.yaml")
+        assert shortened(written, key) is written
+
+
+def test_spelling_out_twice_is_spelling_out_once() -> None:
+    once = tree("{training: {optimizer: adam}, network: {alpha: 0.1, stem: {channels: 3}}}")
+    assert spelled_out(once) == once
+
+
+def test_a_short_form_joins_a_long_one() -> None:
+    assert joined("network: {alpha: 0.1}", "network: {alpha: {stem: 0.3}}") == {
+        "network": {"alpha": {"stem": 0.3, "layers": 0.1, "transitions": 0.1, "head": 0.1}}
+    }
+    assert joined("network: {alpha: {stem: 0.3}}", "network: {alpha: 0.1}") == {
+        "network": {"alpha": {"stem": 0.1, "layers": 0.1, "transitions": 0.1, "head": 0.1}}
+    }
+
+
+# Sections of several kinds
+
+
+@pytest.mark.parametrize(
+    ("base", "top", "result"),
+    [
+        # another kind: what belonged to the first goes
+        ("{name: sgd, momentum: 0.8}", "adam", {"name": "adam"}),
+        ("{name: sgd, momentum: 0.8}", "{name: adam, beta_1: 0.5}", {"name": "adam", "beta_1": 0.5}),
+        # the same kind: it stays
+        ("{name: sgd, momentum: 0.8}", "sgd", {"name": "sgd", "momentum": 0.8}),
+        (
+            "{name: sgd, momentum: 0.8}",
+            "{nesterov: false}",
+            {"name": "sgd", "momentum": 0.8, "nesterov": False},
+        ),
+        ("sgd", "{momentum: 0.8}", {"name": "sgd", "momentum": 0.8}),
+        ("{momentum: 0.8}", "sgd", {"momentum": 0.8, "name": "sgd"}),
+    ],
+)
+def test_another_optimizer_forgets_the_first_one(base: str, top: str, result: object) -> None:
+    for section in ("optimizer", "schedule"):
+        found = joined(f"training: {{{section}: {base}}}", f"training: {{{section}: {top}}}")
+        assert found == {"training": {section: result}}
+
+
+def test_another_family_forgets_the_first_one() -> None:
+    assert joined("network: {family: x, growth_rate: 1}", "network: {family: y, depth: 3}") == {
+        "network": {"family": "y", "depth": 3}
+    }
+
+
+def test_another_source_forgets_where_the_first_one_lies() -> None:
+    base = "data: {source: folder, path: x, image_shape: [8, 8, 1], classes: 2, split_seed: 7}"
+    assert joined(base, "data: {source: digits}") == {"data": {"source": "digits", "split_seed": 7}}
+    assert joined(base, "data: {source: npz, path: y}") == {
+        "data": {"source": "npz", "split_seed": 7, "path": "y"}
+    }
+    assert joined(base, "data: {source: folder}")["data"]["path"] == "x"
+    assert joined(base, "data: {path: y}")["data"] == {
+        "source": "folder",
+        "path": "y",
+        "image_shape": (8, 8, 1),
+        "classes": 2,
+        "split_seed": 7,
+    }
+
+
+def test_what_is_forgotten_has_no_keys_left() -> None:
+    result = overlay(tree("optimizer: {name: sgd, momentum: 0.8}"), tree("optimizer: adam"))
+    (_, section) = walk(result, ("optimizer",))
+    assert isinstance(section, Table)
+    assert set(section.keys) == set(section.entries) == {"name"}
+
+
+def test_the_searched_parameters_are_one_value() -> None:
+    base = "tune: {parameters: {network.growth_rate: [8, 12]}, trials: 9}"
+    top = "tune: {parameters: {training.optimizer: [sgd, adam]}}"
+    assert joined(base, top) == {"tune": {"parameters": {"training.optimizer": ("sgd", "adam")}, "trials": 9}}
+
+
+# Walking
+
+
+def test_walk_passes_over_what_is_not_there() -> None:
+    root = tree("a: {b: [1, {c: 2}]}")
+    values = [value.value for value in walk(root, ("a", "sgd", "b", 1, "c", "d")) if isinstance(value, Leaf)]
+    assert values == [2]
+    assert list(walk(root, ("x", 0))) == [root]
+    assert len(list(walk(root, ("a", "b", 7)))) == 3

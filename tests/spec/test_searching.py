@@ -1,0 +1,81 @@
+"""What a ``tune`` section may search: checked before anything is trained."""
+
+import pytest
+
+from dnsearch.errors import SpecError
+from dnsearch.spec.document import parse
+
+HEAD = "version: 1\nextends: starter\ntune:\n  parameters:\n"
+
+
+def refused(line: str) -> str:
+    with pytest.raises(SpecError) as caught:
+        parse(f"{HEAD}    {line}\n".encode(), "s.yaml")
+    assert len(caught.value.problems) == 1
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "network.growth_rate: {int: [1, 24], step: 1}",
+        "network.layers_per_block: [[2, 2], [3, 3, 3]]",
+        "network.pooling: [avg, max]",
+        "network.bottleneck_width: [null, 4]",
+        # leaky_relu alone lacks its alpha, which another searched field may bring
+        "network.activation: [relu, leaky_relu]",
+        "network.alpha: [null, 0.1]",
+        "training.optimizer: [sgd, {name: adamw, weight_decay: 0.05}]",
+        "training.optimizer.momentum: {float: [0.0, 0.99]}",
+        "training.learning_rate: {float: [1e-4, 1e-1], log: true}",
+    ],
+)
+def test_accepted(line):
+    assert parse(f"{HEAD}    {line}\n".encode(), "s.yaml").experiment.tune
+
+
+@pytest.mark.parametrize(
+    ("line", "place", "said"),
+    [
+        ("network.growth_rate: {int: [0, 24]}", "5:33", "expected a whole number from 1 to 1024, found 0"),
+        ("network.pooling: [avg, mx]", "5:28", "expected avg or max, found mx"),
+        (
+            "network.layers_per_block: [[2, 2], [3, 0]]",
+            "5:40",
+            "expected a whole number from 1 to 512, found 0",
+        ),
+        ("network.growth: [4]", "5:5", "field of network or training; did you mean growth_rate?"),
+        ("data.split_seed: [4]", "5:5", "expected the path of a field of network or training"),
+        ("network: [4]", "5:5", "expected the path of a field of network or training"),
+        (
+            "training.learning_rate: {float: [0.0, 0.1]}",
+            "5:38",
+            "expected a number above 0 and at most 100, found 0.0",
+        ),
+        (
+            "network.growth_rate: {int: [24, 4]}",
+            "5:32",
+            "expected [low, high] with low below high, found [24, 4]",
+        ),
+        (
+            "training.learning_rate: {float: [0.0, 1.0], log: true}",
+            "5:37",
+            "a low above 0, since log is true",
+        ),
+        ("network.growth_rate: {int: [4, 8], step: 2, log: true}", "5:46", "no step together with log: true"),
+        ("network.growth_rate: []", "5:26", "expected a list of 1 to 1000 values"),
+        ("network.growth_rate: 4", "5:26", "expected a list of 1 to 1000 values or a mapping with int"),
+        ("network.growth_rate: {ints: [4, 8]}", "5:26", "a mapping with int, step or log"),
+    ],
+)
+def test_refused(line, place, said):
+    found = refused(line)
+    assert found.startswith(f"s.yaml:{place}  tune.parameters.{line.partition(':')[0]}")
+    assert said in found
+
+
+def test_every_problem_at_once():
+    lines = "    network.pooling: [avg, mx]\n    network.growth_rate: {int: [0, 24]}\n"
+    with pytest.raises(SpecError) as caught:
+        parse(f"{HEAD}{lines}".encode(), "s.yaml")
+    assert [problem.place.line for problem in caught.value.problems] == [5, 6]
