@@ -1,0 +1,88 @@
+"""What the documents say is what the program does."""
+
+import re
+from pathlib import Path
+
+import pytest
+import typer
+
+from dnsearch.cli.main import app
+from dnsearch.errors import DnsearchError, SpecError
+from dnsearch.spec import presets
+from dnsearch.spec.document import parse
+from dnsearch.spec.reference import markdown_reference
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+EVERYTHING = README + "".join(
+    page.read_text(encoding="utf-8") for page in sorted((ROOT / "docs").glob("*.md"))
+)
+COMMANDS = typer.main.get_command(app).commands
+
+
+def block(language: str, containing: str) -> str:
+    """The fenced block of the README with a text in it."""
+    found = [each for each in re.findall(rf"```{language}\n(.*?)```", README, re.S) if containing in each]
+    assert len(found) == 1
+    return found[0]
+
+
+def test_the_field_reference_is_what_the_program_prints():
+    written = (ROOT / "docs" / "spec.md").read_text(encoding="utf-8")
+    assert written == markdown_reference(), "run: dnsearch schema --markdown > docs/spec.md"
+
+
+def test_the_readme_lists_the_commands_in_their_order():
+    assert re.findall(r"^\| `dnsearch (\w+)", README, re.M) == list(COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_is_documented_in_help(name):
+    for parameter in COMMANDS[name].params:
+        assert getattr(parameter, "help", ""), f"{name}: {parameter.name} says nothing of itself"
+
+
+@pytest.mark.parametrize("preset", presets.names())
+def test_every_preset_is_in_the_readme(preset):
+    assert f"`{preset}`" in README
+
+
+def test_every_exit_code_is_in_the_readme_and_in_help():
+    codes = {kind.exit_code for kind in DnsearchError.__subclasses__()}
+    for code in codes:
+        assert re.search(rf"\b{code} [a-z]", README.partition("Exit codes:")[2][:200])
+        assert re.search(rf"\b{code} [a-z]", app.info.epilog)
+
+
+def test_the_example_spec_is_valid():
+    experiment = parse(block("yaml", "my-densenet").encode(), "spec.yaml").experiment
+    assert experiment.network.alpha.layers == 0.1
+    assert len(experiment.tune.parameters) == 3
+
+
+def test_the_example_mistake_is_reported_as_shown():
+    spec = b"version: 1\nextends: starter\n\nnetwork:\n  layers_per_block: [4, 4]\n  growth_rate: -12\n"
+    with pytest.raises(SpecError) as caught:
+        parse(spec, "spec.yaml")
+    assert block("text", "1 problem;") == f"{caught.value}\n\n1 problem; nothing was run.\n"
+
+
+def test_every_make_target_named_is_there():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for target in re.findall(r"make (\w+)", EVERYTHING):
+        assert re.search(rf"^{target}:", makefile, re.M), target
+
+
+def test_every_command_line_names_a_real_command():
+    for name in re.findall(r"dnsearch (\w+)(?: |`|$)", block("console", "dnsearch init")):
+        assert name in COMMANDS
+
+
+@pytest.mark.parametrize("source", ["digits", "cifar10", "cifar100", "idx", "npz", "folder"])
+def test_every_source_is_documented(source):
+    assert re.search(rf"^\| `{source}` \|", EVERYTHING, re.M)
+
+
+def test_links_lead_somewhere():
+    for target in re.findall(r"\]\(([^)#]+)\)", EVERYTHING):
+        assert (ROOT / target).exists() or (ROOT / "docs" / target).exists(), target
