@@ -15,7 +15,6 @@ Shapes = Any
 """One shape ``(batch, height, width, channels)`` or a list of them."""
 
 
-@keras.saving.register_keras_serializable("dnsearch")
 class NormalizedConvolution(keras.layers.Layer):  # type: ignore[misc]  # keras ships no types
     """Batch-normalises its joined inputs, activates them and convolves them.
 

@@ -33,7 +33,7 @@ def units(plan: NetworkPlan) -> tuple[Unit, ...]:
     >>> from dnsearch.spec.network import example
     >>> plan = plan_network(example(), (8, 8, 1), classes=10)
     >>> len(plan.nodes), len(units(plan))
-    (58, 23)
+    (56, 21)
     """
     readers = Counter(position for node in plan.nodes for position in node.inputs)
     found = []
