@@ -27,7 +27,7 @@ def log(layer: int) -> tuple[int, ...]:
 
 
 def harmonic(layer: int) -> tuple[int, ...]:
-    """Read what lies 2ⁿ layers back, for every 2ⁿ that divides the layer's number (HarDNet, Chao et al., 2019).
+    """Read what lies 2ⁿ layers back, for every 2ⁿ that divides its number (HarDNet, Chao et al., 2019).
 
     >>> harmonic(12)
     (8, 10, 11)

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from dnsearch.errors import Place, Problem, SpecError
 from dnsearch.spec import complaints, presets, searching
 from dnsearch.spec.experiment import Experiment
-from dnsearch.spec.overlay import nested, overlay, spelled_out
+from dnsearch.spec.overlay import completed, nested, overlay, spelled_out
 from dnsearch.spec.reading import MAX_BYTES, MAX_DEPTH, read
 from dnsearch.spec.tree import Leaf, Table, Tree, from_plain, plain, without
 from dnsearch.spec.writing import written
@@ -182,6 +182,7 @@ def _named(tree: Tree, stem: str) -> Tree:
 
 
 def _validated(tree: Tree) -> Experiment:
+    tree = completed(tree)
     try:
         experiment = Experiment.model_validate(plain(tree))
     except ValidationError as error:

@@ -1,22 +1,33 @@
 """Laying one tree over another: ``extends``, ``--set`` and a trial's values are all this one step."""
 
 from dnsearch.errors import Place
-from dnsearch.spec.tree import Leaf, Table, Tree
+from dnsearch.spec.tree import Items, Leaf, Table, Tree
 
 SHORTHANDS = {
     "optimizer": ("name",),
     "schedule": ("name",),
     "alpha": ("stem", "layers", "transitions", "head"),
+    "connectivity": ("name",),
+    "cross_block": ("links",),
+    "head": ("reads",),
 }
 """Sections that a single scalar may stand for: the fields that the scalar is given to."""
+
+LISTED = ("connectivity",)
+"""Those of them that may also be a list, one entry per block."""
 
 BRANCHES = {
     "optimizer": ("name", None),
     "schedule": ("name", None),
+    "connectivity": ("name", None),
     "network": ("family", None),
     "data": ("source", ("path", "image_shape", "classes")),
 }
 """Sections of several kinds: the field that tells the kind, and what to drop when it changes (None: all)."""
+
+
+DEFAULT_KINDS = {"optimizer": "sgd", "schedule": "constant", "connectivity": "dense", "network": "densenet"}
+"""The kind of such a section where it does not say one."""
 
 
 def spelled_out(tree: Tree, key: str = "") -> Tree:
@@ -31,8 +42,10 @@ def spelled_out(tree: Tree, key: str = "") -> Tree:
         case Leaf(value, place) if key in SHORTHANDS and value is not None:
             fields = SHORTHANDS[key]
             return Table(dict.fromkeys(fields, tree), dict.fromkeys(fields, place), place)
-        case Table(entries, keys, place):
+        case Table(entries, keys, place) if key not in SHORTHANDS:
             return Table({name: spelled_out(entry, name) for name, entry in entries.items()}, keys, place)
+        case Items(items, place) if key in LISTED:
+            return Items(tuple(spelled_out(item, key) for item in items), place)
         case _:
             return tree
 
@@ -91,12 +104,30 @@ def nested(path: str, tree: Tree, place: Place) -> Tree:
     return tree
 
 
+def completed(tree: Tree, key: str = "") -> Tree:
+    """The tree with the kind written in every section of several kinds that does not say it."""
+    match tree:
+        case Table(entries, keys, place):
+            kind, _ = BRANCHES.get(key, ("", None))
+            inner = {name: completed(entry, name) for name, entry in entries.items()}
+            if key in DEFAULT_KINDS and kind not in entries:
+                return Table({kind: Leaf(DEFAULT_KINDS[key], place), **inner}, {kind: place, **keys}, place)
+            return Table(inner, keys, place)
+        case Items(items, place) if key in LISTED:
+            return Items(tuple(completed(item, key) for item in items), place)
+        case _:
+            return tree
+
+
 def _kept(base: Table, top: Table, key: str) -> Table:
     """What of ``base`` still applies when ``top`` chooses another kind."""
     field, dropped = BRANCHES.get(key, ("", ()))
-    kinds = [table.entries.get(field) for table in (base, top)]
-    values = [kind.value for kind in kinds if isinstance(kind, Leaf)]
-    if len(values) < 2 or values[0] == values[1]:
+    chosen = top.entries.get(field)
+    if not isinstance(chosen, Leaf):
+        return base
+    before = base.entries.get(field)
+    known = before.value if isinstance(before, Leaf) else DEFAULT_KINDS.get(key)
+    if known is None or known == chosen.value:
         return base
     kept = {} if dropped is None else {k: v for k, v in base.entries.items() if k not in dropped}
     return Table(kept, {name: base.keys[name] for name in kept}, base.place)

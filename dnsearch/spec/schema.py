@@ -6,7 +6,7 @@ from typing import Any
 
 from dnsearch.spec.experiment import Experiment
 from dnsearch.spec.overlay import SHORTHANDS
-from dnsearch.spec.tree import Table, Tree, entry, plain
+from dnsearch.spec.tree import Items, Leaf, Table, Tree, entry, plain
 
 Schema = dict[str, Any]
 
@@ -19,19 +19,29 @@ def json_schema() -> Schema:
     schema["title"] = "dnsearch spec"
     for definition in schema["$defs"].values():
         for field, subschema in definition["properties"].items():
-            if field in SHORTHANDS:
-                _allow_scalar(subschema, schema)
+            if field in SHORTHANDS and any("properties" in option for option in options(subschema, schema)):
+                _allow_scalar(subschema, field, schema)
     return schema
 
 
-def _allow_scalar(subschema: Schema, root: Schema) -> None:
-    """Add the scalar that the section may be written as."""
-    options = subschema.pop("oneOf", None) or subschema.pop("anyOf")
+def _allow_scalar(subschema: Schema, field: str, root: Schema) -> None:
+    """Add the scalars that the section may be written as: those that its mapping needs nothing else for."""
+    alternatives = [subschema.pop(key) for key in ("oneOf", "anyOf") if key in subschema] or [
+        [{"$ref": subschema.pop("$ref")}]
+    ]
     subschema.pop("discriminator", None)
-    mappings = [resolved(option, root) for option in options if "$ref" in option]
-    names = [option["properties"].get("name", {}).get("const") for option in mappings]
-    scalar = {"enum": names} if all(names) else {"type": "number", "minimum": 0, "maximum": 1}
-    subschema["anyOf"] = [scalar, *options]
+    first = SHORTHANDS[field][0]
+    mappings = [
+        option for each in alternatives[0] for option in options(each, root) if "properties" in option
+    ]
+    scalars = [each["properties"][first] for each in mappings if set(each.get("required", ())) <= {first}]
+    names = [scalar["const"] for scalar in scalars if "const" in scalar]
+    subschema["anyOf"] = [{"enum": names}] if names else [_bare(scalar) for scalar in scalars]
+    subschema["anyOf"] += alternatives[0]
+
+
+def _bare(scalar: Schema) -> Schema:
+    return {key: value for key, value in scalar.items() if key not in {"default", "description", "title"}}
 
 
 def resolved(subschema: Schema, root: Schema | None = None) -> Schema:
@@ -41,14 +51,14 @@ def resolved(subschema: Schema, root: Schema | None = None) -> Schema:
     return {**definitions[reference.rsplit("/", 1)[-1]], **subschema} if reference else subschema
 
 
-def options(subschema: Schema) -> Iterator[Schema]:
+def options(subschema: Schema, root: Schema | None = None) -> Iterator[Schema]:
     """The alternatives of a schema, or the schema alone."""
-    subschema = resolved(subschema)
+    subschema = resolved(subschema, root)
     alternatives = subschema.get("anyOf") or subschema.get("oneOf")
     if not alternatives:
         yield subschema
     for alternative in alternatives or ():
-        yield from options(alternative)
+        yield from options(alternative, root)
 
 
 def at(path: tuple[str | int, ...], tree: Tree | None = None) -> tuple[Schema, ...]:
@@ -110,15 +120,43 @@ def keys(path: tuple[str | int, ...], tree: Tree | None = None) -> tuple[str, ..
 
 
 def expectation(path: tuple[str | int, ...], tree: Tree | None = None) -> str:
-    """What a path may hold, in words; ``tree`` as for ``at``.
+    """What a path may hold, in words; of the sort that ``tree`` holds there, if there is such a sort.
 
-    >>> expectation(("network", "growth_rate"))
-    'a whole number from 1 to 1024'
-    >>> expectation(("network", "pooling"))
-    'avg or max'
+    >>> expectation(("training", "epochs"))
+    'a whole number from 1 to 100000'
+    >>> expectation(("network", "stem", "pooling"))
+    'none or max'
     """
-    words = list(dict.fromkeys(filter(None, map(_words, at(path, tree)))))
-    return " or ".join(words) or "something else"
+    section = tree
+    for part in path:
+        section = entry(section, part)
+    alternatives = _of_sort(at(path, tree), section)
+    kinds = [each for each in alternatives if "const" in each.get("properties", {}).get("name", {})]
+    names = dict.fromkeys(each["properties"]["name"]["const"] for each in kinds)
+    named = either(names) if len(names) > 1 else ""
+    others = [_words(each) for each in alternatives if not named or each not in kinds]
+    mapping = [f"a mapping with name: {named}"] if named else []
+    return " or ".join(dict.fromkeys([*filter(None, others), *mapping])) or "something else"
+
+
+def _of_sort(alternatives: tuple[Schema, ...], found: Tree | None) -> tuple[Schema, ...]:
+    """The alternatives that are numbers, texts or lists, as what was found is; all, where none is."""
+    match found:
+        case Leaf(bool()):
+            sort = {"boolean"}
+        case Leaf(int() | float()):
+            sort = {"integer", "number"}
+        case Leaf(str()):
+            sort = {"string", "words"}
+        case Items():
+            sort = {"array"}
+        case _:
+            return alternatives
+    return tuple(each for each in alternatives if _sort(each) in sort) or alternatives
+
+
+def _sort(schema: Schema) -> str:
+    return str(schema["type"]) if "type" in schema else "words"
 
 
 _NOUNS = {

@@ -25,6 +25,9 @@ NETWORKS = {
 TOLERANCE = {"rtol": 1e-4, "atol": 2e-5}
 """float32; the fused kernel adds up in another order than Keras' dozen operations."""
 
+STEP_TOLERANCE = 2e-4
+"""Largest error of a variable's update, as a share of the update (Euclidean norms); 1e-5 to 4e-5 were seen."""
+
 
 def by_kind(model):
     """A model's weights in an order that both ways to build it share: kind by kind, in network order."""
@@ -43,8 +46,11 @@ def paired(ours, stock):
 
 
 def twins(stock, spec, image_shape=(8, 8, 3)):
+    import keras
+
     from dnsearch.model.build import build
 
+    keras.utils.set_random_seed(0)  # an activation within rounding of ReLU's kink would have two right gradients
     ours = build(plan_network(spec, image_shape, 10))
     theirs = stock(spec, image_shape, 10)
     rng = np.random.default_rng(0)
@@ -87,9 +93,11 @@ def test_one_training_step(stock, name):
     )
     theirs.train_on_batch(images, labels)
     for (mine, other), start in zip(pairs, before, strict=True):
+        error = np.linalg.norm(np.asarray(mine) - np.asarray(other))
+        update = np.linalg.norm(np.asarray(other) - start)
         # A convolution's bias before a BatchNorm cancels out and has no gradient to speak of.
-        assert mine.path.endswith("bias") or not np.array_equal(np.asarray(mine), start), mine.path
-        np.testing.assert_allclose(np.asarray(mine), np.asarray(other), err_msg=mine.path, **TOLERANCE)
+        assert mine.path.endswith("bias") or update > 1e-6, mine.path
+        assert error <= STEP_TOLERANCE * update + 1e-7, mine.path
 
 
 def test_the_article_has_the_same_weights_layer_for_layer(stock):
