@@ -50,6 +50,12 @@ class Document:
         tree = without(_changed(self.tree, changes), ("expect", "tune"))
         return Document(_validated(tree), tree, self.text)
 
+    def with_growth(self, growth_rate: int | tuple[int, ...]) -> "Document":
+        """The same experiment with the growth rate that ``match`` asked for, and without ``match``."""
+        change = _change("network.growth_rate", growth_rate, "match")
+        tree = without(_changed(self.tree, [change]), ("match",))
+        return Document(_validated(tree), tree, self.text)
+
     def located(self, error: SpecError) -> SpecError:
         """The same error, its problems pointing at the places of the values that they name."""
         return SpecError([complaints.located(problem, self.tree) for problem in error.problems])

@@ -52,7 +52,7 @@ class Window(Pattern):
     """Layer l reads the most recent features (Hu et al., 2018, arXiv 1806.01935)."""
 
     name: Literal["window"] = Field(description="The pattern.")
-    size: int = Field(ge=1, le=512, description="N: how many features a layer reads at most.")
+    size: int = Field(ge=1, le=256, description="N: how many features a layer reads at most.")
 
 
 class Chain(Pattern):
@@ -65,7 +65,7 @@ class Strided(Pattern):
     """Layer l reads l-1, l-1-s, l-1-2s and so on."""
 
     name: Literal["strided"] = Field(description="The pattern.")
-    stride: int = Field(ge=1, le=512, description="s: distance between two features that are read.")
+    stride: int = Field(ge=1, le=256, description="s: distance between two features that are read.")
 
 
 class Random(Pattern):
@@ -80,10 +80,10 @@ class Explicit(Pattern):
     """Layer l reads what a list says."""
 
     name: Literal["explicit"] = Field(description="The pattern.")
-    layers: tuple[Annotated[tuple[Annotated[int, Field(ge=0, le=512)], ...], Field(max_length=512)], ...] = (
+    layers: tuple[Annotated[tuple[Annotated[int, Field(ge=0, le=256)], ...], Field(max_length=256)], ...] = (
         Field(
             min_length=1,
-            max_length=513,
+            max_length=257,
             description="For each layer the features that it reads; with output: rule one more list, for "
             "what the block puts out.",
         )

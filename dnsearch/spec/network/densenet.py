@@ -25,7 +25,7 @@ class DenseNet(Family):
         description="growth_rate is the paper's k, the channels that each layer adds; its DenseNet-BC nets "
         "for CIFAR use 12, 24 and 40. A list gives one per block (SparseNet: [16, 32, 64])."
     )
-    layers_per_block: tuple[Annotated[int, Field(ge=1, le=512)], ...] = Field(
+    layers_per_block: tuple[Annotated[int, Field(ge=1, le=256)], ...] = Field(
         min_length=1,
         max_length=8,
         description="Layers of each block, one number per block. The paper on CIFAR: three equal blocks of "

@@ -30,7 +30,7 @@ class UNet(Family):
     growth_rate: GrowthRate | None = Field(
         None, description="unit: dense. The channels that each layer adds. A list gives one per level."
     )
-    layers_per_block: tuple[Annotated[int, Field(ge=1, le=512)], ...] | None = Field(
+    layers_per_block: tuple[Annotated[int, Field(ge=1, le=256)], ...] | None = Field(
         None,
         min_length=2,
         max_length=8,
