@@ -45,7 +45,7 @@ def budgeted(document: Document, image_shape: Shape, classes: int, *, limits: bo
     try:
         match = _matched(document.experiment, image_shape, classes)
         if match is not None:
-            document = document.with_growth(match.network.growth_rate)
+            document = document.with_growth(match.growth_rate)
         experiment = document.experiment
         plan = plan_network(experiment.network, image_shape, classes)
         summary = summarize(plan, experiment.training.batch_size, slots(experiment))

@@ -4,7 +4,7 @@ A sparse network at the same growth rate is a smaller network; at an equal budge
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Literal
@@ -16,6 +16,7 @@ from dnsearch.plan.graph import Shape
 from dnsearch.spec.network import Network
 
 Figure = Literal["parameters", "macs"]
+GrowthRates = int | tuple[int, ...]
 
 MAX_GROWTH = 1024
 FINENESS = 64
@@ -27,13 +28,13 @@ class Match:
     """A network brought close to a budget.
 
     Args:
-        network: the network with its new growth rate.
+        growth_rate: the growth rate that brings it there.
         figure: what was matched.
         target: the budget.
         reached: what the network has.
     """
 
-    network: Network
+    growth_rate: GrowthRates
     figure: Figure
     target: int
     reached: int
@@ -65,48 +66,48 @@ def matched(network: Network, image_shape: Shape, classes: int, figure: Figure, 
     Raises:
         SpecError: the closest is more than 2 % away, or the network has no growth rate.
     """
-    if network.growth_rate is None:
+    rates = network.growth_rate
+    if rates is None:
         raise SpecError([Problem("match", "expected a network with a growth rate to solve for")])
 
-    def reached(variant: Network) -> int:
+    def reached(growth_rate: GrowthRates) -> int:
+        variant = network.model_copy(update={"growth_rate": growth_rate})
         return figure_of(variant, image_shape, classes, figure)
 
-    candidates = _candidates(network, lambda variant: reached(variant) >= target)
-    closest = min(candidates, key=lambda variant: abs(reached(variant) - target))
+    candidates = _candidates(rates, lambda growth_rate: reached(growth_rate) >= target)
+    closest = min(candidates, key=lambda growth_rate: abs(reached(growth_rate) - target))
     found = Match(closest, figure, target, reached(closest))
     if abs(found.off) > TOLERANCE:
         expected = f"a growth rate that brings {figure} within {TOLERANCE:.0%} of {target:,}"
-        best = f"{found.reached:,} at {_written(closest)}, {found.off:+.1%}"
+        best = f"{found.reached:,} at growth_rate {_written(closest)}, {found.off:+.1%}"
         hint = "With growth_rate as a list, one per block, each is rounded on its own and comes closer."
         raise SpecError([Problem("match", expected, best, hint)])
     return found
 
 
-def _candidates(network: Network, enough: Callable[[Network], bool]) -> list[Network]:
-    """The networks around the budget: the growth rate that is just enough, rounded either way.
+def _candidates(rates: GrowthRates, enough: Callable[[GrowthRates], bool]) -> list[GrowthRates]:
+    """The growth rates around the budget: the one that is just enough, rounded either way.
 
     Growth rates per block are scaled together and then rounded up or down each on its own.
     """
-    rates = network.growth_rate if isinstance(network.growth_rate, tuple) else (network.growth_rate,)
-    first = rates[0] or 1
+    several = rates if isinstance(rates, tuple) else (rates,)
+
+    def scaled(step: int) -> list[int]:
+        return [math.floor(rate * step / FINENESS / several[0]) for rate in several]
+
+    def ranged(floors: Sequence[int]) -> GrowthRates:
+        within = tuple(min(MAX_GROWTH, max(1, floor)) for floor in floors)
+        return within if isinstance(rates, tuple) else within[0]
+
     low, high = 0, MAX_GROWTH * FINENESS
     while low < high:
         middle = (low + high) // 2
-        rounded = tuple(math.floor((rate or 1) * middle / FINENESS / first) for rate in rates)
-        low, high = (low, middle) if enough(_grown(network, rounded)) else (middle + 1, high)
-    scaled = [(rate or 1) * low / FINENESS / first for rate in rates]
-    steps = (-1, 0, 1) if len(scaled) <= 4 else (-1, 0)
-    rounded = product(*((math.floor(rate) + step for step in steps) for rate in scaled))
-    return [_grown(network, each) for each in rounded]
+        low, high = (low, middle) if enough(ranged(scaled(middle))) else (middle + 1, high)
+    steps = (-1, 0, 1) if len(several) <= 4 else (-1, 0)
+    return [
+        ranged(floors) for floors in product(*([floor + step for step in steps] for floor in scaled(low)))
+    ]
 
 
-def _grown(network: Network, rates: tuple[int, ...]) -> Network:
-    """The network with other growth rates, each within its range."""
-    ranged = tuple(min(MAX_GROWTH, max(1, rate)) for rate in rates)
-    several = isinstance(network.growth_rate, tuple)
-    return network.model_copy(update={"growth_rate": ranged if several else ranged[0]})
-
-
-def _written(network: Network) -> str:
-    rates = network.growth_rate
-    return f"growth_rate {list(rates) if isinstance(rates, tuple) else rates}"
+def _written(rates: GrowthRates) -> str:
+    return str(list(rates) if isinstance(rates, tuple) else rates)

@@ -34,10 +34,15 @@ class Memory:
 
 def memory(plan: NetworkPlan) -> Memory:
     """The numbers of a whole plan."""
+    kept = kept_plain(plan)
     recomputed = recomputed_nodes(plan)
-    kept = {i: prod(node.shape) for i, node in enumerate(plan.nodes) if not isinstance(node.operation, IN_PLACE)}
-    saved = sum(elements for position, elements in kept.items() if position not in recomputed)
-    return Memory(sum(kept.values()), saved, _inference_peak(plan))
+    saved = sum(elements for position, elements in enumerate(kept) if position not in recomputed)
+    return Memory(sum(kept), saved, _inference_peak(plan))
+
+
+def kept_plain(plan: NetworkPlan) -> list[int]:
+    """For each node the numbers that plain training keeps of it for the backward pass."""
+    return [0 if isinstance(node.operation, IN_PLACE) else prod(node.shape) for node in plan.nodes]
 
 
 def recomputed_nodes(plan: NetworkPlan) -> set[int]:

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from dnsearch.plan.cost import Cost, cost
+from dnsearch.plan.cost import Cost, cost, part_costs
 from dnsearch.plan.geometry import output_field
-from dnsearch.plan.graph import NetworkPlan
-from dnsearch.plan.memory import FLOAT_BYTES, memory, training_bytes
+from dnsearch.plan.graph import NetworkPlan, Shape
+from dnsearch.plan.memory import FLOAT_BYTES, kept_plain, memory, training_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,47 @@ class Summary:
     inference_peak_bytes: int
     training_memory_bytes: int
     saving_memory_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a network: the stem, a block or level, a transition, the head.
+
+    Args:
+        name: what the part is called.
+        shape: shape of its output.
+        layers: layers, where it is a dense block.
+        edges: features that those layers read, together.
+        cost: what its nodes cost.
+        kept: numbers that plain training keeps of it for one image.
+    """
+
+    name: str
+    shape: Shape
+    layers: int
+    edges: int
+    cost: Cost
+    kept: int
+
+
+def parts(plan: NetworkPlan) -> list[Part]:
+    """The parts of a plan, in the order of the network."""
+    blocks = {block.part: block for block in plan.blocks}
+    shapes = {node.part: node.shape for node in plan.nodes}
+    kept = dict.fromkeys(shapes, 0)
+    for node, elements in zip(plan.nodes, kept_plain(plan), strict=True):
+        kept[node.part] += elements
+    return [
+        Part(
+            name=name,
+            shape=shapes[name],
+            layers=len(blocks[name].reads) if name in blocks else 0,
+            edges=blocks[name].edges if name in blocks else 0,
+            cost=cost,
+            kept=kept[name],
+        )
+        for name, cost in part_costs(plan).items()
+    ]
 
 
 def summarize(plan: NetworkPlan, batch_size: int, slots: int) -> Summary:

@@ -24,17 +24,20 @@ class Match(Section):
 
     parameters: Target | None = Field(
         None,
-        description="Trainable parameters to come close to, or another spec (a preset's name or a path) whose "
-        "network has them.",
+        description="Trainable parameters to come close to, or another spec (a preset's name or a path) "
+        "whose network has them.",
     )
     macs: Target | None = Field(
-        None, description="Multiply-adds for one image to come close to, or another spec whose network has them."
+        None,
+        description="Multiply-adds for one image to come close to, or another spec whose network has them.",
     )
 
     @model_validator(mode="after")
     def _one_of_the_two(self) -> Self:
         if (self.parameters is None) == (self.macs is None):
-            raise refuse(Problem("parameters", "either parameters or macs; a growth rate can match one figure"))
+            raise refuse(
+                Problem("parameters", "either parameters or macs; a growth rate can match one figure")
+            )
         return self
 
 
