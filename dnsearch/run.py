@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 from dnsearch import runtime
 from dnsearch.data.batches import epoch_order, evaluation_batches, training_batches, training_steps
@@ -18,7 +19,7 @@ from dnsearch.records.record import EpochRecord, Origin, Parameters, RunRecord, 
 from dnsearch.records.store import RunFolder
 from dnsearch.spec.document import Document, resolved_yaml
 from dnsearch.spec.experiment import Experiment
-from dnsearch.train.checkpoint import load_checkpoint, save_checkpoint, save_weights
+from dnsearch.train.checkpoint import load_checkpoint, load_fitting_weights, save_checkpoint, save_weights
 from dnsearch.train.loop import Feed, train
 from dnsearch.train.seeds import start_afresh
 from dnsearch.train.steps import Trainer, build_trainer
@@ -43,6 +44,7 @@ def run(document: Document, folder: RunFolder, watch: Watch, origin: Origin | No
     began = time.perf_counter()
     experiment, training = document.experiment, document.experiment.training
     with folder.locked():
+        _refuse_imported(folder)
         dataset = load(experiment.data)
         plan = plan_network(experiment.network, dataset.image_shape, len(dataset.class_names))
         costs = cost(plan)
@@ -55,6 +57,8 @@ def run(document: Document, folder: RunFolder, watch: Watch, origin: Origin | No
             start_afresh(training.seed)
             trainer = build_trainer(build(plan, experiment.name), training)
             record, history = _continued(record, trainer, folder)
+            if training.start_from is not None and not history:
+                _start_from(Path(training.start_from), trainer, folder)
             folder.write(record)
             spent, stop = record.wall_seconds, None
             for event in train(trainer, _feed(experiment, dataset), training, history):
@@ -102,6 +106,19 @@ def _continued(record: RunRecord, trainer: Trainer, folder: RunFolder) -> tuple[
     for epoch in history:
         kept = with_epoch(kept, epoch, earlier.wall_seconds, earlier.peak_memory_bytes or 0)
     return kept, history
+
+
+def _start_from(source: Path, trainer: Trainer, folder: RunFolder) -> None:
+    """Take over another run's weights, and keep which layers they do not fit."""
+    afresh = load_fitting_weights(trainer.model, str(RunFolder.open(source).weights))
+    folder.write_start(str(source), afresh)
+
+
+def _refuse_imported(folder: RunFolder) -> None:
+    """Keep a training from replacing imported weights: only they are there before a first epoch."""
+    if folder.weights.exists() and not folder.epochs_file.exists():
+        hint = f"Fine-tune them in a run of their own: set training.start_from to {folder.path}"
+        raise RunError(str(Problem(str(folder.path), "a run that was trained", "imported weights", hint)))
 
 
 def _feed(experiment: Experiment, dataset: Dataset) -> Feed:

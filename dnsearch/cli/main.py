@@ -8,6 +8,7 @@ from dnsearch import __version__
 from dnsearch.cli import console
 from dnsearch.cli.commands.check import check
 from dnsearch.cli.commands.evaluate import evaluate
+from dnsearch.cli.commands.import_weights import import_weights
 from dnsearch.cli.commands.init import init
 from dnsearch.cli.commands.inspect import inspect
 from dnsearch.cli.commands.leaderboard import leaderboard
@@ -32,7 +33,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 
-for command in (init, check, inspect, train, evaluate, predict, tune, leaderboard, schema):
+for command in (init, check, inspect, train, import_weights, evaluate, predict, tune, leaderboard, schema):
     app.command()(command)
 
 

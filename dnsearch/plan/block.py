@@ -120,17 +120,16 @@ def _rule(pattern: OnePattern, layers: int, part: str) -> Rule:
         case Random(probability=probability, seed=seed):
             return partial(wiring.random, probability=probability, seed=seed)
         case Explicit(layers=lists):
-            return _listed(lists, layers + (pattern.output == "rule"), part)
+            return _listed(lists, layers, pattern.output == "rule", part)
         case _:
             assert_never(pattern)
 
 
-def _listed(lists: tuple[tuple[int, ...], ...], wanted: int, part: str) -> Rule:
+def _listed(lists: tuple[tuple[int, ...], ...], layers: int, output_too: bool, part: str) -> Rule:
     """The rule of an explicit list, once it is known to fit."""
+    wanted = layers + output_too
     if len(lists) != wanted:
-        expected = f"{wanted} lists for {part}, one per layer" + " and one for its output" * (
-            wanted > len(lists)
-        )
+        expected = f"{wanted} lists for {part}, one per layer{' and one for its output' * output_too}"
         raise refuse("connectivity.layers", expected, f"{len(lists)}")
     for layer, reads in enumerate(lists, start=1):
         if not reads:

@@ -27,7 +27,7 @@ class Field:
 
 
 def output_field(plan: NetworkPlan) -> Field:
-    """The widest field of the plan's last feature maps: before the global average, or the output itself.
+    """The widest field of the plan's feature maps, and the stride of the last one.
 
     >>> from dnsearch.plan.family import plan_network
     >>> from dnsearch.spec.network import example
@@ -37,10 +37,9 @@ def output_field(plan: NetworkPlan) -> Field:
     """
     fields: list[Field] = []
     for node in plan.nodes:
-        if len(node.shape) < 3:
-            break
         fields.append(_field(node, [fields[position] for position in node.inputs]))
-    return Field(max(field.receptive_field for field in fields), fields[-1].stride)
+    maps = [field for node, field in zip(plan.nodes, fields, strict=True) if len(node.shape) == 3]
+    return Field(max(field.receptive_field for field in maps), maps[-1].stride)
 
 
 def _field(node: Node, inputs: list[Field]) -> Field:

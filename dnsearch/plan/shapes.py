@@ -33,7 +33,7 @@ def output_shape(operation: Operation, inputs: Sequence[Shape]) -> Shape:
         case Convolution(filters, kernel, stride):
             return (*_swept(inputs[0], kernel, stride, operation.padding), filters)
         case Concatenate():
-            return (*inputs[0][:2], sum(shape[-1] for shape in inputs))
+            return (*inputs[0][:-1], sum(shape[-1] for shape in inputs))
         case Pool(_, size, stride, padding):
             return (*_swept(inputs[0], size, stride, padding), inputs[0][-1])
         case TransposedConvolution(filters):

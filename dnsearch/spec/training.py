@@ -140,6 +140,12 @@ class Training(Section):
     early_stopping: EarlyStopping | None = Field(
         None, description="Stop early. null: train all epochs, as in the paper."
     )
+    start_from: str | None = Field(
+        None,
+        min_length=1,
+        description="Weights to start from: a run folder, relative to where dnsearch is started. Layers whose "
+        "shape differs (the classifier, for other classes) start afresh and are named. null: all start afresh.",
+    )
     seed: int = Field(
         0, ge=0, lt=2**32, description="Seed of the first weights, the order of the images and dropout."
     )

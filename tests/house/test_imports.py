@@ -27,10 +27,11 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "board": ("records", "plan", "errors"),
     "run": ("errors", "runtime", "spec", "plan", "records", "data", "model", "train"),
     "inference": ("errors", "runtime", "spec", "plan", "records", "data", "model", "train"),
+    "importing": ("errors", "runtime", "spec", "plan", "records", "data", "model", "train"),
     "study": ("spec", "plan", "records", "run", "errors", "runtime"),
     "cli": (
         *("errors", "runtime", "spec", "plan", "records"),
-        *("data", "model", "train", "board", "run", "inference", "study"),
+        *("data", "model", "train", "board", "run", "inference", "importing", "study"),
     ),
 }
 
@@ -42,6 +43,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "numpy": ("data", "model", "train", "run", "inference"),
     "sklearn": ("data",),
     "PIL": ("data",),
+    "h5py": ("model",),
     "tensorflow": ("runtime", "data.batches", "model", "train"),
     "keras": ("runtime", "model", "train"),
     "matplotlib": ("board",),

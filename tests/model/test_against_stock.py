@@ -50,7 +50,9 @@ def twins(stock, spec, image_shape=(8, 8, 3)):
 
     from dnsearch.model.build import build
 
-    keras.utils.set_random_seed(0)  # an activation within rounding of ReLU's kink would have two right gradients
+    keras.utils.set_random_seed(
+        0
+    )  # an activation within rounding of ReLU's kink would have two right gradients
     ours = build(plan_network(spec, image_shape, 10))
     theirs = stock(spec, image_shape, 10)
     rng = np.random.default_rng(0)

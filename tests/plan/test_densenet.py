@@ -73,7 +73,11 @@ def test_article_as_its_code_has_it():
     found = plan_network(load("article").experiment.network, (32, 32, 3), 10)
     assert kinds(found, "stem") == ["Input", "Convolution", "BatchNorm", "Activation"]
     assert operations(found, "stem")[-1] == Activation("leaky_relu", 0.1)
-    assert set(operations(found, "block1")) >= {Activation("leaky_relu", 0.0), Dropout(0.2), BatchNorm(0.99, 1e-3)}
+    assert set(operations(found, "block1")) >= {
+        Activation("leaky_relu", 0.0),
+        Dropout(0.2),
+        BatchNorm(0.99, 1e-3),
+    }
     assert kinds(found, "head") == ["BatchNorm", "GlobalAverage", "Classifier"]
     everywhere = [node.operation for node in found.nodes if isinstance(node.operation, Convolution)]
     assert all(each.bias and each.initializer == "glorot_uniform" for each in everywhere)

@@ -36,6 +36,8 @@ def train(
     document, folder = _opened(spec, overrides, runs, resume)
     record = _trained(document, folder, plain=plain)
     console.say(_summary(record, folder))
+    if afresh := folder.afresh():
+        console.say(f"started afresh, since the weights of training.start_from do not fit: {', '.join(afresh)}")
     if as_json:
         from dnsearch.board.formats import as_json as as_dicts
         from dnsearch.board.ranking import rank
