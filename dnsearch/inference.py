@@ -1,5 +1,6 @@
 """What a trained run can be asked: how good it is on images it has not seen, and what an image shows."""
 
+import contextlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -7,22 +8,27 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dnsearch.data.batches import evaluation_batches
+from dnsearch.data.digits import LARGEST_PIXEL
 from dnsearch.data.folder import read_image
-from dnsearch.data.images import Scaling
+from dnsearch.data.images import Images, Scaling, Split
 from dnsearch.data.load import load
 from dnsearch.errors import DataError, Problem, RunError
 from dnsearch.model.build import build
 from dnsearch.plan.family import plan_network
 from dnsearch.records.record import Metrics
 from dnsearch.records.store import RunFolder
+from dnsearch.spec.data import Data
 from dnsearch.spec.document import load as load_spec
 from dnsearch.spec.experiment import Experiment
 from dnsearch.train.checkpoint import load_weights
 from dnsearch.train.steps import Logits, evaluate, evaluator
 
 BATCH_SIZE = 256
+
+Part = Literal["test", "validation"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,30 +74,50 @@ def _preprocessing(folder: RunFolder) -> tuple[Scaling, tuple[int, int, int], tu
     try:
         saved = json.loads(folder.preprocessing.read_bytes())
         height, width, channels = map(int, saved["image_shape"])
-        return Scaling.from_json(saved["scaling"]), (height, width, channels), tuple(saved["class_names"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RunError(
-            f"{folder.preprocessing}\n  expected the run's scaling, image shape and class names: {error}"
-        ) from None
+        scaling = Scaling.from_json(saved["scaling"])
+        if len(scaling.offset) != channels:
+            raise ValueError(f"a scaling of {len(scaling.offset)} channels for images of {channels}")
+        return scaling, (height, width, channels), tuple(map(str, saved["class_names"]))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, DataError) as error:
+        expected = "the run's scaling, image shape and class names"
+        raise RunError(str(Problem(str(folder.preprocessing), expected, str(error)))) from error
 
 
-def evaluate_run(folder: RunFolder, part: Literal["test", "validation"]) -> Metrics:
+def evaluate_run(folder: RunFolder, part: Part) -> Metrics:
     """Loss and accuracy on the test or the validation images; test figures go into the run's record.
 
     Raises:
-        RunError: the run has no weights.
-        DataError: there are no test images.
+        RunError: the run has no weights, or (for test) a process is training it.
+        DataError: there are no test images, or the data is no longer what the run was trained on.
     """
-    network = trained(folder)
-    dataset = load(network.experiment.data)
+    # A trainer would overwrite the record that is changed here, or this would overwrite the trainer's.
+    with folder.locked() if part == "test" else contextlib.nullcontext():
+        network = trained(folder)
+        images = _images(network, part)
+        metrics = evaluate(network.logits, evaluation_batches(images, network.scaling, BATCH_SIZE))
+        if part == "test":
+            folder.write(replace(folder.read(), test=metrics))
+        return metrics
+
+
+def _images(network: Trained, part: Part) -> Split:
+    data = network.experiment.data
+    where = data.location or data.source
+    dataset = load(data)
+    if (dataset.image_shape, dataset.class_names) != (network.image_shape, network.class_names):
+        expected = f"the images of the run: {_described(network.image_shape, network.class_names)}"
+        found = _described(dataset.image_shape, dataset.class_names)
+        hint = "The data has changed since; bring back what it was, or train again."
+        raise DataError(str(Problem(where, expected, found, hint)))
     split = dataset.test if part == "test" else dataset.validation
     if split is None:
-        where = network.experiment.data.location or network.experiment.data.source
         raise DataError(str(Problem(where, "test images", "none in this source", "Try --split validation.")))
-    metrics = evaluate(network.logits, evaluation_batches(split, network.scaling, BATCH_SIZE))
-    if part == "test":
-        folder.write(replace(folder.read(), test=metrics))
-    return metrics
+    return split
+
+
+def _described(image_shape: tuple[int, int, int], class_names: tuple[str, ...]) -> str:
+    names = ", ".join(class_names)
+    return f"{list(image_shape)}, {len(class_names)} classes ({names:.60})"
 
 
 def predict_images(folder: RunFolder, images: Sequence[Path], top: int) -> list[Prediction]:
@@ -100,20 +126,36 @@ def predict_images(folder: RunFolder, images: Sequence[Path], top: int) -> list[
     Args:
         folder: a run with weights.
         images: PNG or JPEG files; they are brought to the run's image shape.
-        top: how many classes to tell.
+        top: how many classes to tell, at least 1.
 
     Raises:
         RunError: the run has no weights.
         DataError: a file is missing or is no image.
     """
     network = trained(folder)
-    pixels = np.stack([read_image(image, network.image_shape) for image in images])
-    logits = np.asarray(network.logits(network.scaling.apply(pixels)))
-    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-    likelihoods = odds / odds.sum(axis=1, keepdims=True)
+    likelihoods = [
+        likelihood
+        for start in range(0, len(images), BATCH_SIZE)
+        for likelihood in _likelihoods(network, images[start : start + BATCH_SIZE])
+    ]
     return [
         Prediction(
             str(image), {network.class_names[i]: float(row[i]) for i in np.argsort(-row, kind="stable")[:top]}
         )
         for image, row in zip(images, likelihoods, strict=True)
     ]
+
+
+def _likelihoods(network: Trained, images: Sequence[Path]) -> NDArray[np.float64]:
+    """(images, classes), each row summing to 1."""
+    pixels = np.stack([read_image(image, network.image_shape) for image in images])
+    scaled = network.scaling.apply(_in_range_of(network.experiment.data, pixels))
+    logits = np.asarray(network.logits(scaled), np.float64)
+    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+    likelihoods: NDArray[np.float64] = odds / odds.sum(axis=1, keepdims=True)
+    return likelihoods
+
+
+def _in_range_of(data: Data, pixels: NDArray[np.uint8]) -> Images:
+    """Pixels of files, from 0 to 255, as the run's own images have them; scikit-learn's digits end at 16."""
+    return pixels * np.float32(LARGEST_PIXEL / 255) if data.source == "digits" else pixels

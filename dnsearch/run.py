@@ -8,10 +8,11 @@ from pathlib import Path
 from dnsearch import runtime
 from dnsearch.data.batches import epoch_order, evaluation_batches, training_batches, training_steps
 from dnsearch.data.images import Dataset
+from dnsearch.data.facts import facts
 from dnsearch.data.load import load
 from dnsearch.errors import DnsearchError, Problem, RunError
 from dnsearch.model.build import build
-from dnsearch.plan.cost import cost
+from dnsearch.plan.cost import Cost, cost
 from dnsearch.plan.family import plan_network
 from dnsearch.records.atomic import replacing
 from dnsearch.records.opening import opening
@@ -19,7 +20,14 @@ from dnsearch.records.record import EpochRecord, Origin, Parameters, RunRecord, 
 from dnsearch.records.store import RunFolder
 from dnsearch.spec.document import Document, resolved_yaml
 from dnsearch.spec.experiment import Experiment
-from dnsearch.train.checkpoint import load_checkpoint, load_fitting_weights, save_checkpoint, save_weights
+            dataset = load(experiment.data)
+            folder.write_preprocessing(dataset.scaling.as_json(), dataset.image_shape, dataset.class_names)
+            with memory.explained("while the network was built"):
+                trainer = build_trainer(build(plan, experiment.name), training)
+            record, history = _restored(record, trainer, folder)
+            if training.start_from is not None and not history:
+                _start_from(Path(training.start_from), trainer, folder)
+            stop = None
 from dnsearch.train.loop import Feed, train
 from dnsearch.train.seeds import start_afresh
 from dnsearch.train.steps import Trainer, build_trainer
@@ -33,56 +41,79 @@ def run(document: Document, folder: RunFolder, watch: Watch, origin: Origin | No
 
     Args:
         document: the spec.
-        folder: a new run folder, or one that an interrupted run left.
+        folder: a new run folder, or one that an earlier sitting left.
         watch: is told of every step and every epoch.
         origin: the trial that the run is, if it belongs to a study.
 
     Raises:
-        DnsearchError: the data cannot be read, the network does not fit it, or training cannot go on. The
-            folder's record says the same, if there is one by then.
+        DnsearchError: the data cannot be read, the network does not fit it, the folder is another spec's or
+            in use, or training cannot go on. What goes wrong after the start also goes into the record.
     """
     began = time.perf_counter()
     experiment, training = document.experiment, document.experiment.training
     with folder.locked():
         _refuse_imported(folder)
-        dataset = load(experiment.data)
-        plan = plan_network(experiment.network, dataset.image_shape, len(dataset.class_names))
-        costs = cost(plan)
-        parameters = Parameters(costs.trainable, costs.other)
-        record = _in_this_process(opening(folder.name, experiment, parameters, costs.macs, origin))
-        if not folder.spec.exists():
+        images = facts(experiment.data)
+        plan = plan_network(experiment.network, images.image_shape, images.classes)
+        record = _begun(folder, experiment, cost(plan), origin)
+        spent = record.wall_seconds
+        if not folder.resolved.exists():  # the later of the two
             folder.write_spec(document.text, resolved_yaml(experiment))
-        folder.write_preprocessing(dataset.scaling.as_json(), dataset.image_shape, dataset.class_names)
+        folder.write(record)
         try:
             start_afresh(training.seed)
+<<<<<<< HEAD
             trainer = build_trainer(build(plan, experiment.name), training)
             record, history = _continued(record, trainer, folder)
             if training.start_from is not None and not history:
                 _start_from(Path(training.start_from), trainer, folder)
             folder.write(record)
             spent, stop = record.wall_seconds, None
+=======
+            with memory.explained("while the network was built"):
+                trainer = build_trainer(build(plan, experiment.name), training)
+            record, history = _restored(record, trainer, folder)
+            stop = None
+>>>>>>> main
             for event in train(trainer, _feed(experiment, dataset), training, history):
-                seconds = spent + time.perf_counter() - began
+                seconds = time.perf_counter() - began
                 if isinstance(event, EpochRecord):
-                    record = with_epoch(record, event, seconds, runtime.peak_memory_bytes())
+                    record = replace(record, test=None)  # those were the figures of earlier weights
+                    record = with_epoch(record, event, spent + seconds, runtime.peak_memory_bytes())
                     _keep(folder, trainer, event, record)
                 elif record.first_step_seconds is None:
                     record = replace(record, first_step_seconds=seconds)
                 if stop := watch(event):
                     break
-        except (DnsearchError, MemoryError) as error:
-            folder.write(replace(record, state="failed", reason=str(error) or "memory is used up"))
+        except DnsearchError as error:
+            seconds = time.perf_counter() - began
+            folder.write(replace(record, state="failed", reason=str(error), wall_seconds=spent + seconds))
             raise
-        record = (
-            replace(record, state=stop.state, reason=stop.reason)
-            if stop
-            else replace(record, state="finished")
+        record = replace(
+            record,
+            state=stop.state if stop else "finished",
+            reason=stop.reason if stop else "",
+            wall_seconds=spent + time.perf_counter() - began,
         )
         folder.write(record)
         return record
 
 
-def _in_this_process(record: RunRecord) -> RunRecord:
+def _begun(folder: RunFolder, experiment: Experiment, costs: Cost, origin: Origin | None) -> RunRecord:
+    """The record of a run that starts or goes on now, in this process.
+
+    Raises:
+        RunError: the folder is a run of other settings.
+    """
+    parameters = Parameters(costs.trainable, costs.other)
+    record = opening(folder.name, experiment, parameters, costs.macs, origin)
+    if folder.record.exists():
+        earlier = folder.read()
+        if earlier.fingerprint != record.fingerprint:
+            expected = "expected the settings that the run was started with, but its spec has changed"
+            hint = "Start a new run with dnsearch train."
+            raise RunError(str(Problem(str(folder.path), expected, hint=hint)))
+        record = replace(earlier, state="running", reason="")
     return replace(
         record,
         versions=runtime.versions(),
@@ -91,21 +122,24 @@ def _in_this_process(record: RunRecord) -> RunRecord:
     )
 
 
-def _continued(record: RunRecord, trainer: Trainer, folder: RunFolder) -> tuple[RunRecord, list[EpochRecord]]:
-    """The record and the epochs that lie behind; the trainer is put where the checkpoint stands."""
-    if not folder.checkpoint.exists():
-        folder.truncate_epochs(after=0)
-        return record, []
-    earlier = folder.read()
-    if earlier.fingerprint != record.fingerprint:
-        expected = "expected the settings that the run was started with, but its spec has changed"
-        raise RunError(str(Problem(str(folder.path), expected, hint="Start a new run with dnsearch train.")))
-    folder.truncate_epochs(after=load_checkpoint(trainer, str(folder.checkpoint)))
+def _restored(record: RunRecord, trainer: Trainer, folder: RunFolder) -> tuple[RunRecord, list[EpochRecord]]:
+    """The record and the epochs that lie behind; the trainer is put where the checkpoint stands.
+
+    Raises:
+        RunError: the checkpoint is damaged, or its epochs are not all in the folder.
+    """
+    done = load_checkpoint(trainer, str(folder.checkpoint)) if folder.checkpoint.exists() else 0
+    folder.truncate_epochs(after=done)
     history = folder.epochs()
-    kept = replace(record, started_at=earlier.started_at, first_step_seconds=earlier.first_step_seconds)
-    for epoch in history:
-        kept = with_epoch(kept, epoch, earlier.wall_seconds, earlier.peak_memory_bytes or 0)
-    return kept, history
+    if [epoch.epoch for epoch in history] != list(range(1, done + 1)):
+        expected = f"the {done} epochs that {folder.checkpoint.name} was taken after"
+        hint = "Restore the file from a copy, or start a new run with dnsearch train."
+        raise RunError(str(Problem(str(folder.epochs_file), expected, f"{len(history)}", hint)))
+    if record.epochs != done:  # the process died between a checkpoint and its record
+        record = replace(record, epochs=0, last=None, best=None, best_epoch=None, test=None)
+        for epoch in history:
+            record = with_epoch(record, epoch, record.wall_seconds, record.peak_memory_bytes or 0)
+    return record, history
 
 
 def _start_from(source: Path, trainer: Trainer, folder: RunFolder) -> None:
@@ -134,10 +168,14 @@ def _feed(experiment: Experiment, dataset: Dataset) -> Feed:
 
 
 def _keep(folder: RunFolder, trainer: Trainer, epoch: EpochRecord, record: RunRecord) -> None:
-    """Save an epoch. Its line comes before its checkpoint: a resume drops lines without a checkpoint."""
+    """Save an epoch.
+
+    The process may die between any two of these. A resume starts from the checkpoint and does again what
+    the other files have beyond it; so the checkpoint comes after them, and the record can be made of them.
+    """
     folder.append(epoch)
-    with replacing(folder.checkpoint) as file:
-        save_checkpoint(trainer, epoch.epoch, file)
     with replacing(folder.weights) as file:
         save_weights(trainer.model, file)
+    with replacing(folder.checkpoint) as file:
+        save_checkpoint(trainer, epoch.epoch, file)
     folder.write(record)

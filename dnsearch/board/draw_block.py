@@ -32,6 +32,7 @@ from dnsearch.board.draw_words import shape_words
 HEADING = 0.46  # inches for a block's name and the line below it
 GATHERING = 0.16  # from the features down to the line that gathers the output
 MARGIN = 0.14
+TITLE = 9.0  # points, of a block's name
 OUT = 0.26  # width of the box that stands for the output
 SHOULDER = 0.4  # share of a feature's radius by which arcs leave and arrive beside its middle
 NOT_DRAWN = f"more than {MOST_LAYERS} layers: edges in the matrix alone"
@@ -76,8 +77,9 @@ def measured(layers: Layers) -> Frame:
     radius = max(0.085, 0.3 * pitch) if layers.drawn else 0.0
     span = (layers.count + 1) * pitch + (0.08 if layers.drawn else -pitch)
     natural = ROW_LABELS + MARGIN + span + (0.14 + MARGIN if layers.drawn else pitch)
-    words = [*layers.heading, shapes(layers), *([] if layers.drawn else [NOT_DRAWN])]
-    wanted = max(text_width(line, bold=True) for line in words) + 2 * MARGIN
+    name, line = layers.heading
+    words = [line, shapes(layers), *([] if layers.drawn else [NOT_DRAWN])]
+    wanted = max(text_width(name, TITLE, bold=True), *map(text_width, words)) + 2 * MARGIN
     width = max(natural, wanted)
     first = ROW_LABELS + MARGIN + (width - natural) / 2
     if not layers.drawn:
@@ -100,7 +102,7 @@ def block_marks(layers: Layers, left: float, flow: float) -> list[Mark]:
     middle = left + frame.width / 2
     name, line = layers.heading
     words: list[Mark] = [
-        Text((middle, top + 0.14), name, size=9.0, bold=True),
+        Text((middle, top + 0.14), name, TITLE, bold=True),
         Text((middle, top + 0.31), line),
     ]
     if not layers.drawn:

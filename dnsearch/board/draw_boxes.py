@@ -11,7 +11,7 @@ from dnsearch.plan.graph import NetworkPlan
 
 LINE = 0.145  # inches from one line of text to the next
 SLANT = 0.11
-WRAP = 2.2  # inches that a line of several steps may fill
+WRAP = 3.0  # inches that a line of several steps may fill
 FILL = "#FBF3DC"
 
 Narrowing = Literal["none", "right", "below"]

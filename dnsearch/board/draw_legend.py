@@ -60,12 +60,13 @@ def _features(layers: dict[str, Layers]) -> list[Entry]:
     hollow = any(len(set(block.block.output) - {0}) < block.count for block in drawn)
     if not drawn:
         return []
+    gathered = any(len(block.block.output) > 1 for block in drawn)
     entries: list[Entry] = [
         (0.16, partial(_square, "white"), "the block's input"),
         (0.16, partial(_circle, INK), "layer whose output the block puts out"),
     ]
     entries += [(0.16, partial(_circle, "white"), "layer whose output stays inside")] if hollow else []
-    return [*entries, (0.3, _gather, "put out together, concatenated")]
+    return entries + ([(0.3, _gather, "concatenated into the block's output")] if gathered else [])
 
 
 def _cells(plan: NetworkPlan, layers: dict[str, Layers]) -> list[Entry]:
@@ -76,9 +77,9 @@ def _cells(plan: NetworkPlan, layers: dict[str, Layers]) -> list[Entry]:
         len(reads) < layer for block in plan.blocks for layer, reads in enumerate(block.reads, start=1)
     )
     unread = unread or any(len(block.output) <= len(block.reads) for block in plan.blocks)
-    entries: list[Entry] = [(0.16 * len(colours), partial(_swatches, colours), "read")]
-    entries += [(0.16, partial(_swatches, [UNREAD]), "not read")] if unread else []
-    return entries
+    entries: list[Entry] = [(0.16 * len(colours), partial(_swatches, colours), "layer reads feature")]
+    entries.append((0.16, partial(_swatches, [INK]), "block puts out feature"))
+    return entries + ([(0.16, partial(_swatches, [UNREAD]), "does not")] if unread else [])
 
 
 def _has(layers: dict[str, Layers], kind: Kind) -> bool:

@@ -60,9 +60,10 @@ def row(plan: NetworkPlan) -> Sketch:
     ways = stacked([_way(lane, pieces) for lane in links])
     flow = lanes_height(ways) + max(piece.above for piece in pieces)
     top = flow + max(piece.below for piece in pieces) + ABOVE_MATRIX
-    marks = [*_flow(pieces, links, flow), *lane_marks(ways, flow, lanes_height(ways))]
+    marks = [mark for piece in pieces for mark in _piece_marks(piece, flow)]
+    marks += [*_flow(pieces, links, flow), *lane_marks(ways, flow, lanes_height(ways))]
     matrices, bottom = _matrices(pieces, top)
-    marks += [mark for piece in pieces for mark in _piece_marks(piece, flow)] + matrices
+    marks += matrices
     return Sketch(tuple(marks), pieces[-1].right, bottom)
 
 

@@ -16,7 +16,8 @@ from dnsearch.board.draw_words import shape_words, step_words
 from dnsearch.plan.graph import NetworkPlan, TransposedConvolution
 
 PITCH = 0.2  # inches, of a matrix beside its block
-GAP = 0.24  # inches that an arrow between a block and a box is long
+GAP = 0.24  # inches that an arrow from a box to a block is long
+CLOSE = 0.06  # inches from the words under a block to the box below
 BESIDE = 0.24  # inches between a block and its matrix
 SHAPES = 0.22  # inches for the words under a block
 DOWN = 0.27  # inches from a left block's right border to the way down
@@ -56,6 +57,11 @@ class Level:
         """Inches that the boxes are high."""
         return max(self.halving.height, self.doubling.height)
 
+    @property
+    def height(self) -> float:
+        """Inches from its upper end to that of the next level."""
+        return self.above + self.below + CLOSE + self.boxes + GAP
+
 
 @dataclass(frozen=True, slots=True)
 class Columns:
@@ -75,10 +81,9 @@ def u_shape(plan: NetworkPlan) -> Sketch:
     marks = [*_ends(stem, head, levels[0], columns, top)]
     for number, level in enumerate(levels):
         marks += _level_marks(level, columns, top)
-        following = levels[number + 1] if number + 1 < len(levels) else None
-        lower = top + level.above + level.below + level.boxes + 2 * GAP
-        if following:
-            marks += _vertical(level, following, columns, top, lower)
+        lower = top + level.height
+        if number + 1 < len(levels):
+            marks += _vertical(level, levels[number + 1], columns, top, lower)
         top = lower
     last, bottom = _bottom_marks(levels[-1], layers["bottleneck"], columns, top)
     return Sketch(tuple(marks + last), columns.right + max(map(_right_side, levels)), bottom)
@@ -124,8 +129,9 @@ def _left_side(level: Level) -> float:
 
 
 def _right_side(level: Level) -> float:
+    words = UP + 0.1 + text_width(shapes(level.up))
     block = measured(level.up).width + _matrix_side(level.up)
-    return max(block, level.doubling.width / 2 + UP)
+    return max(block, words, level.doubling.width / 2 + UP)
 
 
 def _columns(levels: Sequence[Level], bottleneck: Layers) -> Columns:
@@ -160,7 +166,7 @@ def _level_marks(level: Level, columns: Columns, top: float) -> list[Mark]:
         *block_marks(level.down, left, flow),
         *block_marks(level.up, columns.right, flow),
         Text((left, flow + down.below + 0.11), shapes(level.down), align="left"),
-        Text((columns.right + up.width, flow + up.below + 0.11), shapes(level.up), align="right"),
+        Text((columns.right + UP + 0.1, flow + up.below + 0.11), shapes(level.up), align="left"),
         *arrow(((left + down.leave, flow), (columns.right + up.enter, flow)), skip),
         Text(words, shape_words(level.down.after), colour=skip.colour),
         *_boxes(level, columns, top),
@@ -179,7 +185,7 @@ def _boxes(level: Level, columns: Columns, top: float) -> list[Mark]:
     """The boxes below the blocks, and the arrows between them and these blocks."""
     left, right = columns.left - DOWN, columns.right + UP
     flow = top + level.above
-    upper = flow + level.below + GAP
+    upper = flow + level.below + CLOSE
     below_down, below_up = flow + measured(level.down).below, flow + measured(level.up).below
     return [
         *arrow(((left, below_down), (left, upper)), FLOW),
@@ -192,7 +198,7 @@ def _boxes(level: Level, columns: Columns, top: float) -> list[Mark]:
 def _vertical(level: Level, following: Level, columns: Columns, top: float, lower: float) -> list[Mark]:
     """The arrows between the boxes and the blocks below them."""
     left, right = columns.left - DOWN, columns.right + UP
-    upper = top + level.above + level.below + GAP
+    upper = top + level.above + level.below + CLOSE
     flow = lower + following.above
     return [
         *arrow(((left, upper + level.halving.height), (left, flow - measured(following.down).above)), FLOW),
@@ -207,9 +213,9 @@ def _bottom_marks(level: Level, bottleneck: Layers, columns: Columns, top: float
     flow, upper = top + frame.above, top - level.boxes - GAP
     start, end = columns.left - DOWN, columns.right + UP
     marks = [
+        *block_marks(bottleneck, left, flow),
         *arrow(((start, upper + level.halving.height), (start, flow), (left + frame.enter, flow)), FLOW),
         *arrow(((left + frame.leave, flow), (end, flow), (end, upper + level.doubling.height)), FLOW),
-        *block_marks(bottleneck, left, flow),
         Text((left + frame.width / 2, flow + frame.below + 0.11), shapes(bottleneck)),
     ]
     bottom = flow + frame.below + SHAPES

@@ -1,11 +1,13 @@
 """Weights and training state as plain arrays in ``.npz`` files; nothing in them can be executed.
 
 A checkpoint holds every variable of the model (weights, moving statistics, the states of random
-generators) and of the optimizer, and the number of the epoch that it was taken after.
+generators) and of the optimizer, and the number of the epoch that it was taken after. A file is looked
+at as a whole before anything is assigned, so a model is either filled or left as it was.
 """
 
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping
+from pathlib import Path
 from typing import IO, Any
 
 import keras
@@ -14,10 +16,13 @@ import numpy as np
 from dnsearch.errors import Problem, RunError
 from dnsearch.train.steps import Trainer
 
+DAMAGED = (ValueError, TypeError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile)
+"""What NumPy and zipfile raise over files that are no archive, or one with flipped or missing bytes."""
+
 
 def save_weights(model: keras.Model, file: IO[bytes]) -> None:
     """Write the weights, by the path of each."""
-    _write(file, {weight.path: np.asarray(weight) for weight in model.weights})
+    _write(file, _weights(model))
 
 
 def load_weights(model: keras.Model, path: str) -> None:
@@ -26,8 +31,7 @@ def load_weights(model: keras.Model, path: str) -> None:
     Raises:
         RunError: the file is missing, broken, or of another network.
     """
-    arrays = _arrays(path)
-    _assign(model.weights, [arrays.get(weight.path) for weight in model.weights], path)
+    _assign(_weights(model), _arrays(path), path)
 
 
 def load_fitting_weights(model: keras.Model, path: str) -> tuple[str, ...]:
@@ -53,8 +57,7 @@ def load_fitting_weights(model: keras.Model, path: str) -> tuple[str, ...]:
 
 def save_checkpoint(trainer: Trainer, epoch: int, file: IO[bytes]) -> None:
     """Write the whole state after an epoch."""
-    arrays = {f"{i:05d}": np.asarray(variable) for i, variable in enumerate(_variables(trainer))}
-    _write(file, {"epoch": np.asarray(epoch), **arrays})
+    _write(file, {"epoch": np.asarray(epoch, np.int64), **_state(trainer)})
 
 
 def load_checkpoint(trainer: Trainer, path: str) -> int:
@@ -64,32 +67,55 @@ def load_checkpoint(trainer: Trainer, path: str) -> int:
         RunError: the file is missing, broken, or of another network.
     """
     arrays = _arrays(path)
-    variables = _variables(trainer)
-    _assign(variables, [arrays.get(f"{i:05d}") for i in range(len(variables))], path)
-    return int(arrays["epoch"])
+    epoch = arrays.pop("epoch", None)
+    if epoch is None or epoch.shape != () or epoch.dtype != np.int64:
+        raise RunError(str(Problem(path, "a checkpoint, with the number of its epoch", "none")))
+    _assign(_state(trainer), arrays, path)
+    return int(epoch)
 
 
-def _variables(trainer: Trainer) -> list[Any]:
-    return [*trainer.model.variables, *trainer.optimizer.variables]
+def _weights(model: keras.Model) -> dict[str, Any]:
+    return {weight.path: weight for weight in model.weights}
 
 
-def _write(file: IO[bytes], arrays: dict[str, Any]) -> None:
+def _state(trainer: Trainer) -> dict[str, Any]:
+    """By number: Keras counts up some names, so the same network has other paths in another process."""
+    variables = [*trainer.model.variables, *trainer.optimizer.variables]
+    return {f"{number:05d}": variable for number, variable in enumerate(variables)}
+
+
+def _write(file: IO[bytes], variables: Mapping[str, Any]) -> None:
+    arrays: dict[str, Any] = {name: np.asarray(variable) for name, variable in variables.items()}
     np.savez(file, **arrays)
 
 
 def _arrays(path: str) -> dict[str, Any]:
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return dict(arrays)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise RunError(str(Problem(path, "a file of saved arrays", str(error)))) from None
+        # Opened here, since NumPy leaves a file open when it is no archive.
+        with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return {name: np.asarray(arrays[name]) for name in arrays.files}
+    except OSError as error:
+        found = error.strerror or str(error)
+        raise RunError(str(Problem(path, "a file of saved arrays", found))) from error
+    except DAMAGED as error:
+        hint = "The file was damaged; restore it from a copy, or train again."
+        raise RunError(str(Problem(path, "a file of saved arrays", str(error), hint))) from error
 
 
-def _assign(variables: Sequence[Any], arrays: Sequence[Any], path: str) -> None:
-    for variable, array in zip(variables, arrays, strict=True):
-        if array is None or array.shape != tuple(variable.shape):
-            found = "nothing" if array is None else f"shape {array.shape}"
-            expected = f"{variable.path} of shape {tuple(variable.shape)}"
-            raise RunError(str(Problem(path, expected, found, "The file is of another network.")))
-    for variable, array in zip(variables, arrays, strict=True):
-        variable.assign(array)
+def _assign(variables: Mapping[str, Any], arrays: Mapping[str, Any], path: str) -> None:
+    for name, variable in variables.items():
+        expected = f"{variable.path}, {variable.dtype} of shape {tuple(variable.shape)}"
+        if name not in arrays:
+            raise _other_network(path, expected, "nothing")
+        array = arrays[name]
+        if array.shape != tuple(variable.shape) or array.dtype != variable.dtype:
+            raise _other_network(path, expected, f"{array.dtype} of shape {array.shape}")
+    if unknown := sorted(arrays.keys() - variables.keys()):
+        raise _other_network(path, f"{len(variables)} arrays", f"also {', '.join(unknown[:3])}")
+    for name, variable in variables.items():
+        variable.assign(arrays[name])
+
+
+def _other_network(path: str, expected: str, found: str) -> RunError:
+    hint = "The file is of another network, or of another version of dnsearch."
+    return RunError(str(Problem(path, expected, found, hint)))

@@ -13,8 +13,9 @@ from typing import Any
 from dnsearch.errors import TrainingError
 from dnsearch.records.record import EpochRecord, Metrics, StepEnded
 from dnsearch.spec.training import EarlyStopping, Training
+from dnsearch.train import memory
 from dnsearch.train.schedule import learning_rate
-from dnsearch.train.steps import Trainer, evaluate, evaluator
+from dnsearch.train.steps import Logits, Trainer, evaluate, evaluator
 
 Batches = Iterable[tuple[Any, Any]]
 
@@ -40,7 +41,7 @@ def train(
     """Train from the epoch after ``history`` to the last one.
 
     Raises:
-        TrainingError: the loss of a step is not finite.
+        TrainingError: a loss is not finite, or memory is used up.
     """
     history = list(history)
     logits_of = evaluator(trainer.model)
@@ -50,8 +51,8 @@ def train(
         totals = _Totals()
         for step, (images, labels) in enumerate(feed.training(epoch)):
             yield _step(trainer, training, feed.steps, totals, (epoch, step), (images, labels))
-        validation = evaluate(logits_of, feed.validation)
         rate = learning_rate(training, epoch * feed.steps - 1, feed.steps)
+        validation = _validated(logits_of, feed.validation, epoch, rate)
         seconds = time.perf_counter() - started
         record = EpochRecord(epoch, rate, totals.metrics(), validation, seconds, totals.speed())
         history.append(record)
@@ -59,7 +60,7 @@ def train(
 
 
 class _Totals:
-    """What an epoch's steps add up to."""
+    """What the steps of an epoch add up to."""
 
     def __init__(self) -> None:
         self.loss = 0.0
@@ -85,21 +86,37 @@ def _step(
     """Do one optimizer step and add it to the epoch's totals."""
     epoch, step = at
     images, labels = batch
-    started = time.perf_counter()
+    moment = f"at step {step + 1} of epoch {epoch}"
     rate = learning_rate(training, (epoch - 1) * steps + step, steps)
-    loss, hits = trainer.train(images, labels, rate)
+    started = time.perf_counter()
+    with memory.explained(moment):
+        sums = trainer.train(images, labels, rate)
+        loss, hits = float(sums[0]), int(sums[1])  # a graphics card has only now really done it
+    seconds = time.perf_counter() - started
     examples = int(labels.shape[0])
-    mean = float(loss) / examples
-    if not math.isfinite(mean):
+    _check_finite(loss / examples, moment, rate)
+    totals.loss += loss
+    totals.hits += hits
+    totals.examples += examples
+    totals.speeds.append(examples / seconds)
+    return StepEnded(epoch, step + 1, steps, examples / seconds)
+
+
+def _validated(logits_of: Logits, batches: Batches, epoch: int, rate: float) -> Metrics:
+    """The metrics on the held-out images; the last step of an epoch may have ruined the weights."""
+    moment = f"on the validation images after epoch {epoch}"
+    with memory.explained(moment):
+        metrics = evaluate(logits_of, batches)
+    _check_finite(metrics.loss, moment, rate)
+    return metrics
+
+
+def _check_finite(loss: float, moment: str, rate: float) -> None:
+    if not math.isfinite(loss):
         raise TrainingError(
-            f"the loss is {mean} at step {step + 1} of epoch {epoch}; nothing more can be learned.\n"
+            f"the loss is {loss} {moment}; nothing more can be learned.\n"
             f"  A smaller training.learning_rate (now {rate:g}) or a warm-up usually helps."
         )
-    totals.loss += float(loss)
-    totals.hits += int(hits)
-    totals.examples += examples
-    totals.speeds.append(examples / (time.perf_counter() - started))
-    return StepEnded(epoch, step + 1, steps, totals.speeds[-1])
 
 
 def stopped_early(history: Sequence[EpochRecord], rule: EarlyStopping | None) -> bool:

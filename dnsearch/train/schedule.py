@@ -10,7 +10,8 @@ def learning_rate(training: Training, step: int, steps_per_epoch: int) -> float:
     """The learning rate of a step.
 
     Over the warm-up it rises in a straight line and reaches the full rate at the warm-up's last step; a
-    cosine then covers the rest, while the points of a step schedule are shares of the whole training.
+    cosine then covers the rest, while the points of a step schedule are shares of the whole training, to the
+    nearest step.
 
     Args:
         training: the ``training`` section of a spec.
@@ -30,7 +31,7 @@ def learning_rate(training: Training, step: int, steps_per_epoch: int) -> float:
         case Constant():
             factor = 1.0
         case Step(at=at, factor=each):
-            factor = each ** sum(step >= share * steps for share in at)
+            factor = each ** sum(step >= round(share * steps) for share in at)
         case Cosine(final_fraction=final):
             progress = (step - warmup) / max(1, steps - warmup)
             factor = final + (1 - final) * 0.5 * (1 + math.cos(math.pi * progress))

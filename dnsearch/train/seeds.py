@@ -4,6 +4,6 @@ import keras
 
 
 def start_afresh(seed: int) -> None:
-    """Forget earlier models and seed Python, NumPy and TensorFlow, in the order that keeps the seed."""
+    """Forget earlier models, then seed Python, NumPy and TensorFlow: forgetting would undo the seed."""
     keras.backend.clear_session()
     keras.utils.set_random_seed(seed)

@@ -14,6 +14,9 @@ from dnsearch.train.optimizer import build_optimizer, coupled_decay
 Logits = Callable[[Any], Any]
 """``images (batch, height, width, channels) → logits (batch, classes)``."""
 
+TrainingStep = Callable[[Any, Any, float], tuple[Any, Any]]
+"""``(images, labels, learning rate) → (sum of losses, number of hits)``; changes the weights."""
+
 
 @dataclass(frozen=True)
 class Trainer:
@@ -22,12 +25,12 @@ class Trainer:
     Args:
         model: from images to logits.
         optimizer: already built, so that the first step traces once.
-        train: ``(images, labels, learning_rate) → (sum of losses, number of hits)``; changes the weights.
+        train: a compiled step; the loss that it minimises has label smoothing, the one that it tells none.
     """
 
     model: keras.Model
     optimizer: keras.optimizers.Optimizer
-    train: Any
+    train: TrainingStep
 
 
 def build_trainer(model: keras.Model, training: Training) -> Trainer:
@@ -37,8 +40,9 @@ def build_trainer(model: keras.Model, training: Training) -> Trainer:
     return Trainer(model, optimizer, _training_step(model, optimizer, training))
 
 
-def _training_step(model: keras.Model, optimizer: keras.optimizers.Optimizer, training: Training) -> Any:  # noqa: ANN401  (a tf.function)
-    """One step; the loss that is minimised has label smoothing, the one reported has not."""
+def _training_step(
+    model: keras.Model, optimizer: keras.optimizers.Optimizer, training: Training
+) -> TrainingStep:
     variables = model.trainable_variables
     decay = coupled_decay(training)
     classes = model.output_shape[-1]
@@ -57,7 +61,8 @@ def _training_step(model: keras.Model, optimizer: keras.optimizers.Optimizer, tr
         return _loss_and_hits(logits, labels)
 
     signature = [images, tf.TensorSpec([None], tf.int32), tf.TensorSpec([], tf.float32)]
-    return tf.function(step, autograph=False, input_signature=signature)
+    compiled: TrainingStep = tf.function(step, autograph=False, input_signature=signature)
+    return compiled
 
 
 def _smoothed(labels: Any, classes: int, smoothing: float) -> Any:  # noqa: ANN401  (tensors)

@@ -1,0 +1,221 @@
+"""Training steps against the formulas, written out in NumPy."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+SGD = {"name": "sgd", "momentum": 0.9, "nesterov": True}
+ADAM = {"name": "adam", "beta_1": 0.8, "beta_2": 0.95, "epsilon": 1e-3}
+RATES = (0.1, 0.1, 0.01, 0.01, 0.2, 0.05)
+"""The learning rates of the steps; they rise and fall, which the formulas have to bear out."""
+
+
+@dataclass(frozen=True)
+class Sums:
+    """What NumPy finds for one batch: the losses' sum without smoothing, and the hits."""
+
+    loss: float
+    hits: int
+
+
+def softmax(logits):
+    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return odds / odds.sum(axis=1, keepdims=True)
+
+
+def gradients(weights, points, labels, smoothing=0.0):
+    """The gradient of the mean loss of BatchNorm (gamma, beta) → Dense (kernel, bias), and the sums."""
+    gamma, beta, kernel, bias = weights
+    points = points.astype(np.float64)
+    normal = (points - points.mean(axis=0)) / np.sqrt(points.var(axis=0) + 1e-3)
+    features = gamma * normal + beta
+    found = softmax(features @ kernel + bias)
+    classes = found.shape[1]
+    wanted = np.eye(classes)[labels] * (1 - smoothing) + smoothing / classes
+    logits = (found - wanted) / len(labels)
+    inner = logits @ kernel.T
+    loss = -np.log(found[np.arange(len(labels)), labels]).sum()
+    hits = int((found.argmax(axis=1) == labels).sum())
+    slopes = [(inner * normal).sum(axis=0), inner.sum(axis=0), features.T @ logits, logits.sum(axis=0)]
+    return slopes, Sums(loss, hits)
+
+
+def sgd(momentum, nesterov, coupled=0.0, decoupled=0.0):
+    """The paper's rule; the state is the velocity."""
+
+    def rule(weight, gradient, velocity, rate, _step):
+        weight = weight - rate * decoupled * weight
+        gradient = gradient + coupled * weight
+        velocity = momentum * (0.0 if velocity is None else velocity) + gradient
+        return weight - rate * (gradient + momentum * velocity if nesterov else velocity), velocity
+
+    return rule
+
+
+def adam(coupled=0.0, decoupled=0.0):
+    """Adam with Keras' epsilon, which is outside of the bias correction."""
+    beta_1, beta_2, epsilon = ADAM["beta_1"], ADAM["beta_2"], ADAM["epsilon"]
+
+    def rule(weight, gradient, state, rate, step):
+        mean, square = state or (0.0, 0.0)
+        weight = weight - rate * decoupled * weight
+        gradient = gradient + coupled * weight
+        mean = beta_1 * mean + (1 - beta_1) * gradient
+        square = beta_2 * square + (1 - beta_2) * gradient**2
+        corrected = rate * np.sqrt(1 - beta_2**step) / (1 - beta_1**step)
+        return weight - corrected * mean / (np.sqrt(square) + epsilon), (mean, square)
+
+    return rule
+
+
+RULES = {
+    "sgd": ({**SGD, "momentum": 0.0, "nesterov": False}, sgd(0.0, False)),
+    "sgd, nesterov without momentum": ({**SGD, "momentum": 0.0}, sgd(0.0, False)),
+    "sgd, momentum": ({**SGD, "nesterov": False}, sgd(0.9, False)),
+    "sgd, nesterov": (SGD, sgd(0.9, True)),
+    "sgd, the paper's": ({**SGD, "weight_decay": 1e-4}, sgd(0.9, True, coupled=1e-4)),
+    "sgd, coupled": ({**SGD, "weight_decay": 0.3}, sgd(0.9, True, coupled=0.3)),
+    "sgd, decoupled": (
+        {**SGD, "weight_decay": 0.3, "decay": "decoupled"},
+        sgd(0.9, True, decoupled=0.3),
+    ),
+    "sgd, decoupled without momentum": (
+        {**SGD, "momentum": 0.0, "weight_decay": 0.3, "decay": "decoupled"},
+        sgd(0.0, False, decoupled=0.3),
+    ),
+    "adam": (ADAM, adam()),
+    "adam, coupled": ({**ADAM, "weight_decay": 0.3}, adam(coupled=0.3)),
+    "adamw": ({**ADAM, "name": "adamw", "weight_decay": 0.3}, adam(decoupled=0.3)),
+    "adamw, no decay": ({**ADAM, "name": "adamw", "weight_decay": 0.0}, adam()),
+}
+
+
+def followed(weights, rule, points, labels, smoothing=0.0):
+    """The weights after each step of RATES, by NumPy alone."""
+    states = [None] * len(weights)
+    for step, rate in enumerate(RATES, start=1):
+        slopes, sums = gradients(weights, points, labels, smoothing)
+        moved = [rule(w, g, state, rate, step) for w, g, state in zip(weights, slopes, states, strict=True)]
+        weights, states = [list(part) for part in zip(*moved, strict=True)]
+        yield weights, sums
+
+
+def values(model):
+    return [np.asarray(variable, np.float64) for variable in model.trainable_variables]
+
+
+@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("smoothing", [0.0, 0.3])
+def test_steps_follow_the_formula(training, normalized_regression, points, name, smoothing):
+    from dnsearch.train.steps import build_trainer
+
+    optimizer, rule = RULES[name]
+    model = normalized_regression
+    expected = followed(values(model), rule, *points, smoothing)
+    trainer = build_trainer(model, training(optimizer=optimizer, label_smoothing=smoothing))
+    for rate, (weights, sums) in zip(RATES, expected, strict=True):
+        loss, hits = trainer.train(*points, rate)
+        # What is told has no label smoothing; what is minimised has.
+        assert float(loss) == pytest.approx(sums.loss, rel=1e-5)
+        assert int(hits) == sums.hits
+        for variable, weight in zip(model.trainable_variables, weights, strict=True):
+            np.testing.assert_allclose(variable, weight, rtol=2e-5, atol=2e-6, err_msg=variable.path)
+
+
+def test_the_formulas_tell_the_rules_apart(normalized_regression, points):
+    """Guards the test above: had two rules the same weights, it could not see one used for the other."""
+    ends = [
+        np.concatenate(
+            [w.ravel() for w in list(followed(values(normalized_regression), rule, *points))[-1][0]]
+        )
+        for name, (_, rule) in RULES.items()
+        if name not in {"sgd, nesterov without momentum", "adamw, no decay", "sgd, the paper's"}
+    ]
+    for number, end in enumerate(ends):
+        assert all(np.abs(end - other).max() > 1e-3 for other in ends[:number])
+
+
+@pytest.mark.parametrize("decay", [1e-4, 0.05])
+def test_coupled_decay_is_stock_keras_with_half_of_it_as_l2(training, points, decay):
+    """Every trainable variable is decayed, BatchNorm's and the biases too."""
+    import keras
+
+    from dnsearch.train.steps import build_trainer
+
+    def model(regularizer):
+        norm = keras.layers.BatchNormalization(gamma_regularizer=regularizer, beta_regularizer=regularizer)
+        dense = keras.layers.Dense(4, kernel_regularizer=regularizer, bias_regularizer=regularizer)
+        point = keras.Input((3,))
+        return keras.Model(point, dense(norm(point)))
+
+    ours, stock = model(None), model(keras.regularizers.L2(decay / 2))
+    for mine, other in zip(ours.weights, stock.weights, strict=True):
+        mine.assign(other + 0.3)
+        other.assign(mine)
+    trainer = build_trainer(ours, training(optimizer={**SGD, "weight_decay": decay}))
+    stock.compile(
+        keras.optimizers.SGD(0.1, momentum=0.9, nesterov=True),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    )
+    for _ in range(5):
+        trainer.train(*points, 0.1)
+        stock.train_on_batch(*points)
+    for mine, other in zip(ours.weights, stock.weights, strict=True):
+        np.testing.assert_allclose(mine, other, rtol=1e-5, atol=1e-6, err_msg=mine.path)
+
+
+def path(optimizer, rates):
+    """Where a weight is after each step when its gradient is always -1."""
+    import keras
+
+    weight = keras.Variable(0.0)
+    optimizer.build([weight])
+    found = []
+    for rate in rates:
+        optimizer.learning_rate.assign(rate)
+        optimizer.apply([-np.ones((), np.float32)], [weight])
+        found.append(float(weight))
+    return np.asarray(found)
+
+
+@pytest.mark.parametrize(("nesterov", "too_far"), [(True, 7.29), (False, 8.1)])
+def test_momentum_forgets_a_rate_at_once_where_keras_does_not(tensorflow_ready, nesterov, too_far):
+    """The figures in MomentumSgd's docstring, measured."""
+    import keras
+
+    from dnsearch.train.optimizer import MomentumSgd
+
+    rates = [1.0] * 200 + [0.1] * 200
+    ours = path(MomentumSgd(1.0, 0.9, nesterov), rates)
+    keras_own = path(keras.optimizers.SGD(1.0, 0.9, nesterov), rates)
+    np.testing.assert_allclose(ours[:200], keras_own[:200], rtol=1e-5)
+    old_step = ours[199] - ours[198]
+    assert old_step == pytest.approx(10, rel=1e-4)  # 1 / (1 - 0.9) times the rate
+    assert ours[200] - ours[199] == pytest.approx(1, rel=1e-3)
+    assert (keras_own - ours)[-1] / old_step == pytest.approx(too_far, rel=1e-3)
+
+
+def test_the_learning_rate_of_the_optimizer_is_the_last_step_s(training, regression, points):
+    from dnsearch.train.steps import build_trainer
+
+    trainer = build_trainer(regression, training())
+    for rate in (0.5, 0.25):
+        trainer.train(*points, rate)
+        assert float(trainer.optimizer.learning_rate) == rate
+    assert int(trainer.optimizer.iterations) == 2
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "decay"),
+    [
+        ({**SGD, "weight_decay": 0.1}, 0.1),
+        ({**SGD, "weight_decay": 0.1, "decay": "decoupled"}, 0.0),
+        ({**ADAM, "weight_decay": 0.1}, 0.1),
+        ({**ADAM, "name": "adamw", "weight_decay": 0.1}, 0.0),
+    ],
+)
+def test_coupled_decay(tensorflow_ready, training, optimizer, decay):
+    from dnsearch.train.optimizer import coupled_decay
+
+    assert coupled_decay(training(optimizer=optimizer)) == decay

@@ -1,0 +1,90 @@
+"""The compiled steps: what they leave alone, and what an evaluation adds up to."""
+
+import numpy as np
+import pytest
+
+from dnsearch.records.record import Metrics
+
+
+def batches(points, *sizes):
+    """The points in batches of the given sizes."""
+    images, labels = points
+    ends = np.cumsum(sizes)
+    return [(images[end - n : end], labels[end - n : end]) for n, end in zip(sizes, ends, strict=True)]
+
+
+def by_hand(model, images, labels):
+    """Loss and accuracy of a Dense layer, in NumPy."""
+    kernel, bias = (np.asarray(weight, np.float64) for weight in model.weights)
+    logits = images.astype(np.float64) @ kernel + bias
+    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+    shares = odds / odds.sum(axis=1, keepdims=True)
+    losses = -np.log(shares[np.arange(len(labels)), labels])
+    return losses.mean(), (logits.argmax(axis=1) == labels).mean()
+
+
+@pytest.mark.parametrize("sizes", [(24,), (10, 10, 4), (1,) * 24])
+def test_an_evaluation_is_the_mean_over_images_not_over_batches(regression, points, sizes):
+    from dnsearch.train.steps import evaluate, evaluator
+
+    metrics = evaluate(evaluator(regression), batches(points, *sizes))
+    loss, accuracy = by_hand(regression, *points)
+    assert metrics.loss == pytest.approx(loss, rel=1e-5)
+    assert metrics == Metrics(metrics.loss, accuracy, 24)
+
+
+def test_an_evaluation_changes_nothing(network):
+    from dnsearch.train.steps import evaluate, evaluator
+
+    model = network()
+    before = [np.asarray(variable).copy() for variable in model.variables]
+    images = np.random.default_rng(0).normal(size=(12, 8, 8, 1)).astype(np.float32)
+    first, second = (evaluate(evaluator(model), [(images, np.arange(12) % 10)]) for _ in range(2))
+    assert first == second  # no dropout
+    for variable, value in zip(model.variables, before, strict=True):
+        np.testing.assert_array_equal(variable, value, err_msg=variable.path)
+
+
+def test_a_training_step_moves_every_variable_and_draws_new_dropout(network, training):
+    from dnsearch.train.steps import build_trainer
+
+    model = network()
+    trainer = build_trainer(model, training())
+    before = [np.asarray(variable).copy() for variable in model.variables]
+    images = np.random.default_rng(0).normal(size=(12, 8, 8, 1)).astype(np.float32)
+    trainer.train(images, (np.arange(12) % 10).astype(np.int32), 0.1)
+    still = [
+        variable.path
+        for variable, value in zip(model.variables, before, strict=True)
+        if np.array_equal(np.asarray(variable), value)
+    ]
+    assert still == []
+    assert any("seed_generator" in variable.path for variable in model.variables)
+
+
+def test_the_step_is_traced_once_for_all_batch_sizes(regression, training, points):
+    from dnsearch.train.steps import build_trainer
+
+    trainer = build_trainer(regression, training())
+    variables = len(trainer.optimizer.variables)
+    for images, labels in batches(points, 10, 10, 4):
+        trainer.train(images, labels, 0.1)
+    assert trainer.train.experimental_get_tracing_count() == 1
+    assert len(trainer.optimizer.variables) == variables  # built before the first step
+
+
+def test_batches_of_float64_or_other_shape_are_refused_rather_than_traced_anew(regression, training, points):
+    from dnsearch.train.steps import build_trainer
+
+    images, labels = points
+    with pytest.raises(TypeError):
+        build_trainer(regression, training()).train(images[:, :2], labels, 0.1)
+
+
+def test_start_afresh_gives_equal_networks_for_equal_seeds(network):
+    def weights(seed):
+        return np.concatenate([np.asarray(weight).ravel() for weight in network(seed=seed).variables])
+
+    first, again, other = weights(1), weights(1), weights(2)
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
