@@ -7,8 +7,8 @@ from pathlib import Path
 
 from dnsearch import runtime
 from dnsearch.data.batches import epoch_order, evaluation_batches, training_batches, training_steps
-from dnsearch.data.images import Dataset
 from dnsearch.data.facts import facts
+from dnsearch.data.images import Dataset
 from dnsearch.data.load import load
 from dnsearch.errors import DnsearchError, Problem, RunError
 from dnsearch.model.build import build
@@ -20,14 +20,8 @@ from dnsearch.records.record import EpochRecord, Origin, Parameters, RunRecord, 
 from dnsearch.records.store import RunFolder
 from dnsearch.spec.document import Document, resolved_yaml
 from dnsearch.spec.experiment import Experiment
-            dataset = load(experiment.data)
-            folder.write_preprocessing(dataset.scaling.as_json(), dataset.image_shape, dataset.class_names)
-            with memory.explained("while the network was built"):
-                trainer = build_trainer(build(plan, experiment.name), training)
-            record, history = _restored(record, trainer, folder)
-            if training.start_from is not None and not history:
-                _start_from(Path(training.start_from), trainer, folder)
-            stop = None
+from dnsearch.train import memory
+from dnsearch.train.checkpoint import load_checkpoint, load_fitting_weights, save_checkpoint, save_weights
 from dnsearch.train.loop import Feed, train
 from dnsearch.train.seeds import start_afresh
 from dnsearch.train.steps import Trainer, build_trainer
@@ -62,19 +56,14 @@ def run(document: Document, folder: RunFolder, watch: Watch, origin: Origin | No
         folder.write(record)
         try:
             start_afresh(training.seed)
-<<<<<<< HEAD
-            trainer = build_trainer(build(plan, experiment.name), training)
-            record, history = _continued(record, trainer, folder)
-            if training.start_from is not None and not history:
-                _start_from(Path(training.start_from), trainer, folder)
-            folder.write(record)
-            spent, stop = record.wall_seconds, None
-=======
+            dataset = load(experiment.data)
+            folder.write_preprocessing(dataset.scaling.as_json(), dataset.image_shape, dataset.class_names)
             with memory.explained("while the network was built"):
                 trainer = build_trainer(build(plan, experiment.name), training)
             record, history = _restored(record, trainer, folder)
+            if training.start_from is not None and not history:
+                _start_from(Path(training.start_from), trainer, folder)
             stop = None
->>>>>>> main
             for event in train(trainer, _feed(experiment, dataset), training, history):
                 seconds = time.perf_counter() - began
                 if isinstance(event, EpochRecord):
