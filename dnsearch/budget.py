@@ -1,6 +1,6 @@
 """A spec's network brought to its ``match`` and held against its ``limits``, before anything is allocated."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dnsearch.errors import Problem, SpecError
 from dnsearch.plan.family import plan_network
@@ -69,8 +69,26 @@ def _matched(experiment: Experiment, image_shape: Shape, classes: int) -> Match 
     figure: Figure = "macs" if match.parameters is None else "parameters"
     target = getattr(match, figure)
     if isinstance(target, str):
-        target = figure_of(load(target).experiment.network, image_shape, classes, figure)
+        target = _figure_of_spec(target, image_shape, classes, figure)
     return matched(experiment.network, image_shape, classes, figure, target)
+
+
+def _figure_of_spec(name: str, image_shape: Shape, classes: int, figure: Figure) -> int:
+    """What another spec's network has for the same images."""
+    where = f"match.{figure}"
+    try:
+        rival = load(name)
+    except SpecError as error:
+        raise SpecError(
+            [each if each.place else replace(each, where=where) for each in error.problems]
+        ) from None
+    if rival.experiment.match is not None:
+        expected, hint = "a spec without a match of its own", "Match what that one matches."
+        raise SpecError([Problem(where, expected, name, hint)])
+    try:
+        return figure_of(rival.experiment.network, image_shape, classes, figure)
+    except SpecError as error:
+        raise rival.located(error) from None
 
 
 def _expectations(experiment: Experiment, summary: Summary) -> list[Problem]:
@@ -87,15 +105,19 @@ def _expectations(experiment: Experiment, summary: Summary) -> list[Problem]:
 
 
 def _limits(experiment: Experiment, summary: Summary) -> list[Problem]:
-    """Where the plan costs more than it may."""
+    """Where the plan costs more than it may; it points at the network where the limit is the default one."""
     counted = {
-        "parameters": summary.cost.trainable,
-        "macs": summary.cost.macs,
-        "training_memory_bytes": summary.training_memory_bytes,
+        "parameters": (summary.cost.trainable, "trainable parameters"),
+        "macs": (summary.cost.macs, "multiply-adds for one image"),
+        "training_memory_bytes": (summary.training_memory_bytes, "bytes for a training step"),
     }
-    hint = "Make the network smaller, raise the limit, or lift all limits with --no-limits."
     return [
-        Problem(f"limits.{field}", f"at most {limit:,}", found=f"{count:,}", hint=hint)
-        for field, count in counted.items()
+        Problem(
+            f"limits.{field}" if field in experiment.limits.model_fields_set else "network",
+            f"at most {limit:,} {what}",
+            found=f"{count:,}",
+            hint=f"Make the network smaller, raise limits.{field}, or lift all limits with --no-limits.",
+        )
+        for field, (count, what) in counted.items()
         if (limit := getattr(experiment.limits, field)) is not None and count > limit
     ]

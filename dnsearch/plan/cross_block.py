@@ -56,7 +56,8 @@ def _link(
     part, name = f"links{target + 1}", f"links{target + 1}_from{source + 1}"
     builder.note_link(Link(f"block{source + 1}", f"block{target + 1}", "cross_block"))
     if cross_block.compression is not None:
-        kept = kept_channels(cross_block.compression, builder.shape(feature)[-1], name)
+        channels = builder.shape(feature)[-1]
+        kept = kept_channels(cross_block.compression, channels, name, "cross_block.compression")
         feature = builder.chain(
             part, name, convolved(network, _slope(network), "compression", kept, 1), feature
         )

@@ -67,8 +67,8 @@ def stem(builder: Builder, network: Family, options: Stem, image_shape: Shape, d
     return builder.chain("stem", "stem", operations, images)
 
 
-def kept_channels(compression: float, channels: int, part: str) -> int:
-    """⌊θ·m⌋.
+def kept_channels(compression: float, channels: int, part: str, field: str = "compression") -> int:
+    """⌊θ·m⌋; ``field`` is where θ comes from.
 
     Raises:
         SpecError: that is none.
@@ -76,5 +76,5 @@ def kept_channels(compression: float, channels: int, part: str) -> int:
     kept = math.floor(compression * channels)
     if kept < 1:
         found = f"{compression:g} x {channels} = {compression * channels:g}"
-        raise refuse("compression", f"{part} to keep at least 1 of its {channels} channels", found)
+        raise refuse(field, f"{part} to keep at least 1 of its {channels} channels", found)
     return kept

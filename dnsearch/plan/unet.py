@@ -37,7 +37,7 @@ def unet(network: UNet, image_shape: Shape, classes: int) -> NetworkPlan:
         SpecError: the image cannot be halved that often, or the connectivity does not fit a block.
     """
     dense = network.unit == "dense"
-    levels = len((network.layers_per_block if dense else network.channels) or ())
+    levels = len(network.levels)
     _check_sides(network, image_shape, levels)
     builder = Builder()
     feature = (

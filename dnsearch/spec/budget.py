@@ -24,12 +24,13 @@ class Match(Section):
 
     parameters: Target | None = Field(
         None,
-        description="Trainable parameters to come close to, or another spec (a preset's name or a path) "
-        "whose network has them.",
+        description="Trainable parameters to come close to, or another spec (a preset's name, or a path "
+        "relative to where dnsearch is started) whose network has them for the same images.",
     )
     macs: Target | None = Field(
         None,
-        description="Multiply-adds for one image to come close to, or another spec whose network has them.",
+        description="Multiply-adds for one image to come close to, or another spec whose network has them "
+        "for the same images.",
     )
 
     @model_validator(mode="after")

@@ -57,8 +57,12 @@ class Document:
         return Document(_validated(tree), tree, self.text)
 
     def located(self, error: SpecError) -> SpecError:
-        """The same error, its problems pointing at the places of the values that they name."""
-        return SpecError([complaints.located(problem, self.tree) for problem in error.problems])
+        """The same error, its problems pointing at the places of the values that they name.
+
+        A problem that has a place already, in another spec or in a ``--set``, keeps it.
+        """
+        problems = error.problems
+        return SpecError([each if each.place else complaints.located(each, self.tree) for each in problems])
 
 
 def load(name_or_path: str, overrides: Iterable[str] = ()) -> Document:
@@ -150,12 +154,12 @@ def _extended(tree: Tree, folder: Path, seen: tuple[str, ...]) -> Tree:
         raise SpecError([Problem("extends", expected, place=base.place)])
     content = _content(name, folder, base.place)
     below = _extended(read(content, presets.file_name(file)), Path(file).parent, (*seen, file))
-    return overlay(without(below, (*NOT_INHERITED, "extends")), tree)
+    return overlay(completed(without(below, (*NOT_INHERITED, "extends"))), tree)
 
 
 def _changed(tree: Tree, changes: Sequence[Tree]) -> Tree:
     """The tree with all changes at once: of a new optimizer and its fields, neither needs to come first."""
-    return overlay(tree, reduce(overlay, changes), in_place=True) if changes else tree
+    return overlay(completed(tree), reduce(overlay, changes), in_place=True) if changes else tree
 
 
 def _change(path: str, value: Any, origin: str) -> Tree:  # noqa: ANN401  (whatever the YAML holds)

@@ -1,11 +1,11 @@
 """The format as a JSON Schema, and the questions that are asked of it: what a path may hold, in words."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any
 
 from dnsearch.spec.experiment import Experiment
-from dnsearch.spec.overlay import SHORTHANDS
+from dnsearch.spec.overlay import SHORTHANDS, shortened
 from dnsearch.spec.tree import Items, Leaf, Table, Tree, entry, plain
 
 Schema = dict[str, Any]
@@ -25,23 +25,30 @@ def json_schema() -> Schema:
 
 
 def _allow_scalar(subschema: Schema, field: str, root: Schema) -> None:
-    """Add the scalars that the section may be written as: those that its mapping needs nothing else for."""
-    alternatives = [subschema.pop(key) for key in ("oneOf", "anyOf") if key in subschema] or [
-        [{"$ref": subschema.pop("$ref")}]
-    ]
-    subschema.pop("discriminator", None)
-    first = SHORTHANDS[field][0]
-    mappings = [
-        option for each in alternatives[0] for option in options(each, root) if "properties" in option
-    ]
-    scalars = [each["properties"][first] for each in mappings if set(each.get("required", ())) <= {first}]
-    names = [scalar["const"] for scalar in scalars if "const" in scalar]
-    subschema["anyOf"] = [{"enum": names}] if names else [_bare(scalar) for scalar in scalars]
-    subschema["anyOf"] += alternatives[0]
+    """Add the scalars that the section, or one of a list of them, may be written as."""
+    kept: Schema = {key: subschema[key] for key in ("title", "description", "default") if key in subschema}
+    alternatives = subschema.get("anyOf") or subschema.get("oneOf") or [{"$ref": subschema.get("$ref")}]
+    scalars = _scalars(list(options(subschema, root)), SHORTHANDS[field][0], root)
+    lists = [each for each in alternatives if "items" in each]
+    for each in lists:
+        each["items"] = {"anyOf": [*scalars, each["items"]]}
+    subschema.clear()
+    subschema.update(kept, anyOf=[*scalars, *alternatives])
 
 
-def _bare(scalar: Schema) -> Schema:
-    return {key: value for key, value in scalar.items() if key not in {"default", "description", "title"}}
+def _scalars(alternatives: list[Schema], first: str, root: Schema) -> list[Schema]:
+    """The scalars that stand for a mapping: those of its first field, where it needs no other one."""
+    fields = [
+        option
+        for mapping in alternatives
+        if "properties" in mapping and set(mapping.get("required", ())) <= {first}
+        for option in options(mapping["properties"][first], root)
+        if option.get("type") != "array"
+    ]
+    names = [field["const"] for field in fields if "const" in field]
+    said = {"default", "description", "title"}
+    bare = [{key: value for key, value in field.items() if key not in said} for field in fields]
+    return [{"enum": names}] if names else bare
 
 
 def resolved(subschema: Schema, root: Schema | None = None) -> Schema:
@@ -81,16 +88,20 @@ def at(path: tuple[str | int, ...], tree: Tree | None = None) -> tuple[Schema, .
 
 
 def _of_kind(alternatives: tuple[Schema, ...], section: Tree | None) -> tuple[Schema, ...]:
-    """The alternatives whose required keys and constants are those of a section; all, where none fits."""
-    entries = section.entries if isinstance(section, Table) else {}
-    return tuple(schema for schema in alternatives if _fits(schema, entries)) or alternatives
+    """The alternatives of a section's kind, those that miss no key if there are such; all, where none is."""
+    if not isinstance(section, Table):
+        return alternatives
+    alike = [each for each in alternatives if "properties" in each and _alike(each, section)]
+    whole = [each for each in alike if set(each.get("required", ())) <= set(section.entries)]
+    return tuple(whole or alike) or alternatives
 
 
-def _fits(schema: Schema, entries: Mapping[str, Tree]) -> bool:
-    required = [(entries.get(key), schema["properties"][key]) for key in schema.get("required", ())]
-    return "properties" in schema and all(
-        found is not None and subschema.get("const", plain(found)) == plain(found)
-        for found, subschema in required
+def _alike(schema: Schema, section: Table) -> bool:
+    """Whether a section has the constants of a schema, as far as it has those keys."""
+    return all(
+        plain(found) == field["const"]
+        for key, field in schema["properties"].items()
+        if "const" in field and (found := section.entries.get(key)) is not None
     )
 
 
@@ -104,6 +115,16 @@ def _step(schema: Schema, part: str | int) -> Iterator[Schema]:
         for option in options(items):
             said = items.get("description") or schema.get("description") or option.get("description", "")
             yield {**option, "description": said}
+
+
+def kind(section: Schema) -> str:
+    """What a section of several kinds calls itself; empty for any other schema.
+
+    >>> [kind(section) for section in at(("network",))]
+    ['densenet', 'unet']
+    """
+    named = (section.get("properties", {}).get(field, {}).get("const") for field in ("family", "name"))
+    return next((str(name) for name in named if name), "")
 
 
 def keys(path: tuple[str | int, ...], tree: Tree | None = None) -> tuple[str, ...]:
@@ -130,18 +151,33 @@ def expectation(path: tuple[str | int, ...], tree: Tree | None = None) -> str:
     section = tree
     for part in path:
         section = entry(section, part)
-    alternatives = _of_sort(at(path, tree), section)
-    kinds = [each for each in alternatives if "const" in each.get("properties", {}).get("name", {})]
-    names = dict.fromkeys(each["properties"]["name"]["const"] for each in kinds)
-    named = either(names) if len(names) > 1 else ""
-    others = [_words(each) for each in alternatives if not named or each not in kinds]
-    mapping = [f"a mapping with name: {named}"] if named else []
-    return " or ".join(dict.fromkeys([*filter(None, others), *mapping])) or "something else"
+    words = [part for part in path if isinstance(part, str)]
+    return in_words(_of_sort(at(path, tree), section, key=words[-1] if words else ""))
 
 
-def _of_sort(alternatives: tuple[Schema, ...], found: Tree | None) -> tuple[Schema, ...]:
-    """The alternatives that are numbers, texts or lists, as what was found is; all, where none is."""
-    match found:
+def in_words(alternatives: Iterable[Schema]) -> str:
+    """What any of some schemas allows; null comes last.
+
+    >>> in_words([{"type": "null"}, {"type": "integer", "minimum": 1}])
+    'a whole number of at least 1 or null'
+    """
+    named: list[str] = []
+    others: list[str] = []
+    for schema in alternatives:
+        is_named = "const" in schema.get("properties", {}).get("name", {})
+        (named if is_named else others).append(kind(schema) if is_named else _words(schema))
+    if len(set(named)) > 1:
+        others.append(f"a mapping with name: {either(dict.fromkeys(named))}")
+    said = dict.fromkeys(sorted(others, key=lambda words: words == "null"))
+    return " or ".join(said) or "something else"
+
+
+def _of_sort(alternatives: tuple[Schema, ...], found: Tree | None, key: str) -> tuple[Schema, ...]:
+    """The alternatives of the sort of what was found under a key, where there is such a sort; else all."""
+    written = found and shortened(found, key)
+    match written:
+        case Leaf(str()) if written is not found:
+            return alternatives  # a name can stand alone or in a mapping
         case Leaf(bool()):
             sort = {"boolean"}
         case Leaf(int() | float()):
@@ -150,6 +186,8 @@ def _of_sort(alternatives: tuple[Schema, ...], found: Tree | None) -> tuple[Sche
             sort = {"string", "words"}
         case Items():
             sort = {"array"}
+        case Table():
+            sort = {"object"}
         case _:
             return alternatives
     return tuple(each for each in alternatives if _sort(each) in sort) or alternatives
@@ -210,9 +248,9 @@ def _range(schema: Schema) -> str:
     low, high = schema.get("minimum"), schema.get("maximum")
     above, below = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
     if low is not None and high is not None:
-        return f" from {low:g} to {high:g}"
-    lower = f"of at least {low:g}" if low is not None else f"above {above:g}" if above is not None else ""
-    upper = f"at most {high:g}" if high is not None else f"below {below:g}" if below is not None else ""
+        return f" from {low} to {high}"
+    lower = f"of at least {low}" if low is not None else f"above {above}" if above is not None else ""
+    upper = f"at most {high}" if high is not None else f"below {below}" if below is not None else ""
     return " ".join(["", *filter(None, [lower, "and" if lower and upper else "", upper])])
 
 

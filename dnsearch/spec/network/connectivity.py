@@ -15,6 +15,7 @@ from dnsearch.spec.section import Section
 class Pattern(Section):
     """What all patterns have in common; abstract."""
 
+    name: str = Field(description="The pattern.")
     output: Literal["all", "rule", "odd_and_last"] = Field(
         "all",
         description="Which features the block puts out. all: every one, the block's input included "
@@ -26,7 +27,7 @@ class Pattern(Section):
 class Dense(Pattern):
     """Layer l reads all of 0…l-1 (DenseNet, Huang et al., 2017)."""
 
-    name: Literal["dense"] = Field(description="The pattern.")
+    name: Literal["dense"] = Field("dense", description="The pattern.")
 
 
 class Log(Pattern):

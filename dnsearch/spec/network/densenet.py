@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from dnsearch.spec.network.cross_block import CrossBlock
 from dnsearch.spec.network.family import Family, length_problems, slope_problems
 from dnsearch.spec.network.parts import Head, Stem
-from dnsearch.spec.network.per_block import GrowthRate
+from dnsearch.spec.network.per_block import GrowthRate, Layers
 from dnsearch.spec.section import refuse
 
 Pooling = Literal["avg", "max", "both", "conv"]
@@ -25,7 +25,7 @@ class DenseNet(Family):
         description="growth_rate is the paper's k, the channels that each layer adds; its DenseNet-BC nets "
         "for CIFAR use 12, 24 and 40. A list gives one per block (SparseNet: [16, 32, 64])."
     )
-    layers_per_block: tuple[Annotated[int, Field(ge=1, le=256)], ...] = Field(
+    layers_per_block: tuple[Layers, ...] = Field(
         min_length=1,
         max_length=8,
         description="Layers of each block, one number per block. The paper on CIFAR: three equal blocks of "

@@ -8,7 +8,7 @@ from pydantic import Field
 from dnsearch.errors import Problem
 from dnsearch.spec.network.connectivity import Connectivity, Dense
 from dnsearch.spec.network.parts import Alpha, BatchNorm
-from dnsearch.spec.network.per_block import BottleneckWidth, Dropout
+from dnsearch.spec.network.per_block import BottleneckWidth, Dropout, GrowthRate, Layers
 from dnsearch.spec.section import Section
 
 SLOPED = ("leaky_relu", "prelu")
@@ -17,6 +17,9 @@ SLOPED = ("leaky_relu", "prelu")
 class Family(Section):
     """What all networks of dense blocks have in common; abstract."""
 
+    family: str = Field(description="The kind of network.")
+    growth_rate: GrowthRate | None = Field(description="The channels that each layer adds.")
+    layers_per_block: tuple[Layers, ...] | None = Field(description="Layers of each block.")
     bottleneck_width: BottleneckWidth = Field(
         4,
         description="A 1x1 convolution with bottleneck_width x growth_rate filters before each 3x3 one "
@@ -64,7 +67,7 @@ def slope_problems(network: Family) -> Iterator[Problem]:
     """A slope without an activation that has one, or the other way round."""
     if network.activation == "leaky_relu" and network.alpha is None:
         hint = "Add alpha: 0.1 (or a mapping: stem, layers, transitions, head)."
-        yield Problem("activation", "expected alpha, the slope of leaky_relu", hint=hint)
+        yield Problem("activation", "alpha, the slope of leaky_relu, is missing", hint=hint)
     if network.activation not in SLOPED and network.alpha is not None:
         hint = "Write activation: leaky_relu, or alpha: null."
         yield Problem("alpha", f"{network.activation} has no slope", hint=hint)

@@ -23,6 +23,8 @@ GrowthRate = Annotated[
     Annotated[Growth, Tag("#one")] | Annotated[tuple[Growth, ...], Many, Tag("#many")], OneOrMany
 ]
 
+Layers = Annotated[int, Field(ge=1, le=256)]
+
 Width = Annotated[int, Field(ge=1, le=64)]
 BottleneckWidth = Annotated[
     Annotated[Width | None, Tag("#one")] | Annotated[tuple[Width | None, ...], Many, Tag("#many")], OneOrMany

@@ -11,7 +11,7 @@ from dnsearch.errors import Problem
 from dnsearch.spec.network.densenet import Pooling
 from dnsearch.spec.network.family import Family, length_problems, slope_problems
 from dnsearch.spec.network.parts import Stem
-from dnsearch.spec.network.per_block import GrowthRate
+from dnsearch.spec.network.per_block import GrowthRate, Layers
 from dnsearch.spec.section import Whole, refuse
 
 
@@ -30,7 +30,7 @@ class UNet(Family):
     growth_rate: GrowthRate | None = Field(
         None, description="unit: dense. The channels that each layer adds. A list gives one per level."
     )
-    layers_per_block: tuple[Annotated[int, Field(ge=1, le=256)], ...] | None = Field(
+    layers_per_block: tuple[Layers, ...] | None = Field(
         None,
         min_length=2,
         max_length=8,
@@ -82,9 +82,15 @@ class UNet(Family):
             for field in missing
             if getattr(self, field) is None
         ]
-        if self.unit == "dense" and not problems:
-            fields = ("growth_rate", "bottleneck_width", "dropout", "connectivity")
-            problems += length_problems(self, fields, len(self.layers_per_block or ()), "level")
+        if not problems:
+            dense = ("growth_rate", "bottleneck_width", "dropout", "connectivity")
+            fields = dense if self.unit == "dense" else ("dropout",)
+            problems += length_problems(self, fields, len(self.levels), "level")
         if problems := [*problems, *slope_problems(self)]:
             raise refuse(*problems)
         return self
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """Layers or filters of each level, whichever the unit is made of."""
+        return (self.layers_per_block if self.unit == "dense" else self.channels) or ()
