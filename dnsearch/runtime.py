@@ -16,6 +16,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from importlib.metadata import version
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -115,27 +116,40 @@ def start_process(log: str, module: str, function: str, *arguments: object) -> B
     """Run ``module.function(*arguments)`` in a child forked from a server that has the module loaded.
 
     The server imports the module (and TensorFlow with it) once and never computes, so each child starts
-    within milliseconds; this process never imports it. Where there is no forkserver, the child is spawned.
-    The child ends by itself as soon as this process is gone.
+    within milliseconds; this process never imports it. The child ends by itself as soon as this process is
+    gone.
 
     Args:
-        log: file for what the children's libraries say on their error output.
+        log: file for what the server's and the children's libraries say on their error output.
         module: full name of the module.
         function: name of the function in it.
         arguments: anything that can be pickled.
     """
     set_environment()
-    method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
-    context = multiprocessing.get_context(method)
-    context.set_forkserver_preload([module])
-    process: BaseProcess = context.Process(target=_child, args=(module, function, arguments), daemon=True)  # type: ignore[attr-defined]  # both contexts have it
-    with _stderr_to(log):  # the server and every child inherit it
-        process.start()
+    forkserver.set_forkserver_preload([module])
+    resource_tracker.ensure_running()  # it lets Ctrl-C through again, so it has to run before the next line
+    with _stderr_to(log), _ctrl_c_held_back():
+        forkserver.ensure_running()
+    context = multiprocessing.get_context("forkserver")
+    process = context.Process(target=_child, args=(module, function, arguments), daemon=True)
+    process.start()
     return process
 
 
+@contextlib.contextmanager
+def _ctrl_c_held_back() -> Iterator[None]:
+    """Keep SIGINT waiting for a block; a process that is started in it never gets one.
+
+    Ctrl-C reaches the whole group, and would end the server while it still loads its module.
+    """
+    earlier = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, earlier)
+
+
 def _child(module: str, function: str, arguments: tuple[object, ...]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     threading.Thread(target=_end_with_parent, daemon=True).start()
     getattr(importlib.import_module(module), function)(*arguments)
 

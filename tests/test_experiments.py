@@ -32,8 +32,9 @@ class TestExperiment:
         assert planned(document).cost.trainable == expect.parameters
 
     def test_runs_as_its_head_says(self, path):
-        assert f"dnsearch {'tune' if 'tune' in path.stem else 'train'} experiments/{path.name}" in path.read_text(
-            encoding="utf-8"
+        assert (
+            f"dnsearch {'tune' if 'tune' in path.stem else 'train'} experiments/{path.name}"
+            in path.read_text(encoding="utf-8")
         )
 
 

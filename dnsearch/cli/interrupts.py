@@ -1,6 +1,7 @@
 """Ctrl-C, counted instead of raised, so that a running batch or trial can end first."""
 
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -20,7 +21,8 @@ def counted(say: Callable[[int], None]) -> Iterator[Callable[[], int]]:
         count += 1
         if count > 2:
             raise KeyboardInterrupt
-        say(count)
+        # In a thread of its own: this one may be in the middle of drawing the display that is spoken over.
+        threading.Thread(target=say, args=(count,)).start()
 
     earlier = signal.signal(signal.SIGINT, heard)
     try:

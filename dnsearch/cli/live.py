@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.console import Group
+from rich.constrain import Constrain
 from rich.live import Live
 
 from dnsearch.board.lines import run_line
@@ -17,6 +17,9 @@ from dnsearch.study.messages import Job, SearchEvent, TrialEnded, TrialProgresse
 from dnsearch.study.search import Request
 
 Tell = Callable[[SearchEvent], None]
+
+ROOM_FOR_CTRL_C = 3
+"""Cells kept free at the right: a terminal writes ^C behind the picture, and its last line must not break."""
 
 
 @contextmanager
@@ -57,17 +60,18 @@ class _View:
                 self._running.pop(record.trial if record.trial is not None else -1, None)
                 self._ended.append(record)
 
-    def picture(self) -> Group:
-        size = console.talk.size
-        return picture(
+    def picture(self) -> Constrain:
+        height, width = console.talk.size.height, console.talk.size.width - ROOM_FOR_CTRL_C
+        drawn = picture(
             rank(self._ended, select=self._request.tune.select),
             [_at_work(job, epoch) for job, epoch in self._running.values()],
             done=len(self._ended) - self._before,
             total=max(0, self._request.trials - self._before),
             elapsed_seconds=time.monotonic() - self._started,
-            height=size.height,
-            width=size.width,
+            height=height,
+            width=width,
         )
+        return Constrain(drawn, width)
 
 
 def _ended_before(request: Request) -> list[RunRecord]:

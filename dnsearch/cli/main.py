@@ -25,7 +25,6 @@ EPILOG = (
 
 app = typer.Typer(
     name="dnsearch",
-    help="A laboratory for DenseNets: write a spec, see its cost, train it, search its variants.",
     epilog=EPILOG,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -49,13 +48,16 @@ def options(
         False, "--version", callback=_version, is_eager=True, help="Print the version."
     ),
 ) -> None:
-    """A laboratory for DenseNets: write a spec, see its cost, train it, search its variants."""
+    """A laboratory for DenseNets: write a spec, see its cost, train it, search its variants.
+
+    Example: [cyan]dnsearch init spec.yaml; dnsearch train spec.yaml; dnsearch leaderboard[/cyan]
+    """
 
 
 def main() -> None:
     """Run the program; an error of ours becomes its text and its exit code."""
     try:
-        app()
+        app(prog_name="dnsearch")
     except DnsearchError as error:
         console.complain(error)
         sys.exit(error.exit_code)

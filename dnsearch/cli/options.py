@@ -1,9 +1,20 @@
 """The options that mean the same on every command that has them."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+def _name(study: str | None) -> str | None:
+    """A study's name is the name of its folder, so it must not be a path."""
+    if study is not None and not NAME.fullmatch(study):
+        raise typer.BadParameter("letters, digits, dots, dashes and underscores make a name")
+    return study
+
 
 Spec = Annotated[
     str, typer.Argument(metavar="SPEC", help="A YAML file, or the name of a preset.", show_default=False)
@@ -20,7 +31,11 @@ Runs = Annotated[Path, typer.Option("--runs", metavar="DIR", help="Folder of the
 Study = Annotated[
     str | None,
     typer.Option(
-        "--study", metavar="NAME", help="Name of the study. Left out: the spec's name.", show_default=False
+        "--study",
+        metavar="NAME",
+        help="Name of the study. Left out: the spec's name.",
+        show_default=False,
+        callback=_name,
     ),
 ]
 Storage = Annotated[

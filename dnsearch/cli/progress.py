@@ -16,11 +16,11 @@ Tell = Callable[[StepEnded | EpochRecord], None]
 def progress(epochs: int, *, plain: bool) -> Iterator[Tell]:
     """Show a training's events for a block; returns the function that takes them."""
     if plain or not console.talk.is_terminal:
-        yield lambda event: _line(event, epochs)
+        yield lambda event: _say(event, epochs, None)
         return
     columns = (
         TextColumn("{task.description}"),
-        BarColumn(),
+        BarColumn(bar_width=30),  # with room for the ^C that a terminal of 80 columns writes behind it
         MofNCompleteColumn(),
         TextColumn("{task.fields[speed]}"),
         TimeRemainingColumn(),
@@ -39,11 +39,23 @@ def progress(epochs: int, *, plain: bool) -> Iterator[Tell]:
                         speed=f"{speed:,.0f} images/s",
                     )
                 case EpochRecord():
-                    _line(event, epochs)
+                    _say(event, epochs, console.talk.width)
 
         yield tell
 
 
-def _line(event: StepEnded | EpochRecord, epochs: int) -> None:
+def _say(event: StepEnded | EpochRecord, epochs: int, width: int | None) -> None:
     if isinstance(event, EpochRecord):
-        console.say(epoch_line(event, epochs))
+        line = epoch_line(event, epochs)
+        console.say(line if width is None else fitted(line, width))
+
+
+def fitted(line: str, width: int) -> str:
+    """A line without the parts at its end that would not fit in the terminal.
+
+    >>> fitted("epoch 1/2  training 35.90 %  1.5 s", 30)
+    'epoch 1/2  training 35.90 %'
+    """
+    while len(line) > width and "  " in line:
+        line = line.rpartition("  ")[0]
+    return line

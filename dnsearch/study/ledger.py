@@ -7,15 +7,17 @@ when its coordinator died stays RUNNING in the book and is taken up again, from 
 from dataclasses import dataclass
 
 import optuna
-from optuna.trial import Trial, TrialState
+from optuna.trial import FrozenTrial, Trial, TrialState
 
 from dnsearch.records.record import EpochRecord, RunRecord, Stop
 from dnsearch.spec.document import Document, fingerprint
 from dnsearch.spec.tune import Tune
-from dnsearch.study.space import base_values, encoded, sampled
+from dnsearch.study.space import Values, base_values, encoded, sampled
+from dnsearch.study.storage import sampler
 
 BASE = "dnsearch:base"
 FINGERPRINT = "dnsearch:fingerprint"
+PARAMETERS = "dnsearch:parameters"
 REASON = "dnsearch:reason"
 SITTINGS = "dnsearch:sittings"
 MAX_SITTINGS = 3
@@ -47,30 +49,34 @@ class Ledger:
 
     def new(self) -> Trial:
         """A new trial; the first one of a study is the unmodified base spec."""
-        if not self.study.get_trials(deepcopy=False):
+        number = len(self.study.get_trials(deepcopy=False))
+        self.study.sampler = sampler(self.tune, number)
+        if number == 0:
             values = {path: encoded(value) for path, value in base_values(self.document, self.tune).items()}
             self.study.enqueue_trial(values, user_attrs={BASE: True})
         return self.study.ask()
 
     def sit_down(self, trial: Trial) -> bool:
-        """Note that a child is about to train a trial; False when that has been tried too often."""
+        """Note that a child is about to train a trial; False when it sat down too often without an epoch."""
         sittings = int(trial.user_attrs.get(SITTINGS, 0)) + 1
         trial.set_user_attr(SITTINGS, sittings)
         return sittings <= MAX_SITTINGS
 
-    def spec(self, trial: Trial) -> Document:
+    def values(self, trial: Trial) -> Values:
+        """What the trial changes in the base spec: dotted path → value."""
+        if not is_base(trial):
+            return sampled(trial, self.tune.parameters)
+        own = base_values(self.document, self.tune)
+        sampled(trial, {path: self.tune.parameters[path] for path in own})
+        return {}
+
+    def spec(self, trial: Trial, values: Values) -> Document:
         """The trial's spec; its fingerprint is noted.
 
         Raises:
-            SpecError: the proposed values do not fit together.
+            SpecError: the values do not fit together.
         """
-        if is_base(trial):
-            own = base_values(self.document, self.tune)
-            sampled(trial, {path: self.tune.parameters[path] for path in own})
-            document = self.document
-        else:
-            values = sampled(trial, self.tune.parameters)
-            document = self.document.with_values(values, f"trial {trial.number}")
+        document = self.document.with_values(values, f"trial {trial.number}") if values else self.document
         trial.set_user_attr(FINGERPRINT, fingerprint(document.experiment))
         return document
 
@@ -82,14 +88,25 @@ class Ledger:
                 return other.number
         return None
 
-    def verdict(self, trial: Trial, epoch: EpochRecord) -> Stop | None:
-        """Note an epoch; a Stop where the pruner gives the trial up. The base spec goes to its end."""
+    def verdict(self, trial: Trial, epoch: EpochRecord, planned: int) -> Stop | None:
+        """Note an epoch; a Stop where the pruner gives the trial up.
+
+        The base spec goes to its end, and who has come to the end is not given up any more.
+
+        Args:
+            trial: the trial.
+            epoch: its latest epoch.
+            planned: how many epochs it shall have.
+        """
+        if trial.user_attrs.get(SITTINGS):
+            trial.set_user_attr(SITTINGS, 0)
         accuracies = [epoch.validation.accuracy]
         if self.tune.select == "best":
             frozen = self.study.get_trials(deepcopy=False)[trial.number]
             accuracies += frozen.intermediate_values.values()
         trial.report(max(accuracies), step=epoch.epoch)
-        if is_base(trial) or not trial.should_prune():
+        behind = trial.should_prune()  # asked of the base spec too: the others are compared with it
+        if is_base(trial) or not behind or epoch.epoch >= planned:
             return None
         return Stop("pruned", f"behind the other trials after epoch {epoch.epoch}")
 
@@ -97,6 +114,8 @@ class Ledger:
         """Note how a trial ended."""
         if record.reason:
             trial.set_user_attr(REASON, record.reason)
+        if record.parameters is not None:
+            trial.set_user_attr(PARAMETERS, record.parameters.trainable)
         metrics = record.last if self.tune.select == "last" else record.best
         match record.state:
             case "finished" if metrics is not None:
@@ -107,9 +126,13 @@ class Ledger:
                 self.study.tell(trial, state=TrialState.FAIL)
 
     def best(self) -> int | None:
-        """The number of the best finished trial."""
+        """The number of the best finished trial; of equal ones, the one with the fewest parameters."""
         complete = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        return max(complete, key=lambda trial: trial.value or 0.0).number if complete else None
+        return min(complete, key=_order).number if complete else None
+
+
+def _order(trial: FrozenTrial) -> tuple[float, int, int]:
+    return -(trial.value or 0.0), trial.user_attrs[PARAMETERS], trial.number
 
 
 def is_base(trial: Trial) -> bool:

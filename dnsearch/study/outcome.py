@@ -5,8 +5,11 @@ from pathlib import Path
 
 from dnsearch.records.atomic import atomic_write
 from dnsearch.records.record import RunRecord
-from dnsearch.spec.document import resolved_yaml
-from dnsearch.study.proposal import Proposal, known
+from dnsearch.records.store import RunFolder
+from dnsearch.spec.document import load, resolved_yaml
+from dnsearch.study.proposal import Proposal, known, trial_name
+
+BEST = "best.yaml"
 
 
 def failed(proposal: Proposal, reason: str) -> RunRecord:
@@ -16,30 +19,47 @@ def failed(proposal: Proposal, reason: str) -> RunRecord:
 
 def same_as(proposal: Proposal, twin: RunRecord) -> RunRecord:
     """The record of a trial whose settings another trial had: that one's outcome, without its time."""
+    because = f": {twin.reason}" if twin.state == "failed" else ""
     return replace(
         twin,
         name=proposal.folder.name,
         trial=proposal.origin.trial,
-        reason=f"same settings as {twin.name}; not trained again",
+        reason=f"same settings as {twin.name}; not trained again{because}",
         wall_seconds=0.0,
     )
 
 
-def write_best(proposal: Proposal, record: RunRecord, path: Path) -> None:
-    """Write the spec of a trial, with where it comes from; ``dnsearch train`` takes it as it is."""
-    accuracy = f"{100 * record.last.accuracy:.2f} %" if record.last else "unknown"
-    experiment = proposal.document.experiment
+def write_best(folder: Path, number: int) -> None:
+    """Write the spec of a study's best trial beside the trials, with where it comes from.
+
+    ``dnsearch train`` takes it as it is. A file that says the same already stays as it is.
+
+    Args:
+        folder: the study's folder.
+        number: number of the best trial.
+
+    Raises:
+        RunError: the trial cannot be read, or the file cannot be written.
+    """
+    run = RunFolder(folder / trial_name(number))
+    record, experiment = run.read(), load(str(run.resolved)).experiment
     heading = f"""\
-# The best network of study {record.study}.
+# The best network of study {folder.name}.
 #
-# Found:    {record.name}, {record.epochs} epochs, validation accuracy {accuracy} at the last epoch
+# Found:    {run.name}, {record.epochs} epochs, validation accuracy {_accuracies(record)}
 # Settings: fingerprint {record.fingerprint}; the trial's folder lies beside this file
-# Run:      dnsearch train {path}
+# Run:      dnsearch train {folder / BEST}
 """
-    best = experiment.model_copy(update={"name": f"{experiment.name}-best", "tune": None})
-    expect = (
-        f"expect:\n  parameters: {proposal.record.parameters.trainable}\n"
-        if proposal.record.parameters
-        else ""
-    )
-    atomic_write(path, (heading + resolved_yaml(best) + expect).encode())
+    best = experiment.model_copy(update={"name": f"{experiment.name[:95]}-best", "tune": None})
+    expect = f"expect:\n  parameters: {record.parameters.trainable}\n" if record.parameters else ""
+    content = (heading + resolved_yaml(best) + expect).encode()
+    path = folder / BEST
+    if not path.exists() or path.read_bytes() != content:
+        atomic_write(path, content)
+
+
+def _accuracies(record: RunRecord) -> str:
+    if record.last is None or record.best is None:
+        return "unknown"
+    last, best = (f"{100 * metrics.accuracy:.2f} %" for metrics in (record.last, record.best))
+    return f"{last} at the last epoch, {best} at epoch {record.best_epoch}"

@@ -8,6 +8,7 @@ from optuna.trial import Trial
 from dnsearch.errors import RunError, SpecError
 from dnsearch.plan.cost import cost
 from dnsearch.plan.family import plan_network
+from dnsearch.records.atomic import writing
 from dnsearch.records.opening import opening
 from dnsearch.records.record import Origin, Parameters, RunRecord
 from dnsearch.records.store import RunFolder
@@ -44,17 +45,23 @@ def propose(ledger: Ledger, trial: Trial, folder: Path, images: tuple[tuple[int,
         trial: a new trial, or one that an earlier search left running.
         folder: the study's folder.
         images: shape of the images and number of classes.
+
+    Raises:
+        RunError: the run folder cannot be made.
     """
     origin = Origin(folder.name, trial.number)
     run = RunFolder(folder / trial_name(trial.number))
-    run.path.mkdir(exist_ok=True)
-    document = ledger.document
+    with writing(run.path):
+        run.path.mkdir(exist_ok=True)
+    document, values = ledger.document, ledger.values(trial)
     try:
-        document = ledger.spec(trial)
+        document = ledger.spec(trial, values)
         costs = cost(plan_network(document.experiment.network, *images))
     except SpecError as error:
         record = opening(run.name, document.experiment, None, None, origin)
-        return Proposal(trial, document, run, origin, replace(record, state="failed", reason=str(error)))
+        wanted = {**record.settings, **values}
+        record = replace(record, settings=wanted, state="failed", reason=str(error))
+        return Proposal(trial, document, run, origin, record)
     parameters = Parameters(costs.trainable, costs.other)
     record = opening(run.name, document.experiment, parameters, costs.macs, origin)
     return Proposal(trial, document, run, origin, known(run, record), ledger.twin(trial))

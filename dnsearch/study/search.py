@@ -6,12 +6,14 @@ train and tell of their epochs. Whatever dies, the study's folder and storage sa
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from dnsearch import runtime
-from dnsearch.errors import RunError, StudyError
+from dnsearch.errors import Problem, RunError, StudyError
+from dnsearch.records.atomic import writing
+from dnsearch.records.find import is_run
 from dnsearch.records.lock import locked
 from dnsearch.records.record import RunRecord
 from dnsearch.records.store import RunFolder
@@ -29,8 +31,8 @@ from dnsearch.study.messages import (
     TrialProgressed,
     TrialStarted,
 )
-from dnsearch.study.proposal import Proposal, propose, trial_name
-from dnsearch.study.storage import open_study
+from dnsearch.study.proposal import Proposal, known, propose, trial_name
+from dnsearch.study.storage import open_study, reachable
 from dnsearch.study.worker import Worker
 
 POLL_SECONDS = 0.2
@@ -72,12 +74,14 @@ def search(request: Request, interrupts: Callable[[], int]) -> Iterator[SearchEv
 
     Raises:
         StudyError: the study cannot be opened, is another spec's, or is being searched by another process.
+        RunError: a folder cannot be written to.
     """
     with _alone(request.folder):
         study = open_study(request.url, request.folder.name, request.document.experiment, request.tune)
         coordinator = _Coordinator(request, Ledger(study, request.document, request.tune))
         try:
-            yield from coordinator.go(interrupts)
+            with reachable(request.url):
+                yield from coordinator.go(interrupts)
         finally:
             coordinator.end_children()
 
@@ -85,12 +89,17 @@ def search(request: Request, interrupts: Callable[[], int]) -> Iterator[SearchEv
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """Keep other searches of the same study out."""
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        with locked(folder / "lock"):
-            yield
-    except RunError as error:
-        raise StudyError(str(error)) from None
+    if is_run(folder):
+        hint = "Give the study another name: --study NAME"
+        raise StudyError(str(Problem(str(folder), "the folder of a study", "that of a run", hint)))
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked(folder / "lock"))
+        except RunError as error:
+            raise StudyError(str(error)) from None
+        yield
 
 
 class _Coordinator:
@@ -102,8 +111,10 @@ class _Coordinator:
         self._waiting = ledger.left_running()
         self._ended = ledger.ended()
         self._running: dict[int, tuple[Proposal, Worker]] = {}
+        self._followers: list[Proposal] = []
 
     def go(self, interrupts: Callable[[], int]) -> Iterator[SearchEvent]:
+        self._renew_best()
         while interrupts() < 2:
             while interrupts() == 0 and self._has_room():
                 yield from self._launch()
@@ -118,9 +129,10 @@ class _Coordinator:
             worker.end(child)
 
     def _has_room(self) -> bool:
-        if len(self._running) >= self._request.workers:
-            return False
-        return bool(self._waiting) or self._ended + len(self._running) < self._request.trials
+        busy = len(self._running)
+        return (
+            busy < self._request.workers and self._ended + busy + len(self._followers) < self._request.trials
+        )
 
     def _launch(self) -> Iterator[SearchEvent]:
         """Give the next trial to a child, unless it is over before it begins."""
@@ -129,22 +141,22 @@ class _Coordinator:
         proposal = propose(self._ledger, trial, request.folder, (request.image_shape, request.classes))
         if proposal.record.state in OVER:
             yield from self._close(proposal, proposal.record)
-        elif proposal.twin is not None:
-            yield from self._follow(proposal, proposal.twin)
+        elif proposal.twin in self._running:
+            self._followers.append(proposal)
+        elif (twin := self._ended_twin(proposal)) is not None:
+            yield from self._close(proposal, outcome.same_as(proposal, twin))
         elif not self._ledger.sit_down(trial):
-            reason = f"the search ended {MAX_SITTINGS} times while this trial was running"
+            reason = f"the search ended {MAX_SITTINGS} times while this trial was in its first epoch"
             yield from self._close(proposal, outcome.failed(proposal, reason))
         else:
             yield self._start(proposal)
 
-    def _follow(self, proposal: Proposal, twin: int) -> Iterator[SearchEvent]:
-        """Take over the outcome of the trial that has the same settings, once it has one."""
-        record = RunFolder(self._request.folder / trial_name(twin)).read()
-        if record.state in OVER:
-            yield from self._close(proposal, outcome.same_as(proposal, record))
-        else:
-            self._waiting.append(proposal.trial)
-            yield from self._listen()
+    def _ended_twin(self, proposal: Proposal) -> RunRecord | None:
+        """The record of the trial that had the same settings, unless a person has removed it."""
+        if proposal.twin is None:
+            return None
+        record = known(RunFolder(self._request.folder / trial_name(proposal.twin)), proposal.record)
+        return record if record.state in OVER else None
 
     def _start(self, proposal: Proposal) -> TrialStarted:
         request = self._request
@@ -163,7 +175,8 @@ class _Coordinator:
             match worker.receive(child):
                 case EpochEnded(epoch):
                     yield TrialProgressed(child.job, epoch)
-                    worker.answer(child, self._ledger.verdict(proposal.trial, epoch))
+                    planned = proposal.document.experiment.training.epochs
+                    worker.answer(child, self._ledger.verdict(proposal.trial, epoch, planned))
                 case RunEnded(record):
                     yield from self._close(proposal, record)
                 case RunFailed(reason):
@@ -177,13 +190,26 @@ class _Coordinator:
                 yield from self._close(proposal, outcome.failed(proposal, reason))
 
     def _close(self, proposal: Proposal, record: RunRecord) -> Iterator[SearchEvent]:
-        """Write down how a trial ended: first in its folder, then in the book."""
-        _, child = self._running.pop(proposal.origin.trial, (None, None))
+        """Write down how a trial ended, first in its folder, then in the book; then those that follow it."""
+        number = proposal.origin.trial
+        _, child = self._running.pop(number, (None, None))
         if child is not None:
             worker.end(child)
         proposal.folder.write(record)
         self._ledger.close(proposal.trial, record)
         self._ended += 1
-        if self._ledger.best() == proposal.origin.trial:
-            outcome.write_best(proposal, record, self._request.folder / "best.yaml")
+        if self._ledger.best() == number:
+            self._renew_best()
         yield TrialEnded(record)
+        for follower in [each for each in self._followers if each.twin == number]:
+            self._followers.remove(follower)
+            yield from self._close(follower, outcome.same_as(follower, record))
+
+    def _renew_best(self) -> None:
+        """Bring ``best.yaml`` up to date; a search that was killed may have left an old one."""
+        number = self._ledger.best()
+        if number is None:
+            return
+        run = RunFolder(self._request.folder / trial_name(number))
+        if run.record.exists() and run.resolved.exists():  # a person may have removed the trial's folder
+            outcome.write_best(self._request.folder, number)

@@ -1,46 +1,20 @@
-"""From the ``tune`` section to Optuna's distributions, and back to values for a spec.
+"""From the ``tune`` section to what Optuna proposes, and back to values for a spec.
 
 Optuna's categories are scalars; a choice that is a list or a mapping goes by its JSON text.
 """
 
 import json
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
 from optuna.trial import Trial
 
+from dnsearch.errors import SpecError
 from dnsearch.spec.document import Document, fingerprint, settings
 from dnsearch.spec.tune import FloatRange, IntRange, Searched, Tune
 
 Values = dict[str, Any]
-
-
-def distributions(tune: Tune) -> dict[str, BaseDistribution]:
-    """Dotted path → distribution.
-
-        >>> from dnsearch.spec.document import Document, fingerprint, settings
-    from dnsearch.spec.tune import Tune
-        >>> tune = Tune.model_validate({"parameters": {"network.growth_rate": {"int": (4, 24), "step": 4}}})
-        >>> distributions(tune)
-        {'network.growth_rate': IntDistribution(high=24, log=False, low=4, step=4)}
-    """
-    return {path: _distribution(searched) for path, searched in tune.parameters.items()}
-
-
-def _distribution(searched: Searched) -> BaseDistribution:
-    match searched:
-        case IntRange(bounds=(low, high), step=step, log=log):
-            return IntDistribution(low, high, log=log, step=step)
-        case FloatRange(bounds=(low, high), step=step, log=log):
-            return FloatDistribution(low, high, log=log, step=step)
-        case choices:
-            return CategoricalDistribution([encoded(choice) for choice in choices])
 
 
 def encoded(value: Any) -> Any:  # noqa: ANN401  (whatever the YAML holds)
@@ -60,11 +34,23 @@ def sampled(trial: Trial, parameters: Mapping[str, Searched]) -> Values:
 def _sampled(trial: Trial, path: str, searched: Searched) -> Any:  # noqa: ANN401  (whatever the YAML holds)
     match searched:
         case IntRange(bounds=(low, high), step=step, log=log):
-            return trial.suggest_int(path, low, high, step=step, log=log)
+            return trial.suggest_int(path, low, int(highest(low, high, step)), step=step, log=log)
         case FloatRange(bounds=(low, high), step=step, log=log):
-            return trial.suggest_float(path, low, high, step=step, log=log)
+            return trial.suggest_float(path, low, highest(low, high, step), step=step, log=log)
         case choices:
             return _chosen(trial, path, choices)
+
+
+def highest(low: float, high: float, step: float | None) -> float:
+    """The largest value of a range: Optuna wants it to be a whole number of steps away from the first.
+
+    >>> highest(0.1, 1.0, 0.4)
+    0.9
+    """
+    if step is None:
+        return high
+    first, end, width = (Decimal(str(value)) for value in (low, high, step))  # 0.1 is a tenth here
+    return float(first + (end - first) // width * width)
 
 
 def _chosen(trial: Trial, path: str, choices: tuple[Any, ...]) -> Any:  # noqa: ANN401  (whatever the YAML holds)
@@ -73,35 +59,35 @@ def _chosen(trial: Trial, path: str, choices: tuple[Any, ...]) -> Any:  # noqa: 
 
 
 def base_values(document: Document, tune: Tune) -> Values:
-    """The searched values that the unmodified spec has, as far as the search space holds them.
-
-    A value is the spec's own when laying it over the spec changes nothing.
-    """
-    own = fingerprint(document.experiment)
+    """The searched values that the unmodified spec has, as far as the search space holds them."""
     found = {}
     for path, searched in tune.parameters.items():
         for value in _candidates(document, path, searched):
-            if fingerprint(document.with_values({path: value}, path).experiment) == own:
+            if _changes_nothing(document, path, value):
                 found[path] = value
                 break
     return found
+
+
+def _changes_nothing(document: Document, path: str, value: Any) -> bool:  # noqa: ANN401  (whatever the YAML holds)
+    try:
+        changed = document.with_values({path: value}, path).experiment
+    except SpecError:  # alone, beside the spec's other values, it may not even be allowed
+        return False
+    return fingerprint(changed) == fingerprint(document.experiment)
 
 
 def _candidates(document: Document, path: str, searched: Searched) -> tuple[Any, ...]:
     """The values of the space that could be the spec's own."""
     if isinstance(searched, tuple):
         return searched
-    values = [
-        value for key, value in settings(document.experiment).items() if f"{key}.".startswith(f"{path}.")
-    ]
+    own = settings(document.experiment)
+    values = [value for key, value in own.items() if f"{key}.".startswith(f"{path}.")]
+    return tuple(value for value in values[:1] if isinstance(value, int | float) and _holds(searched, value))
+
+
+def _holds(searched: IntRange | FloatRange, value: float) -> bool:
     low, high = searched.bounds
-    return tuple(
-        v for v in values[:1] if isinstance(v, int | float) and low <= v <= high and _on_grid(v, searched)
-    )
-
-
-def _on_grid(value: float, searched: IntRange | FloatRange) -> bool:
-    if searched.step is None:
-        return True
-    steps = (value - searched.bounds[0]) / searched.step
-    return abs(steps - round(steps)) < 1e-9
+    if not low <= value <= high:
+        return False
+    return searched.step is None or highest(low, value, searched.step) == value

@@ -1,12 +1,17 @@
 """Opening the Optuna study: its database, sampler, pruner, and whether it is the same study as before."""
 
 import json
+import math
+import re
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import assert_never
+from zlib import crc32
 
 import optuna
+from optuna.exceptions import StorageInternalError
 from optuna.pruners import BasePruner, MedianPruner, NopPruner, SuccessiveHalvingPruner
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from sqlalchemy.exc import SQLAlchemyError
@@ -18,6 +23,12 @@ from dnsearch.spec.tune import Tune
 
 SPEC = "dnsearch:spec"
 SQLITE = "sqlite:///"
+PASSWORD = re.compile(r"(://[^:/@]*:)[^@]+(?=@)")
+Kinds = tuple[type[Exception], ...]
+TROUBLE: Kinds = (SQLAlchemyError, StorageInternalError, sqlite3.Error)
+"""What the libraries raise for a database that is not there, not theirs, or full."""
+OPENING_TROUBLE: Kinds = (ImportError, OSError, ValueError, RuntimeError)
+"""What they raise besides, before the database is open: for a wrong URL, a missing driver, an old version."""
 
 
 def default_url(folder: Path) -> str:
@@ -32,23 +43,40 @@ def open_study(url: str, name: str, experiment: Experiment, tune: Tune) -> optun
         StudyError: the storage cannot be reached, or holds a study of another spec under this name.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    try:
+    with reachable(url, OPENING_TROUBLE):
         study = optuna.create_study(
             storage=_storage(url),
             study_name=name,
             direction="maximize",
-            sampler=_sampler(tune),
             pruner=_pruner(tune, experiment.training.epochs),
             load_if_exists=True,
         )
         _same_spec(study, _description(experiment, tune))
-    except (SQLAlchemyError, sqlite3.Error, ImportError, OSError) as error:
-        hint = "Examples: sqlite:///runs/study.db (a file), postgresql+psycopg://user@host/database"
-        problem = Problem(
-            f"--storage {url}", "a database that can be opened", str(error).splitlines()[0], hint
-        )
-        raise StudyError(str(problem)) from None
     return study
+
+
+@contextmanager
+def reachable(url: str, also: Kinds = ()) -> Iterator[None]:
+    """Turn what goes wrong with the database in the block into a StudyError.
+
+    Args:
+        url: the database.
+        also: further errors that are the database's in this block.
+    """
+    try:
+        yield
+    except TROUBLE + also as error:
+        hint = "Examples: sqlite:///runs/study.db (a file), postgresql+psycopg://user@host/database"
+        shown = PASSWORD.sub(r"\1***", url)
+        problem = Problem(f"--storage {shown}", "a database that can be used", _first_line(error), hint)
+        raise StudyError(str(problem)) from error
+
+
+def _first_line(error: BaseException) -> str:
+    """What went wrong at first; Optuna's own words about a database error are of no help."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _storage(url: str) -> optuna.storages.RDBStorage:
@@ -61,27 +89,47 @@ def _storage(url: str) -> optuna.storages.RDBStorage:
     return optuna.storages.RDBStorage(url, engine_kwargs={"connect_args": {"timeout": 60}})
 
 
-def _sampler(tune: Tune) -> BaseSampler:
+def sampler(tune: Tune, number: int) -> BaseSampler:
+    """Who proposes a trial; its random numbers depend on the seed and the trial's number alone.
+
+    A study that is continued would otherwise start its random numbers, and so its proposals, over again.
+    """
+    seed = crc32(f"{tune.seed} {number}".encode())
     match tune.sampler:
         case "tpe":
-            return TPESampler(seed=tune.seed)
+            return TPESampler(seed=seed)
         case "random":
-            return RandomSampler(seed=tune.seed)
+            return RandomSampler(seed=seed)
         case _:
             assert_never(tune.sampler)
 
 
 def _pruner(tune: Tune, epochs: int) -> BasePruner:
-    """Successive halving keeps a third at each rung: after 1, 3, 9… ninths of the epochs."""
     match tune.pruner:
         case "halving":
-            return SuccessiveHalvingPruner(min_resource=max(1, epochs // 9), reduction_factor=3)
+            return SuccessiveHalvingPruner(min_resource=first_rung(epochs), reduction_factor=3)
         case "median":
-            return MedianPruner(n_startup_trials=4, n_warmup_steps=1)
+            return MedianPruner(n_startup_trials=4, n_warmup_steps=2)  # epochs count from 1
         case "none":
             return NopPruner()
         case _:
             assert_never(tune.pruner)
+
+
+def first_rung(epochs: int) -> int:
+    """After how many epochs successive halving looks first; it keeps a third there and at 3, 9… times it.
+
+    At most three rungs, and none after a single epoch of a longer training: what a network shows then says
+    little about its end.
+
+    >>> [first_rung(epochs) for epochs in (1, 5, 10, 27, 300)]
+    [1, 2, 4, 3, 12]
+    """
+    rung = epochs
+    for _ in range(3):
+        if rung >= 5:
+            rung = math.ceil(rung / 3)
+    return rung
 
 
 def _description(experiment: Experiment, tune: Tune) -> dict[str, str]:

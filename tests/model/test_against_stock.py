@@ -26,7 +26,7 @@ TOLERANCE = {"rtol": 1e-4, "atol": 2e-5}
 """float32; the fused kernel adds up in another order than Keras' dozen operations."""
 
 STEP_TOLERANCE = 2e-4
-"""Largest error of a variable's update, as a share of the update (Euclidean norms); 1e-5 to 4e-5 were seen."""
+"""Largest error of a variable's update, as a share of it (Euclidean norms); 1e-5 to 4e-5 were seen."""
 
 
 def by_kind(model):

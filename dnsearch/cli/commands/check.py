@@ -6,7 +6,7 @@ import typer
 
 from dnsearch.cli import console
 from dnsearch.cli.options import Json, Set
-from dnsearch.errors import Problem, SpecError
+from dnsearch.errors import DataError, Problem, SpecError
 
 
 def check(
@@ -17,12 +17,14 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Validate specs: every problem at once, with file, line and column.
-    [cyan]dnsearch check spec.yaml[/cyan]
+
+    Example: [cyan]dnsearch check spec.yaml[/cyan]
     """
     from dnsearch.cli.planning import planned
     from dnsearch.spec.document import load
 
     problems: list[Problem] = []
+    missing: list[DataError] = []
     for spec in specs:
         try:
             costs = planned(load(spec, overrides or ())).cost
@@ -31,10 +33,23 @@ def check(
             )
         except SpecError as error:
             problems += error.problems
+        except DataError as error:
+            missing.append(error)
     if as_json:
-        console.show_json({"valid": not problems, "problems": [_as_json(problem) for problem in problems]})
+        found = [*problems, *(Problem("data", str(error)) for error in missing)]
+        console.show_json({"valid": not found, "problems": [_as_json(problem) for problem in found]})
+    _raise(problems, missing)
+
+
+def _raise(problems: list[Problem], missing: list[DataError]) -> None:
+    """Everything that was found; what is wrong with a spec counts for more than data that is not there."""
+    last = missing.pop() if missing and not problems else None
+    for error in missing:
+        console.complain(error)
     if problems:
         raise SpecError(problems)
+    if last is not None:
+        raise last
 
 
 def _as_json(problem: Problem) -> dict[str, object]:

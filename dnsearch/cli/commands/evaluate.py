@@ -24,7 +24,8 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Measure a trained run on its test images; the leaderboard shows the result.
-    [cyan]dnsearch evaluate runs/article[/cyan]
+
+    Example: [cyan]dnsearch evaluate runs/article[/cyan]
     """
     from dnsearch import runtime
     from dnsearch.records.store import RunFolder

@@ -6,9 +6,6 @@ from typing import Annotated
 import typer
 
 from dnsearch.cli import console
-from dnsearch.errors import Problem, SpecError
-from dnsearch.spec import presets
-from dnsearch.spec.complaints import did_you_mean
 
 
 def init(
@@ -17,8 +14,13 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file if it exists.")] = False,
 ) -> None:
     """Write a commented YAML spec to start from.
-    [cyan]dnsearch init spec.yaml[/cyan]
+
+    Example: [cyan]dnsearch init spec.yaml[/cyan]
     """
+    from dnsearch.errors import Problem, SpecError
+    from dnsearch.spec import presets
+    from dnsearch.spec.complaints import did_you_mean
+
     content = presets.content(preset)
     if not content:
         hint = did_you_mean(preset, presets.names()).removeprefix("; ")

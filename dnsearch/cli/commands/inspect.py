@@ -1,15 +1,22 @@
 """``dnsearch inspect``: what a spec's network looks like and costs."""
 
+from typing import TYPE_CHECKING
+
 from dnsearch.cli import console
 from dnsearch.cli.options import Json, Set, Spec
-from dnsearch.cli.planning import Planned, planned
-from dnsearch.spec.document import load
+
+if TYPE_CHECKING:
+    from dnsearch.cli.planning import Planned
 
 
 def inspect(spec: Spec, overrides: Set = None, as_json: Json = False) -> None:
     """Show a network's parts, shapes and exact cost, without building it.
-    [cyan]dnsearch inspect densenet-bc-100-12[/cyan]
+
+    Example: [cyan]dnsearch inspect densenet-bc-100-12[/cyan]
     """
+    from dnsearch.cli.planning import planned
+    from dnsearch.spec.document import load
+
     document = load(spec, overrides or ())
     found = planned(document)
     name = document.experiment.name
@@ -24,7 +31,7 @@ def inspect(spec: Spec, overrides: Set = None, as_json: Json = False) -> None:
         )
 
 
-def _as_json(name: str, found: Planned) -> dict[str, object]:
+def _as_json(name: str, found: "Planned") -> dict[str, object]:
     from dnsearch.plan.cost import Cost, part_costs
 
     def counts(cost: Cost) -> dict[str, object]:

@@ -1,5 +1,7 @@
 """``dnsearch leaderboard``: every run, ranked."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +11,7 @@ import typer
 from dnsearch.board.ranking import HIGHER_IS_BETTER
 from dnsearch.cli import console
 from dnsearch.cli.options import RUNS, Json, Runs, Study
+from dnsearch.errors import DnsearchError
 
 
 class Select(StrEnum):
@@ -47,7 +50,8 @@ def leaderboard(
     markdown: Annotated[bool, typer.Option("--markdown", help="Print a Markdown table.")] = False,
 ) -> None:
     """Rank runs, hand-made and searched ones together, with the settings that differ.
-    [cyan]dnsearch leaderboard --top 10[/cyan]
+
+    Example: [cyan]dnsearch leaderboard --top 10[/cyan]
     """
     from dnsearch.board import formats
     from dnsearch.board.ranking import rank
@@ -55,14 +59,25 @@ def leaderboard(
     from dnsearch.records.scan import scan
 
     found = scan(paths or [runs / study if study else runs])
-    rows = rank(found.records, sort, select.value, top)
     for path, why in found.unreadable:
         console.say(f"not shown: {path}: {why}")
-    if as_json:
-        console.show_json(formats.as_json(rows))
-    elif csv:
-        console.raw(formats.as_csv(rows))
-    elif markdown:
-        console.raw(formats.as_markdown(rows, columns or ()))
-    else:
-        console.show(table(rows, f"{len(found.records)} runs", columns or (), console.data.width))
+    with _known_names():
+        rows = rank(found.records, sort, select.value, top)
+        if as_json:
+            console.show_json(formats.as_json(rows))
+        elif csv:
+            console.raw(formats.as_csv(rows))
+        elif markdown:
+            console.raw(formats.as_markdown(rows, columns or ()))
+        else:
+            title = "1 run" if len(found.records) == 1 else f"{len(found.records)} runs"
+            console.show(table(rows, title, columns or (), console.data.width))
+
+
+@contextmanager
+def _known_names() -> Iterator[None]:
+    """An unknown name in --sort or --column is a mistake in the command line."""
+    try:
+        yield
+    except DnsearchError as error:
+        raise typer.BadParameter(str(error)) from None

@@ -18,7 +18,8 @@ def predict(
     as_json: Json = False,
 ) -> None:
     """Tell what images show, with a trained run.
-    [cyan]dnsearch predict runs/article cat.png[/cyan]
+
+    Example: [cyan]dnsearch predict runs/article cat.png[/cyan]
     """
     from dnsearch import runtime
     from dnsearch.records.store import RunFolder

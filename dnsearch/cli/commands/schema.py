@@ -13,7 +13,8 @@ def schema(
     ] = False,
 ) -> None:
     """Print the JSON Schema of a spec, for editors that complete and check YAML.
-    [cyan]dnsearch schema > dnsearch.schema.json[/cyan]
+
+    Example: [cyan]dnsearch schema > dnsearch.schema.json[/cyan]
     """
     from dnsearch.spec.reference import markdown_reference
     from dnsearch.spec.schema import json_schema

@@ -1,5 +1,8 @@
 """``dnsearch train``: one run."""
 
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,12 +32,14 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train a spec's network.
-    [cyan]dnsearch train spec.yaml --set training.epochs=20[/cyan]
+
+    Example: [cyan]dnsearch train spec.yaml --set training.epochs=20[/cyan]
 
     Ctrl-C ends after the running batch and keeps what is there.
     """
     document, folder = _opened(spec, overrides, runs, resume)
-    record = _trained(document, folder, plain=plain)
+    with _removed_if_unused(folder):
+        record = _trained(document, folder, plain=plain)
     console.say(_summary(record, folder))
     if afresh := folder.afresh():
         console.say(f"started afresh, since the weights of training.start_from do not fit: {', '.join(afresh)}")
@@ -67,6 +72,16 @@ def _opened(
     return document, RunFolder.create(runs, document.experiment.name)
 
 
+@contextmanager
+def _removed_if_unused(folder: "RunFolder") -> Iterator[None]:
+    """Leave no folder behind when a run ends before it has begun: its data is missing, or Ctrl-C."""
+    try:
+        yield
+    finally:
+        if not folder.record.exists():
+            shutil.rmtree(folder.path, ignore_errors=True)
+
+
 def _trained(document: "Document", folder: "RunFolder", *, plain: bool) -> "RunRecord":
     from dnsearch import runtime
     from dnsearch.cli.interrupts import counted
@@ -93,9 +108,10 @@ def _trained(document: "Document", folder: "RunFolder", *, plain: bool) -> "RunR
 
 def _summary(record: "RunRecord", folder: "RunFolder") -> str:
     if record.state == "interrupted":
-        return f"interrupted after {record.epochs} epochs\nnext: dnsearch train --resume {folder.path}"
+        epochs = "1 epoch" if record.epochs == 1 else f"{record.epochs} epochs"
+        return f"interrupted after {epochs}\nnext: dnsearch train --resume {folder.path}"
     last = record.last
     accuracy = (
         f"validation accuracy {100 * last.accuracy:.2f} % at the last epoch" if last else "no epoch ended"
     )
-    return f"{accuracy}\nnext: dnsearch evaluate {folder.path}; dnsearch leaderboard"
+    return f"{accuracy}\nnext: dnsearch evaluate {folder.path}; dnsearch leaderboard {folder.path.parent}"

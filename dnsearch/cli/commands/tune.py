@@ -37,10 +37,10 @@ def tune(
     as_json: Json = False,
 ) -> None:
     """Search a spec's variants; run it again to go on. Without SPEC: the article's speculations, on digits.
-    [cyan]dnsearch tune --trials 50[/cyan]
+
+    Example: [cyan]dnsearch tune --trials 50[/cyan]
 
     Ctrl-C once lets the running trials end; twice stops them, and the next search takes them up again.
-
     """
     request = _request(spec, overrides, (runs, study), storage, trials, workers)
     stopped = _searched(request, plain=plain)
@@ -76,8 +76,7 @@ def _request(
             ]
         )
     facts = planned(document).facts
-    runs, name = place
-    folder = runs / (name or document.experiment.name)
+    folder = _folder(*place, document.experiment.name)
     return Request(
         document,
         search,
@@ -88,6 +87,14 @@ def _request(
         trials or search.trials,
         workers,
     )
+
+
+def _folder(runs: Path, study: str | None, experiment: str) -> Path:
+    """The study's folder; a spec that has been trained by hand has given its name to that run already."""
+    from dnsearch.records.find import is_run
+
+    folder = runs / (study or experiment)
+    return runs / f"{experiment}-study" if study is None and is_run(folder) else folder
 
 
 def _searched(request: "Request", *, plain: bool) -> bool:

@@ -1,0 +1,87 @@
+"""The program as a person runs it: what it is told, what it prints where, and how it ends."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dnsearch.cli.main import main
+from dnsearch.records.record import Metrics, Parameters, RunRecord
+from dnsearch.records.store import RunFolder
+
+SPEC = """\
+version: 1
+name: tiny
+network: {growth_rate: 4, layers_per_block: [1, 1]}
+data: {source: digits, training_examples: 200}
+training: {epochs: 2, batch_size: 50, learning_rate: 0.1}
+tune:
+  pruner: none
+  parameters:
+    network.growth_rate: {int: [2, 4]}
+    training.learning_rate: {float: [0.01, 0.2], log: true}
+"""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+Dnsearch = Callable[..., Ran]
+
+
+@pytest.fixture
+def dnsearch(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Dnsearch:
+    """Runs the program in an empty folder with ``spec.yaml``."""
+    monkeypatch.chdir(tmp_path)
+    Path("spec.yaml").write_text(SPEC)
+
+    def run(*arguments: object) -> Ran:
+        monkeypatch.setattr(sys, "argv", ["dnsearch", *map(str, arguments)])
+        code: Any = 0
+        try:
+            main()
+        except SystemExit as leaving:
+            code = leaving.code or 0
+        return Ran(code, *capfd.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def run_folder() -> Callable[..., RunFolder]:
+    """Makes the folder of a run that never was: ``path``, accuracy and whatever else the record shall say."""
+
+    def made(path: Path, accuracy: float | None = 0.9, **changes: Any) -> RunFolder:
+        path.mkdir(parents=True)
+        last = None if accuracy is None else Metrics(0.3, accuracy, 180)
+        fields: dict[str, Any] = {
+            "name": path.name,
+            "experiment": "tiny",
+            "state": "finished",
+            "fingerprint": "0123456789abcdef",
+            "seed": 0,
+            "settings": {"network.growth_rate": 4, "training.learning_rate": 0.1},
+            "parameters": Parameters(1766, 136),
+            "macs": 65_124,
+            "epochs_planned": 2,
+            "started_at": "2026-01-02T03:04:05+00:00",
+            "epochs": 2 if last else 0,
+            "last": last,
+            "best": last,
+            "best_epoch": 2 if last else None,
+            "wall_seconds": 12.5,
+        }
+        folder = RunFolder(path)
+        folder.write(RunRecord(**(fields | changes)))
+        return folder
+
+    return made

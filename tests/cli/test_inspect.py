@@ -1,0 +1,80 @@
+"""``dnsearch inspect``."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+
+def test_a_table_of_the_parts(dnsearch):
+    ran = dnsearch("inspect", "spec.yaml")
+    assert (ran.code, ran.err) == (0, "")
+    lines = ran.out.splitlines()
+    assert lines[0].strip() == "tiny, 8x8x1, 10 classes"
+    assert [
+        line.split()[0] for line in lines if line.startswith(("stem", "block", "transition", "head"))
+    ] == [
+        "stem",
+        "block1",
+        "transition1",
+        "block2",
+        "head",
+    ]
+    assert "1,766" in ran.out
+    assert "1,902 parameters in all: 1,766 trainable, 136 moving statistics" in ran.out
+
+
+@pytest.mark.parametrize("preset", ["article", "densenet-bc-250-24", "starter"])
+def test_the_table_fits_80_columns(dnsearch, preset):
+    ran = dnsearch("inspect", preset)
+    assert max(len(line.rstrip()) for line in ran.out.splitlines()) <= 80
+    assert "…" not in ran.out
+
+
+def test_the_table_fits_a_terminal_that_says_how_wide_it_is(tmp_path):
+    program = "from dnsearch.cli.main import main; main()"
+    ran = subprocess.run(
+        [sys.executable, "-c", program, "inspect", "article"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={"COLUMNS": "72", "PATH": ""},
+        check=True,
+    )
+    assert max(len(line.rstrip()) for line in ran.stdout.splitlines()) <= 72
+    assert ran.stderr == ""
+
+
+def test_as_json(dnsearch):
+    ran = dnsearch("inspect", "spec.yaml", "--json")
+    assert (ran.code, ran.err) == (0, "")
+    found = json.loads(ran.out)
+    assert list(found) == [
+        "name",
+        "parameters",
+        "macs",
+        "output_elements",
+        "image_shape",
+        "classes",
+        "parts",
+    ]
+    assert found["name"] == "tiny"
+    assert found["parameters"] == {"trainable": 1766, "other": 136, "total": 1902}
+    assert found["macs"] == 65_124
+    assert (found["image_shape"], found["classes"]) == ([8, 8, 1], 10)
+
+
+def test_the_parts_add_up(dnsearch):
+    found = json.loads(dnsearch("inspect", "article", "--json").out)
+    for part in found["parts"]:
+        assert list(part) == ["name", "shape", "parameters", "macs", "output_elements"]
+    assert (
+        sum(part["parameters"]["total"] for part in found["parts"]) == found["parameters"]["total"] == 504_052
+    )
+    assert sum(part["macs"] for part in found["parts"]) == found["macs"]
+
+
+def test_a_changed_spec(dnsearch):
+    found = json.loads(dnsearch("inspect", "spec.yaml", "--json", "--set", "network.growth_rate=8").out)
+    assert found["parameters"]["trainable"] > 1766

@@ -1,0 +1,104 @@
+"""Whatever a person gets wrong: a sentence on stderr, an exit code, and never a traceback."""
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+def mistakes(dnsearch, tmp_path):
+    """Things to stumble over, in the folder where the program runs."""
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "binary.yaml").write_bytes(bytes(range(128, 256)))
+    (tmp_path / "empty.yaml").write_text("")
+    (tmp_path / "list.yaml").write_text("- 1\n- 2\n")
+    (tmp_path / "half.yaml").write_text("version: 1\nnetwork: {growth_rate: [")
+    (tmp_path / "file").write_text("in the way")
+    (tmp_path / "no.npz").write_bytes(b"no archive")
+    data = "data: {source: npz, path: no.npz}"
+    spec = (tmp_path / "spec.yaml").read_text()
+    (tmp_path / "npz.yaml").write_text(spec.replace("data: {source: digits, training_examples: 200}", data))
+    (tmp_path / "absent.yaml").write_text((tmp_path / "npz.yaml").read_text().replace("no.npz", "absent.npz"))
+    np.save(tmp_path / "image.npy", np.zeros((8, 8)))
+    return dnsearch
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        ("check missing.yaml", 2, "expected a preset's name or a readable YAML file"),
+        ("check startr", 2, "did you mean starter?"),
+        ("check folder", 2, "expected a preset's name or a readable YAML file"),
+        ("check binary.yaml", 2, "expected UTF-8 text"),
+        ("check empty.yaml", 2, "1 problem; nothing was run."),
+        ("check list.yaml", 2, "expected a mapping with version, network, data and training"),
+        ("check half.yaml", 2, "half.yaml:"),
+        ("check", 2, "Missing argument"),
+        ("check spec.yaml --set nonsense", 2, "expected path=value, such as network.growth_rate=24"),
+        ("check spec.yaml --set network.growth_rate=-1", 2, "--set:1:21  network.growth_rate"),
+        ("check spec.yaml --set network.grwth=1", 2, "unknown key; did you mean growth_rate?"),
+        ("check spec.yaml --set", 2, "--set"),
+        ("check npz.yaml", 3, "no.npz"),
+        ("check absent.yaml", 3, "absent.npz"),
+        ("inspect missing.yaml", 2, "missing.yaml"),
+        ("inspect absent.yaml", 3, "absent.npz"),
+        ("inspect spec.yaml --set network.layers_per_block=[1,1,1,1,1]", 2, "network.layers_per_block"),
+        ("init spec.yaml", 2, "expected a new file, and this one exists"),
+        ("init --preset nothing new.yaml", 2, "expected a preset's name"),
+        ("init file/new.yaml", 2, "expected a place that can be written to"),
+        ("init folder --force", 2, "Is a directory"),
+        ("train", 2, "give a SPEC, or --resume RUN"),
+        ("train spec.yaml --resume runs/tiny", 2, "give a SPEC, or --resume RUN"),
+        ("train --resume missing", 4, "expected a run folder, with its run.json, found nothing"),
+        ("train --resume folder", 4, "found a folder without run.json"),
+        ("train spec.yaml --runs file", 4, "file\n  cannot be written: File exists"),
+        ("train spec.yaml --runs /proc/runs", 4, "/proc/runs\n  cannot be written"),
+        ("train absent.yaml", 3, "absent.npz"),
+        ("train --set training.epochs=1", 2, "give a SPEC"),
+        ("evaluate missing", 4, "expected a run folder"),
+        ("evaluate folder --split nothing", 2, "nothing"),
+        ("predict missing image.png", 4, "expected a run folder"),
+        ("predict folder", 2, "Missing argument"),
+        ("tune missing.yaml", 2, "missing.yaml"),
+        ("tune article", 2, "article has no tune section\n  Add tune: with parameters: to search"),
+        ("tune spec.yaml --trials 0", 2, "--trials"),
+        ("tune spec.yaml --workers 0", 2, "--workers"),
+        ("tune spec.yaml --study a/b", 2, "letters, digits, dots, dashes and underscores make a name"),
+        ("tune spec.yaml --study ..", 2, "letters, digits, dots, dashes and underscores make a name"),
+        ("tune spec.yaml --runs file", 4, "file/tiny\n  cannot be written: Not a directory"),
+        (
+            "tune spec.yaml --storage nonsense",
+            6,
+            "--storage nonsense\n  expected a database that can be used",
+        ),
+        ("leaderboard", 4, "runs\n  expected a run, a study or a folder of runs, found nothing"),
+        ("leaderboard file", 4, "found a file"),
+        ("leaderboard folder --sort nothing", 2, "expected one of validation_accuracy, test_accuracy"),
+        ("leaderboard folder --column nothing", 2, "expected one of rank, name, validation_accuracy"),
+        ("leaderboard folder --top 0", 2, "--top"),
+        ("leaderboard --study nothing", 4, "Runs are made by: dnsearch train SPEC, or dnsearch tune SPEC"),
+        ("schema extra", 2, "extra"),
+        ("nonsense", 2, "No such command 'nonsense'"),
+        ("check spec.yaml --nonsense", 2, "No such option"),
+        ("--nonsense", 2, "No such option"),
+    ],
+)
+def test_a_mistake(mistakes, arguments, code, said):
+    ran = mistakes(*arguments.split())
+    assert ran.code == code, ran.err
+    told = " ".join(ran.err.replace("│", " ").split())
+    assert " ".join(said.split()) in told
+    assert ran.out == "", "data goes to stdout, and there is none"
+    assert "Traceback" not in ran.err
+
+
+def test_a_mistake_leaves_no_run_behind(mistakes, tmp_path):
+    mistakes("train", "absent.yaml")
+    mistakes("train", "spec.yaml", "--set", "network.layers_per_block=[1,1,1,1,1]")
+    assert not (tmp_path / "runs").exists() or list((tmp_path / "runs").iterdir()) == []
+
+
+def test_data_that_turns_out_to_be_missing_leaves_no_folder_behind(mistakes, tmp_path):
+    ran = mistakes("train", "starter", "--set", "data={source: cifar10, path: nowhere}")
+    assert ran.code == 3, ran.err
+    assert "nowhere" in ran.err
+    assert list((tmp_path / "runs").iterdir()) == []

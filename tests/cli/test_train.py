@@ -1,0 +1,175 @@
+"""``dnsearch train``, ``evaluate`` and ``predict``: one run from its start to its use."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dnsearch.cli.progress import fitted
+from dnsearch.records.store import RunFolder
+
+PROGRAM = [sys.executable, "-c", "from dnsearch.cli.main import main; main()"]
+
+
+@pytest.fixture
+def trained(dnsearch, tensorflow_ready):
+    """A run of two epochs, what was said of it, and the program to go on with."""
+    return dnsearch, dnsearch("train", "spec.yaml")
+
+
+def test_a_training_says_how_it_goes_and_what_comes_next(trained):
+    dnsearch, ran = trained
+    assert (ran.code, ran.out) == (0, "")
+    first, *epochs, accuracy, following = ran.err.splitlines()
+    assert first == "tiny → runs/tiny"
+    assert [line[:9] for line in epochs] == ["epoch 1/2", "epoch 2/2"]
+    assert accuracy.startswith("validation accuracy ")
+    assert accuracy.endswith(" % at the last epoch")
+    assert following == "next: dnsearch evaluate runs/tiny; dnsearch leaderboard runs"
+    for part in ("spec.yaml", "resolved.yaml", "run.json", "epochs.jsonl", "weights.npz", "checkpoint.npz"):
+        assert Path("runs/tiny", part).exists()
+
+    board = dnsearch("leaderboard", "--json")
+    (row,) = json.loads(board.out)
+    assert (row["name"], row["state"], row["epochs"]) == ("tiny", "finished", 2)
+
+    finished = dnsearch("train", "--resume", "runs/tiny")
+    assert finished.code == 0
+    assert [line for line in finished.err.splitlines() if line.startswith("epoch")] == []
+
+    changed = dnsearch("train", "--resume", "runs/tiny", "--set", "training.epochs=3")
+    assert changed.code == 2
+    assert "--set cannot change a run that has begun; start a new one" in changed.err
+
+
+def test_json_is_alone_on_stdout_and_the_next_run_has_a_folder_of_its_own(trained):
+    dnsearch, _ = trained
+    ran = dnsearch("train", "spec.yaml", "--json", "--set", "training.epochs=1")
+    found = json.loads(ran.out)
+    assert (found["name"], found["state"], found["epochs"]) == ("tiny-2", "finished", 1)
+    assert found["settings"]["training.epochs"] == 1
+    assert "epoch 1/1" in ran.err
+
+
+def test_a_loss_that_is_not_finite(dnsearch, tensorflow_ready):
+    diverging = ["training.learning_rate=100", "training.optimizer={name: sgd, weight_decay: 0.5}"]
+    ran = dnsearch("train", "spec.yaml", "--set", diverging[0], "--set", diverging[1])
+    assert ran.code == 5
+    assert "nothing more can be learned" in ran.err
+    assert "Traceback" not in ran.err
+    assert RunFolder(Path("runs/tiny")).read().state == "failed"
+
+
+def test_evaluate(trained):
+    dnsearch, _ = trained
+    ran = dnsearch("evaluate", "runs/tiny")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith("tiny  test accuracy ")
+    assert ran.out.endswith("  359 images\n")
+    found = json.loads(dnsearch("evaluate", "runs/tiny", "--json").out)
+    assert list(found) == ["name", "split", "loss", "accuracy", "examples"]
+    assert (found["name"], found["split"], found["examples"]) == ("tiny", "test", 359)
+    (row,) = json.loads(dnsearch("leaderboard", "--json").out)
+    assert row["test_accuracy"] == found["accuracy"], "the leaderboard shows what was measured"
+    held_out = json.loads(dnsearch("evaluate", "runs/tiny", "--split", "validation", "--json").out)
+    assert held_out["accuracy"] == pytest.approx(row["validation_accuracy"])
+
+
+def test_predict(trained):
+    dnsearch, _ = trained
+    Image.fromarray(np.full((8, 8), 200, np.uint8)).save("one.png")
+    Image.fromarray(np.zeros((8, 8), np.uint8)).save("two.png")
+    ran = dnsearch("predict", "runs/tiny", "one.png", "two.png")
+    assert (ran.code, ran.err) == (0, "")
+    assert [line.split()[0] for line in ran.out.splitlines()] == ["one.png", "two.png"]
+    assert ran.out.splitlines()[0].count(" %") == 3
+    found = json.loads(dnsearch("predict", "runs/tiny", "one.png", "--json", "--top", "10").out)
+    assert [each["image"] for each in found] == ["one.png"]
+    odds = list(found[0]["classes"].values())
+    assert sum(odds) == pytest.approx(1, abs=1e-5)
+    assert odds == sorted(odds, reverse=True)
+
+    Path("text.png").write_text("no image")
+    broken = dnsearch("predict", "runs/tiny", "text.png")
+    assert broken.code == 3
+    assert "text.png\n  expected a PNG or JPEG image" in broken.err
+
+
+def test_a_run_without_weights(dnsearch, tensorflow_ready, run_folder):
+    run_folder(Path("runs/tiny"), None, state="failed")
+    ran = dnsearch("evaluate", "runs/tiny")
+    assert ran.code == 4
+    assert "runs/tiny" in ran.err
+    assert "Traceback" not in ran.err
+
+
+def interrupted(folder: Path, *options: str) -> tuple[int, str]:
+    """Exit code and words of a training that is stopped by Ctrl-C after its second epoch."""
+    process = subprocess.Popen(
+        [*PROGRAM, "train", *options], cwd=folder, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    epochs = folder / "runs/tiny/epochs.jsonl"
+    until = time.monotonic() + 60
+    while not (epochs.exists() and epochs.read_text().count("\n") >= 2):
+        assert time.monotonic() < until
+        assert process.poll() is None
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    return process.returncode, said
+
+
+def test_ctrl_c_and_resume(dnsearch, tensorflow_ready, tmp_path):
+    code, said = interrupted(tmp_path, "spec.yaml", "--set", "training.epochs=500")
+    folder = RunFolder(tmp_path / "runs/tiny")
+    done = len(folder.epochs())
+    assert code == 130
+    assert "stopping after this batch…" in said
+    assert said.endswith(f"interrupted after {done} epochs\nnext: dnsearch train --resume runs/tiny\n")
+    assert "Traceback" not in said
+    record = folder.read()
+    assert (record.state, record.reason, record.epochs) == ("interrupted", "stopped by Ctrl-C", done)
+
+    resolved = folder.resolved.read_text()
+    assert "epochs: 500" in resolved
+    process = subprocess.Popen(
+        [*PROGRAM, "train", "--resume", "runs/tiny"], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+    )
+    first = [process.stderr.readline() for _ in range(2)]
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert first[1].startswith(f"epoch {done + 1:>3}/500")
+    numbers = [epoch.epoch for epoch in folder.epochs()]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert len(numbers) > done
+
+
+def test_ctrl_c_before_anything_has_begun_leaves_nothing_behind(dnsearch, tmp_path):
+    process = subprocess.Popen(
+        [*PROGRAM, "train", "spec.yaml"], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr.readline() == "tiny → runs/tiny\n"
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in said
+    assert not (tmp_path / "runs/tiny").exists()
+
+
+def test_an_epoch_s_line_loses_what_has_no_room():
+    line = (
+        "epoch  1/20  training 35.90 % (loss 1.9286)  validation 34.03 % (loss 2.4898)  1.5 s  1,938 images/s"
+    )
+    assert fitted(line, 200) == line
+    assert fitted(line, 90).endswith("  1.5 s")
+    assert fitted(line, 80).endswith("(loss 2.4898)")
+    assert len(fitted(line, 80)) <= 80
+    assert fitted("unbreakable", 5) == "unbreakable"

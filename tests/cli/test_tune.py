@@ -1,0 +1,228 @@
+"""``dnsearch tune``: what it prints where, where its study lies, and its display in a terminal."""
+
+import fcntl
+import json
+import os
+import pty
+import re
+import select
+import struct
+import subprocess
+import sys
+import termios
+import time
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from dnsearch.cli import live
+from dnsearch.cli.commands.tune import _folder
+from dnsearch.records.record import EpochRecord, Metrics, Origin
+from dnsearch.spec.document import load
+from dnsearch.study.messages import Job, TrialEnded, TrialProgressed, TrialStarted
+from dnsearch.study.search import Request
+
+pytestmark = pytest.mark.xdist_group("tune")
+
+PROGRAM = [sys.executable, "-c", "from dnsearch.cli.main import main; main()"]
+
+
+def test_a_search_from_its_first_line_to_its_last(dnsearch):
+    ran = dnsearch("tune", "spec.yaml", "--trials", "2", "--workers", "2")
+    assert ran.code == 0
+    lines = ran.err.splitlines()
+    assert lines[0] == "study tiny: 2 trials, 2 at once, in runs/tiny"
+    assert sorted(line[:17] for line in lines[1:3]) == ["trial 0  finished", "trial 1  finished"]
+    assert lines[3:] == ["best network: runs/tiny/best.yaml", "next: dnsearch train runs/tiny/best.yaml"]
+    assert ran.out.splitlines()[0].strip() == "study tiny"
+    assert ran.out.count("finished") == 2
+
+    again = dnsearch("tune", "spec.yaml", "--trials", "2", "--json")
+    rows = json.loads(again.out)
+    assert again.code == 0
+    assert {row["name"] for row in rows} == {"trial-0000", "trial-0001"}
+    assert all(row["study"] == "tiny" for row in rows)
+    assert not [line for line in again.err.splitlines() if line.startswith("trial")], "nothing was left to do"
+
+    board = json.loads(dnsearch("leaderboard", "--study", "tiny", "--json").out)
+    assert board == rows
+    assert dnsearch("check", "runs/tiny/best.yaml").code == 0
+
+    changed = dnsearch("tune", "spec.yaml", "--trials", "2", "--set", "training.learning_rate=0.2")
+    assert changed.code == 6
+    assert "training.learning_rate: 0.1 → 0.2" in changed.err
+    assert "Give the changed search a name of its own: --study NAME" in changed.err
+    assert changed.out == ""
+
+
+def test_another_name_and_another_database(dnsearch, tmp_path):
+    url = f"sqlite:///{tmp_path}/all.db"
+    ran = dnsearch("tune", "spec.yaml", "--trials", "1", "--study", "other", "--storage", url, "--json")
+    assert ran.code == 0
+    assert [row["study"] for row in json.loads(ran.out)] == ["other"]
+    assert (tmp_path / "all.db").exists()
+    assert not (tmp_path / "runs/other/study.db").exists()
+
+
+def test_a_spec_that_was_trained_by_hand_keeps_its_run(dnsearch, run_folder):
+    assert _folder(Path("runs"), None, "tiny") == Path("runs/tiny")
+    run_folder(Path("runs/tiny"))
+    assert _folder(Path("runs"), None, "tiny") == Path("runs/tiny-study")
+    assert _folder(Path("runs"), "tiny", "tiny") == Path("runs/tiny"), "who asks for it is told"
+    ran = dnsearch("tune", "spec.yaml", "--study", "tiny", "--trials", "1")
+    assert ran.code == 6
+    assert "expected the folder of a study, found that of a run" in ran.err
+
+
+@pytest.fixture
+def request_(dnsearch, tmp_path) -> Request:
+    document = load("spec.yaml")
+    tune = document.experiment.tune
+    return Request(document, tune, (8, 8, 1), 10, tmp_path / "runs/tiny", "", trials=8, workers=2)
+
+
+def events(request, record):
+    def job(number):
+        return Job(request.document, request.folder / f"trial-{number:04d}", Origin("tiny", number), 1)
+
+    metrics = Metrics(1.0, 0.5, 144)
+    epoch = EpochRecord(1, 0.1, metrics, metrics, 0.5, 1000.0)
+    return [
+        TrialStarted(job(0)),
+        TrialStarted(job(1)),
+        TrialProgressed(job(1), epoch),
+        TrialEnded(record),
+    ]
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_the_picture_shows_the_best_who_is_at_work_and_how_long_it_takes(
+    request_, run_folder, monkeypatch, columns
+):
+    record = run_folder(request_.folder / "trial-0000", 0.9, study="tiny", trial=0).read()
+    earlier = run_folder(request_.folder / "trial-0007", 0.8, study="tiny", trial=7).read()
+    (request_.folder / "trial-0000/run.json").unlink()
+    monkeypatch.setattr(live.console, "talk", Console(width=columns, height=24, force_terminal=True))
+    view = live._View(request_)
+    for event in events(request_, record):
+        view.tell(event)
+    screen = Console(width=columns, color_system=None)
+    with screen.capture() as captured:
+        screen.print(view.picture())
+    lines = [line.rstrip() for line in captured.get().splitlines()]
+    assert lines[0] == "Best so far"
+    assert [line.split()[1] for line in lines if "finished" in line] == ["trial-0000", earlier.name]
+    (at_work,) = [line for line in lines if line.startswith("trial-")]
+    assert at_work.startswith("trial-0001")
+    assert at_work.endswith("epoch 1/2  50.00 %")
+    assert lines[-1].startswith("1/7 trials  ·  "), "what had ended before does not count as speed"
+    assert "trials an hour" in lines[-1]
+    assert max(map(len, lines)) <= columns - live.ROOM_FOR_CTRL_C
+
+
+def test_without_a_terminal_there_is_a_line_per_trial(request_, run_folder, capfd):
+    record = run_folder(request_.folder / "trial-0000", 0.9, study="tiny", trial=0).read()
+    with live.live(request_, plain=False) as tell:
+        for event in events(request_, record):
+            tell(event)
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err.splitlines()[1].startswith("trial 0  finished  validation 90.00 %  1,766 parameters  2 epochs")
+    assert len(err.splitlines()) == 2
+
+
+class Terminal:
+    """A program in a terminal of its own, so wide; keys can be pressed."""
+
+    def __init__(self, folder: Path, columns: int, *arguments: str) -> None:
+        self._main, self._other = pty.openpty()
+        other = self._other
+        fcntl.ioctl(other, termios.TIOCSWINSZ, struct.pack("HHHH", 30, columns, 0, 0))
+        # The shell opens the terminal first in a new session, which makes it the one that Ctrl-C comes from.
+        script = f'exec "$@" <{os.ttyname(other)} >{os.ttyname(other)} 2>&1'
+        command = ["sh", "-c", script, "sh", *PROGRAM, *arguments]
+        environment = {**os.environ, "TERM": "xterm-256color"}
+        self._process = subprocess.Popen(command, cwd=folder, start_new_session=True, env=environment)
+        self.shown = ""
+        self._read()
+        os.close(self._other)  # the program has opened it by now, and its end shall be seen
+
+    def until(self, text: str, seconds: float = 60) -> None:
+        end = time.monotonic() + seconds
+        while text not in self.shown:
+            assert self._read() and time.monotonic() < end, self.shown
+
+    def press(self, keys: str) -> None:
+        os.write(self._main, keys.encode())
+
+    def ended(self) -> int:
+        while self._read():
+            pass
+        return self._process.wait(10)
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        os.close(self._main)
+
+    def _read(self) -> bool:
+        if not select.select([self._main], [], [], 60)[0]:
+            return False
+        try:
+            new = os.read(self._main, 65_536)
+        except OSError:  # Linux says so when the last one has closed the other side
+            return False
+        self.shown += new.decode(errors="replace")
+        return bool(new)
+
+    def lines(self) -> list[str]:
+        """Everything that was ever shown, line by line, without colours and movements."""
+        plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self.shown)
+        return [line.rstrip() for line in re.split(r"[\r\n]+", plain)]
+
+
+@pytest.fixture
+def in_terminal(dnsearch, tmp_path):
+    """Starts the program in a terminal."""
+    with ExitStack() as stack:
+
+        def start(columns: int, *arguments: str) -> Terminal:
+            return stack.enter_context(closing(Terminal(tmp_path, columns, *arguments)))
+
+        yield start
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_the_display_in_a_terminal(in_terminal, columns):
+    terminal = in_terminal(columns, "tune", "spec.yaml", "--trials", "3")
+    terminal.until("trial-0000")
+    if columns == 120:
+        terminal.press("\x03")
+    code = terminal.ended()
+    lines = terminal.lines()
+    assert max(map(len, lines)) <= columns
+    assert "Traceback" not in terminal.shown
+    assert [line for line in lines if line.startswith("trial-0000  ━")]
+    assert [line for line in lines if re.match(r"\d/3 trials  ·  ", line)]
+    assert "study tiny" in lines, "the leaderboard stays when the display has gone"
+    if columns == 120:
+        assert code == 130
+        assert "letting the running trials end (Ctrl-C again stops them)…" in lines
+    else:
+        assert code == 0
+        assert "Best so far" in lines
+
+
+def test_the_progress_of_a_training_in_a_terminal(in_terminal):
+    terminal = in_terminal(80, "train", "spec.yaml", "--set", "training.epochs=300")
+    terminal.until("epoch   2/300")
+    terminal.press("\x03")
+    assert terminal.ended() == 130
+    lines = terminal.lines()
+    assert max(map(len, lines)) <= 80
+    assert [line for line in lines if "compiling…" in line]
+    assert [line for line in lines if re.match(r"epoch \d+/300 ━.* \d+/1200 [\d,]+ images/s", line)]
+    assert "stopping after this batch…" in lines
+    assert lines[-2].startswith("next: dnsearch train --resume runs/tiny")

@@ -1,0 +1,119 @@
+"""A spec small enough that a trial takes a second, and searches of it."""
+
+import copy
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import optuna
+import pytest
+
+from dnsearch.records.record import EpochRecord, Metrics, RunRecord
+from dnsearch.records.store import RunFolder
+from dnsearch.spec.document import Document, parse
+from dnsearch.spec.writing import written
+from dnsearch.study.ledger import Ledger
+from dnsearch.study.messages import SearchEvent
+from dnsearch.study.search import Request, search
+from dnsearch.study.storage import default_url, open_study
+
+SPEC = {
+    "version": 1,
+    "name": "tiny",
+    "network": {"growth_rate": 4, "layers_per_block": [1, 1]},
+    "data": {"source": "digits", "training_examples": 200},
+    "training": {"epochs": 2, "batch_size": 50, "learning_rate": 0.1},
+    "tune": {
+        "pruner": "none",
+        "parameters": {
+            "network.growth_rate": {"int": [2, 4]},
+            "training.learning_rate": {"float": [0.01, 0.2], "log": True},
+        },
+    },
+}
+
+
+@pytest.fixture(scope="session")
+def tiny() -> Callable[..., Document]:
+    """The small spec; keyword arguments are the ``tune`` section's, ``values`` any others by dotted path."""
+
+    def made(values: dict | None = None, **tune: object) -> Document:
+        spec = copy.deepcopy(SPEC)
+        spec["tune"] |= tune
+        for path, value in (values or {}).items():
+            section, key = path.split(".")
+            spec[section][key] = value
+        return parse(written(spec).encode(), "tiny.yaml")
+
+    return made
+
+
+@pytest.fixture
+def ledger(tiny, tmp_path) -> Callable[..., Ledger]:
+    """An empty study's book; arguments as for ``tiny``."""
+
+    def opened(values: dict | None = None, **tune: object) -> Ledger:
+        document = tiny(values, **tune)
+        experiment = document.experiment
+        study = open_study(default_url(tmp_path), "small", experiment, experiment.tune)
+        return Ledger(study, document, experiment.tune)
+
+    return opened
+
+
+@pytest.fixture(scope="session")
+def epoch() -> Callable[..., EpochRecord]:
+    """An epoch with a given validation accuracy."""
+
+    def made(number: int, accuracy: float) -> EpochRecord:
+        metrics = Metrics(1.0, accuracy, 144)
+        return EpochRecord(number, 0.1, metrics, metrics, 0.5, 1000.0)
+
+    return made
+
+
+class Searching:
+    """A study in a folder of its own, and what can be asked of it."""
+
+    def __init__(self, folder: Path, document: Document) -> None:
+        self.folder, self.document = folder, document
+        self.url = default_url(folder)
+
+    def request(self, trials: int, workers: int = 1, document: Document | None = None) -> Request:
+        document = document or self.document
+        tune = document.experiment.tune
+        return Request(document, tune, (8, 8, 1), 10, self.folder, self.url, trials, workers)
+
+    def start(
+        self, trials: int, workers: int = 1, interrupts: Callable[[], int] = lambda: 0
+    ) -> Iterator[SearchEvent]:
+        return search(self.request(trials, workers), interrupts)
+
+    def run(self, trials: int, workers: int = 1) -> list[SearchEvent]:
+        return list(self.start(trials, workers))
+
+    def study(self) -> optuna.Study:
+        return optuna.load_study(study_name=self.folder.name, storage=self.url)
+
+    def enqueue(self, **values: object) -> None:
+        """What the next new trial shall ask for, whatever the sampler thinks of it."""
+        self.study().enqueue_trial({key.replace("__", "."): value for key, value in values.items()})
+
+    def states(self) -> list[str]:
+        return [trial.state.name for trial in self.study().trials]
+
+    def trial(self, number: int) -> RunFolder:
+        return RunFolder(self.folder / f"trial-{number:04d}")
+
+    def records(self) -> list[RunRecord]:
+        return [RunFolder(path.parent).read() for path in sorted(self.folder.glob("trial-*/run.json"))]
+
+
+@pytest.fixture(scope="module")
+def searching(tmp_path_factory, tiny) -> Callable[..., Searching]:
+    """Makes a study that nobody has searched yet; arguments as for ``tiny``."""
+
+    def made(values: dict | None = None, **tune: object) -> Searching:
+        folder = tmp_path_factory.mktemp("runs") / "small"
+        return Searching(folder, tiny(values, **tune))
+
+    return made

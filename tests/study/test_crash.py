@@ -1,0 +1,256 @@
+"""The ``tune`` program, killed and interrupted; and what its coordinator is made of."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import optuna
+import psutil
+import pytest
+
+from dnsearch.records.scan import scan
+from dnsearch.records.store import RunFolder
+
+pytestmark = pytest.mark.xdist_group("tune")
+
+SPEC = """\
+version: 1
+name: tiny
+network: {growth_rate: 4, layers_per_block: [1, 1]}
+data: {source: digits, training_examples: 200}
+training: {epochs: 8, batch_size: 20, learning_rate: 0.1}
+tune:
+  pruner: none
+  parameters:
+    network.growth_rate: {int: [2, 4]}
+    training.learning_rate: {float: [0.01, 0.2], log: true}
+"""
+
+
+@dataclass(frozen=True)
+class Tune:
+    """A ``tune`` in a folder, in a process group of its own."""
+
+    folder: Path
+
+    def start(self, *options: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [
+                sys.executable,
+                "-c",
+                "from dnsearch.cli.main import main; main()",
+                "tune",
+                "spec.yaml",
+                *options,
+            ],
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    @property
+    def study(self) -> Path:
+        return self.folder / "runs" / "tiny"
+
+    def states(self) -> list[str]:
+        url = f"sqlite:///{self.study / 'study.db'}"
+        return [trial.state.name for trial in optuna.load_study(study_name="tiny", storage=url).trials]
+
+    def epochs(self) -> dict[str, list[int]]:
+        folders = [RunFolder(path) for path in sorted(self.study.glob("trial-*"))]
+        return {folder.name: [epoch.epoch for epoch in folder.epochs()] for folder in folders}
+
+    def half_way(self) -> bool:
+        """Two trials have ended, and another one is in the middle."""
+        counts = [len(epochs) for epochs in self.epochs().values()]
+        return counts.count(8) >= 2 and any(0 < count < 7 for count in counts)
+
+
+def wait_until(true: Callable[[], object], seconds: float = 60) -> None:
+    until = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < until, "waited in vain"
+        time.sleep(0.02)
+
+
+def left_alive(processes: list[psutil.Process], seconds: float) -> list[psutil.Process]:
+    """Those that are still at work after so long; a zombie is not."""
+    until = time.monotonic() + seconds
+    while (left := [each for each in processes if at_work(each)]) and time.monotonic() < until:
+        time.sleep(0.02)
+    return left
+
+
+def at_work(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+@pytest.fixture(scope="module")
+def tuning(tmp_path_factory) -> Callable[[], Tune]:
+    def made() -> Tune:
+        folder = tmp_path_factory.mktemp("tuning")
+        (folder / "spec.yaml").write_text(SPEC)
+        return Tune(folder)
+
+    return made
+
+
+@dataclass(frozen=True)
+class Killed:
+    """What was seen around a SIGKILL of the coordinator half-way."""
+
+    tune: Tune
+    maps: str
+    resident_bytes: int
+    second: subprocess.CompletedProcess[str]
+    orphans: list[psutil.Process]
+    states: list[str]
+    epochs: dict[str, list[int]]
+    shown: list[str]
+    again: subprocess.CompletedProcess[str]
+
+
+@pytest.fixture(scope="module")
+def killed(tuning) -> Killed:
+    tune = tuning()
+    coordinator = tune.start("--trials", "6", "--workers", "2")
+    wait_until(lambda: len(tune.epochs()) >= 2)
+    other = tune.start("--trials", "6")
+    second = subprocess.CompletedProcess(other.args, other.wait(60), *other.communicate())
+    wait_until(tune.half_way)
+    process = psutil.Process(coordinator.pid)
+    maps, resident = Path(f"/proc/{coordinator.pid}/maps").read_text(), process.memory_info().rss
+    children = process.children(recursive=True)
+    coordinator.kill()
+    coordinator.communicate()
+    orphans = left_alive(children, seconds=2)
+    states, epochs = tune.states(), tune.epochs()
+    shown = [record.state for record in scan([tune.study]).records]
+    continued = tune.start("--trials", "6", "--workers", "2")
+    said = continued.communicate(timeout=120)
+    again = subprocess.CompletedProcess(continued.args, continued.returncode, *said)
+    return Killed(tune, maps, resident, second, orphans, states, epochs, shown, again)
+
+
+def test_the_coordinator_never_loads_tensorflow(killed, record_property):
+    assert "tensorflow" not in killed.maps
+    assert "sqlite" in killed.maps, "the maps were those of the coordinator"
+    record_property("coordinator_resident_bytes", killed.resident_bytes)
+    assert killed.resident_bytes < 250e6
+
+
+def test_a_second_search_of_the_same_study_is_refused(killed):
+    assert killed.second.returncode == 6
+    assert killed.second.stdout == ""
+    assert "runs/tiny\n  is being trained by process " in killed.second.stderr
+    assert "Traceback" not in killed.second.stderr
+
+
+def test_no_child_outlives_its_coordinator(killed):
+    assert killed.orphans == []
+
+
+def test_the_kill_came_in_the_middle(killed):
+    assert 2 <= killed.states.count("COMPLETE") < 6
+    assert "RUNNING" in killed.states
+    assert killed.shown.count("interrupted") >= 1, "the leaderboard says what has happened"
+    assert "running" not in killed.shown
+
+
+def test_the_next_search_ends_exactly_the_trials_that_were_asked_for(killed):
+    assert killed.again.returncode == 0, killed.again.stderr
+    assert killed.tune.states() == ["COMPLETE"] * 6
+    assert [record.state for record in scan([killed.tune.study]).records] == ["finished"] * 6
+
+
+def test_interrupted_trials_are_taken_up_again_and_no_epoch_is_done_twice(killed):
+    after = killed.tune.epochs()
+    assert after == {f"trial-{number:04d}": list(range(1, 9)) for number in range(6)}
+    for name, before in killed.epochs.items():
+        assert after[name][: len(before)] == before
+    begun = [f"trial {int(name[-4:])} " for name, epochs in killed.epochs.items() if len(epochs) == 8]
+    assert not any(killed.again.stderr.count(name) for name in begun), "what had ended is not done again"
+
+
+def test_the_best_spec_is_there_and_trains(killed):
+    best = killed.tune.study / "best.yaml"
+    options = ["--set", "training.epochs=1", "--json"]
+    trained = subprocess.run(
+        [sys.executable, "-c", "from dnsearch.cli.main import main; main()", "train", str(best), *options],
+        cwd=killed.tune.folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert trained.returncode == 0, trained.stderr
+    assert (killed.tune.folder / "runs" / "tiny-best" / "weights.npz").exists()
+
+
+@dataclass(frozen=True)
+class Interrupted:
+    """Ctrl-C once while TensorFlow is being loaded; then twice in the middle; then none."""
+
+    once: tuple[int, str, list[str], dict[str, list[int]]]
+    twice: tuple[int, str, list[str], float]
+    after: tuple[int, list[str], dict[str, list[int]]]
+
+
+@pytest.fixture(scope="module")
+def interrupted(tuning) -> Interrupted:
+    tune = tuning()
+    going = tune.start("--workers", "2", "--trials", "8")
+    wait_until((tune.study / "trial-0000" / "run.json").exists)
+    time.sleep(0.5)
+    os.killpg(going.pid, signal.SIGINT)
+    _, said = going.communicate(timeout=60)
+    once = going.returncode, said, tune.states(), tune.epochs()
+
+    going = tune.start("--workers", "2", "--trials", "4")
+    ended = len(once[2])
+    wait_until(lambda: any(0 < len(each) < 7 for each in list(tune.epochs().values())[ended:]))
+    began = time.monotonic()
+    os.killpg(going.pid, signal.SIGINT)
+    time.sleep(0.1)
+    os.killpg(going.pid, signal.SIGINT)
+    _, said = going.communicate(timeout=60)
+    twice = going.returncode, said, tune.states(), time.monotonic() - began
+
+    going = tune.start("--workers", "2", "--trials", "4")
+    going.communicate(timeout=120)
+    return Interrupted(once, twice, (going.returncode, tune.states(), tune.epochs()))
+
+
+def test_ctrl_c_lets_the_running_trials_end_even_while_tensorflow_is_being_loaded(interrupted):
+    code, said, states, epochs = interrupted.once
+    assert code == 130
+    assert "letting the running trials end (Ctrl-C again stops them)…" in said
+    assert set(states) == {"COMPLETE"}
+    assert 1 <= len(states) <= 2
+    assert all(len(each) == 8 for each in epochs.values())
+    assert "best network: runs/tiny/best.yaml" in said
+
+
+def test_ctrl_c_twice_stops_at_once(interrupted):
+    code, said, states, seconds = interrupted.twice
+    assert code == 130
+    assert "stopping the running trials…" in said
+    assert "RUNNING" in states
+    assert seconds < 5
+    assert "Traceback" not in said
+
+
+def test_the_next_search_goes_on_where_ctrl_c_left_it(interrupted):
+    code, states, epochs = interrupted.after
+    assert code == 0
+    assert states == ["COMPLETE"] * 4
+    assert epochs == {f"trial-{number:04d}": list(range(1, 9)) for number in range(4)}

@@ -1,0 +1,224 @@
+"""The environment, TensorFlow's preparation, and child processes.
+
+Each child process needs a server of its own, so those tests run in a program of their own.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+import psutil
+import pytest
+
+from dnsearch import runtime
+
+
+def test_set_environment_keeps_what_a_person_set(monkeypatch):
+    for name in runtime.ENVIRONMENT:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "0")
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
+    runtime.set_environment()
+    assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == "0"
+    assert os.environ["TF_ENABLE_ONEDNN_OPTS"] == "0"
+    assert os.environ["KERAS_BACKEND"] == "tensorflow"
+
+
+def test_versions_are_those_that_are_installed():
+    found = runtime.versions()
+    assert list(found) == ["python", "dnsearch", "tensorflow", "keras", "numpy"]
+    assert found["keras"] == version("keras")
+    assert found["python"] == ".".join(map(str, sys.version_info[:3]))
+
+
+def test_hardware_in_words_and_numbers(tensorflow_ready):
+    found = runtime.hardware()
+    assert list(found) == ["processor", "cores", "memory_bytes", "gpus"]
+    assert found["processor"].strip()
+    assert found["cores"] == runtime.cores() >= 1
+    assert found["memory_bytes"] > 1e9
+    assert all(isinstance(gpu, str) for gpu in found["gpus"])
+
+
+def test_cores_are_those_that_this_process_may_use():
+    allowed = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {min(allowed)})
+        assert runtime.cores() == 1
+    finally:
+        os.sched_setaffinity(0, allowed)
+    assert runtime.cores() == len(allowed)
+
+
+def test_the_processor_has_a_name_without_proc_too(monkeypatch):
+    def missing(*_: object, **__: object) -> None:
+        raise FileNotFoundError
+
+    monkeypatch.setattr("builtins.open", missing)
+    assert runtime._processor()
+
+
+def test_peak_memory_never_falls():
+    before = runtime.peak_memory_bytes()
+    block = bytearray(os.urandom(1024) * 150_000)
+    assert runtime.peak_memory_bytes() > before
+    assert runtime.peak_memory_bytes() >= len(block)
+    del block
+    assert runtime.peak_memory_bytes() > before
+
+
+def test_process_identity_names_this_process():
+    found = runtime.process_identity()
+    assert found["pid"] == os.getpid()
+    assert found["host"]
+
+
+WORK = """
+import os, sys, time
+
+print("loaded", os.getpid(), file=sys.stderr, flush=True)
+LOADED_BY = os.getpid()
+
+
+def tell(connection, number):
+    import signal, threading
+    print("at work", file=sys.stderr, flush=True)
+    held = signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    connection.send((number + 1, LOADED_BY, os.getpid(), held, os.environ["KERAS_BACKEND"]))
+
+
+def wait(path):
+    with open(path, "w") as file:
+        file.write(str(os.getpid()))
+    time.sleep(60)
+"""
+
+TELLING = """
+import multiprocessing, sys
+from dnsearch import runtime
+
+found = []
+for number in range(2):
+    here, there = multiprocessing.Pipe()
+    process = runtime.start_process("workers.log", "work", "tell", there, number)
+    there.close()
+    found.append(here.recv())
+    process.join()
+    found[-1] += (process.exitcode,)
+(one, loaded, pid, held, backend, code), (two, loaded_too, other_pid, _, _, _) = found
+assert (one, two) == (1, 2), found
+assert loaded == loaded_too, "the server loads the module once"
+assert loaded not in (pid, other_pid) and pid != other_pid, "and never works itself"
+assert held, "Ctrl-C is the parent's affair"
+assert backend == "tensorflow", "the environment is set before anything is loaded"
+assert code == 0
+assert "work" not in sys.modules, "this process never loads the module"
+"""
+
+WAITING = """
+import time
+from dnsearch import runtime
+
+runtime.start_process("workers.log", "work", "wait", "pid")
+time.sleep(60)
+"""
+
+
+@pytest.fixture
+def program(tmp_path):
+    """Starts a program in a folder that has the module ``work``."""
+    (tmp_path / "work.py").write_text(WORK)
+    running = []
+
+    def start(code: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", code]
+        process = subprocess.Popen(
+            command,
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        running.append(process)
+        return process
+
+    yield start
+    for process in running:
+        process.kill()
+        process.communicate()
+
+
+def test_a_child_is_forked_from_a_server_that_has_the_module_loaded(program, tmp_path):
+    process = program(TELLING)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert (out, err) == ("", ""), "what the libraries say goes into the log"
+    log = (tmp_path / "workers.log").read_text()
+    assert log.count("loaded") == 1
+    assert log.count("at work") == 2
+
+
+def child_of(process: "subprocess.Popen[str]", pid: Path) -> psutil.Process:
+    until = time.monotonic() + 30
+    while not (pid.exists() and pid.read_text()):
+        assert time.monotonic() < until and process.poll() is None, process.communicate()
+        time.sleep(0.02)
+    return psutil.Process(int(pid.read_text()))
+
+
+def alive(process: psutil.Process) -> bool:
+    """Whether a process is more than a name that nobody has taken notice of yet."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_a_child_ends_with_its_parent(program, tmp_path, how):
+    process = program(WAITING)
+    child = child_of(process, tmp_path / "pid")
+    everyone = [child, *psutil.Process(process.pid).children(recursive=True)]
+    os.kill(process.pid, how)
+    process.communicate()
+    until = time.monotonic() + 2
+    while any(alive(each) for each in everyone):
+        assert time.monotonic() < until, "somebody is still there"
+        time.sleep(0.02)
+
+
+def test_ctrl_c_ends_neither_the_child_nor_the_server(program, tmp_path):
+    process = program("import signal; signal.signal(signal.SIGINT, lambda *_: None)\n" + WAITING)
+    child = child_of(process, tmp_path / "pid")
+    everyone = [child, *psutil.Process(process.pid).children(recursive=True)]
+    os.killpg(process.pid, signal.SIGINT)
+    time.sleep(0.3)
+    assert len(everyone) >= 3, "child, server and Python's tracker of shared things"
+    assert all(alive(each) for each in everyone)
+    assert process.poll() is None
+
+
+QUIET = """
+import sys
+from dnsearch import runtime
+
+runtime.prepare_tensorflow(threads=1)
+import tensorflow as tf
+assert tf.config.threading.get_intra_op_parallelism_threads() == 1
+assert float(tf.reduce_sum(tf.ones([2, 2]))) == 4.0
+print("heard", file=sys.stderr)
+"""
+
+
+def test_tensorflow_is_imported_without_its_chatter(program):
+    process = program(QUIET)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert out == ""
+    assert err.splitlines()[-1] == "heard", "the error output works again afterwards"
+    assert "oneDNN" not in err
