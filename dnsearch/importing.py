@@ -26,7 +26,7 @@ from dnsearch.train.seeds import start_afresh
 IMAGENET = Scaling(
     offset=(0.485 * 255, 0.456 * 255, 0.406 * 255), scale=(0.229 * 255, 0.224 * 255, 0.225 * 255)
 )
-"""What ``keras.applications.densenet.preprocess_input`` does to pixels from 0 to 255: ImageNet's own figures."""
+"""What ``keras.applications.densenet.preprocess_input`` does to pixels from 0 to 255: ImageNet's figures."""
 
 UNSEEN = ("activation", "pooling", "stem.stride", "stem.pooling", "batch_norm.epsilon")
 """Fields of the network that change what weights compute and not their shapes."""

@@ -27,14 +27,16 @@ def comparison(networks: Sequence[tuple[str, str, Summary]]) -> Table:
     Args:
         networks: for each its name, its growth rate in words, and its totals.
     """
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=0)
     table.add_column("network", no_wrap=True)
-    table.add_column("growth", no_wrap=True)
     for heading in FIGURES:
         table.add_column(heading, justify="right", no_wrap=True)
     first = networks[0][2]
     for name, growth, summary in networks:
-        table.add_row(Text(name), growth, *(_cell(heading, summary, first) for heading in FIGURES))
+        table.add_row(
+            Text(f"{name}\n{growth and f'k {growth}'}"),
+            *(_cell(heading, summary, first) for heading in FIGURES),
+        )
     table.caption = Text(
         "training, saving: bytes of one training step, plain and memory-saving; inference: activations of "
         "one image; sees: side of what an output pixel sees; below each its ratio to the first network's"

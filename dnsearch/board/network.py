@@ -45,9 +45,7 @@ def layer_table(title: str, plan: NetworkPlan) -> Table:
 
 
 def _table(title: str, headings: Sequence[str]) -> Table:
-    table = Table(
-        title=Text(title), title_justify="left", box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0)
-    )
+    table = Table(title=Text(title), title_justify="left", box=box.SIMPLE_HEAD, show_edge=False, padding=0)
     for heading in headings:
         table.add_column(heading, justify="left" if heading in LEFT else "right", no_wrap=True)
     return table

@@ -29,7 +29,7 @@ _KERAS_LAYER = re.compile(r"conv(\d+)_block\d+_2_conv/kernel")
 
 
 def import_weights(model: keras.Model, path: Path) -> tuple[str, ...]:
-    """Fill a model with the weights of a file; returns the layers that keep theirs, since it has none for them.
+    """Fill a model with a file's weights; returns the layers that keep theirs, since it has none for them.
 
     Args:
         model: a DenseNet that ``build`` built, of the form of keras.applications'.

@@ -82,7 +82,9 @@ def _by_number(file: Any, path: Path) -> Iterator[tuple[str, Any]]:  # noqa: ANN
     for numbered in layers:
         variables = _inside(layers, f"{numbered}/vars", path)
         if len(variables) and "name" not in variables.attrs:
-            hint = "An early Keras 3 wrote the file; load it into its network with a later one and save it again."
+            hint = (
+                "An early Keras 3 wrote the file; load it into its network with a later one and save again."
+            )
             raise _refusal(path, f"the name of the layer {numbered}", "none", hint)
         for key in variables:
             name = str(variables.attrs["name"])

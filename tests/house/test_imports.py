@@ -25,13 +25,14 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "model": ("plan", "errors", "runtime"),
     "train": ("spec", "records.record", "errors", "runtime"),
     "board": ("records", "plan", "errors"),
+    "budget": ("errors", "spec", "plan"),
     "run": ("errors", "runtime", "spec", "plan", "records", "data", "model", "train"),
     "inference": ("errors", "runtime", "spec", "plan", "records", "data", "model", "train"),
     "importing": ("errors", "runtime", "spec", "plan", "records", "data", "model", "train"),
-    "study": ("spec", "plan", "records", "run", "errors", "runtime"),
+    "study": ("spec", "plan", "records", "budget", "run", "errors", "runtime"),
     "cli": (
         *("errors", "runtime", "spec", "plan", "records"),
-        *("data", "model", "train", "board", "run", "inference", "importing", "study"),
+        *("data", "model", "train", "board", "budget", "run", "inference", "importing", "study"),
     ),
 }
 

@@ -40,8 +40,11 @@ def files(keras_model, keras_densenet, tmp_path_factory):
     return {path.name.partition(".")[0]: path for path in folder.iterdir()}
 
 
-def write_as_distributed(path, model, former={"conv1_conv": "conv1/conv", "conv1_bn": "conv1/bn"}, chunks=1):
-    """The file that Keras 2 made of keras.applications in 2018: its names, bytes for texts, ":0" at the end."""
+FORMER_NAMES = {"conv1_conv": "conv1/conv", "conv1_bn": "conv1/bn"}
+
+
+def write_as_distributed(path, model, former=FORMER_NAMES, chunks=1):
+    """The file that Keras 2 made of keras.applications: its names, bytes for texts, ":0" at the end."""
     former = {**former, "predictions": "fc1000"}
     with h5py.File(path, "w") as file:
         names = [former.get(layer.name, layer.name) for layer in model.layers]

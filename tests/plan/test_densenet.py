@@ -5,7 +5,7 @@ import pytest
 from dnsearch.errors import SpecError
 from dnsearch.plan import wiring
 from dnsearch.plan.family import plan_network
-from dnsearch.plan.graph import BatchNorm, Concatenate, Convolution, Dropout, Activation, Pool
+from dnsearch.plan.graph import Activation, BatchNorm, Concatenate, Convolution, Dropout, Pool
 from dnsearch.plan.shapes import output_shape, steps
 from dnsearch.spec.document import load
 from dnsearch.spec.network import example

@@ -27,7 +27,8 @@ def test_numbers_kept_are_those_of_the_paper_on_memory(name, naive, linear):
     """Pleiss et al., 2017: millions of numbers per 32x32 image, of blocks and transitions.
 
     Left out are the head and the joined features that it reads. The naive count has the inputs of the blocks
-    (stem and pooled) once, as joined features; the linear one has neither those nor any joined or normalised feature in front of a 1x1 convolution.
+    (stem and pooled) once, as joined features; the linear one has neither those nor any joined or
+    normalised feature in front of a 1x1 convolution.
     """
     plan = preset(name)
     kept, again = kept_plain(plan), recomputed_nodes(plan)

@@ -80,8 +80,8 @@ def test_what_dense_blocks_can_do_they_can_do_here():
         (
             {},
             (18, 16, 1),
-            "network.layers_per_block\n  expected sides that are multiples of 4, since 3 levels halve them 2 times, "
-            "found 18x16\n  16x16 would do, and so would fewer levels.",
+            "network.layers_per_block\n"
+            "  expected sides that are multiples of 4, since 3 levels halve them 2 times, found 18x16",
         ),
         (
             {"unit": "conv", "channels": (4, 8)},

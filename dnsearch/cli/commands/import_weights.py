@@ -24,14 +24,13 @@ def import_weights(
     as_json: Json = False,
 ) -> None:
     """Make a run of Keras' ImageNet weights, to predict with or to fine-tune.
-    [cyan]dnsearch import-weights densenet-121 densenet121.weights.h5[/cyan]
+
+    Example: [cyan]dnsearch import-weights densenet-121 densenet121.weights.h5[/cyan]
     """
     from dnsearch import runtime
     from dnsearch.cli.planning import planned
-    from dnsearch.spec.document import load
 
-    document = load(spec, overrides or ())
-    planned(document)
+    document = planned(spec, overrides).budget.document
     runtime.prepare_tensorflow()
     from dnsearch.importing import import_run
 

@@ -5,7 +5,7 @@ The colours are those of Okabe and Ito (2008) and of Tol (2021) that keep apart 
 
 from typing import Literal
 
-from dnsearch.board.draw_marks import INK, Stroke
+from dnsearch.board.drawing.marks import INK, Stroke
 
 Kind = Literal["dense", "sparse", "plain", "cross_block", "skip", "head"]
 

@@ -6,9 +6,9 @@ from left to right: they leave a feature on its right shoulder and arrive on a l
 
 from dataclasses import dataclass
 
-from dnsearch.board.draw_facts import MOST_LAYERS, Layers
-from dnsearch.board.draw_look import BORDER, FLOW, GATHERED, OUTLINE, STROKES
-from dnsearch.board.draw_marks import (
+from dnsearch.board.drawing.facts import MOST_LAYERS, Layers
+from dnsearch.board.drawing.look import BORDER, FLOW, GATHERED, OUTLINE, STROKES
+from dnsearch.board.drawing.marks import (
     GROUND,
     INK,
     Arcs,
@@ -26,8 +26,8 @@ from dnsearch.board.draw_marks import (
     square,
     text_width,
 )
-from dnsearch.board.draw_matrix import ROW_LABELS
-from dnsearch.board.draw_words import shape_words
+from dnsearch.board.drawing.matrix import ROW_LABELS
+from dnsearch.board.drawing.words import shape_words
 
 HEADING = 0.46  # inches for a block's name and the line below it
 GATHERING = 0.16  # from the features down to the line that gathers the output

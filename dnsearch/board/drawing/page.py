@@ -1,17 +1,16 @@
 """A network as a picture: blocks with every edge, scale changes, links, and a matrix per block.
 
-Facts of the plan (``draw_facts``) are laid out as marks (``draw_row``, ``draw_u``), which are painted into
-a file (``draw_paint``). The figure is as large as the network needs.
+Facts of the plan (``facts``) are laid out as marks (``row``, ``u``), which are painted into a file (``paint``). The figure is as large as the network needs.
 """
 
 from pathlib import Path
 
-from dnsearch.board.draw_facts import all_layers, totals
-from dnsearch.board.draw_legend import legend
-from dnsearch.board.draw_marks import Sketch, Text, text_width
-from dnsearch.board.draw_paint import Placed, painted
-from dnsearch.board.draw_row import row
-from dnsearch.board.draw_u import u_shape
+from dnsearch.board.drawing.facts import all_layers, totals
+from dnsearch.board.drawing.legend import legend
+from dnsearch.board.drawing.marks import Sketch, Text, text_width
+from dnsearch.board.drawing.paint import Placed, painted
+from dnsearch.board.drawing.row import row
+from dnsearch.board.drawing.u import u_shape
 from dnsearch.board.units import one_line
 from dnsearch.errors import Problem, SpecError
 from dnsearch.plan.graph import NetworkPlan

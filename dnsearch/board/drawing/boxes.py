@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from dnsearch.board.draw_facts import entry, of_part, title
-from dnsearch.board.draw_look import BORDER
-from dnsearch.board.draw_marks import Mark, Point, Polygons, Text, text_width
-from dnsearch.board.draw_words import shape_words, steps, wrapped
+from dnsearch.board.drawing.facts import entry, of_part, title
+from dnsearch.board.drawing.look import BORDER
+from dnsearch.board.drawing.marks import Mark, Point, Polygons, Text, text_width
+from dnsearch.board.drawing.words import shape_words, steps, wrapped
 from dnsearch.plan.graph import NetworkPlan
 
 LINE = 0.145  # inches from one line of text to the next

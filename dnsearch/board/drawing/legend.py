@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from functools import partial
 
-from dnsearch.board.draw_facts import Layers, lanes
-from dnsearch.board.draw_look import GATHERED, OUTLINE, STROKES, WORDS, Kind
-from dnsearch.board.draw_marks import (
+from dnsearch.board.drawing.facts import Layers, lanes
+from dnsearch.board.drawing.look import GATHERED, OUTLINE, STROKES, WORDS, Kind
+from dnsearch.board.drawing.marks import (
     INK,
     Circles,
     Lines,
@@ -17,7 +17,7 @@ from dnsearch.board.draw_marks import (
     square,
     text_width,
 )
-from dnsearch.board.draw_matrix import UNREAD
+from dnsearch.board.drawing.matrix import UNREAD
 from dnsearch.plan.graph import NetworkPlan
 
 SAMPLE = 0.46  # inches, of a piece of line

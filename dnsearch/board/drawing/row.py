@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from dnsearch.board.draw_block import block_marks, measured, shapes
-from dnsearch.board.draw_boxes import Box, Narrowing, box_marks, box_of
-from dnsearch.board.draw_facts import Lane, Layers, all_layers, lanes
-from dnsearch.board.draw_lanes import Way, lane_marks, lanes_height, stacked
-from dnsearch.board.draw_look import FLOW
-from dnsearch.board.draw_marks import Circles, Lines, Mark, Sketch, Text, arrow, text_width
-from dnsearch.board.draw_matrix import matrix_height, matrix_marks
+from dnsearch.board.drawing.block import block_marks, measured, shapes
+from dnsearch.board.drawing.boxes import Box, Narrowing, box_marks, box_of
+from dnsearch.board.drawing.facts import Lane, Layers, all_layers, lanes
+from dnsearch.board.drawing.lanes import Way, lane_marks, lanes_height, stacked
+from dnsearch.board.drawing.look import FLOW
+from dnsearch.board.drawing.marks import Circles, Lines, Mark, Sketch, Text, arrow, text_width
+from dnsearch.board.drawing.matrix import matrix_height, matrix_marks
 from dnsearch.plan.graph import NetworkPlan
 
 GAP = 0.46  # inches between two pieces

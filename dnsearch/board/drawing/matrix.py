@@ -1,8 +1,8 @@
 """The connectivity matrix of a block: a row per layer, a column per feature, a last row for the output."""
 
-from dnsearch.board.draw_facts import Layers
-from dnsearch.board.draw_look import STROKES
-from dnsearch.board.draw_marks import INK, Mark, Point, Polygons, Text, rectangle
+from dnsearch.board.drawing.facts import Layers
+from dnsearch.board.drawing.look import STROKES
+from dnsearch.board.drawing.marks import INK, Mark, Point, Polygons, Text, rectangle
 
 HEAD = 0.32  # inches above the first row: words and column numbers
 ROW_LABELS = 0.36  # inches left of the first column

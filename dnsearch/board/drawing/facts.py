@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from dnsearch.board.draw_look import Kind
-from dnsearch.board.draw_words import link_steps, shape_words
+from dnsearch.board.drawing.look import Kind
+from dnsearch.board.drawing.words import link_steps, shape_words
 from dnsearch.plan.cost import cost
 from dnsearch.plan.graph import Block, Convolution, Input, NetworkPlan, Node, Shape
 

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from dnsearch.board.draw_facts import Lane
-from dnsearch.board.draw_look import STROKES, Kind
-from dnsearch.board.draw_marks import Circles, Lines, Mark, Point, Stroke, Text, arrow
+from dnsearch.board.drawing.facts import Lane
+from dnsearch.board.drawing.look import STROKES, Kind
+from dnsearch.board.drawing.marks import Circles, Lines, Mark, Point, Stroke, Text, arrow
 
 LANE = 0.44  # inches from one lane to the next
 WORDS = 0.085  # inches from a lane to the middle of its words

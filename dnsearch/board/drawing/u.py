@@ -6,13 +6,13 @@ The matrices stand outside of the U, each beside its block; the bottleneck's lie
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dnsearch.board.draw_block import block_marks, measured, shapes
-from dnsearch.board.draw_boxes import Box, box_marks, flat_box_of
-from dnsearch.board.draw_facts import Layers, all_layers, of_part
-from dnsearch.board.draw_look import FLOW, STROKES
-from dnsearch.board.draw_marks import Mark, Sketch, Text, arrow, text_width
-from dnsearch.board.draw_matrix import ROW_LABELS, matrix_height, matrix_marks
-from dnsearch.board.draw_words import shape_words, step_words
+from dnsearch.board.drawing.block import block_marks, measured, shapes
+from dnsearch.board.drawing.boxes import Box, box_marks, flat_box_of
+from dnsearch.board.drawing.facts import Layers, all_layers, of_part
+from dnsearch.board.drawing.look import FLOW, STROKES
+from dnsearch.board.drawing.marks import Mark, Sketch, Text, arrow, text_width
+from dnsearch.board.drawing.matrix import ROW_LABELS, matrix_height, matrix_marks
+from dnsearch.board.drawing.words import shape_words, step_words
 from dnsearch.plan.graph import NetworkPlan, TransposedConvolution
 
 PITCH = 0.2  # inches, of a matrix beside its block

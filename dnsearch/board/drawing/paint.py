@@ -7,14 +7,23 @@ from typing import Any, assert_never
 
 from matplotlib import style
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path as Outline
 from matplotlib.transforms import Affine2D, Transform
 
-from dnsearch.board.draw_marks import FONT, Arcs, Circles, Lines, Mark, Point, Polygons, Sketch, Stroke, Text
+from dnsearch.board.drawing.marks import (
+    FONT,
+    Arcs,
+    Circles,
+    Lines,
+    Mark,
+    Point,
+    Polygons,
+    Sketch,
+    Stroke,
+    Text,
+)
 
 DPI = 160
 MOST_PIXELS = 60_000_000  # a larger picture gets fewer dots per inch
@@ -56,10 +65,10 @@ def painted(sketches: Iterable[Placed], width: float, height: float, kind: str) 
 def _content(figure: Figure, kind: str) -> bytes:
     content = BytesIO()
     if kind == "svg":
-        FigureCanvasSVG(figure).print_svg(content, metadata={"Date": None})
+        figure.savefig(content, format="svg", metadata={"Date": None})
     else:
         figure.set_dpi(_dots_per_inch(*figure.get_size_inches()))
-        FigureCanvasAgg(figure).print_png(content)
+        figure.savefig(content, format="png")
     return content.getvalue()
 
 
@@ -67,9 +76,9 @@ def _dots_per_inch(width: float, height: float) -> float:
     """As many as keep the picture below the most pixels.
 
     >>> _dots_per_inch(12.0, 5.0), 20 < _dots_per_inch(300.0, 300.0) < 30
-    (160, True)
+    (160.0, True)
     """
-    return min(DPI, (MOST_PIXELS / (width * height)) ** 0.5, LONGEST_SIDE / max(width, height))
+    return float(min(DPI, (MOST_PIXELS / (width * height)) ** 0.5, LONGEST_SIDE / max(width, height)))
 
 
 def _paint(axes: Axes, mark: Mark, move: Transform) -> None:

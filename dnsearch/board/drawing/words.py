@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import assert_never
 
-from dnsearch.board.draw_marks import text_width
+from dnsearch.board.drawing.marks import text_width
 from dnsearch.plan.graph import (
     Activation,
     BatchNorm,
