@@ -34,6 +34,14 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 
+
+def _short_help(docstring: str) -> str:
+    """The first line and the example, for the list of commands."""
+    first, *others = (line.strip() for line in docstring.strip().splitlines())
+    examples = [line.removeprefix("Example:").strip() for line in others if line.startswith("Example:")]
+    return "\n".join([first, *examples])
+
+
 for command in (
     init,
     presets,
@@ -48,7 +56,7 @@ for command in (
     leaderboard,
     schema,
 ):
-    app.command()(command)
+    app.command(short_help=_short_help(command.__doc__ or ""))(command)
 
 
 def _version(wanted: bool) -> None:

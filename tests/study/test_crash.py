@@ -73,7 +73,7 @@ class Tune:
         return counts.count(8) >= 2 and any(0 < count < 7 for count in counts)
 
 
-def wait_until(true: Callable[[], object], seconds: float = 60) -> None:
+def wait_until(true: Callable[[], object], seconds: float = 120) -> None:
     until = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < until, "waited in vain"
@@ -142,11 +142,10 @@ def killed(tuning) -> Killed:
     return Killed(tune, maps, resident, second, orphans, states, epochs, shown, again)
 
 
-def test_the_coordinator_never_loads_tensorflow(killed, record_property):
+def test_the_coordinator_never_loads_tensorflow(killed):
     assert "tensorflow" not in killed.maps
     assert "sqlite" in killed.maps, "the maps were those of the coordinator"
-    record_property("coordinator_resident_bytes", killed.resident_bytes)
-    assert killed.resident_bytes < 250e6
+    assert killed.resident_bytes < 250e6, f"{killed.resident_bytes:,} bytes are resident"
 
 
 def test_a_second_search_of_the_same_study_is_refused(killed):
@@ -245,7 +244,7 @@ def test_ctrl_c_twice_stops_at_once(interrupted):
     assert code == 130
     assert "stopping the running trials…" in said
     assert "RUNNING" in states
-    assert seconds < 5
+    assert seconds < 10
     assert "Traceback" not in said
 
 

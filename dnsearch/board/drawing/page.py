@@ -1,6 +1,7 @@
 """A network as a picture: blocks with every edge, scale changes, links, and a matrix per block.
 
-Facts of the plan (``facts``) are laid out as marks (``row``, ``u``), which are painted into a file (``paint``). The figure is as large as the network needs.
+Facts of the plan (``facts``) are laid out as marks (``row``, ``u``) and painted into a file (``paint``). The
+figure is as large as the network needs.
 """
 
 from pathlib import Path
