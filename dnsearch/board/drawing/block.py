@@ -143,7 +143,7 @@ def _rise(span: float) -> float:
 def _edges(layers: Layers, features: tuple[Point, ...], frame: Frame) -> list[Mark]:
     """An arc for every edge, and one arrow head for all that arrive at a layer."""
     full = STROKES[layers.kind]
-    stroke = Stroke(full.colour, full.width * (1.0 if layers.count <= 6 else 0.8), full.dashes)
+    stroke = Stroke(full.colour, full.width * _thinner(layers.count), full.dashes)
     curves = [
         _arc(features[feature], features[layer], frame.radius)
         for layer, reads in enumerate(layers.block.reads, start=1)
@@ -152,6 +152,15 @@ def _edges(layers: Layers, features: tuple[Point, ...], frame: Frame) -> list[Ma
     tips = {curve[3] for curve in curves}
     heads = tuple(arrow_head(tip, (0.0, 1.0), 0.42 * frame.radius + 0.02) for tip in sorted(tips))
     return [Arcs(tuple(curves), stroke), Polygons(heads, full.colour)]
+
+
+def _thinner(count: int) -> float:
+    """Share of the full width that lines have, so that many of them do not run into one patch.
+
+    >>> _thinner(3), _thinner(16), _thinner(41)
+    (1.0, 0.8, 0.45)
+    """
+    return 1.0 if count <= 6 else 0.8 if count <= 20 else 0.45
 
 
 def _arc(start: Point, end: Point, radius: float) -> Cubic:

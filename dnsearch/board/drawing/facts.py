@@ -45,7 +45,9 @@ class Layers:
         least, most = min(self.channels), max(self.channels)
         channels = f"{least}" if least == most else f"{least} to {most}"
         what, edges = (
-            ("convolution", "") if self.kind == "plain" else ("layer", f", {self.block.edges:,} edges")
+            ("convolution", "")
+            if self.kind == "plain"
+            else ("layer", f", {counted(self.block.edges, 'edge')}")
         )
         return title(self.block.part), f"{counted(self.count, what)} of {counted(channels, 'channel')}{edges}"
 
@@ -73,17 +75,18 @@ def title(part: str) -> str:
 def counted(number: int | str, thing: str) -> str:
     """A number of things.
 
-    >>> counted(1, "layer"), counted(12, "layer"), counted("10 to 28", "channel")
-    ('1 layer', '12 layers', '10 to 28 channels')
+    >>> counted(1, "layer"), counted(1584, "edge"), counted("10 to 28", "channel")
+    ('1 layer', '1,584 edges', '10 to 28 channels')
     """
-    return f"{number} {thing}" if str(number) == "1" else f"{number} {thing}s"
+    shown = f"{number:,}" if isinstance(number, int) else number
+    return f"{shown} {thing}" if shown == "1" else f"{shown} {thing}s"
 
 
 def totals(plan: NetworkPlan) -> str:
     """Trainable parameters, multiply-adds and edges, for under the title."""
     costs, edges = cost(plan), sum(block.edges for block in plan.blocks)
     counts = [f"{costs.trainable:,} trainable parameters", f"{costs.macs:,} multiply-adds"]
-    return " · ".join([*counts, *([f"{edges:,} edges"] if edges else [])])
+    return " · ".join([*counts, *([counted(edges, "edge")] if edges else [])])
 
 
 def of_part(plan: NetworkPlan, part: str) -> list[Node]:
@@ -92,9 +95,13 @@ def of_part(plan: NetworkPlan, part: str) -> list[Node]:
 
 
 def entry(plan: NetworkPlan, part: str) -> Shape:
-    """The shape that comes into a part."""
-    first = of_part(plan, part)[0]
-    return first.shape if isinstance(first.operation, Input) else plan.nodes[first.inputs[0]].shape
+    """The shape that comes into a part; where several different ones do, what its last node reads."""
+    nodes = of_part(plan, part)
+    if isinstance(nodes[0].operation, Input):
+        return nodes[0].shape
+    read = [plan.nodes[position] for node in nodes for position in node.inputs]
+    shapes = {node.shape for node in read if node.part != part}
+    return shapes.pop() if len(shapes) == 1 else plan.nodes[nodes[-1].inputs[0]].shape
 
 
 def all_layers(plan: NetworkPlan) -> dict[str, Layers]:

@@ -61,8 +61,9 @@ def _features(layers: dict[str, Layers]) -> list[Entry]:
     if not drawn:
         return []
     gathered = any(len(block.block.output) > 1 for block in drawn)
+    put_out = all(0 in block.block.output for block in drawn)
     entries: list[Entry] = [
-        (0.16, partial(_square, "white"), "the block's input"),
+        (0.16, partial(_square, INK if put_out else "white"), "the block's input"),
         (0.16, partial(_circle, INK), "layer whose output the block puts out"),
     ]
     entries += [(0.16, partial(_circle, "white"), "layer whose output stays inside")] if hollow else []
@@ -78,8 +79,8 @@ def _cells(plan: NetworkPlan, layers: dict[str, Layers]) -> list[Entry]:
     )
     unread = unread or any(len(block.output) <= len(block.reads) for block in plan.blocks)
     entries: list[Entry] = [(0.16 * len(colours), partial(_swatches, colours), "layer reads feature")]
-    entries.append((0.16, partial(_swatches, [INK]), "block puts out feature"))
-    return entries + ([(0.16, partial(_swatches, [UNREAD]), "does not")] if unread else [])
+    entries += [(0.16, partial(_swatches, [UNREAD]), "does not")] if unread else []
+    return [*entries, (0.16, partial(_swatches, [INK]), "block puts out feature")]
 
 
 def _has(layers: dict[str, Layers], kind: Kind) -> bool:

@@ -67,8 +67,7 @@ def _content(figure: Figure, kind: str) -> bytes:
     if kind == "svg":
         figure.savefig(content, format="svg", metadata={"Date": None})
     else:
-        figure.set_dpi(_dots_per_inch(*figure.get_size_inches()))
-        figure.savefig(content, format="png")
+        figure.savefig(content, format="png", dpi=_dots_per_inch(*figure.get_size_inches()))
     return content.getvalue()
 
 
