@@ -3,9 +3,11 @@
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 from dnsearch import runtime
 from dnsearch.data.batches import epoch_order, evaluation_batches, training_batches, training_steps
+from dnsearch.data.facts import facts
 from dnsearch.data.images import Dataset
 from dnsearch.data.load import load
 from dnsearch.errors import DnsearchError, Problem, RunError
@@ -19,7 +21,7 @@ from dnsearch.records.store import RunFolder
 from dnsearch.spec.document import Document, resolved_yaml
 from dnsearch.spec.experiment import Experiment
 from dnsearch.train import memory
-from dnsearch.train.checkpoint import load_checkpoint, save_checkpoint, save_weights
+from dnsearch.train.checkpoint import load_checkpoint, load_fitting_weights, save_checkpoint, save_weights
 from dnsearch.train.loop import Feed, train
 from dnsearch.train.seeds import start_afresh
 from dnsearch.train.steps import Trainer, build_trainer
@@ -44,19 +46,23 @@ def run(document: Document, folder: RunFolder, watch: Watch, origin: Origin | No
     began = time.perf_counter()
     experiment, training = document.experiment, document.experiment.training
     with folder.locked():
-        dataset = load(experiment.data)
-        plan = plan_network(experiment.network, dataset.image_shape, len(dataset.class_names))
+        _refuse_imported(folder)
+        images = facts(experiment.data)
+        plan = plan_network(experiment.network, images.image_shape, images.classes)
         record = _begun(folder, experiment, cost(plan), origin)
         spent = record.wall_seconds
         if not folder.resolved.exists():  # the later of the two
             folder.write_spec(document.text, resolved_yaml(experiment))
-        folder.write_preprocessing(dataset.scaling.as_json(), dataset.image_shape, dataset.class_names)
         folder.write(record)
         try:
             start_afresh(training.seed)
+            dataset = load(experiment.data)
+            folder.write_preprocessing(dataset.scaling.as_json(), dataset.image_shape, dataset.class_names)
             with memory.explained("while the network was built"):
                 trainer = build_trainer(build(plan, experiment.name), training)
             record, history = _restored(record, trainer, folder)
+            if training.start_from is not None and not history:
+                _start_from(Path(training.start_from), trainer, folder)
             stop = None
             for event in train(trainer, _feed(experiment, dataset), training, history):
                 seconds = time.perf_counter() - began
@@ -123,6 +129,19 @@ def _restored(record: RunRecord, trainer: Trainer, folder: RunFolder) -> tuple[R
         for epoch in history:
             record = with_epoch(record, epoch, record.wall_seconds, record.peak_memory_bytes or 0)
     return record, history
+
+
+def _start_from(source: Path, trainer: Trainer, folder: RunFolder) -> None:
+    """Take over another run's weights, and keep which layers they do not fit."""
+    afresh = load_fitting_weights(trainer.model, str(RunFolder.open(source).weights))
+    folder.write_start(str(source), afresh)
+
+
+def _refuse_imported(folder: RunFolder) -> None:
+    """Keep a training from replacing imported weights: only they are there before a first epoch."""
+    if folder.weights.exists() and not folder.epochs_file.exists():
+        hint = f"Fine-tune them in a run of their own: set training.start_from to {folder.path}"
+        raise RunError(str(Problem(str(folder.path), "a run that was trained", "imported weights", hint)))
 
 
 def _feed(experiment: Experiment, dataset: Dataset) -> Feed:

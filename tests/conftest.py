@@ -6,6 +6,7 @@ programs that they start, need it as it is on a terminal.
 
 import signal
 
+import numpy as np
 import pytest
 
 from dnsearch import runtime
@@ -17,3 +18,37 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 @pytest.fixture(scope="session")
 def tensorflow_ready() -> None:
     runtime.prepare_tensorflow(threads=1)
+
+
+@pytest.fixture(scope="session")
+def keras_densenet(tensorflow_ready):
+    """A function from blocks to keras.applications' DenseNet that puts out logits, every weight at random.
+
+    The kernels keep the signal at its size through all layers, so that other images give other logits.
+    """
+    from keras.src.applications.densenet import DenseNet  # Keras' public names have fixed blocks alone
+
+    def network(blocks, image_shape=(32, 32, 3), classes=7, include_top=True):
+        model = DenseNet(
+            list(blocks),
+            include_top,
+            weights=None,
+            input_shape=image_shape,
+            classes=classes,
+            classifier_activation=None,
+        )
+        rng = np.random.default_rng(0)
+        for weight in model.weights:
+            shape = tuple(weight.shape)
+            match weight.path.split("/"):
+                case ["predictions", "kernel"]:
+                    weight.assign(rng.normal(0, 0.1, shape))
+                case [_, "kernel"]:
+                    weight.assign(rng.normal(0, np.sqrt(2 / np.prod(shape[:-1])), shape))
+                case [_, "gamma" | "moving_variance"]:
+                    weight.assign(rng.uniform(0.7, 1.3, shape))
+                case _:
+                    weight.assign(rng.normal(0, 0.1, shape))
+        return model
+
+    return network

@@ -25,11 +25,10 @@ class TestExperiment:
         assert load(str(path)).experiment.name == path.stem
 
     def test_has_the_network_that_it_expects(self, path):
-        document = load(str(path), ())
-        expect = document.experiment.expect
+        expect = load(str(path)).experiment.expect
         assert expect is not None
         assert expect.parameters is not None
-        assert planned(document).cost.trainable == expect.parameters
+        assert planned(str(path), ()).budget.summary.cost.trainable == expect.parameters
 
     def test_runs_as_its_head_says(self, path):
         assert (

@@ -7,11 +7,14 @@ import typer
 from dnsearch import __version__
 from dnsearch.cli import console
 from dnsearch.cli.commands.check import check
+from dnsearch.cli.commands.draw import draw
 from dnsearch.cli.commands.evaluate import evaluate
+from dnsearch.cli.commands.import_weights import import_weights
 from dnsearch.cli.commands.init import init
 from dnsearch.cli.commands.inspect import inspect
 from dnsearch.cli.commands.leaderboard import leaderboard
 from dnsearch.cli.commands.predict import predict
+from dnsearch.cli.commands.presets import presets
 from dnsearch.cli.commands.schema import schema
 from dnsearch.cli.commands.train import train
 from dnsearch.cli.commands.tune import tune
@@ -39,7 +42,20 @@ def _short_help(docstring: str) -> str:
     return "\n".join([first, *examples])
 
 
-for command in (init, check, inspect, train, evaluate, predict, tune, leaderboard, schema):
+for command in (
+    init,
+    presets,
+    check,
+    inspect,
+    draw,
+    import_weights,
+    train,
+    evaluate,
+    predict,
+    tune,
+    leaderboard,
+    schema,
+):
     app.command(short_help=_short_help(command.__doc__ or ""))(command)
 
 

@@ -47,6 +47,9 @@ Storage = Annotated[
         show_default=False,
     ),
 ]
+NoLimits = Annotated[
+    bool, typer.Option("--no-limits", help="Lift the spec's limits on parameters, multiply-adds and memory.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 Plain = Annotated[bool, typer.Option("--plain", help="Plain lines instead of a display that redraws itself.")]
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.", show_default=False)]

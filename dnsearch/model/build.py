@@ -4,27 +4,19 @@ from typing import Any, assert_never
 
 import keras
 
-from dnsearch.model.layers import NormalizedConvolution, initializer
+from dnsearch.model.layers import NormalizedConvolution, SpaceToDepth, initializer
 from dnsearch.model.units import Unit, units
-from dnsearch.plan.graph import (
-    BatchNorm,
-    Classifier,
-    Concatenate,
-    Convolution,
-    Dropout,
-    GlobalAverage,
-    Input,
-    LeakyRelu,
-    NetworkPlan,
-    Node,
-    Pool,
-)
+from dnsearch.plan import graph
+from dnsearch.plan.graph import NetworkPlan, Node, Shape
 
 Tensor = Any
 
 
 def build(plan: NetworkPlan, name: str = "network") -> keras.Model:
-    """A model from ``(batch, height, width, channels)`` images to ``(batch, classes)`` logits.
+    """A model from images to logits.
+
+    The input has shape ``(batch, height, width, channels)``, the output ``(batch, classes)`` or, for a U-Net,
+    ``(batch, height, width, classes)``.
 
     >>> from dnsearch.plan.family import plan_network
     >>> from dnsearch.spec.network import example
@@ -41,14 +33,14 @@ def build(plan: NetworkPlan, name: str = "network") -> keras.Model:
 def _applied(unit: Unit, inputs: list[Tensor]) -> Tensor:
     """The unit's output; a unit with a BatchNorm is one fused layer."""
     operations = {type(node.operation): node.operation for node in unit.nodes}
-    norm = operations.get(BatchNorm)
-    if not isinstance(norm, BatchNorm):
+    norm = operations.get(graph.BatchNorm)
+    if not isinstance(norm, graph.BatchNorm):
         return _alone(unit.nodes[0], inputs)
-    activation, convolution = operations.get(LeakyRelu), operations.get(Convolution)
+    activation, convolution = operations.get(graph.Activation), operations.get(graph.Convolution)
     layer = NormalizedConvolution(
         norm,
-        activation if isinstance(activation, LeakyRelu) else None,
-        convolution if isinstance(convolution, Convolution) else None,
+        activation if isinstance(activation, graph.Activation) else None,
+        convolution if isinstance(convolution, graph.Convolution) else None,
         name=unit.nodes[-1].name,
     )
     return layer(inputs if len(inputs) > 1 else inputs[0])
@@ -56,37 +48,44 @@ def _applied(unit: Unit, inputs: list[Tensor]) -> Tensor:
 
 def _alone(node: Node, inputs: list[Tensor]) -> Tensor:
     match node.operation:
-        case Input(shape):
+        case graph.Input(shape):
             return keras.Input(shape, name=node.name)
-        case Concatenate():
+        case graph.Concatenate():
             return keras.layers.Concatenate(name=node.name)(inputs)
-        case Convolution() as convolution:
+        case graph.Convolution() as convolution:
             return _convolution(convolution, node.name, inputs[0])
-        case LeakyRelu(alpha):
-            return keras.layers.LeakyReLU(alpha, name=node.name)(inputs[0])
-        case Pool() as pool:
+        case graph.TransposedConvolution() as convolution:
+            return _transposed(convolution, node.name, inputs[0])
+        case graph.BatchNorm() as norm:
+            return NormalizedConvolution(norm, None, None, name=node.name)(inputs[0])
+        case graph.Activation() as activation:
+            return _activation(activation, node.name)(inputs[0])
+        case graph.Pool() as pool:
             return _pool(pool, node.name, inputs[0])
-        case Dropout(rate):
+        case graph.SpaceToDepth(size):
+            return SpaceToDepth(size, name=node.name)(inputs[0])
+        case graph.Crop():
+            return _crop(node.shape, node.name, inputs[0])
+        case graph.Dropout(rate):
             return keras.layers.Dropout(rate, name=node.name)(inputs[0])
-        case GlobalAverage():
+        case graph.GlobalAverage():
             return keras.layers.GlobalAveragePooling2D(name=node.name)(inputs[0])
-        case Classifier(classes):
+        case graph.Classifier(classes):
             return keras.layers.Dense(classes, name=node.name)(inputs[0])
-        case BatchNorm():
-            return NormalizedConvolution(node.operation, None, None, name=node.name)(inputs[0])
         case _:
             assert_never(node.operation)
 
 
-def _convolution(convolution: Convolution, name: str, images: Tensor) -> Tensor:
+def _convolution(convolution: graph.Convolution, name: str, images: Tensor) -> Tensor:
     """A convolution with the same zeros on both sides, which Keras' "same" gives for stride 1 alone."""
-    if convolution.stride > 1:
-        images = keras.layers.ZeroPadding2D(convolution.kernel // 2, name=f"{name}_pad")(images)
+    same = convolution.stride == 1 and convolution.kernel % 2 == 1
+    if convolution.padding and not same:
+        images = keras.layers.ZeroPadding2D(convolution.padding, name=f"{name}_pad")(images)
     layer = keras.layers.Conv2D(
         convolution.filters,
         convolution.kernel,
         strides=convolution.stride,
-        padding="same" if convolution.stride == 1 else "valid",
+        padding="same" if same else "valid",
         use_bias=convolution.bias,
         kernel_initializer=initializer(convolution.initializer),
         name=name,
@@ -94,9 +93,39 @@ def _convolution(convolution: Convolution, name: str, images: Tensor) -> Tensor:
     return layer(images)
 
 
-def _pool(pool: Pool, name: str, images: Tensor) -> Tensor:
+def _transposed(convolution: graph.TransposedConvolution, name: str, images: Tensor) -> Tensor:
+    layer = keras.layers.Conv2DTranspose(
+        convolution.filters,
+        convolution.kernel,
+        strides=2,
+        padding="same",
+        use_bias=convolution.bias,
+        kernel_initializer=initializer(convolution.initializer),
+        name=name,
+    )
+    return layer(images)
+
+
+def _activation(activation: graph.Activation, name: str) -> keras.layers.Layer:
+    match activation.kind:
+        case "leaky_relu":
+            return keras.layers.LeakyReLU(activation.slope, name=name)
+        case "prelu":
+            start = keras.initializers.Constant(activation.slope)
+            return keras.layers.PReLU(start, shared_axes=[1, 2], name=name)
+        case kind:
+            return keras.layers.Activation(kind, name=name)
+
+
+def _pool(pool: graph.Pool, name: str, images: Tensor) -> Tensor:
     if pool.kind == "avg":
         return keras.layers.AveragePooling2D(pool.size, pool.stride, name=name)(images)
-    if pool.padding:
+    if pool.padding:  # zeros, as in keras.applications: the same as no padding behind a ReLU
         images = keras.layers.ZeroPadding2D(pool.padding, name=f"{name}_pad")(images)
     return keras.layers.MaxPooling2D(pool.size, pool.stride, name=name)(images)
+
+
+def _crop(shape: Shape, name: str, images: Tensor) -> Tensor:
+    height, width, _ = shape
+    rows, columns = images.shape[1] - height, images.shape[2] - width
+    return keras.layers.Cropping2D(((0, rows), (0, columns)), name=name)(images)

@@ -1,12 +1,12 @@
-"""The one layer that Keras lacks: concatenate → BatchNorm → LeakyReLU → convolution, in one piece."""
+"""The layers that Keras lacks: BatchNorm → activation → convolution in one piece, and space-to-depth."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, assert_never
 
 import keras
 import tensorflow as tf
 
-from dnsearch.plan.graph import BatchNorm, Convolution, LeakyRelu
+from dnsearch.plan.graph import Activation, BatchNorm, Convolution
 
 Tensor = Any
 """A TensorFlow tensor; the library ships no complete types."""
@@ -26,13 +26,13 @@ class NormalizedConvolution(keras.layers.Layer):  # type: ignore[misc]  # keras 
 
     Args:
         norm: momentum and epsilon.
-        activation: the slope, or None for no activation.
+        activation: what follows, or None.
         convolution: what follows, or None.
         name: name of the layer.
     """
 
     def __init__(
-        self, norm: BatchNorm, activation: LeakyRelu | None, convolution: Convolution | None, name: str
+        self, norm: BatchNorm, activation: Activation | None, convolution: Convolution | None, name: str
     ) -> None:
         super().__init__(name=name)
         self._norm = norm
@@ -40,7 +40,7 @@ class NormalizedConvolution(keras.layers.Layer):  # type: ignore[misc]  # keras 
         self._convolution = convolution
 
     def build(self, input_shape: Shapes) -> None:
-        """Make the weights: BatchNorm's four, then kernel and bias."""
+        """Make the weights: BatchNorm's four, a learned slope, then kernel and bias."""
         channels = sum(shape[-1] for shape in _shapes(input_shape))
         self.gamma = self.add_weight(shape=(channels,), initializer="ones", name="gamma")
         self.beta = self.add_weight(shape=(channels,), initializer="zeros", name="beta")
@@ -50,6 +50,9 @@ class NormalizedConvolution(keras.layers.Layer):  # type: ignore[misc]  # keras 
         self.moving_variance = self.add_weight(
             shape=(channels,), initializer="ones", trainable=False, name="moving_variance"
         )
+        if self._activation is not None and self._activation.kind == "prelu":
+            start = keras.initializers.Constant(self._activation.slope)
+            self.slope = self.add_weight(shape=(channels,), initializer=start, name="slope")
         if self._convolution is not None:
             self._build_convolution(self._convolution, channels)
 
@@ -67,7 +70,7 @@ class NormalizedConvolution(keras.layers.Layer):  # type: ignore[misc]  # keras 
         joined = tf.concat(inputs, axis=-1) if isinstance(inputs, list | tuple) else inputs
         features = self._normalized(joined, training)
         if self._activation is not None:
-            features = _leaky_relu(features, self._activation.alpha)
+            features = activated(features, self._activation, getattr(self, "slope", None))
         return features if self._convolution is None else self._convolved(features, self._convolution)
 
     def _normalized(self, features: Tensor, training: bool) -> Tensor:
@@ -90,7 +93,7 @@ class NormalizedConvolution(keras.layers.Layer):  # type: ignore[misc]  # keras 
         variable.assign_sub((variable - batch) * (1 - self._norm.momentum))
 
     def _convolved(self, features: Tensor, convolution: Convolution) -> Tensor:
-        output = tf.nn.conv2d(features, self.kernel, convolution.stride, padding(convolution.kernel))
+        output = tf.nn.conv2d(features, self.kernel, convolution.stride, _paddings(convolution.padding))
         return tf.nn.bias_add(output, self.bias) if convolution.bias else output
 
     def compute_output_shape(self, input_shape: Shapes) -> tuple[int | None, ...]:
@@ -99,8 +102,56 @@ class NormalizedConvolution(keras.layers.Layer):  # type: ignore[misc]  # keras 
         batch, height, width, _ = shapes[0]
         if self._convolution is None:
             return (batch, height, width, sum(shape[-1] for shape in shapes))
-        stride = self._convolution.stride
-        return (batch, -(-height // stride), -(-width // stride), self._convolution.filters)
+        kernel, stride, padding = (
+            self._convolution.kernel,
+            self._convolution.stride,
+            self._convolution.padding,
+        )
+        sides = ((side + 2 * padding - kernel) // stride + 1 for side in (height, width))
+        return (batch, *sides, self._convolution.filters)
+
+
+class SpaceToDepth(keras.layers.Layer):  # type: ignore[misc]  # keras ships no types
+    """``(batch, height, width, channels)`` → ``(batch, height / size, width / size, size² x channels)``.
+
+    Args:
+        size: side of the cells that become one pixel.
+        name: name of the layer.
+    """
+
+    def __init__(self, size: int, name: str) -> None:
+        super().__init__(name=name)
+        self._size = size
+
+    def call(self, inputs: Tensor) -> Tensor:
+        """Move each cell's pixels into its channels."""
+        return tf.nn.space_to_depth(inputs, self._size)
+
+    def compute_output_shape(self, input_shape: Shapes) -> tuple[int | None, ...]:
+        """Said outright, so that Keras does not trace ``call`` to find it out."""
+        batch, height, width, channels = input_shape
+        return (batch, height // self._size, width // self._size, channels * self._size**2)
+
+
+def activated(features: Tensor, activation: Activation, slope: Tensor = None) -> Tensor:
+    """An activation; ``slope`` are prelu's trained slopes, one per channel."""
+    match activation.kind:
+        case "relu":
+            return tf.nn.relu(features)
+        case "leaky_relu":
+            return tf.nn.leaky_relu(features, activation.slope) if activation.slope else tf.nn.relu(features)
+        case "prelu":
+            return tf.nn.relu(features) - slope * tf.nn.relu(-features)
+        case "elu":
+            return tf.nn.elu(features)
+        case "gelu":
+            return tf.nn.gelu(features, approximate=False)
+        case "silu":
+            return tf.nn.silu(features)
+        case "mish":
+            return features * tf.tanh(tf.math.softplus(features))
+        case _:
+            assert_never(activation.kind)
 
 
 def initializer(name: str) -> keras.initializers.Initializer:
@@ -116,18 +167,10 @@ def initializer(name: str) -> keras.initializers.Initializer:
             return keras.initializers.GlorotUniform()
 
 
-def padding(kernel: int) -> list[list[int]]:
-    """``kernel // 2`` zeros on each side, as TensorFlow wants to be told.
-
-    >>> padding(3)
-    [[0, 0], [1, 1], [1, 1], [0, 0]]
-    """
-    sides = [kernel // 2, kernel // 2]
+def _paddings(padding: int) -> list[list[int]]:
+    """Zeros on each side of the image, as TensorFlow wants to be told."""
+    sides = [padding, padding]
     return [[0, 0], sides, sides, [0, 0]]
-
-
-def _leaky_relu(features: Tensor, alpha: float) -> Tensor:
-    return tf.nn.leaky_relu(features, alpha) if alpha else tf.nn.relu(features)
 
 
 def _shapes(input_shape: Shapes) -> Sequence[tuple[int, ...]]:

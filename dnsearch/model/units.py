@@ -8,7 +8,7 @@ which each is read by the next one alone; every other node is a unit of its own.
 from collections import Counter
 from dataclasses import dataclass
 
-from dnsearch.plan.graph import BatchNorm, Concatenate, Convolution, LeakyRelu, NetworkPlan, Node
+from dnsearch.plan.graph import Activation, BatchNorm, Concatenate, Convolution, NetworkPlan, Node
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def units(plan: NetworkPlan) -> tuple[Unit, ...]:
 
 def _unit_length(plan: NetworkPlan, start: int, readers: Counter[int]) -> int:
     """How many nodes from ``start`` on make one unit."""
-    pattern: list[type] = [Concatenate, BatchNorm, LeakyRelu, Convolution]
+    pattern: list[type] = [Concatenate, BatchNorm, Activation, Convolution]
     if isinstance(plan.nodes[start].operation, BatchNorm):
         pattern = pattern[1:]
     if not isinstance(plan.nodes[start].operation, pattern[0]):

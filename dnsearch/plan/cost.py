@@ -10,17 +10,20 @@ from math import prod
 from typing import assert_never
 
 from dnsearch.plan.graph import (
+    Activation,
     BatchNorm,
     Classifier,
     Concatenate,
     Convolution,
+    Crop,
     Dropout,
     GlobalAverage,
     Input,
-    LeakyRelu,
     NetworkPlan,
     Node,
     Pool,
+    SpaceToDepth,
+    TransposedConvolution,
 )
 
 
@@ -50,17 +53,32 @@ def node_cost(plan: NetworkPlan, node: Node) -> Cost:
     """The cost of one node of the plan."""
     elements = prod(node.shape)
     match node.operation:
+        case BatchNorm():
+            channels = node.shape[-1]
+            return Cost(2 * channels, 2 * channels, 0, elements)
         case Convolution(filters, kernel, _, bias):
             height, width, _ = node.shape
             weights = kernel * kernel * plan.nodes[node.inputs[0]].shape[-1] * filters
             return Cost(weights + bias * filters, 0, height * width * weights, elements)
+        case TransposedConvolution(filters, kernel, bias):
+            height, width, channels = plan.nodes[node.inputs[0]].shape
+            weights = kernel * kernel * channels * filters
+            return Cost(weights + bias * filters, 0, height * width * weights, elements)
         case Classifier(classes):
             weights = plan.nodes[node.inputs[0]].shape[-1] * classes
             return Cost(weights + classes, 0, weights, elements)
-        case BatchNorm():
-            channels = node.shape[-1]
-            return Cost(2 * channels, 2 * channels, 0, elements)
-        case Input() | LeakyRelu() | Pool() | Dropout() | Concatenate() | GlobalAverage():
+        case Activation(kind="prelu"):
+            return Cost(node.shape[-1], 0, 0, elements)
+        case (
+            Input()
+            | Activation()
+            | Pool()
+            | SpaceToDepth()
+            | Crop()
+            | Dropout()
+            | Concatenate()
+            | GlobalAverage()
+        ):
             return Cost(0, 0, 0, elements)
         case _:
             assert_never(node.operation)

@@ -1,31 +1,19 @@
-"""The DenseNet family: stem, dense blocks with transitions between them, head.
+"""The DenseNet family: stem, dense blocks with transitions between them, cross-block links, head.
 
-Layer: BN-activation-3x3(k), or with a bottleneck BN-activation-1x1(w·k)-BN-activation-3x3(k).
 Transition: BN-activation-1x1(⌊θ·m⌋)-2x2 pooling. (Huang et al., 2017, and its official Lua code.)
 """
 
-import math
+from typing import Literal
 
-from dnsearch.errors import Problem, SpecError
-from dnsearch.plan import wiring
-from dnsearch.plan.builder import Builder
-from dnsearch.plan.graph import (
-    BatchNorm,
-    Classifier,
-    Convolution,
-    Dropout,
-    GlobalAverage,
-    Input,
-    LeakyRelu,
-    NetworkPlan,
-    Operation,
-    Pool,
-    Shape,
-)
-from dnsearch.spec.network import Alpha, DenseNet
-
-Named = tuple[str, Operation]
-RELU = Alpha()
+from dnsearch.plan.block import dense_block, pattern_of, wired
+from dnsearch.plan.builder import Builder, Named
+from dnsearch.plan.cross_block import linked
+from dnsearch.plan.graph import Classifier, Concatenate, GlobalAverage, NetworkPlan, Pool, Shape
+from dnsearch.plan.pieces import convolved, dropped, kept_channels, normalized, stem
+from dnsearch.plan.refusal import refuse
+from dnsearch.spec.network.densenet import DenseNet
+from dnsearch.spec.network.per_block import of_block
+from dnsearch.spec.network.unet import UNet
 
 
 def densenet(network: DenseNet, image_shape: Shape, classes: int) -> NetworkPlan:
@@ -37,108 +25,84 @@ def densenet(network: DenseNet, image_shape: Shape, classes: int) -> NetworkPlan
         classes: number of classes.
 
     Raises:
-        SpecError: a transition would keep no channel, or a pooling has no pixels left.
+        SpecError: a transition would keep no channel, a pooling has no pixels left, the connectivity does not
+            fit a block, or a link leads nowhere.
 
     >>> from dnsearch.spec.network import example
     >>> densenet(example(), (8, 8, 1), classes=10).nodes[-1].shape
     (10,)
     """
     builder = Builder()
-    feature = _stem(builder, network, image_shape)
-    last = len(network.layers_per_block)
-    for number, layers in enumerate(network.layers_per_block, start=1):
-        feature = _block(builder, network, number, layers, feature)
-        if number < last:
-            feature = _transition(builder, network, number, feature)
-    _head(builder, network, classes, feature)
+    feature = stem(builder, network, network.stem, image_shape, _stem_channels(network))
+    outputs: list[int] = []
+    for number, layers in enumerate(network.layers_per_block):
+        if number:
+            part = f"transition{number}"
+            feature = transition(builder, network, part, number - 1, outputs[-1])
+        feature = linked(builder, network, number, feature, outputs)
+        place = wired(pattern_of(network, number), layers, f"block{number + 1}", level=number)
+        growth = of_block(network.growth_rate, number)
+        features = dense_block(builder, network, place, growth, number, feature)
+        outputs.append(builder.join(place.part, f"{place.part}_concat", [features[i] for i in place.output]))
+    _head(builder, network, classes, outputs)
     return builder.finished()
 
 
-def _stem(builder: Builder, network: DenseNet, image_shape: Shape) -> int:
-    stem = network.stem
-    default = 16 if network.bottleneck_width is None else 2 * network.growth_rate
-    convolution = Convolution(
-        stem.channels or default, stem.kernel, stem.stride, network.convolution_bias, network.initializer
-    )
-    operations: list[Named] = [("conv", convolution)]
-    if stem.normalize:
-        operations += _normalized(network, _alpha(network).stem)
-    if stem.pooling == "max":
-        operations.append(("pool", Pool("max", size=3, stride=2, padding=1)))
-    images = builder.add("stem", "images", Input(image_shape))
-    return builder.chain("stem", "stem", operations, images)
+def _stem_channels(network: DenseNet) -> int:
+    """The paper's: 2k with a bottleneck, 16 without."""
+    return 16 if of_block(network.bottleneck_width, 0) is None else 2 * of_block(network.growth_rate, 0)
 
 
-def _block(builder: Builder, network: DenseNet, number: int, layers: int, feature: int) -> int:
-    """One dense block; returns everything that it wrote, its input included."""
-    part = f"block{number}"
-    features = [feature]
-    for layer in range(1, layers + 1):
-        name = f"{part}_layer{layer}"
-        read = builder.join(part, f"{name}_concat", [features[i] for i in wiring.dense(layer)])
-        features.append(builder.chain(part, name, _layer(network), read))
-    return builder.join(part, f"{part}_concat", features)
+def transition(builder: Builder, network: DenseNet | UNet, part: str, block: int, feature: int) -> int:
+    """Halve the image and compress the channels; the compression is left out where it is null.
 
+    Args:
+        builder: the plan in the making.
+        network: the network.
+        part: the transition's name.
+        block: number of the block before it, from 0.
+        feature: position of that block's output.
 
-def _layer(network: DenseNet) -> list[Named]:
-    alpha = _alpha(network).layers
-    operations: list[Named] = []
-    if network.bottleneck_width is not None:
-        filters = network.bottleneck_width * network.growth_rate
-        operations += _convolved(network, alpha, "bottleneck", filters, kernel=1)
-        operations += _dropped(network, "bottleneck", always=False)
-    operations += _convolved(network, alpha, "growth", network.growth_rate, kernel=3)
-    return operations + _dropped(network, "growth", always=True)
-
-
-def _transition(builder: Builder, network: DenseNet, number: int, feature: int) -> int:
-    part = f"transition{number}"
+    Raises:
+        SpecError: there are no pixels to pool, or no channel would be kept.
+    """
     height, width, channels = builder.shape(feature)
-    kept = math.floor(network.compression * channels)
-    if kept < 1:
-        found = f"{network.compression:g} x {channels} = {network.compression * channels:g}"
-        raise _problem("compression", f"{part} to keep at least 1 of its {channels} channels", found)
     if min(height, width) < 2:
-        found = f"{height}x{width}"
-        raise _problem(
-            "layers_per_block",
-            f"{part} to have at least 2x2 pixels to pool",
-            found,
-            "Use fewer blocks or larger images.",
+        hint = "Use fewer blocks or larger images."
+        raise refuse(
+            "layers_per_block", f"{part} to have at least 2x2 pixels to pool", f"{height}x{width}", hint
         )
-    operations = _convolved(network, _alpha(network).transitions, "compression", kept, kernel=1)
-    operations += _dropped(network, "compression", always=False)
-    operations.append(("pool", Pool(network.pooling, size=2, stride=2, padding=0)))
-    return builder.chain(part, part, operations, feature)
+    compression, pooling = network.compression, network.pooling
+    kept = channels if compression is None else kept_channels(compression, channels, part)
+    slope = network.alpha.transitions if network.alpha else 0.0
+    rate = of_block(network.dropout, block)
+    operations: list[Named] = []
+    if pooling == "conv":
+        operations += convolved(network, slope, "compression", kept, kernel=2, stride=2)
+    elif compression is not None:
+        operations += convolved(network, slope, "compression", kept, kernel=1)
+    if operations:
+        operations += dropped(network, rate, "compression", always=False)
+    feature = builder.chain(part, part, operations, feature)
+    return feature if pooling == "conv" else pooled(builder, part, pooling, feature)
 
 
-def _head(builder: Builder, network: DenseNet, classes: int, feature: int) -> None:
-    norm, activation = _normalized(network, _alpha(network).head)
+def pooled(builder: Builder, part: str, pooling: Literal["avg", "max", "both"], feature: int) -> int:
+    """Halve the image by 2x2 pooling: average, maximum, or both concatenated."""
+    if pooling == "both":
+        average = builder.add(part, f"{part}_avg", Pool("avg", size=2, stride=2, padding=0), feature)
+        maximum = builder.add(part, f"{part}_max", Pool("max", size=2, stride=2, padding=0), feature)
+        return builder.add(part, f"{part}_pool", Concatenate(), average, maximum)
+    return builder.add(part, f"{part}_pool", Pool(pooling, size=2, stride=2, padding=0), feature)
+
+
+def _head(builder: Builder, network: DenseNet, classes: int, outputs: list[int]) -> None:
+    """BN, activation and global average of the last block (or of each), then the classifier."""
+    read = outputs if network.head.reads == "all_blocks" else outputs[-1:]
+    norm, activation = normalized(network, network.alpha.head if network.alpha else 0.0)
     operations = [norm, activation] if network.head.activation else [norm]
-    operations += [("average", GlobalAverage()), ("classifier", Classifier(classes))]
-    builder.chain("head", "head", operations, feature)
-
-
-def _convolved(network: DenseNet, alpha: float, name: str, filters: int, kernel: int) -> list[Named]:
-    """BN, activation, convolution: the order of pre-activation that all DenseNets share."""
-    convolution = Convolution(filters, kernel, 1, network.convolution_bias, network.initializer)
-    prefixed = [(f"{name}_{suffix}", operation) for suffix, operation in _normalized(network, alpha)]
-    return [*prefixed, (f"{name}_conv", convolution)]
-
-
-def _normalized(network: DenseNet, alpha: float) -> list[Named]:
-    norm = BatchNorm(network.batch_norm.momentum, network.batch_norm.epsilon)
-    return [("norm", norm), ("activation", LeakyRelu(alpha))]
-
-
-def _dropped(network: DenseNet, name: str, *, always: bool) -> list[Named]:
-    wanted = network.dropout > 0 and (always or network.dropout_after == "every")
-    return [(f"{name}_dropout", Dropout(network.dropout))] if wanted else []
-
-
-def _alpha(network: DenseNet) -> Alpha:
-    return network.alpha or RELU
-
-
-def _problem(field: str, expected: str, found: str, hint: str = "") -> SpecError:
-    return SpecError([Problem(f"network.{field}", expected, found, hint)])
+    averages = []
+    for number, feature in enumerate(read, start=1):
+        name = "head" if len(read) == 1 else f"head_block{number}"
+        averages.append(builder.chain("head", name, [*operations, ("average", GlobalAverage())], feature))
+    builder.add("head", "head_classifier", Classifier(classes), builder.join("head", "head_concat", averages))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Shape = tuple[int, ...]
+ActivationKind = Literal["relu", "leaky_relu", "prelu", "elu", "gelu", "silu", "mish"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +21,11 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Convolution:
-    """A square convolution with ``kernel // 2`` zeros around the image.
+    """A square convolution.
 
     Args:
         filters: output channels.
-        kernel: side of the kernel, odd.
+        kernel: side of the kernel.
         stride: step in both directions.
         bias: whether each filter has a bias.
         initializer: how the kernel starts, as in the spec.
@@ -33,6 +34,21 @@ class Convolution:
     filters: int
     kernel: int
     stride: int
+    bias: bool
+    initializer: str
+
+    @property
+    def padding(self) -> int:
+        """Zeros on each side of the image: half the kernel where it is odd, none where it is even."""
+        return self.kernel // 2 if self.kernel % 2 else 0
+
+
+@dataclass(frozen=True, slots=True)
+class TransposedConvolution:
+    """A square transposed convolution of stride 2: the output has twice the sides of the input."""
+
+    filters: int
+    kernel: int
     bias: bool
     initializer: str
 
@@ -46,20 +62,41 @@ class BatchNorm:
 
 
 @dataclass(frozen=True, slots=True)
-class LeakyRelu:
-    """x where positive, ``alpha`` x elsewhere; 0 is ReLU."""
+class Activation:
+    """An activation, element by element.
 
-    alpha: float
+    Args:
+        kind: as in the spec. prelu has a trainable slope per channel.
+        slope: of leaky_relu; where prelu starts; 0 for the others.
+    """
+
+    kind: ActivationKind
+    slope: float
 
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """Average or maximum over a square window, with ``padding`` ignored cells on each side."""
+    """Average or maximum over a square window, with ``padding`` zeros on each side (maximum only)."""
 
     kind: Literal["avg", "max"]
     size: int
     stride: int
     padding: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceToDepth:
+    """Each square cell of ``size`` x ``size`` pixels becomes one pixel with ``size``² times the channels."""
+
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """The first ``height`` rows and ``width`` columns."""
+
+    height: int
+    width: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +124,18 @@ class Classifier:
 
 
 Operation = (
-    Input | Convolution | BatchNorm | LeakyRelu | Pool | Dropout | Concatenate | GlobalAverage | Classifier
+    Input
+    | Convolution
+    | TransposedConvolution
+    | BatchNorm
+    | Activation
+    | Pool
+    | SpaceToDepth
+    | Crop
+    | Dropout
+    | Concatenate
+    | GlobalAverage
+    | Classifier
 )
 
 
@@ -111,10 +159,49 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True)
+class Block:
+    """How the layers of a block are connected. Feature 0 is the block's input, layer l writes feature l.
+
+    Args:
+        part: the part that the block is.
+        level: how often the image has been halved before it, from the stem's output on.
+        reads: for each layer the features that it reads.
+        output: the features that the block puts out.
+    """
+
+    part: str
+    level: int
+    reads: tuple[tuple[int, ...], ...]
+    output: tuple[int, ...]
+
+    @property
+    def edges(self) -> int:
+        """How many features all layers read together."""
+        return sum(map(len, self.reads))
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A connection between two parts that are not neighbours: a cross-block link, or a U-Net's skip."""
+
+    source: str
+    target: str
+    kind: Literal["cross_block", "skip"]
+
+
+@dataclass(frozen=True, slots=True)
 class NetworkPlan:
-    """Nodes in an order in which each comes after what it reads; the last one is the output."""
+    """Nodes in an order in which each comes after what it reads; the last one is the output.
+
+    Args:
+        nodes: the operations.
+        blocks: how the dense blocks are connected.
+        links: connections between parts that are not neighbours.
+    """
 
     nodes: tuple[Node, ...]
+    blocks: tuple[Block, ...]
+    links: tuple[Link, ...]
 
     @property
     def parts(self) -> tuple[str, ...]:

@@ -4,17 +4,20 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from dnsearch.plan.graph import (
+    Activation,
     BatchNorm,
     Classifier,
     Concatenate,
     Convolution,
+    Crop,
     Dropout,
     GlobalAverage,
     Input,
-    LeakyRelu,
     Operation,
     Pool,
     Shape,
+    SpaceToDepth,
+    TransposedConvolution,
 )
 
 
@@ -25,26 +28,34 @@ def output_shape(operation: Operation, inputs: Sequence[Shape]) -> Shape:
     (16, 16, 24)
     """
     match operation:
-        case Input(shape):
-            return shape
+        case BatchNorm() | Activation() | Dropout():
+            return inputs[0]
         case Convolution(filters, kernel, stride):
-            height, width, _ = inputs[0]
-            pad = kernel // 2
-            return (steps(height, kernel, stride, pad), steps(width, kernel, stride, pad), filters)
-        case Pool(_, size, stride, padding):
-            height, width, channels = inputs[0]
-            return (steps(height, size, stride, padding), steps(width, size, stride, padding), channels)
+            return (*_swept(inputs[0], kernel, stride, operation.padding), filters)
         case Concatenate():
-            height, width, _ = inputs[0]
-            return (height, width, sum(shape[-1] for shape in inputs))
+            return (*inputs[0][:-1], sum(shape[-1] for shape in inputs))
+        case Pool(_, size, stride, padding):
+            return (*_swept(inputs[0], size, stride, padding), inputs[0][-1])
+        case TransposedConvolution(filters):
+            return (2 * inputs[0][0], 2 * inputs[0][1], filters)
+        case SpaceToDepth(size):
+            height, width, channels = inputs[0]
+            return (height // size, width // size, channels * size * size)
+        case Crop(height, width):
+            return (height, width, inputs[0][-1])
         case GlobalAverage():
             return inputs[0][-1:]
         case Classifier(classes):
             return (classes,)
-        case BatchNorm() | LeakyRelu() | Dropout():
-            return inputs[0]
+        case Input(shape):
+            return shape
         case _:
             assert_never(operation)
+
+
+def _swept(shape: Shape, window: int, stride: int, padding: int) -> tuple[int, int]:
+    height, width, _ = shape
+    return steps(height, window, stride, padding), steps(width, window, stride, padding)
 
 
 def steps(side: int, window: int, stride: int, padding: int) -> int:

@@ -12,9 +12,9 @@ class Metrics:
     """How well a network does on some images.
 
     Args:
-        loss: mean cross-entropy per image, in nats, without label smoothing.
-        accuracy: share of images whose class was found, from 0 to 1.
-        examples: how many images.
+        loss: mean cross-entropy per label, in nats, without label smoothing.
+        accuracy: share of labels that were found, from 0 to 1.
+        examples: how many labels: images or, for a U-Net, pixels.
     """
 
     loss: float

@@ -9,6 +9,7 @@
      ├── epochs.jsonl          one EpochRecord a line, appended after every epoch
      ├── preprocessing.json    what was done to the images
      ├── weights.npz           the network's weights
+ ├── start.json            whose weights it started from, and the layers that they did not fit
      ├── checkpoint.npz        all that a resume needs
      └── lock                  held while a process trains here
 
@@ -110,6 +111,11 @@ class RunFolder:
         return self.path / "weights.npz"
 
     @property
+    def start(self) -> Path:
+        """Where the first weights came from; missing where all were fresh."""
+        return self.path / "start.json"
+
+    @property
     def checkpoint(self) -> Path:
         """All that a resume needs."""
         return self.path / "checkpoint.npz"
@@ -151,6 +157,32 @@ class RunFolder:
         """
         kept = {"scaling": dict(scaling), "image_shape": list(image_shape), "class_names": list(class_names)}
         atomic_write(self.preprocessing, json.dumps(kept, indent=2).encode() + b"\n")
+
+    def write_start(self, source: str, afresh: Sequence[str]) -> None:
+        """Keep where the first weights came from.
+
+        Args:
+            source: the run folder that they were taken from.
+            afresh: the layers that they did not fit.
+
+        Raises:
+            RunError: the file cannot be written.
+        """
+        kept = {"start_from": source, "afresh": list(afresh)}
+        atomic_write(self.start, json.dumps(kept, indent=2).encode() + b"\n")
+
+    def afresh(self) -> tuple[str, ...]:
+        """The layers that the weights of another run did not fit; none where there is no such run.
+
+        Raises:
+            RunError: the file is damaged.
+        """
+        with reading(self.start):
+            content = self.start.read_bytes() if self.start.exists() else b'{"afresh": []}'
+        try:
+            return tuple(map(str, json.loads(content)["afresh"]))
+        except (ValueError, KeyError, TypeError) as error:
+            raise RunError(str(Problem(str(self.start), "the names of layers, afresh", str(error)))) from None
 
     def write(self, record: RunRecord) -> None:
         """Replace the run's record.

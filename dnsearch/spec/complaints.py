@@ -46,12 +46,17 @@ OTHER_NAMES = {
 
 def problems(error: ValidationError, tree: Tree, without: str = "") -> list[Problem]:
     """Every problem of a validation but those of one type, pointing into the tree, in the text's order."""
-    errors = [
-        each for each in error.errors(include_url=False, include_input=False) if each["type"] != without
-    ]
+    errors = [each for each in _distinct(error) if each["type"] != without]
     found = [problem for details in errors[:MAX_PROBLEMS] for problem in _translated(details, tree)]
     more = [Problem("", f"and {len(errors) - MAX_PROBLEMS:,} more problems")] * (len(errors) > MAX_PROBLEMS)
     return sorted(dict.fromkeys(found), key=_reading_order) + more
+
+
+def _distinct(error: ValidationError) -> list[ErrorDetails]:
+    """The errors, less the lists that are too short only because wrong items are not counted."""
+    errors = error.errors(include_url=False, include_input=False)
+    wrong_inside = {each["loc"][:depth] for each in errors for depth in range(len(each["loc"]))}
+    return [each for each in errors if each["type"] != "too_short" or each["loc"] not in wrong_inside]
 
 
 def _reading_order(problem: Problem) -> tuple[int, int]:
@@ -102,7 +107,10 @@ def _unknown_key(path: Path, tree: Tree) -> Problem:
     key = str(path[-1])
     known = schema.keys(path[:-1], tree)
     place = section.keys.get(key, section.place) if isinstance(section, Table) else section.place
-    return Problem(_dotted(path), f"unknown key{did_you_mean(key, known)}", place=place)
+    kinds = [schema.kind(each) for each in schema.at(path[:-1]) if key in each.get("properties", {})]
+    owners = dict.fromkeys(filter(None, kinds))
+    hint = f"{key} belongs to {schema.either(owners)}." if owners else ""
+    return Problem(_dotted(path), f"unknown key{did_you_mean(key, known)}", hint=hint, place=place)
 
 
 def did_you_mean(word: str, known: tuple[str, ...]) -> str:
@@ -127,7 +135,7 @@ def _missing_key(path: Path, tree: Tree) -> Problem:
 def _wrong_value(path: Path, tree: Tree) -> Problem:
     path = _as_written(path, tree)
     *_, value = walk(tree, path)
-    found = shown(plain(shortened(value, str(path[-1]))))
+    found = shown(plain(shortened(value, _key(path))))
     expected, hint = schema.expectation(path, tree), description(path, tree)
     return Problem(_dotted(path), expected, found, hint, value.place)
 
@@ -135,8 +143,12 @@ def _wrong_value(path: Path, tree: Tree) -> Problem:
 def _as_written(path: Path, tree: Tree) -> Path:
     """The path without the field that a shorthand was spelled out into: a person wrote one scalar."""
     *_, section = walk(tree, path[:-1])
-    short = path[:-1] and shortened(section, str(path[-2]))
-    return path[:-1] if isinstance(short, Leaf) else path
+    return path[:-1] if isinstance(shortened(section, _key(path[:-1])), Leaf) else path
+
+
+def _key(path: Path) -> str:
+    """The last key of a path; positions in a list are none."""
+    return next((part for part in reversed(path) if isinstance(part, str)), "")
 
 
 def description(path: Path, tree: Tree | None = None) -> str:

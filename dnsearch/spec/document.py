@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from dnsearch.errors import Place, Problem, SpecError
 from dnsearch.spec import complaints, presets, searching
 from dnsearch.spec.experiment import Experiment
-from dnsearch.spec.overlay import nested, overlay, spelled_out
+from dnsearch.spec.overlay import completed, nested, overlay, spelled_out
 from dnsearch.spec.reading import MAX_BYTES, MAX_DEPTH, read
 from dnsearch.spec.tree import Leaf, Table, Tree, from_plain, plain, without
 from dnsearch.spec.writing import written
@@ -50,9 +50,19 @@ class Document:
         tree = without(_changed(self.tree, changes), ("expect", "tune"))
         return Document(_validated(tree), tree, self.text)
 
+    def with_growth(self, growth_rate: int | tuple[int, ...]) -> "Document":
+        """The same experiment with the growth rate that ``match`` asked for, and without ``match``."""
+        change = _change("network.growth_rate", growth_rate, "match")
+        tree = without(_changed(self.tree, [change]), ("match",))
+        return Document(_validated(tree), tree, self.text)
+
     def located(self, error: SpecError) -> SpecError:
-        """The same error, its problems pointing at the places of the values that they name."""
-        return SpecError([complaints.located(problem, self.tree) for problem in error.problems])
+        """The same error, its problems pointing at the places of the values that they name.
+
+        A problem that has a place already, in another spec or in a ``--set``, keeps it.
+        """
+        problems = error.problems
+        return SpecError([each if each.place else complaints.located(each, self.tree) for each in problems])
 
 
 def load(name_or_path: str, overrides: Iterable[str] = ()) -> Document:
@@ -144,12 +154,12 @@ def _extended(tree: Tree, folder: Path, seen: tuple[str, ...]) -> Tree:
         raise SpecError([Problem("extends", expected, place=base.place)])
     content = _content(name, folder, base.place)
     below = _extended(read(content, presets.file_name(file)), Path(file).parent, (*seen, file))
-    return overlay(without(below, (*NOT_INHERITED, "extends")), tree)
+    return overlay(completed(without(below, (*NOT_INHERITED, "extends"))), tree)
 
 
 def _changed(tree: Tree, changes: Sequence[Tree]) -> Tree:
     """The tree with all changes at once: of a new optimizer and its fields, neither needs to come first."""
-    return overlay(tree, reduce(overlay, changes), in_place=True) if changes else tree
+    return overlay(completed(tree), reduce(overlay, changes), in_place=True) if changes else tree
 
 
 def _change(path: str, value: Any, origin: str) -> Tree:  # noqa: ANN401  (whatever the YAML holds)
@@ -182,6 +192,7 @@ def _named(tree: Tree, stem: str) -> Tree:
 
 
 def _validated(tree: Tree) -> Experiment:
+    tree = completed(tree)
     try:
         experiment = Experiment.model_validate(plain(tree))
     except ValidationError as error:

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from dnsearch.spec.budget import Limits, Match
 from dnsearch.spec.data import Data
 from dnsearch.spec.network import Network
 from dnsearch.spec.section import Section, Whole
@@ -40,5 +41,9 @@ class Experiment(Section):
     network: Network = Field(description="The network.")
     data: Data = Field(description="The images.")
     training: Training = Field(description="The training.")
+    match: Match | None = Field(
+        None, description="Solve for the growth rate that brings the network to a budget."
+    )
+    limits: Limits = Field(Limits(), description="What the network may cost at most.")
     tune: Tune | None = Field(None, description="The search, for dnsearch tune.")
     expect: Expect | None = Field(None, description="Facts to check.")

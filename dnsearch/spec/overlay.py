@@ -1,22 +1,40 @@
 """Laying one tree over another: ``extends``, ``--set`` and a trial's values are all this one step."""
 
+from itertools import pairwise
+
 from dnsearch.errors import Place
-from dnsearch.spec.tree import Leaf, Table, Tree
+from dnsearch.spec.tree import Items, Leaf, Scalar, Table, Tree
 
 SHORTHANDS = {
     "optimizer": ("name",),
     "schedule": ("name",),
     "alpha": ("stem", "layers", "transitions", "head"),
+    "connectivity": ("name",),
+    "cross_block": ("links",),
+    "head": ("reads",),
 }
 """Sections that a single scalar may stand for: the fields that the scalar is given to."""
+
+LISTED = ("connectivity",)
+"""Those of them that may also be a list, one entry per block."""
+
+OF_ONE_FAMILY = (
+    *("cross_block", "head"),
+    *("unit", "channels", "convolutions", "normalize", "up_kernel", "up_reads"),
+)
+"""Fields of the ``network`` section that one family has and the other has not."""
 
 BRANCHES = {
     "optimizer": ("name", None),
     "schedule": ("name", None),
-    "network": ("family", None),
+    "connectivity": ("name", None),
+    "network": ("family", OF_ONE_FAMILY),
     "data": ("source", ("path", "image_shape", "classes")),
 }
 """Sections of several kinds: the field that tells the kind, and what to drop when it changes (None: all)."""
+
+DEFAULT_KINDS = {"optimizer": "sgd", "schedule": "constant", "connectivity": "dense", "network": "densenet"}
+"""The kind of such a section where it does not say one."""
 
 
 def spelled_out(tree: Tree, key: str = "") -> Tree:
@@ -31,8 +49,10 @@ def spelled_out(tree: Tree, key: str = "") -> Tree:
         case Leaf(value, place) if key in SHORTHANDS and value is not None:
             fields = SHORTHANDS[key]
             return Table(dict.fromkeys(fields, tree), dict.fromkeys(fields, place), place)
-        case Table(entries, keys, place):
+        case Table(entries, keys, place) if key not in SHORTHANDS:
             return Table({name: spelled_out(entry, name) for name, entry in entries.items()}, keys, place)
+        case Items(items, place) if key in LISTED:
+            return Items(tuple(spelled_out(item, key) for item in items), place)
         case _:
             return tree
 
@@ -56,8 +76,11 @@ def shortened(tree: Tree, key: str) -> Tree:
 def overlay(base: Tree, top: Tree, key: str = "", *, in_place: bool = False) -> Tree:
     """``top`` laid over ``base``: mappings join, everything else replaces.
 
+    A section of several kinds gives up what does not belong to a new kind. Of a list of such sections each
+    takes a mapping that says no kind.
+
     Args:
-        base: what is below.
+        base: what is below; where it is a whole text, completed.
         top: what is above.
         key: the key that both are found under; empty for whole documents.
         in_place: sections stay at their place in ``base``, since ``top`` is no text with sections of its own.
@@ -67,6 +90,9 @@ def overlay(base: Tree, top: Tree, key: str = "", *, in_place: bool = False) -> 
     >>> plain(overlay(read(b"a: {x: 1, y: 2}", "base"), read(b"a: {y: 3}", "top")))
     {'a': {'x': 1, 'y': 3}}
     """
+    if isinstance(base, Items) and key in LISTED and isinstance(top, Table) and _kind(top, key) is None:
+        items = tuple(overlay(item, top, key, in_place=in_place) for item in base.items)
+        return Items(items, base.place if in_place else top.place)
     if not (isinstance(base, Table) and isinstance(top, Table)) or key == "parameters":
         return top
     base = _kept(base, top, key)
@@ -86,17 +112,46 @@ def nested(path: str, tree: Tree, place: Place) -> Tree:
     >>> plain(nested("training.schedule", from_plain("cosine", place), place))
     {'training': {'schedule': {'name': 'cosine'}}}
     """
-    for key in reversed(path.split(".")):
-        tree = Table({key: spelled_out(tree, key)}, {key: place}, place)
+    keys = path.split(".")
+    for above, key in reversed([*pairwise(["", *keys])]):
+        inner = tree if above in SHORTHANDS else spelled_out(tree, key)  # alpha.head is no head
+        tree = Table({key: inner}, {key: place}, place)
     return tree
+
+
+def completed(tree: Tree, key: str = "") -> Tree:
+    """The tree with the kind written in every section of several kinds that does not say it.
+
+    >>> from dnsearch.spec.reading import read
+    >>> from dnsearch.spec.tree import plain
+    >>> plain(completed(read(b"optimizer: {momentum: 0.8}", "a.yaml")))
+    {'optimizer': {'name': 'sgd', 'momentum': 0.8}}
+    """
+    match tree:
+        case Table(entries, keys, place):
+            kind, _ = BRANCHES.get(key, ("", None))
+            inner = {name: completed(entry, name) for name, entry in entries.items()}
+            if key in DEFAULT_KINDS and kind not in entries:
+                return Table({kind: Leaf(DEFAULT_KINDS[key], place), **inner}, {kind: place, **keys}, place)
+            return Table(inner, keys, place)
+        case Items(items, place) if key in LISTED:
+            return Items(tuple(completed(item, key) for item in items), place)
+        case _:
+            return tree
 
 
 def _kept(base: Table, top: Table, key: str) -> Table:
     """What of ``base`` still applies when ``top`` chooses another kind."""
-    field, dropped = BRANCHES.get(key, ("", ()))
-    kinds = [table.entries.get(field) for table in (base, top)]
-    values = [kind.value for kind in kinds if isinstance(kind, Leaf)]
-    if len(values) < 2 or values[0] == values[1]:
+    before, chosen = _kind(base, key), _kind(top, key)
+    if before is None or chosen is None or before == chosen:
         return base
+    _, dropped = BRANCHES[key]
     kept = {} if dropped is None else {k: v for k, v in base.entries.items() if k not in dropped}
     return Table(kept, {name: base.keys[name] for name in kept}, base.place)
+
+
+def _kind(section: Table, key: str) -> Scalar:
+    """The kind that a section says it is of; nothing where it says none or has none."""
+    field, _ = BRANCHES.get(key, ("", None))
+    said = section.entries.get(field)
+    return said.value if isinstance(said, Leaf) else None

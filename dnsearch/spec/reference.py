@@ -1,12 +1,11 @@
 """The format of a spec as a Markdown reference, written from the schema: it cannot lag behind."""
 
+import inspect
 import json
 from collections.abc import Iterator
 from typing import Any
 
-from dnsearch.spec.schema import Schema, expectation, json_schema, options, resolved
-
-Path = tuple[str, ...]
+from dnsearch.spec.schema import Schema, in_words, json_schema, kind, options, resolved
 
 HEADING = """\
 # The spec, field by field
@@ -17,32 +16,38 @@ the same as JSON Schema, for editors.
 
 
 def markdown_reference() -> str:
-    """One table per section, with each field's values, default and meaning."""
-    return HEADING + "".join(_section("The document", (), [json_schema()]))
+    """One table per section and kind, with each field's values, default and meaning."""
+    return HEADING + "".join(_section("The document", "", [json_schema()]))
 
 
-def _section(title: str, path: Path, alternatives: list[Schema]) -> Iterator[str]:
-    """The tables of a section and of those below it."""
+def _section(title: str, path: str, kinds: list[Schema]) -> Iterator[str]:
+    """The tables of a section's kinds, and then of the sections below them."""
     yield f"\n## {title}\n"
-    below: list[tuple[Path, list[Schema]]] = []
-    for alternative in alternatives:
-        kind = alternative["properties"].get("name", {}).get("const")
-        yield f"\n{f'`{kind}`: ' if kind else ''}{alternative.get('description', '').strip()}\n\n"
+    below: dict[str, list[Schema]] = {}
+    for section in kinds:
+        named = f"`{kind(section)}`: " if kind(section) else ""
+        yield f"\n{named}{inspect.cleandoc(section.get('description', ''))}\n\n"
         yield "| field | value | default | meaning |\n|---|---|---|---|\n"
-        for field, subschema in alternative["properties"].items():
-            yield _row((*path, field), subschema, required=field in alternative.get("required", ()))
-            sections = [option for option in options(subschema) if "properties" in option]
-            if sections:
-                below.append(((*path, field), sections))
-    for inner, sections in below:
-        yield from _section(f"`{'.'.join(inner)}`", inner, sections)
+        for field, subschema in section["properties"].items():
+            yield _row(field, subschema, required=field in section.get("required", ()))
+            known = below.setdefault(f"{path}{field}", [])
+            known += [each for each in _sections(subschema) if each not in known]
+    for inner, sections in below.items():
+        if sections:
+            yield from _section(f"`{inner}`", f"{inner}.", sections)
 
 
-def _row(path: Path, subschema: Schema, *, required: bool) -> str:
-    default = (
-        "required" if required else _default(subschema.get("default", resolved(subschema).get("default")))
-    )
-    cells = (f"`{path[-1]}`", expectation(path), default, subschema.get("description", ""))
+def _sections(subschema: Schema) -> list[Schema]:
+    """The mappings that a field may hold, without what is said of the field itself."""
+    said = {"default", "description", "title"}
+    bare = {key: value for key, value in subschema.items() if key not in said}
+    return [option for option in options(bare) if "properties" in option]
+
+
+def _row(field: str, subschema: Schema, *, required: bool) -> str:
+    default = "required" if required else _default(resolved(subschema).get("default"))
+    meaning = resolved(subschema).get("description", "")
+    cells = (f"`{field}`", in_words(options(subschema)), default, " ".join(meaning.split()))
     return f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |\n"
 
 

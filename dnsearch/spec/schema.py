@@ -1,12 +1,12 @@
 """The format as a JSON Schema, and the questions that are asked of it: what a path may hold, in words."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any
 
 from dnsearch.spec.experiment import Experiment
-from dnsearch.spec.overlay import SHORTHANDS
-from dnsearch.spec.tree import Table, Tree, entry, plain
+from dnsearch.spec.overlay import SHORTHANDS, shortened
+from dnsearch.spec.tree import Items, Leaf, Table, Tree, entry, plain
 
 Schema = dict[str, Any]
 
@@ -19,19 +19,36 @@ def json_schema() -> Schema:
     schema["title"] = "dnsearch spec"
     for definition in schema["$defs"].values():
         for field, subschema in definition["properties"].items():
-            if field in SHORTHANDS:
-                _allow_scalar(subschema, schema)
+            if field in SHORTHANDS and any("properties" in option for option in options(subschema, schema)):
+                _allow_scalar(subschema, field, schema)
     return schema
 
 
-def _allow_scalar(subschema: Schema, root: Schema) -> None:
-    """Add the scalar that the section may be written as."""
-    options = subschema.pop("oneOf", None) or subschema.pop("anyOf")
-    subschema.pop("discriminator", None)
-    mappings = [resolved(option, root) for option in options if "$ref" in option]
-    names = [option["properties"].get("name", {}).get("const") for option in mappings]
-    scalar = {"enum": names} if all(names) else {"type": "number", "minimum": 0, "maximum": 1}
-    subschema["anyOf"] = [scalar, *options]
+def _allow_scalar(subschema: Schema, field: str, root: Schema) -> None:
+    """Add the scalars that the section, or one of a list of them, may be written as."""
+    kept: Schema = {key: subschema[key] for key in ("title", "description", "default") if key in subschema}
+    alternatives = subschema.get("anyOf") or subschema.get("oneOf") or [{"$ref": subschema.get("$ref")}]
+    scalars = _scalars(list(options(subschema, root)), SHORTHANDS[field][0], root)
+    lists = [each for each in alternatives if "items" in each]
+    for each in lists:
+        each["items"] = {"anyOf": [*scalars, each["items"]]}
+    subschema.clear()
+    subschema.update(kept, anyOf=[*scalars, *alternatives])
+
+
+def _scalars(alternatives: list[Schema], first: str, root: Schema) -> list[Schema]:
+    """The scalars that stand for a mapping: those of its first field, where it needs no other one."""
+    fields = [
+        option
+        for mapping in alternatives
+        if "properties" in mapping and set(mapping.get("required", ())) <= {first}
+        for option in options(mapping["properties"][first], root)
+        if option.get("type") != "array"
+    ]
+    names = [field["const"] for field in fields if "const" in field]
+    said = {"default", "description", "title"}
+    bare = [{key: value for key, value in field.items() if key not in said} for field in fields]
+    return [{"enum": names}] if names else bare
 
 
 def resolved(subschema: Schema, root: Schema | None = None) -> Schema:
@@ -41,14 +58,14 @@ def resolved(subschema: Schema, root: Schema | None = None) -> Schema:
     return {**definitions[reference.rsplit("/", 1)[-1]], **subschema} if reference else subschema
 
 
-def options(subschema: Schema) -> Iterator[Schema]:
+def options(subschema: Schema, root: Schema | None = None) -> Iterator[Schema]:
     """The alternatives of a schema, or the schema alone."""
-    subschema = resolved(subschema)
+    subschema = resolved(subschema, root)
     alternatives = subschema.get("anyOf") or subschema.get("oneOf")
     if not alternatives:
         yield subschema
     for alternative in alternatives or ():
-        yield from options(alternative)
+        yield from options(alternative, root)
 
 
 def at(path: tuple[str | int, ...], tree: Tree | None = None) -> tuple[Schema, ...]:
@@ -71,16 +88,20 @@ def at(path: tuple[str | int, ...], tree: Tree | None = None) -> tuple[Schema, .
 
 
 def _of_kind(alternatives: tuple[Schema, ...], section: Tree | None) -> tuple[Schema, ...]:
-    """The alternatives whose required keys and constants are those of a section; all, where none fits."""
-    entries = section.entries if isinstance(section, Table) else {}
-    return tuple(schema for schema in alternatives if _fits(schema, entries)) or alternatives
+    """The alternatives of a section's kind, those that miss no key if there are such; all, where none is."""
+    if not isinstance(section, Table):
+        return alternatives
+    alike = [each for each in alternatives if "properties" in each and _alike(each, section)]
+    whole = [each for each in alike if set(each.get("required", ())) <= set(section.entries)]
+    return tuple(whole or alike) or alternatives
 
 
-def _fits(schema: Schema, entries: Mapping[str, Tree]) -> bool:
-    required = [(entries.get(key), schema["properties"][key]) for key in schema.get("required", ())]
-    return "properties" in schema and all(
-        found is not None and subschema.get("const", plain(found)) == plain(found)
-        for found, subschema in required
+def _alike(schema: Schema, section: Table) -> bool:
+    """Whether a section has the constants of a schema, as far as it has those keys."""
+    return all(
+        plain(found) == field["const"]
+        for key, field in schema["properties"].items()
+        if "const" in field and (found := section.entries.get(key)) is not None
     )
 
 
@@ -94,6 +115,16 @@ def _step(schema: Schema, part: str | int) -> Iterator[Schema]:
         for option in options(items):
             said = items.get("description") or schema.get("description") or option.get("description", "")
             yield {**option, "description": said}
+
+
+def kind(section: Schema) -> str:
+    """What a section of several kinds calls itself; empty for any other schema.
+
+    >>> [kind(section) for section in at(("network",))]
+    ['densenet', 'unet']
+    """
+    named = (section.get("properties", {}).get(field, {}).get("const") for field in ("family", "name"))
+    return next((str(name) for name in named if name), "")
 
 
 def keys(path: tuple[str | int, ...], tree: Tree | None = None) -> tuple[str, ...]:
@@ -110,15 +141,60 @@ def keys(path: tuple[str | int, ...], tree: Tree | None = None) -> tuple[str, ..
 
 
 def expectation(path: tuple[str | int, ...], tree: Tree | None = None) -> str:
-    """What a path may hold, in words; ``tree`` as for ``at``.
+    """What a path may hold, in words; of the sort that ``tree`` holds there, if there is such a sort.
 
-    >>> expectation(("network", "growth_rate"))
-    'a whole number from 1 to 1024'
-    >>> expectation(("network", "pooling"))
-    'avg or max'
+    >>> expectation(("training", "epochs"))
+    'a whole number from 1 to 100000'
+    >>> expectation(("network", "stem", "pooling"))
+    'none or max'
     """
-    words = list(dict.fromkeys(filter(None, map(_words, at(path, tree)))))
-    return " or ".join(words) or "something else"
+    section = tree
+    for part in path:
+        section = entry(section, part)
+    words = [part for part in path if isinstance(part, str)]
+    return in_words(_of_sort(at(path, tree), section, key=words[-1] if words else ""))
+
+
+def in_words(alternatives: Iterable[Schema]) -> str:
+    """What any of some schemas allows; null comes last.
+
+    >>> in_words([{"type": "null"}, {"type": "integer", "minimum": 1}])
+    'a whole number of at least 1 or null'
+    """
+    named: list[str] = []
+    others: list[str] = []
+    for schema in alternatives:
+        is_named = "const" in schema.get("properties", {}).get("name", {})
+        (named if is_named else others).append(kind(schema) if is_named else _words(schema))
+    if len(set(named)) > 1:
+        others.append(f"a mapping with name: {either(dict.fromkeys(named))}")
+    said = dict.fromkeys(sorted(others, key=lambda words: words == "null"))
+    return " or ".join(said) or "something else"
+
+
+def _of_sort(alternatives: tuple[Schema, ...], found: Tree | None, key: str) -> tuple[Schema, ...]:
+    """The alternatives of the sort of what was found under a key, where there is such a sort; else all."""
+    written = found and shortened(found, key)
+    match written:
+        case Leaf(str()) if written is not found:
+            return alternatives  # a name can stand alone or in a mapping
+        case Leaf(bool()):
+            sort = {"boolean"}
+        case Leaf(int() | float()):
+            sort = {"integer", "number"}
+        case Leaf(str()):
+            sort = {"string", "words"}
+        case Items():
+            sort = {"array"}
+        case Table():
+            sort = {"object"}
+        case _:
+            return alternatives
+    return tuple(each for each in alternatives if _sort(each) in sort) or alternatives
+
+
+def _sort(schema: Schema) -> str:
+    return str(schema["type"]) if "type" in schema else "words"
 
 
 _NOUNS = {
@@ -172,9 +248,9 @@ def _range(schema: Schema) -> str:
     low, high = schema.get("minimum"), schema.get("maximum")
     above, below = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
     if low is not None and high is not None:
-        return f" from {low:g} to {high:g}"
-    lower = f"of at least {low:g}" if low is not None else f"above {above:g}" if above is not None else ""
-    upper = f"at most {high:g}" if high is not None else f"below {below:g}" if below is not None else ""
+        return f" from {low} to {high}"
+    lower = f"of at least {low}" if low is not None else f"above {above}" if above is not None else ""
+    upper = f"at most {high}" if high is not None else f"below {below}" if below is not None else ""
     return " ".join(["", *filter(None, [lower, "and" if lower and upper else "", upper])])
 
 

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from dnsearch.errors import Place, Problem
 from dnsearch.spec import complaints, schema
 from dnsearch.spec.experiment import Experiment
-from dnsearch.spec.overlay import nested, overlay
+from dnsearch.spec.overlay import completed, nested, overlay
 from dnsearch.spec.section import RULE
 from dnsearch.spec.tree import Items, Table, Tree, from_plain, plain, walk, without
 from dnsearch.spec.tune import Searched
@@ -37,7 +37,7 @@ def _problems(path: str, searched: Searched, tree: Tree) -> Iterator[Problem]:
         return
     base = without(tree, ("tune", "expect"))
     for value, value_place in _values(path, searched, tree):
-        changed = overlay(base, nested(path, from_plain(value, value_place), value_place))
+        changed = completed(overlay(base, nested(path, from_plain(value, value_place), value_place)))
         for problem in _field_problems(changed, path):
             yield replace(problem, where=f"tune.parameters.{path}", place=value_place)
 

@@ -14,7 +14,7 @@ Decay = Annotated[float, Field(ge=0, le=1)]
 class Sgd(Section):
     """Stochastic gradient descent with momentum."""
 
-    name: Literal["sgd"] = Field(description="The optimizer.")
+    name: Literal["sgd"] = Field("sgd", description="The optimizer.")
     momentum: Share = Field(0.9, description="Share of the last step kept. The paper: 0.9.")
     nesterov: bool = Field(True, description="Nesterov's momentum. The paper: true.")
     weight_decay: Decay = Field(
@@ -58,7 +58,7 @@ Optimizer = Annotated[Sgd | Adam | AdamW, Field(discriminator="name")]
 class Constant(Section):
     """The learning rate stays as it is."""
 
-    name: Literal["constant"] = Field(description="The schedule.")
+    name: Literal["constant"] = Field("constant", description="The schedule.")
 
 
 class Step(Section):
@@ -139,6 +139,13 @@ class Training(Section):
     )
     early_stopping: EarlyStopping | None = Field(
         None, description="Stop early. null: train all epochs, as in the paper."
+    )
+    start_from: str | None = Field(
+        None,
+        min_length=1,
+        description="Weights to start from: a run folder, relative to where dnsearch is started. Layers "
+        "whose shape differs (the classifier, for other classes) start afresh and are named. null: all start "
+        "afresh.",
     )
     seed: int = Field(
         0, ge=0, lt=2**32, description="Seed of the first weights, the order of the images and dropout."

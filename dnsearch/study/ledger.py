@@ -71,14 +71,16 @@ class Ledger:
         return {}
 
     def spec(self, trial: Trial, values: Values) -> Document:
-        """The trial's spec; its fingerprint is noted.
+        """The trial's spec.
 
         Raises:
             SpecError: the values do not fit together.
         """
-        document = self.document.with_values(values, f"trial {trial.number}") if values else self.document
+        return self.document.with_values(values, f"trial {trial.number}") if values else self.document
+
+    def note(self, trial: Trial, document: Document) -> None:
+        """Note the settings that a trial is trained with, so that the same ones are not trained again."""
         trial.set_user_attr(FINGERPRINT, fingerprint(document.experiment))
-        return document
 
     def twin(self, trial: Trial) -> int | None:
         """The number of an earlier trial with the same settings."""

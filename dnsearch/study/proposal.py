@@ -5,9 +5,8 @@ from pathlib import Path
 
 from optuna.trial import Trial
 
+from dnsearch.budget import budgeted
 from dnsearch.errors import RunError, SpecError
-from dnsearch.plan.cost import cost
-from dnsearch.plan.family import plan_network
 from dnsearch.records.atomic import writing
 from dnsearch.records.opening import opening
 from dnsearch.records.record import Origin, Parameters, RunRecord
@@ -37,7 +36,9 @@ class Proposal:
     twin: int | None = None
 
 
-def propose(ledger: Ledger, trial: Trial, folder: Path, images: tuple[tuple[int, ...], int]) -> Proposal:
+def propose(
+    ledger: Ledger, trial: Trial, folder: Path, images: tuple[tuple[int, ...], int], *, limits: bool = True
+) -> Proposal:
     """Work out what a trial asks for; its record is a failed one where it cannot be built.
 
     Args:
@@ -45,6 +46,7 @@ def propose(ledger: Ledger, trial: Trial, folder: Path, images: tuple[tuple[int,
         trial: a new trial, or one that an earlier search left running.
         folder: the study's folder.
         images: shape of the images and number of classes.
+        limits: whether the spec's limits hold.
 
     Raises:
         RunError: the run folder cannot be made.
@@ -55,8 +57,9 @@ def propose(ledger: Ledger, trial: Trial, folder: Path, images: tuple[tuple[int,
         run.path.mkdir(exist_ok=True)
     document, values = ledger.document, ledger.values(trial)
     try:
-        document = ledger.spec(trial, values)
-        costs = cost(plan_network(document.experiment.network, *images))
+        budget = budgeted(ledger.spec(trial, values), *images, limits=limits)
+        document, costs = budget.document, budget.summary.cost
+        ledger.note(trial, document)
     except SpecError as error:
         record = opening(run.name, document.experiment, None, None, origin)
         wanted = {**record.settings, **values}

@@ -52,6 +52,7 @@ class Request:
         url: the storage.
         trials: ended trials that the study shall have in all.
         workers: children at once.
+        limits: whether the spec's limits hold.
     """
 
     document: Document
@@ -62,6 +63,7 @@ class Request:
     url: str
     trials: int
     workers: int
+    limits: bool = True
 
 
 def search(request: Request, interrupts: Callable[[], int]) -> Iterator[SearchEvent]:
@@ -138,7 +140,9 @@ class _Coordinator:
         """Give the next trial to a child, unless it is over before it begins."""
         request = self._request
         trial = self._waiting.pop(0) if self._waiting else self._ledger.new()
-        proposal = propose(self._ledger, trial, request.folder, (request.image_shape, request.classes))
+        proposal = propose(
+            self._ledger, trial, request.folder, (request.image_shape, request.classes), limits=request.limits
+        )
         if proposal.record.state in OVER:
             yield from self._close(proposal, proposal.record)
         elif proposal.twin in self._running:

@@ -137,6 +137,8 @@ def _description(experiment: Experiment, tune: Tune) -> dict[str, str]:
     search = tune.model_dump(mode="json", by_alias=True, exclude={"trials", "trial_timeout_seconds"})
     parameters = {f"tune.parameters.{path}": values for path, values in search.pop("parameters").items()}
     rest = {f"tune.{key}": value for key, value in search.items()}
+    if experiment.match is not None:
+        rest["match"] = experiment.match.model_dump(mode="json", exclude_none=True)
     return {key: json.dumps(value) for key, value in {**settings(experiment), **rest, **parameters}.items()}
 
 

@@ -34,6 +34,27 @@ def load_weights(model: keras.Model, path: str) -> None:
     _assign(_weights(model), _arrays(path), path)
 
 
+def load_fitting_weights(model: keras.Model, path: str) -> tuple[str, ...]:
+    """Fill the layers whose weights are all saved in their shapes; returns the names of the others.
+
+    Raises:
+        RunError: the file is missing or broken, or no layer fits.
+    """
+    arrays = _arrays(path)
+    unfit = {
+        weight.path: weight.path.rpartition("/")[0]
+        for weight in model.weights
+        if weight.path not in arrays or arrays[weight.path].shape != tuple(weight.shape)
+    }
+    afresh = tuple(dict.fromkeys(unfit.values()))
+    fitting = [weight for weight in model.weights if weight.path.rpartition("/")[0] not in afresh]
+    if not fitting:
+        raise RunError(str(Problem(path, "layers that the new network has too", "none of their shapes")))
+    for weight in fitting:
+        weight.assign(arrays[weight.path])
+    return afresh
+
+
 def save_checkpoint(trainer: Trainer, epoch: int, file: IO[bytes]) -> None:
     """Write the whole state after an epoch."""
     _write(file, {"epoch": np.asarray(epoch, np.int64), **_state(trainer)})

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from dnsearch.errors import TrainingError
 from dnsearch.records.record import EpochRecord, Metrics, StepEnded
 from dnsearch.spec.training import EarlyStopping, Training
@@ -93,13 +95,13 @@ def _step(
         sums = trainer.train(images, labels, rate)
         loss, hits = float(sums[0]), int(sums[1])  # a graphics card has only now really done it
     seconds = time.perf_counter() - started
-    examples = int(labels.shape[0])
+    examples, count = int(np.prod(labels.shape)), int(labels.shape[0])
     _check_finite(loss / examples, moment, rate)
     totals.loss += loss
     totals.hits += hits
     totals.examples += examples
-    totals.speeds.append(examples / seconds)
-    return StepEnded(epoch, step + 1, steps, examples / seconds)
+    totals.speeds.append(count / seconds)
+    return StepEnded(epoch, step + 1, steps, count / seconds)
 
 
 def _validated(logits_of: Logits, batches: Batches, epoch: int, rate: float) -> Metrics:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from dnsearch.records.record import Metrics
@@ -60,7 +61,8 @@ def _training_step(
         optimizer.apply(gradients, variables)
         return _loss_and_hits(logits, labels)
 
-    signature = [images, tf.TensorSpec([None], tf.int32), tf.TensorSpec([], tf.float32)]
+    labels_spec = tf.TensorSpec([None, *model.output_shape[1:-1]], tf.int32)
+    signature = [images, labels_spec, tf.TensorSpec([], tf.float32)]
     compiled: TrainingStep = tf.function(step, autograph=False, input_signature=signature)
     return compiled
 
@@ -85,11 +87,11 @@ def evaluator(model: keras.Model) -> Logits:
 
 
 def evaluate(logits_of: Logits, batches: Iterable[tuple[Any, Any]]) -> Metrics:
-    """Mean loss and accuracy over batches of images and labels."""
+    """Mean loss and accuracy over batches of images and labels, one per image or, for a U-Net, per pixel."""
     loss, hits, examples = 0.0, 0, 0
     for images, labels in batches:
         batch_loss, batch_hits = _loss_and_hits(logits_of(images), labels)
         loss += float(batch_loss)
         hits += int(batch_hits)
-        examples += int(labels.shape[0])
+        examples += int(np.prod(labels.shape))
     return Metrics(loss / examples, hits / examples, examples)

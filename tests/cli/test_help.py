@@ -8,11 +8,15 @@ from dnsearch import __version__
 from dnsearch.cli.main import EPILOG, app
 from dnsearch.errors import DataError, RunError, SpecError, StudyError, TrainingError
 
-COMMANDS = ["init", "check", "inspect", "train", "evaluate", "predict", "tune", "leaderboard", "schema"]
+COMMANDS = [
+    *("init", "presets", "check", "inspect", "draw", "import-weights"),
+    *("train", "evaluate", "predict", "tune", "leaderboard", "schema"),
+]
 
 
 def test_the_commands_stand_in_the_order_of_use(dnsearch):
-    assert [command.callback.__name__ for command in app.registered_commands] == COMMANDS
+    names = [command.callback.__name__.replace("_", "-") for command in app.registered_commands]
+    assert names == COMMANDS
     ran = dnsearch("--help")
     assert (ran.code, ran.err) == (0, "")
     assert "Example: dnsearch init spec.yaml; dnsearch train spec.yaml" in ran.out
@@ -33,7 +37,8 @@ def test_every_command_shows_an_example_and_says_what_it_does(dnsearch, command)
 
 
 @pytest.mark.parametrize(
-    "command", ["check", "inspect", "train", "evaluate", "predict", "tune", "leaderboard"]
+    "command",
+    ["presets", "check", "inspect", "import-weights", "train", "evaluate", "predict", "tune", "leaderboard"],
 )
 def test_every_command_that_tells_something_can_tell_it_as_json(dnsearch, command):
     assert "--json" in dnsearch(command, "--help").out

@@ -50,15 +50,9 @@ def test_as_json(dnsearch):
     ran = dnsearch("inspect", "spec.yaml", "--json")
     assert (ran.code, ran.err) == (0, "")
     found = json.loads(ran.out)
-    assert list(found) == [
-        "name",
-        "parameters",
-        "macs",
-        "output_elements",
-        "image_shape",
-        "classes",
-        "parts",
-    ]
+    wanted = {"name", "parameters", "macs", "output_elements", "edges", "image_shape", "classes", "parts"}
+    assert wanted <= set(found)
+    assert {"plain", "saving"} == set(found["training_memory_bytes"])
     assert found["name"] == "tiny"
     assert found["parameters"] == {"trainable": 1766, "other": 136, "total": 1902}
     assert found["macs"] == 65_124
@@ -68,7 +62,7 @@ def test_as_json(dnsearch):
 def test_the_parts_add_up(dnsearch):
     found = json.loads(dnsearch("inspect", "article", "--json").out)
     for part in found["parts"]:
-        assert list(part) == ["name", "shape", "parameters", "macs", "output_elements"]
+        assert {"name", "shape", "layers", "edges", "parameters", "macs", "kept_elements"} <= set(part)
     assert (
         sum(part["parameters"]["total"] for part in found["parts"]) == found["parameters"]["total"] == 504_052
     )
@@ -78,3 +72,33 @@ def test_the_parts_add_up(dnsearch):
 def test_a_changed_spec(dnsearch):
     found = json.loads(dnsearch("inspect", "spec.yaml", "--json", "--set", "network.growth_rate=8").out)
     assert found["parameters"]["trainable"] > 1766
+
+
+def test_several_specs_stand_side_by_side(dnsearch):
+    told = json.loads(dnsearch("inspect", "article", "article-log", "--json").out)
+    assert [each["name"] for each in told] == ["article", "article-log"]
+    assert abs(told[1]["parameters"]["trainable"] / told[0]["parameters"]["trainable"] - 1) <= 0.02
+    table = dnsearch("inspect", "article", "article-log").out
+    assert "0.47x" in table  # edges, of 234
+    assert "k 14-14-16" in table
+
+
+def test_layers_and_matrices(dnsearch):
+    assert "block1_layer1_growth_conv" in dnsearch("inspect", "starter", "--layers").out
+    assert "block1 and block2: 3 layers, 6 edges each" in dnsearch("inspect", "starter", "--matrix").out
+
+
+def test_limits_and_lifting_them(dnsearch):
+    tight = ("inspect", "starter", "--set", "limits.parameters=1000")
+    refused = dnsearch(*tight)
+    assert refused.code == 2
+    assert "expected at most 1,000 trainable parameters, found 21,074" in refused.err
+    assert dnsearch(*tight, "--no-limits").code == 0
+
+
+def test_presets_and_pictures(dnsearch, tmp_path):
+    listed = json.loads(dnsearch("presets", "--json").out)
+    assert {"article", "densenet-121", "fc-densenet-103"} <= {preset["name"] for preset in listed}
+    assert all(preset["source"] for preset in listed)
+    assert dnsearch("draw", "starter", "-o", str(tmp_path / "network.svg")).code == 0
+    assert (tmp_path / "network.svg").stat().st_size > 1000

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from dnsearch.records.store import RunFolder
+
 
 @pytest.fixture
 def mistakes(dnsearch, tmp_path):
@@ -97,8 +99,10 @@ def test_a_mistake_leaves_no_run_behind(mistakes, tmp_path):
     assert not (tmp_path / "runs").exists() or list((tmp_path / "runs").iterdir()) == []
 
 
-def test_data_that_turns_out_to_be_missing_leaves_no_folder_behind(mistakes, tmp_path):
+def test_data_that_turns_out_to_be_missing_is_the_run_s_reason(mistakes, tmp_path):
     ran = mistakes("train", "starter", "--set", "data={source: cifar10, path: nowhere}")
     assert ran.code == 3, ran.err
     assert "nowhere" in ran.err
-    assert list((tmp_path / "runs").iterdir()) == []
+    record = RunFolder.open(tmp_path / "runs" / "starter").read()
+    assert record.state == "failed"
+    assert "nowhere" in record.reason

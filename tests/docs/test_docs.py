@@ -33,7 +33,7 @@ def test_the_field_reference_is_what_the_program_prints():
 
 
 def test_the_readme_lists_the_commands_in_their_order():
-    assert re.findall(r"^\| `dnsearch (\w+)", README, re.M) == list(COMMANDS)
+    assert re.findall(r"^\| `dnsearch ([\w-]+)", README, re.M) == list(COMMANDS)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -74,7 +74,7 @@ def test_every_make_target_named_is_there():
 
 
 def test_every_command_line_names_a_real_command():
-    for name in re.findall(r"dnsearch (\w+)(?: |`|$)", block("console", "dnsearch init")):
+    for name in re.findall(r"dnsearch ([\w-]+)(?: |`|$)", block("console", "dnsearch init")):
         assert name in COMMANDS
 
 

@@ -25,12 +25,14 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "model": ("plan", "errors", "runtime"),
     "train": ("spec", "records.record", "errors", "runtime"),
     "board": ("records", "plan", "errors"),
+    "budget": ("errors", "spec", "plan"),
     "run": ("errors", "runtime", "spec", "plan", "records", "data", "model", "train"),
     "inference": ("errors", "runtime", "spec", "plan", "records", "data", "model", "train"),
-    "study": ("spec", "plan", "records", "run", "errors", "runtime"),
+    "importing": ("errors", "runtime", "spec", "plan", "records", "data", "model", "train"),
+    "study": ("spec", "plan", "records", "budget", "run", "errors", "runtime"),
     "cli": (
         *("errors", "runtime", "spec", "plan", "records"),
-        *("data", "model", "train", "board", "run", "inference", "study"),
+        *("data", "model", "train", "board", "budget", "run", "inference", "importing", "study"),
     ),
 }
 
@@ -42,6 +44,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "numpy": ("data", "model", "train", "run", "inference"),
     "sklearn": ("data",),
     "PIL": ("data",),
+    "h5py": ("model",),
     "tensorflow": ("runtime", "data.batches", "model", "train"),
     "keras": ("runtime", "model", "train"),
     "matplotlib": ("board",),

@@ -1,36 +1,82 @@
-"""What the plan says of a network is what Keras builds: parameters and shapes, for random small specs."""
+"""What the plan says of a network is what Keras builds: parameters and shapes, for random small specs.
+
+``DNSEARCH_EXAMPLES`` says how many; ``make test-all`` asks for 2,000.
+"""
+
+import os
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
+from dnsearch.errors import SpecError
 from dnsearch.plan.cost import cost
 from dnsearch.plan.family import plan_network
-from dnsearch.spec.network import example
+from dnsearch.spec.network.densenet import DenseNet
+from dnsearch.spec.network.unet import UNet
 
-alphas = st.floats(0, 1)
-networks = st.builds(
-    lambda activation, **fields: example(**activation, **fields),
-    activation=st.one_of(
-        st.just({"activation": "relu"}),
-        st.builds(
-            lambda a, b, c, d: {
-                "activation": "leaky_relu",
-                "alpha": {"stem": a, "layers": b, "transitions": c, "head": d},
-            },
-            *[alphas] * 4,
-        ),
+EXAMPLES = int(os.environ.get("DNSEARCH_EXAMPLES", "110"))
+
+slopes = st.floats(0, 1)
+activations = st.one_of(
+    st.sampled_from(["relu", "elu", "gelu", "silu", "mish", "prelu"]).map(lambda kind: {"activation": kind}),
+    st.builds(
+        lambda kind, *alpha: {
+            "activation": kind,
+            "alpha": dict(zip(("stem", "layers", "transitions", "head"), alpha, strict=True)),
+        },
+        st.sampled_from(["leaky_relu", "prelu"]),
+        *[slopes] * 4,
     ),
-    growth_rate=st.integers(1, 6),
-    layers_per_block=st.lists(st.integers(1, 3), min_size=1, max_size=3).map(tuple),
-    bottleneck_width=st.none() | st.integers(1, 4),
-    compression=st.floats(0.3, 1.0),
-    pooling=st.sampled_from(["avg", "max"]),
-    dropout=st.sampled_from([0.0, 0.2]),
-    dropout_after=st.sampled_from(["growth", "every"]),
-    convolution_bias=st.booleans(),
-    initializer=st.sampled_from(["fan_out_normal", "he_normal", "he_uniform", "glorot_uniform"]),
-    stem=st.fixed_dictionaries(
+)
+outputs = st.sampled_from(["all", "all", "rule", "odd_and_last"])
+patterns = st.one_of(
+    st.builds(
+        lambda name, output: {"name": name, "output": output},
+        st.sampled_from(["dense", "log", "chain"]),
+        outputs,
+    ),
+    st.builds(
+        lambda m, output: {"name": "harmonic", "width_multiplier": m, "output": output},
+        st.floats(1, 2),
+        outputs,
+    ),
+    st.integers(1, 3).map(lambda size: {"name": "window", "size": size}),
+    st.integers(1, 3).map(lambda stride: {"name": "strided", "stride": stride}),
+    st.builds(lambda p, seed: {"name": "random", "probability": p, "seed": seed}, slopes, st.integers(0, 9)),
+)
+
+
+def per_block(values, blocks):
+    return st.one_of(values, st.tuples(*[values] * blocks))
+
+
+def shared(blocks):
+    """The fields that both families have."""
+    return {
+        "bottleneck_width": per_block(st.none() | st.integers(1, 3), blocks),
+        "connectivity": per_block(patterns, blocks),
+        "dropout": per_block(st.sampled_from([0.0, 0.2]), blocks),
+        "dropout_after": st.sampled_from(["growth", "every"]),
+        "convolution_bias": st.booleans(),
+        "initializer": st.sampled_from(["fan_out_normal", "he_normal", "he_uniform", "glorot_uniform"]),
+        "pooling": st.sampled_from(["avg", "max", "both", "conv"]),
+        "compression": st.none() | st.floats(0.3, 1.0),
+        "growth_rate": per_block(st.integers(1, 4), blocks),
+    }
+
+
+@st.composite
+def densenets(draw):
+    layers = draw(st.lists(st.integers(1, 4), min_size=1, max_size=3).map(tuple))
+    links = st.fixed_dictionaries(
+        {
+            "links": st.sampled_from(["all", "non_adjacent"]),
+            "downsampling": st.sampled_from(["avg", "max", "conv3x3", "conv2x2", "space_to_depth"]),
+            "compression": st.none() | st.floats(0.3, 1.0),
+        }
+    )
+    stem = st.fixed_dictionaries(
         {
             "channels": st.none() | st.integers(4, 8),
             "kernel": st.sampled_from([3, 5, 7]),
@@ -38,21 +84,53 @@ networks = st.builds(
             "normalize": st.booleans(),
             "pooling": st.sampled_from(["none", "max"]),
         }
-    ),
-    head=st.fixed_dictionaries({"activation": st.booleans()}),
+    )
+    head = {"activation": st.booleans(), "reads": st.sampled_from(["last_block", "all_blocks"])}
+    own = {"cross_block": st.none() | links, "stem": stem, "head": st.fixed_dictionaries(head)}
+    fields = draw(st.fixed_dictionaries({**shared(len(layers)), **own}))
+    network = DenseNet.model_validate({"layers_per_block": layers, **fields, **draw(activations)})
+    return network, draw(st.tuples(st.integers(17, 24), st.integers(17, 24), st.integers(1, 3)))
+
+
+@st.composite
+def unets(draw):
+    layers = draw(st.lists(st.integers(1, 3), min_size=2, max_size=3).map(tuple))
+    own = {
+        "unit": st.sampled_from(["dense", "dense", "conv"]),
+        "channels": st.just(tuple(4 * (level + 1) for level in range(len(layers)))),
+        "convolutions": st.integers(1, 2),
+        "normalize": st.booleans(),
+        "up_kernel": st.sampled_from([2, 3]),
+        "up_reads": st.sampled_from(["new", "all"]),
+        "stem": st.fixed_dictionaries({"channels": st.integers(3, 6), "normalize": st.booleans()}),
+    }
+    fields = draw(st.fixed_dictionaries({**shared(len(layers)), **own}))
+    network = UNet.model_validate(
+        {"family": "unet", "layers_per_block": layers, **fields, **draw(activations)}
+    )
+    return network, draw(st.sampled_from([(8, 12, 1), (16, 8, 3)]))
+
+
+# Building a network takes a tenth of a second; shrinking a failure would take minutes.
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    derandomize=True,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
 )
-images = st.tuples(st.integers(17, 24), st.integers(17, 24), st.integers(1, 4))
-
-
-@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-@given(network=networks, image_shape=images, classes=st.integers(2, 12))
-def test_parameters_and_shapes(tensorflow_ready, network, image_shape, classes):
+@given(drawn=densenets() | unets(), classes=st.integers(2, 12))
+def test_parameters_and_shapes(tensorflow_ready, drawn, classes):
     import keras
 
     from dnsearch.model.build import build
 
+    network, image_shape = drawn
+    try:
+        plan = plan_network(network, image_shape, classes)
+    except SpecError:  # a rule that leaves a layer unread, a compression that keeps nothing
+        assume(False)
     keras.backend.clear_session()
-    plan = plan_network(network, image_shape, classes)
     costs, model = cost(plan), build(plan)
     assert costs.parameters == model.count_params()
     assert costs.trainable == sum(weight.value.shape.num_elements() for weight in model.trainable_weights)

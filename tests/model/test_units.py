@@ -22,8 +22,8 @@ def test_every_node_is_in_one_unit_and_in_order():
 def test_a_layer_is_two_units():
     found = [unit for unit in cut(layers_per_block=(2,)) if unit.nodes[0].name.startswith("block1_layer2")]
     assert [names(unit) for unit in found] == [
-        ["Concatenate", "BatchNorm", "LeakyRelu", "Convolution"],
-        ["BatchNorm", "LeakyRelu", "Convolution"],
+        ["Concatenate", "BatchNorm", "Activation", "Convolution"],
+        ["BatchNorm", "Activation", "Convolution"],
     ]
 
 
@@ -31,7 +31,7 @@ def test_a_block_output_that_one_transition_reads_joins_it():
     found = [
         unit for unit in cut(layers_per_block=(1, 1)) if unit.nodes[-1].name == "transition1_compression_conv"
     ]
-    assert names(found[0]) == ["Concatenate", "BatchNorm", "LeakyRelu", "Convolution"]
+    assert names(found[0]) == ["Concatenate", "BatchNorm", "Activation", "Convolution"]
 
 
 def test_a_head_without_activation_ends_at_its_norm():

@@ -5,7 +5,7 @@ import pytest
 from dnsearch.errors import SpecError
 from dnsearch.plan import wiring
 from dnsearch.plan.family import plan_network
-from dnsearch.plan.graph import BatchNorm, Concatenate, Convolution, Dropout, LeakyRelu, Pool
+from dnsearch.plan.graph import Activation, BatchNorm, Concatenate, Convolution, Dropout, Pool
 from dnsearch.plan.shapes import output_shape, steps
 from dnsearch.spec.document import load
 from dnsearch.spec.network import example
@@ -37,8 +37,8 @@ def test_a_layer_reads_everything_before_it():
 def test_bottleneck_layer_is_bn_relu_1x1_bn_relu_3x3():
     found = plan(layers_per_block=(1,), growth_rate=5, bottleneck_width=3)
     assert kinds(found, "block1") == [
-        *("BatchNorm", "LeakyRelu", "Convolution"),
-        *("BatchNorm", "LeakyRelu", "Convolution"),
+        *("BatchNorm", "Activation", "Convolution"),
+        *("BatchNorm", "Activation", "Convolution"),
         "Concatenate",
     ]
     convolutions = [each for each in operations(found, "block1") if isinstance(each, Convolution)]
@@ -47,7 +47,7 @@ def test_bottleneck_layer_is_bn_relu_1x1_bn_relu_3x3():
 
 def test_plain_layer_has_no_1x1():
     found = plan(layers_per_block=(1,), bottleneck_width=None)
-    assert kinds(found, "block1") == ["BatchNorm", "LeakyRelu", "Convolution", "Concatenate"]
+    assert kinds(found, "block1") == ["BatchNorm", "Activation", "Convolution", "Concatenate"]
 
 
 def test_stem_is_2k_with_bottleneck_and_16_without():
@@ -58,7 +58,7 @@ def test_stem_is_2k_with_bottleneck_and_16_without():
 
 def test_transition_floors_and_pools():
     found = plan(growth_rate=3, layers_per_block=(1, 1), compression=0.5, stem={"channels": 4}, pooling="max")
-    assert kinds(found, "transition1") == ["BatchNorm", "LeakyRelu", "Convolution", "Pool"]
+    assert kinds(found, "transition1") == ["BatchNorm", "Activation", "Convolution", "Pool"]
     pool = [node for node in found.nodes if node.part == "transition1"][-1]
     assert pool.shape == (4, 4, 3)  # floor(0.5 x 7)
     assert pool.operation == Pool("max", size=2, stride=2, padding=0)
@@ -71,9 +71,13 @@ def test_odd_sides_lose_their_last_pixel_in_a_transition():
 
 def test_article_as_its_code_has_it():
     found = plan_network(load("article").experiment.network, (32, 32, 3), 10)
-    assert kinds(found, "stem") == ["Input", "Convolution", "BatchNorm", "LeakyRelu"]
-    assert operations(found, "stem")[-1] == LeakyRelu(0.1)
-    assert set(operations(found, "block1")) >= {LeakyRelu(0.0), Dropout(0.2), BatchNorm(0.99, 1e-3)}
+    assert kinds(found, "stem") == ["Input", "Convolution", "BatchNorm", "Activation"]
+    assert operations(found, "stem")[-1] == Activation("leaky_relu", 0.1)
+    assert set(operations(found, "block1")) >= {
+        Activation("leaky_relu", 0.0),
+        Dropout(0.2),
+        BatchNorm(0.99, 1e-3),
+    }
     assert kinds(found, "head") == ["BatchNorm", "GlobalAverage", "Classifier"]
     everywhere = [node.operation for node in found.nodes if isinstance(node.operation, Convolution)]
     assert all(each.bias and each.initializer == "glorot_uniform" for each in everywhere)
@@ -96,7 +100,7 @@ def test_alpha_place_by_place():
         stem={"normalize": True},
     )
     slopes = {
-        part: {o.alpha for o in operations(found, part) if isinstance(o, LeakyRelu)} for part in found.parts
+        part: {o.slope for o in operations(found, part) if isinstance(o, Activation)} for part in found.parts
     }
     assert (slopes["stem"], slopes["block1"], slopes["transition1"], slopes["head"]) == (
         {0.1},

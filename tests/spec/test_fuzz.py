@@ -33,8 +33,11 @@ PUNCTUATION = [
 WORDS = [
     *("version: 1\n", "network", "data", "training", "tune", "expect", "extends: article\n", "extends: "),
     *("optimizer", "schedule", "alpha", "name", "sgd", "parameters", "int", "float", "null", "true", "-1"),
+    *("match", "limits", "family", "unet", "connectivity", "cross_block", "links", "reads", "[log, x]"),
+    *("growth_rate", "layers_per_block", "{output: rule}", "{size: 4}", "window", "conv", "channels", "unit"),
     *(".nan", ".inf", "1e999", "9" * 400, "[1, 2]", "{int: [1, 2]}", "source", "path", "stem", "head"),
 ]
+SECTIONS = ["version", "network", "data", "training", "match", "limits", "tune", "expect"]
 PRESETS = [presets.content(name).decode() for name in presets.names()]
 
 Fragments = st.lists(st.sampled_from([*PUNCTUATION, *WORDS]), max_size=40).map("".join)
@@ -115,7 +118,7 @@ Values = st.recursive(
 
 
 @ROUNDS
-@given(st.dictionaries(st.sampled_from(["version", "network", "data", "training", "tune", "expect"]), Values))
+@given(st.dictionaries(st.sampled_from(SECTIONS), Values))
 def test_any_values_under_known_keys(values: dict[str, Any]) -> None:
     parsed(json.dumps(values, ensure_ascii=False).encode())
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from dnsearch.spec.overlay import SHORTHANDS, overlay, shortened, spelled_out
+from dnsearch.spec.overlay import SHORTHANDS, completed, nested, overlay, shortened, spelled_out
 from dnsearch.spec.reading import read
 from dnsearch.spec.tree import Leaf, Table, Tree, plain, walk
 
@@ -90,6 +90,15 @@ def test_order_is_the_base_first() -> None:
         ("network: {alpha: {stem: 0.1}}", {"network": {"alpha": {"stem": 0.1}}}),
         ("training: {optimizer: {name: adam}}", {"training": {"optimizer": {"name": "adam"}}}),
         ("training: {optimizer: [adam]}", {"training": {"optimizer": ("adam",)}}),
+        ("network: {connectivity: log}", {"network": {"connectivity": {"name": "log"}}}),
+        (
+            "network: {connectivity: [log, {name: dense}, 3]}",
+            {"network": {"connectivity": ({"name": "log"}, {"name": "dense"}, {"name": 3})}},
+        ),
+        ("network: {cross_block: all}", {"network": {"cross_block": {"links": "all"}}}),
+        ("network: {cross_block: null}", {"network": {"cross_block": None}}),
+        ("network: {head: all_blocks}", {"network": {"head": {"reads": "all_blocks"}}}),
+        ("network: {alpha: {head: 0.1}}", {"network": {"alpha": {"head": 0.1}}}),
         ("tune: {parameters: {training.optimizer: [sgd, adam]}}", None),
     ],
 )
@@ -132,6 +141,20 @@ def test_a_short_form_joins_a_long_one() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("path", "text", "result"),
+    [
+        ("network.head", "all_blocks", {"network": {"head": {"reads": "all_blocks"}}}),
+        ("network.alpha.head", "0.1", {"network": {"alpha": {"head": 0.1}}}),  # a slope, and no head
+        ("network.connectivity", "[log]", {"network": {"connectivity": ({"name": "log"},)}}),
+        ("network.cross_block.links", "all", {"network": {"cross_block": {"links": "all"}}}),
+    ],
+)
+def test_short_forms_at_a_path(path: str, text: str, result: object) -> None:
+    value = read(text.encode(), "a.yaml")
+    assert plain(nested(path, value, value.place)) == result
+
+
 # Sections of several kinds
 
 
@@ -149,18 +172,75 @@ def test_a_short_form_joins_a_long_one() -> None:
             {"name": "sgd", "momentum": 0.8, "nesterov": False},
         ),
         ("sgd", "{momentum: 0.8}", {"name": "sgd", "momentum": 0.8}),
+        ("{name: sgd, output: all}", "{name: adam}", {"name": "adam"}),
+        # a fragment that says no kind goes with any
         ("{momentum: 0.8}", "sgd", {"momentum": 0.8, "name": "sgd"}),
+        ("{beta_1: 0.8}", "adam", {"beta_1": 0.8, "name": "adam"}),
     ],
 )
 def test_another_optimizer_forgets_the_first_one(base: str, top: str, result: object) -> None:
-    for section in ("optimizer", "schedule"):
+    for section in ("optimizer", "schedule", "connectivity"):
         found = joined(f"training: {{{section}: {base}}}", f"training: {{{section}: {top}}}")
         assert found == {"training": {section: result}}
 
 
-def test_another_family_forgets_the_first_one() -> None:
-    assert joined("network: {family: x, growth_rate: 1}", "network: {family: y, depth: 3}") == {
-        "network": {"family": "y", "depth": 3}
+def test_a_whole_text_that_says_no_kind_has_the_usual_one() -> None:
+    base, top = tree("training: {optimizer: {momentum: 0.8}}"), tree("training: {optimizer: adam}")
+    assert plain(overlay(completed(base), top)) == {"training": {"optimizer": {"name": "adam"}}}
+    same = tree("training: {optimizer: {nesterov: false}}")
+    assert plain(overlay(completed(base), same)) == {
+        "training": {"optimizer": {"name": "sgd", "momentum": 0.8, "nesterov": False}}
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "result"),
+    [
+        ("optimizer: {}", {"optimizer": {"name": "sgd"}}),
+        ("schedule: {}", {"schedule": {"name": "constant"}}),
+        ("network: {growth_rate: 4}", {"network": {"family": "densenet", "growth_rate": 4}}),
+        ("connectivity: {output: rule}", {"connectivity": {"name": "dense", "output": "rule"}}),
+        (
+            "connectivity: [{output: rule}, log]",
+            {"connectivity": ({"name": "dense", "output": "rule"}, {"name": "log"})},
+        ),
+        ("optimizer: {name: adam}", {"optimizer": {"name": "adam"}}),
+        ("optimizer: null", {"optimizer": None}),
+        ("data: {path: x}", {"data": {"path": "x"}}),
+        ("[optimizer]", ("optimizer",)),
+    ],
+)
+def test_sections_without_a_kind_are_completed(text: str, result: object) -> None:
+    once = completed(tree(text))
+    assert plain(once) == result
+    assert completed(once) == once
+
+
+def test_another_family_forgets_what_it_has_not() -> None:
+    base = "network: {growth_rate: 4, pooling: max, cross_block: all, head: all_blocks, family: densenet}"
+    assert joined(base, "network: {family: unet, unit: dense}") == {
+        "network": {"growth_rate": 4, "pooling": "max", "family": "unet", "unit": "dense"}
+    }
+    assert joined("network: {family: unet, up_kernel: 2, dropout: 0.2}", "network: {family: densenet}") == {
+        "network": {"family": "densenet", "dropout": 0.2}
+    }
+
+
+def test_a_mapping_of_no_kind_is_laid_over_each_of_a_list() -> None:
+    base = "network: {connectivity: [log, {name: window, size: 4, output: rule}]}"
+    assert joined(base, "network: {connectivity: {output: odd_and_last}}") == {
+        "network": {
+            "connectivity": (
+                {"name": "log", "output": "odd_and_last"},
+                {"name": "window", "size": 4, "output": "odd_and_last"},
+            )
+        }
+    }
+    assert joined(base, "network: {connectivity: {name: chain}}") == {
+        "network": {"connectivity": {"name": "chain"}}
+    }
+    assert joined("network: {layers_per_block: [1]}", "network: {layers_per_block: {a: 1}}") == {
+        "network": {"layers_per_block": {"a": 1}}
     }
 
 

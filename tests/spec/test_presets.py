@@ -25,9 +25,48 @@ def without_expect(experiment: Experiment) -> Experiment:
     return experiment.model_copy(update={"expect": None, "extends": None})
 
 
-def test_the_papers_networks_are_there() -> None:
-    assert {"article", "densenet-40-12", "densenet-bc-100-12", "densenet-bc-250-24"} <= set(NAMES)
-    assert list(NAMES) == sorted(NAMES)
+NETWORKS = [
+    *("densenet-40-12", "densenet-100-12", "densenet-100-24"),
+    *("densenet-bc-40-12", "densenet-bc-40-24", "densenet-bc-40-36"),
+    *("densenet-bc-100-12", "densenet-bc-190-40", "densenet-bc-250-24"),
+    *("densenet-121", "densenet-161", "densenet-169", "densenet-201", "densenet-264"),
+    *("sparsenet-100-16-32-64", "sparsenet-bc-100-16-32-64", "condensenet-like-86", "hardnet-like"),
+    *("fc-densenet-56", "fc-densenet-67", "fc-densenet-103", "unet-64"),
+    *("article", "article-max", "article-log", "article-cross-block", "article-unet"),
+]
+STUDIES = ["speculations", "starter"]
+
+
+def test_all_networks_and_no_others_are_there() -> None:
+    assert sorted([*NETWORKS, *STUDIES]) == list(NAMES)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_network_names_its_source_and_its_published_result(name: str) -> None:
+    about = presets.about(name)
+    assert about.title.endswith(".")
+    assert re.search(r"20\d\d|arXiv", about.source), about.source
+    assert about.published
+    assert "\n" not in f"{about.source}{about.published}"
+    assert "Published:" not in about.source
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_network_expects_its_count(name: str) -> None:
+    expect = document(name).experiment.expect
+    assert expect
+    assert expect.parameters_total
+
+
+def test_about_joins_the_lines_of_one_heading() -> None:
+    about = presets.about("densenet-121")
+    assert about.title == "DenseNet-121, growth rate 32, on ImageNet."
+    assert about.source == (
+        "Huang et al., 2017 (arXiv 1608.06993), tables 1 and 3; official Lua code; "
+        "keras.applications.DenseNet121, whose weights dnsearch import-weights takes"
+    )
+    assert about.published.startswith("25.02 % top-1 and 7.71 % top-5 error")
+    assert presets.about("starter").published == ""
 
 
 def test_is_valid_and_bears_its_own_name(preset: str) -> None:
@@ -61,12 +100,8 @@ def test_written_out_it_is_the_same_experiment(preset: str) -> None:
 def test_can_be_extended(preset: str) -> None:
     top = parse(f"name: mine\nextends: {preset}\n".encode(), "mine.yaml").experiment
     base = document(preset).experiment
-    assert (top.network, top.data, top.training, top.tune) == (
-        base.network,
-        base.data,
-        base.training,
-        base.tune,
-    )
+    for section in ("network", "data", "training", "match", "limits", "tune"):
+        assert getattr(top, section) == getattr(base, section)
     assert (top.name, top.extends, top.expect) == ("mine", preset, None)
     assert fingerprint(top) == fingerprint(base)
 

@@ -9,7 +9,7 @@ import pytest
 from dnsearch.spec import complaints, presets, schema
 from dnsearch.spec.document import load
 from dnsearch.spec.experiment import Experiment
-from dnsearch.spec.overlay import BRANCHES, SHORTHANDS
+from dnsearch.spec.overlay import BRANCHES, DEFAULT_KINDS, LISTED, OF_ONE_FAMILY, SHORTHANDS, spelled_out
 from dnsearch.spec.reading import read
 from dnsearch.spec.section import Section
 from dnsearch.spec.tree import entry
@@ -38,6 +38,8 @@ def leaves(path: Path = ()) -> Iterator[Path]:
 
 
 LEAVES = sorted(set(leaves()), key=str)
+SHORT_NAMES = "dense, log, harmonic or chain"
+ALL_NAMES = "a mapping with name: dense, log, harmonic, window, chain, strided, random or explicit"
 CHOICE: Path = ("tune", "parameters", "network.growth_rate", 0)
 
 
@@ -45,9 +47,22 @@ def test_the_walk_meets_every_field() -> None:
     fields = {field.alias or name for section in sections() for name, field in section.model_fields.items()}
     assert {str(part) for path in LEAVES for part in path} >= fields
     assert {
-        ("network", "growth_rate"),
+        ("network", "growth_rate", 0),
         ("network", "layers_per_block", 0),
+        ("network", "bottleneck_width", 0),
+        ("network", "connectivity", "output"),
+        ("network", "connectivity", "size"),
+        ("network", "connectivity", 0, "stride"),
+        ("network", "connectivity", "layers", 0, 0),
+        ("network", "cross_block", "links", 0, 1),
+        ("network", "cross_block", "downsampling"),
+        ("network", "head", "reads"),
+        ("network", "channels", 0),
+        ("network", "up_kernel"),
         ("network", "alpha", "stem"),
+        ("network", "alpha", "layers", 0),
+        ("match", "macs"),
+        ("limits", "training_memory_bytes"),
         ("network", "batch_norm", "momentum"),
         ("data", "image_shape", 2),
         ("training", "optimizer", "nesterov"),
@@ -99,25 +114,57 @@ def test_unknown_keys_are_forbidden_everywhere() -> None:
         assert definition["additionalProperties"] is False, name
 
 
+SHORT = {
+    "optimizer": {"enum": ["sgd", "adam", "adamw"]},
+    "schedule": {"enum": ["constant", "step", "cosine"]},
+    "alpha": {"type": "number", "minimum": 0, "maximum": 1},
+    "connectivity": {"enum": ["dense", "log", "harmonic", "chain"]},  # the others need more than their name
+    "cross_block": {"enum": ["all", "non_adjacent"], "type": "string"},
+    "head": {"enum": ["last_block", "all_blocks"], "type": "string"},
+}
+
+
+def path_of(key: str) -> Path:
+    return ("training", key) if key in {"optimizer", "schedule"} else ("network", key)
+
+
 @pytest.mark.parametrize("key", SHORTHANDS)
 def test_short_forms_are_of_the_schema(key: str) -> None:
-    section = "network" if key == "alpha" else "training"
-    scalar, *others = schema.at((section, key))
-    if key == "alpha":
-        assert (scalar["minimum"], scalar["maximum"]) == (0, 1)
-    else:
-        names = [other["properties"]["name"]["const"] for other in others]
-        assert scalar["enum"] == names
-        assert len(names) >= 3
-    assert all(set(SHORTHANDS[key]) <= set(other["properties"]) for other in others if "properties" in other)
+    scalar, *others = schema.at(path_of(key))
+    assert {name: value for name, value in scalar.items() if name != "description"} == SHORT[key]
+    mappings = [other for other in others if "properties" in other]
+    assert mappings
+    assert all(set(SHORTHANDS[key]) <= set(mapping["properties"]) for mapping in mappings)
+
+
+@pytest.mark.parametrize("key", LISTED)
+def test_short_forms_may_stand_in_a_list(key: str) -> None:
+    lists = [each for each in schema.at(path_of(key)) if each.get("type") == "array"]
+    assert lists
+    for listed in lists:
+        scalar, *_ = schema.options(listed["items"])
+        assert scalar == SHORT[key]
 
 
 @pytest.mark.parametrize("key", BRANCHES)
 def test_kinds_are_told_by_a_field_that_exists(key: str) -> None:
     field, dropped = BRANCHES[key]
-    path = (key,) if key in {"network", "data"} else ("training", key)
+    path = (key,) if key in {"network", "data"} else path_of(key)
     assert field in schema.keys(path)
     assert set(dropped or ()) <= set(schema.keys(path))
+
+
+@pytest.mark.parametrize("key", DEFAULT_KINDS)
+def test_the_default_kinds_need_not_say_what_they_are(key: str) -> None:
+    field, _ = BRANCHES[key]
+    kinds = schema.at((key,) if key == "network" else path_of(key))
+    silent = {schema.kind(each) for each in kinds if field not in each.get("required", ())}
+    assert silent - {""} == {DEFAULT_KINDS[key]}
+
+
+def test_what_only_one_family_has_goes_with_the_family() -> None:
+    densenet, unet = (set(section["properties"]) for section in schema.at(("network",)))
+    assert set(OF_ONE_FAMILY) == densenet ^ unet
 
 
 # Questions
@@ -145,13 +192,36 @@ def test_every_field_can_be_told_in_words(path: Path) -> None:
         ),
         (("extends",), "text or null"),
         (("network",), "a mapping"),
-        (("network", "growth_rate"), "a whole number from 1 to 1024"),
-        (("network", "layers_per_block"), "a list of 1 to 8 values"),
-        (("network", "layers_per_block", 7), "a whole number from 1 to 512"),
-        (("network", "bottleneck_width"), "a whole number from 1 to 64 or null"),
-        (("network", "compression"), "a number above 0 and at most 1"),
-        (("network", "dropout"), "a number of at least 0 and below 1"),
-        (("network", "pooling"), "avg or max"),
+        (("network", "family"), "densenet or unet"),
+        (("network", "growth_rate"), "a whole number from 1 to 1024 or a list of 1 to 8 values or null"),
+        (("network", "growth_rate", 3), "a whole number from 1 to 1024"),
+        (("network", "layers_per_block", 7), "a whole number from 1 to 256"),
+        (("network", "bottleneck_width"), "a whole number from 1 to 64 or a list of 1 to 8 values or null"),
+        (("network", "bottleneck_width", 0), "a whole number from 1 to 64 or null"),
+        (("network", "compression"), "a number above 0 and at most 1 or null"),
+        (("network", "dropout"), "a number of at least 0 and below 1 or a list of 1 to 8 values"),
+        (("network", "pooling"), "avg, max, both or conv"),
+        (("network", "connectivity"), f"{SHORT_NAMES} or a list of 1 to 8 values or {ALL_NAMES}"),
+        (("network", "connectivity", 2), f"{SHORT_NAMES} or {ALL_NAMES}"),
+        (("network", "connectivity", "width_multiplier"), "a number from 1 to 4"),
+        (("network", "connectivity", "seed"), "a whole number of at least 0 and below 4294967296"),
+        (("network", "connectivity", "layers", 0), "a list of 0 to 256 values"),
+        (
+            ("network", "cross_block"),
+            "all or non_adjacent or a mapping with links, downsampling or compression or null",
+        ),
+        (("network", "cross_block", "links"), "all or non_adjacent or a list of 1 to 64 values"),
+        (("network", "cross_block", "links", 0), "a list of 2 values"),
+        (("network", "head"), "last_block or all_blocks or a mapping with reads or activation"),
+        (("network", "alpha", "layers"), "a number from 0 to 1 or a list of 1 to 8 values"),
+        (("network", "channels"), "a list of 2 to 8 values or null"),
+        (("network", "convolutions"), "a whole number from 1 to 16"),
+        (("network", "up_kernel"), "2 or 3"),
+        (("match",), "a mapping with parameters or macs or null"),
+        (("match", "parameters"), "a whole number of at least 1 or text that is not empty or null"),
+        (("limits",), "a mapping with parameters, macs or training_memory_bytes"),
+        (("limits", "macs"), "a whole number of at least 1 or null"),
+        (("tune", "trials"), "a whole number from 1 to 1000000"),
         (("network", "convolution_bias"), "true or false"),
         (("network", "batch_norm"), "a mapping with momentum or epsilon"),
         (
@@ -195,11 +265,45 @@ def test_paths_that_no_spec_has(path: Path) -> None:
 def test_keys_of_a_section_of_several_kinds() -> None:
     every = {"name", "momentum", "nesterov", "weight_decay", "decay", "beta_1", "beta_2", "epsilon"}
     assert set(schema.keys(("training", "optimizer"))) == every
-    tree = read(b"training: {optimizer: {name: adamw}, schedule: {final_fraction: 1}}", "a.yaml")
+    tree = read(b"training: {optimizer: {name: adamw}, schedule: {name: cos}}", "a.yaml")
     assert schema.keys(("training", "optimizer"), tree) == (
         *("name", "beta_1", "beta_2", "epsilon", "weight_decay"),
     )
     assert set(schema.keys(("training", "schedule"), tree)) == {"name", "at", "factor", "final_fraction"}
+
+
+def test_a_kind_is_told_though_keys_are_missing() -> None:
+    tree = read(b"network: {family: densenet, connectivity: {name: window}}", "a.yaml")
+    growth = ("network", "growth_rate")
+    assert schema.expectation(growth, tree) == "a whole number from 1 to 1024 or a list of 1 to 8 values"
+    assert schema.keys(("network", "connectivity"), tree) == ("name", "output", "size")
+    assert "channels" not in schema.keys(("network",), tree)
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "said"),
+    [
+        ("network: {growth_rate: 0}", ("network", "growth_rate"), "a whole number from 1 to 1024"),
+        ("network: {growth_rate: []}", ("network", "growth_rate"), "a list of 1 to 8 values"),
+        ("network: {bottleneck_width: 0}", ("network", "bottleneck_width"), "a whole number from 1 to 64"),
+        ("network: {compression: 2}", ("network", "compression"), "a number above 0 and at most 1"),
+        ("network: {cross_block: {}}", ("network", "cross_block"), "a mapping with links, ..."),
+        ("network: {connectivity: {name: x}}", ("network", "connectivity"), ALL_NAMES),
+        ("network: {connectivity: []}", ("network", "connectivity"), "a list of 1 to 8 values"),
+        # of no sort that the field has, or a word: everything that there is
+        (
+            "network: {compression: none}",
+            ("network", "compression"),
+            "a number above 0 and at most 1 or null",
+        ),
+        ("network: {head: x}", ("network", "head"), "last_block or all_blocks or a mapping with ..."),
+        ("network: {alpha: 2}", ("network", "alpha"), "a number from 0 to 1"),
+        ("network: {alpha: x}", ("network", "alpha"), "a number from 0 to 1 or a mapping with stem, ..."),
+    ],
+)
+def test_what_was_found_narrows_the_words(text: str, path: Path, said: str) -> None:
+    found = schema.expectation(path, spelled_out(read(text.encode(), "a.yaml")))
+    assert found == said or (said.endswith("...") and found.startswith(said[:-3]))
 
 
 def test_a_tree_tells_which_kind_is_meant() -> None:

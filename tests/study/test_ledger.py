@@ -56,6 +56,7 @@ def test_the_other_trials_are_variants(ledger):
     trial = book.new()
     values = book.values(trial)
     document = book.spec(trial, values)
+    book.note(trial, document)
     assert set(values) == {"network.growth_rate", "training.learning_rate"}
     assert document.experiment.network.growth_rate == values["network.growth_rate"]
     assert trial.user_attrs["dnsearch:fingerprint"] == fingerprint(document.experiment)
@@ -96,7 +97,7 @@ def test_the_twin_is_the_earliest_trial_of_the_same_settings(ledger):
     for rate in (0.05, 0.07, 0.05, 0.05):
         book.study.enqueue_trial({"network.growth_rate": 3, "training.learning_rate": rate})
         trial = book.new()
-        book.spec(trial, book.values(trial))
+        book.note(trial, book.spec(trial, book.values(trial)))
         twins.append(book.twin(trial))
     assert twins == [None, None, 1, 1]
 

@@ -10,7 +10,6 @@ import pytest
 from dnsearch.cli.planning import planned
 from dnsearch.errors import StudyError
 from dnsearch.records.scan import scan
-from dnsearch.spec.document import load
 from dnsearch.study.messages import TrialEnded, TrialProgressed, TrialStarted
 
 pytestmark = pytest.mark.xdist_group("tune")
@@ -95,12 +94,11 @@ def test_the_best_spec_is_the_best_trial_s_and_passes_the_check(searched):
     runs, *_ = searched
     best = max(runs.records(), key=lambda record: (record.last.accuracy, -record.parameters.trainable))
     text = (runs.folder / "best.yaml").read_text()
-    document = load(str(runs.folder / "best.yaml"))
+    found = planned(str(runs.folder / "best.yaml"), ())
+    document, costs = found.written, found.budget.summary.cost
     assert f"# Found:    {best.name}, 2 epochs" in text
     assert document.experiment.network.growth_rate == best.settings["network.growth_rate"]
-    assert (
-        planned(document).cost.trainable == best.parameters.trainable == document.experiment.expect.parameters
-    )
+    assert costs.trainable == best.parameters.trainable == document.experiment.expect.parameters
 
 
 def test_no_child_is_left(searched):

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from dnsearch.cli import console
-from dnsearch.cli.options import Json, Set
+from dnsearch.cli.options import Json, NoLimits, Set
 from dnsearch.errors import DataError, Problem, SpecError
 
 
@@ -14,6 +14,7 @@ def check(
         list[str], typer.Argument(metavar="SPEC...", help="YAML files or presets' names.", show_default=False)
     ],
     overrides: Set = None,
+    no_limits: NoLimits = False,
     as_json: Json = False,
 ) -> None:
     """Validate specs: every problem at once, with file, line and column.
@@ -21,13 +22,12 @@ def check(
     Example: [cyan]dnsearch check spec.yaml[/cyan]
     """
     from dnsearch.cli.planning import planned
-    from dnsearch.spec.document import load
 
     problems: list[Problem] = []
     missing: list[DataError] = []
     for spec in specs:
         try:
-            costs = planned(load(spec, overrides or ())).cost
+            costs = planned(spec, overrides, limits=not no_limits).budget.summary.cost
             console.say(
                 f"{spec}: valid, {costs.trainable:,} trainable parameters, {costs.macs:,} multiply-adds"
             )

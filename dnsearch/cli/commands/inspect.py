@@ -1,54 +1,95 @@
-"""``dnsearch inspect``: what a spec's network looks like and costs."""
+"""``dnsearch inspect``: what networks look like and cost."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from dnsearch.cli import console
-from dnsearch.cli.options import Json, Set, Spec
+from dnsearch.cli.options import Json, NoLimits, Set
+from dnsearch.errors import Problem, SpecError
 
 if TYPE_CHECKING:
     from dnsearch.cli.planning import Planned
 
 
-def inspect(spec: Spec, overrides: Set = None, as_json: Json = False) -> None:
-    """Show a network's parts, shapes and exact cost, without building it.
+def inspect(
+    specs: Annotated[
+        list[str], typer.Argument(metavar="SPEC...", help="YAML files or presets' names.", show_default=False)
+    ],
+    overrides: Set = None,
+    layers: Annotated[bool, typer.Option("--layers", help="One row per operation.")] = False,
+    matrix: Annotated[bool, typer.Option("--matrix", help="Which features each layer reads.")] = False,
+    no_limits: NoLimits = False,
+    as_json: Json = False,
+) -> None:
+    """Show a network's parts, shapes and exact cost, without building it; several specs side by side.
 
-    Example: [cyan]dnsearch inspect densenet-bc-100-12[/cyan]
+    Example: [cyan]dnsearch inspect article article-log article-cross-block[/cyan]
     """
-    from dnsearch.cli.planning import planned
-    from dnsearch.spec.document import load
-
-    document = load(spec, overrides or ())
-    found = planned(document)
-    name = document.experiment.name
+    found = _planned(specs, overrides, limits=not no_limits)
     if as_json:
-        console.show_json(_as_json(name, found))
+        from dnsearch.board.network_json import network_json
+
+        told = [network_json(_name(each), each.budget.plan, each.budget.summary) for each in found]
+        shapes = [{"image_shape": each.facts.image_shape, "classes": each.facts.classes} for each in found]
+        rows = [{**one, **shape} for one, shape in zip(told, shapes, strict=True)]
+        console.show_json(rows if len(rows) > 1 else rows[0])
+        return
+    if len(found) > 1:
+        _compare(found)
+    for each in found if len(found) == 1 or layers or matrix else ():
+        _show(each, layers=layers, matrix=matrix)
+
+
+def _planned(specs: list[str], overrides: list[str] | None, *, limits: bool) -> "list[Planned]":
+    """Every spec's network; what is wrong with any of them is told at once."""
+    from dnsearch.cli.planning import planned
+
+    found: list[Planned] = []
+    problems: list[Problem] = []
+    for spec in specs:
+        try:
+            found.append(planned(spec, overrides, limits=limits))
+        except SpecError as error:
+            problems += error.problems
+    if problems:
+        raise SpecError(problems)
+    return found
+
+
+def _name(found: "Planned") -> str:
+    return found.budget.document.experiment.name
+
+
+def _compare(found: "list[Planned]") -> None:
+    from dnsearch.board.comparison import comparison
+
+    rows = [(_name(each), _growth(each), each.budget.summary) for each in found]
+    console.show(comparison(rows))
+
+
+def _growth(found: "Planned") -> str:
+    rates = found.budget.document.experiment.network.growth_rate
+    return "-".join(map(str, rates)) if isinstance(rates, tuple) else str(rates or "")
+
+
+def _show(found: "Planned", *, layers: bool, matrix: bool) -> None:
+    from dnsearch.board.matrix import matrices
+    from dnsearch.board.network import layer_table, network_table
+
+    budget = found.budget
+    height, width, channels = found.facts.image_shape
+    title = f"{_name(found)}, {height}x{width}x{channels}, {found.facts.classes} classes"
+    if matrix:
+        console.raw(f"{title}\n\n{matrices(budget.plan)}")
+    elif layers:
+        console.show(layer_table(title, budget.plan))
     else:
-        from dnsearch.board.network import network_table
-
-        height, width, channels = found.facts.image_shape
-        console.show(
-            network_table(f"{name}, {height}x{width}x{channels}, {found.facts.classes} classes", found.plan)
+        batch_size = budget.document.experiment.training.batch_size
+        console.show(network_table(title, budget.plan, budget.summary, batch_size))
+    if budget.match is not None:
+        match = budget.match
+        console.say(
+            f"growth rate {_growth(found)} comes closest to {match.target:,} {match.figure}: "
+            f"{match.reached:,}, {match.off:+.2%}"
         )
-
-
-def _as_json(name: str, found: "Planned") -> dict[str, object]:
-    from dnsearch.plan.cost import Cost, part_costs
-
-    def counts(cost: Cost) -> dict[str, object]:
-        return {
-            "parameters": {"trainable": cost.trainable, "other": cost.other, "total": cost.parameters},
-            "macs": cost.macs,
-            "output_elements": cost.output_elements,
-        }
-
-    shapes = {node.part: node.shape for node in found.plan.nodes}
-    parts = [
-        {"name": part, "shape": shapes[part], **counts(cost)} for part, cost in part_costs(found.plan).items()
-    ]
-    return {
-        "name": name,
-        **counts(found.cost),
-        "image_shape": found.facts.image_shape,
-        "classes": found.facts.classes,
-        "parts": parts,
-    }

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dnsearch.cli import console
-from dnsearch.cli.options import RUNS, Json, Plain, Runs, Set
+from dnsearch.cli.options import RUNS, Json, NoLimits, Plain, Runs, Set
 
 if TYPE_CHECKING:
     from dnsearch.records.record import RunRecord
@@ -28,6 +28,7 @@ def train(
         Path | None,
         typer.Option("--resume", metavar="RUN", help="Go on with an interrupted run.", show_default=False),
     ] = None,
+    no_limits: NoLimits = False,
     plain: Plain = False,
     as_json: Json = False,
 ) -> None:
@@ -37,10 +38,12 @@ def train(
 
     Ctrl-C ends after the running batch and keeps what is there.
     """
-    document, folder = _opened(spec, overrides, runs, resume)
+    document, folder = _opened(spec, overrides, (runs, resume), limits=not no_limits)
     with _removed_if_unused(folder):
         record = _trained(document, folder, plain=plain)
     console.say(_summary(record, folder))
+    if afresh := folder.afresh():
+        console.say(f"started afresh, since training.start_from does not fit them: {', '.join(afresh)}")
     if as_json:
         from dnsearch.board.formats import as_json as as_dicts
         from dnsearch.board.ranking import rank
@@ -51,13 +54,14 @@ def train(
 
 
 def _opened(
-    spec: str | None, overrides: list[str] | None, runs: Path, resume: Path | None
+    spec: str | None, overrides: list[str] | None, places: tuple[Path, Path | None], *, limits: bool
 ) -> "tuple[Document, RunFolder]":
     """The spec and its run folder: a new one, or the one to go on with."""
     from dnsearch.cli.planning import planned
     from dnsearch.records.store import RunFolder
     from dnsearch.spec.document import load
 
+    runs, resume = places
     if (spec is None) == (resume is None):
         raise typer.BadParameter("give a SPEC, or --resume RUN")
     if resume is not None:
@@ -65,8 +69,7 @@ def _opened(
             raise typer.BadParameter("--set cannot change a run that has begun; start a new one")
         folder = RunFolder.open(resume)
         return load(str(folder.resolved)), folder
-    document = load(spec or "", overrides or ())
-    planned(document)
+    document = planned(spec or "", overrides, limits=limits).budget.document
     return document, RunFolder.create(runs, document.experiment.name)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dnsearch.cli import console
-from dnsearch.cli.options import RUNS, Json, Plain, Runs, Set, Storage, Study
+from dnsearch.cli.options import RUNS, Json, NoLimits, Plain, Runs, Set, Storage, Study
 
 if TYPE_CHECKING:
     from dnsearch.study.search import Request
@@ -33,6 +33,7 @@ def tune(
     runs: Runs = RUNS,
     study: Study = None,
     storage: Storage = None,
+    no_limits: NoLimits = False,
     plain: Plain = False,
     as_json: Json = False,
 ) -> None:
@@ -42,7 +43,7 @@ def tune(
 
     Ctrl-C once lets the running trials end; twice stops them, and the next search takes them up again.
     """
-    request = _request(spec, overrides, (runs, study), storage, trials, workers)
+    request = _request(spec, overrides, (runs, study), storage, trials, workers, limits=not no_limits)
     stopped = _searched(request, plain=plain)
     _show_outcome(request, as_json=as_json)
     if stopped:
@@ -56,14 +57,16 @@ def _request(
     storage: str | None,
     trials: int | None,
     workers: int,
+    *,
+    limits: bool,
 ) -> "Request":
     from dnsearch.cli.planning import planned
     from dnsearch.errors import Problem, SpecError
-    from dnsearch.spec.document import load
     from dnsearch.study.search import Request
     from dnsearch.study.storage import default_url
 
-    document = load(spec, overrides or ())
+    found = planned(spec, overrides, limits=limits)
+    document, facts = found.written, found.facts
     search = document.experiment.tune
     if search is None:
         raise SpecError(
@@ -75,7 +78,6 @@ def _request(
                 )
             ]
         )
-    facts = planned(document).facts
     folder = _folder(*place, document.experiment.name)
     return Request(
         document,
@@ -86,6 +88,7 @@ def _request(
         storage or default_url(folder),
         trials or search.trials,
         workers,
+        limits,
     )
 
 

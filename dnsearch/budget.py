@@ -1,0 +1,123 @@
+"""A spec's network brought to its ``match`` and held against its ``limits``, before anything is allocated."""
+
+from dataclasses import dataclass, replace
+
+from dnsearch.errors import Problem, SpecError
+from dnsearch.plan.family import plan_network
+from dnsearch.plan.graph import NetworkPlan, Shape
+from dnsearch.plan.matching import Figure, Match, figure_of, matched
+from dnsearch.plan.summary import Summary, summarize
+from dnsearch.spec.document import Document, load
+from dnsearch.spec.experiment import Experiment
+from dnsearch.spec.training import Adam, AdamW
+
+
+@dataclass(frozen=True)
+class Budgeted:
+    """A spec's network that is known to fit.
+
+    Args:
+        document: the spec; with ``match``, its growth rate is the one that was found.
+        plan: the network.
+        summary: what it costs.
+        match: how close it came, with ``match``.
+    """
+
+    document: Document
+    plan: NetworkPlan
+    summary: Summary
+    match: Match | None
+
+
+def budgeted(document: Document, image_shape: Shape, classes: int, *, limits: bool = True) -> Budgeted:
+    """Plan a spec's network, solve its ``match`` and check its ``limits`` and what it ``expect``s.
+
+    Args:
+        document: the spec.
+        image_shape: (height, width, channels) of its images.
+        classes: number of classes.
+        limits: whether the limits hold.
+
+    Raises:
+        SpecError: the network does not fit the images, cannot be matched, costs too much or is not the
+            expected one; the problems point into the document.
+    """
+    try:
+        match = _matched(document.experiment, image_shape, classes)
+        if match is not None:
+            document = document.with_growth(match.growth_rate)
+        experiment = document.experiment
+        plan = plan_network(experiment.network, image_shape, classes)
+        summary = summarize(plan, experiment.training.batch_size, slots(experiment))
+        problems = [*_expectations(experiment, summary), *(_limits(experiment, summary) if limits else ())]
+        if problems:
+            raise SpecError(problems)
+    except SpecError as error:
+        raise document.located(error) from None
+    return Budgeted(document, plan, summary, match)
+
+
+def slots(experiment: Experiment) -> int:
+    """Numbers that the optimizer keeps per trainable parameter."""
+    return 2 if isinstance(experiment.training.optimizer, Adam | AdamW) else 1
+
+
+def _matched(experiment: Experiment, image_shape: Shape, classes: int) -> Match | None:
+    match = experiment.match
+    if match is None:
+        return None
+    figure: Figure = "macs" if match.parameters is None else "parameters"
+    target = getattr(match, figure)
+    if isinstance(target, str):
+        target = _figure_of_spec(target, image_shape, classes, figure)
+    return matched(experiment.network, image_shape, classes, figure, target)
+
+
+def _figure_of_spec(name: str, image_shape: Shape, classes: int, figure: Figure) -> int:
+    """What another spec's network has for the same images."""
+    where = f"match.{figure}"
+    try:
+        rival = load(name)
+    except SpecError as error:
+        raise SpecError(
+            [each if each.place else replace(each, where=where) for each in error.problems]
+        ) from None
+    if rival.experiment.match is not None:
+        expected, hint = "a spec without a match of its own", "Match what that one matches."
+        raise SpecError([Problem(where, expected, name, hint)])
+    try:
+        return figure_of(rival.experiment.network, image_shape, classes, figure)
+    except SpecError as error:
+        raise rival.located(error) from None
+
+
+def _expectations(experiment: Experiment, summary: Summary) -> list[Problem]:
+    """Where the plan is not what the spec says that it is."""
+    if experiment.expect is None:
+        return []
+    costs = summary.cost
+    counted = {"parameters": costs.trainable, "parameters_total": costs.parameters, "macs": costs.macs}
+    return [
+        Problem(f"expect.{field}", f"what the plan has: {count:,}", found=f"{expected:,}")
+        for field, count in counted.items()
+        if (expected := getattr(experiment.expect, field)) not in {None, count}
+    ]
+
+
+def _limits(experiment: Experiment, summary: Summary) -> list[Problem]:
+    """Where the plan costs more than it may; it points at the network where the limit is the default one."""
+    counted = {
+        "parameters": (summary.cost.trainable, "trainable parameters"),
+        "macs": (summary.cost.macs, "multiply-adds for one image"),
+        "training_memory_bytes": (summary.training_memory_bytes, "bytes for a training step"),
+    }
+    return [
+        Problem(
+            f"limits.{field}" if field in experiment.limits.model_fields_set else "network",
+            f"at most {limit:,} {what}",
+            found=f"{count:,}",
+            hint=f"Make the network smaller, raise limits.{field}, or lift all limits with --no-limits.",
+        )
+        for field, (count, what) in counted.items()
+        if (limit := getattr(experiment.limits, field)) is not None and count > limit
+    ]

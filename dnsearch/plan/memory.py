@@ -1,0 +1,98 @@
+"""What a network needs to be kept in memory: for one training step, and for inference.
+
+Plain training keeps, for the backward pass, the output of every operation but activations and dropout, which
+work in place: for each pre-activated convolution the joined features, the normalised ones and the
+convolution's own. Memory-saving training (Pleiss et al., 2017, arXiv 1707.06990) does not keep joined and
+normalised features that a convolution right behind them reads; they are computed again.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from math import prod
+
+from dnsearch.plan.cost import Cost
+from dnsearch.plan.graph import Activation, BatchNorm, Concatenate, Convolution, Dropout, NetworkPlan, Node
+
+FLOAT_BYTES = 4
+IN_PLACE = (Activation, Dropout)
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Numbers kept, for one image.
+
+    Args:
+        kept_plain: for the backward pass, plain training.
+        kept_saving: for the backward pass, memory-saving training.
+        inference_peak: activations alive at once at the worst moment of inference.
+    """
+
+    kept_plain: int
+    kept_saving: int
+    inference_peak: int
+
+
+def memory(plan: NetworkPlan) -> Memory:
+    """The numbers of a whole plan."""
+    kept = kept_plain(plan)
+    recomputed = recomputed_nodes(plan)
+    saved = sum(elements for position, elements in enumerate(kept) if position not in recomputed)
+    return Memory(sum(kept), saved, _inference_peak(plan))
+
+
+def kept_plain(plan: NetworkPlan) -> list[int]:
+    """For each node the numbers that plain training keeps of it for the backward pass."""
+    return [0 if isinstance(node.operation, IN_PLACE) else prod(node.shape) for node in plan.nodes]
+
+
+def recomputed_nodes(plan: NetworkPlan) -> set[int]:
+    """Positions of joined and normalised features that memory-saving training computes again.
+
+    They start from a concatenation that only they read and end at a convolution.
+    """
+    readers = Counter(position for node in plan.nodes for position in node.inputs)
+    found: set[int] = set()
+    for position, node in enumerate(plan.nodes):
+        if isinstance(node.operation, BatchNorm) and _joins_and_convolves(plan, position, readers):
+            found |= {position, node.inputs[0]}
+    return found
+
+
+def _joins_and_convolves(plan: NetworkPlan, norm: int, readers: Counter[int]) -> bool:
+    """Whether a BatchNorm reads a concatenation alone and leads to a convolution through an activation."""
+    joined = plan.nodes[norm].inputs[0]
+    if not isinstance(plan.nodes[joined].operation, Concatenate) or readers[joined] > 1:
+        return False
+    behind = plan.nodes[norm + 1 : norm + 3]
+    kinds = [type(node.operation) for node in behind]
+    return kinds == [Activation, Convolution] and [node.inputs for node in behind] == [(norm,), (norm + 1,)]
+
+
+def _inference_peak(plan: NetworkPlan) -> int:
+    """The most numbers alive at once, each freed after its last reader; activations work in place."""
+    last_reader = {position: number for number, node in enumerate(plan.nodes) for position in node.inputs}
+    alive = peak = 0
+    for number, node in enumerate(plan.nodes):
+        freed = sum(prod(plan.nodes[i].shape) for i in set(node.inputs) if last_reader[i] == number)
+        in_place = _overwrites(plan, number, node, last_reader)
+        peak = max(peak, alive + (0 if in_place else prod(node.shape)))
+        alive += prod(node.shape) - freed
+    return max(peak, alive)
+
+
+def _overwrites(plan: NetworkPlan, number: int, node: Node, last_reader: dict[int, int]) -> bool:
+    """Whether an operation can put its output where its input was."""
+    alike = isinstance(node.operation, (*IN_PLACE, BatchNorm))
+    return alike and last_reader[node.inputs[0]] == number
+
+
+def training_bytes(kept: int, cost: Cost, batch_size: int, slots: int) -> int:
+    """Bytes of one training step in float32.
+
+    Args:
+        kept: numbers kept for the backward pass, for one image.
+        cost: the network's cost.
+        batch_size: images per step.
+        slots: numbers that the optimizer keeps per trainable parameter; SGD with momentum 1, Adam 2.
+    """
+    return FLOAT_BYTES * (kept * batch_size + cost.parameters + cost.trainable * (1 + slots))

@@ -1,0 +1,99 @@
+"""Which earlier features each layer of a block reads, and which the block puts out.
+
+Feature 0 is the block's input, layer l (from 1) writes feature l. A sparse block at the same growth rate is
+a smaller network, not a fair rival; papers compare at equal parameters by raising the growth rate.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, Tag
+
+from dnsearch.spec.network.per_block import Many, OneOrMany
+from dnsearch.spec.section import Section
+
+
+class Pattern(Section):
+    """What all patterns have in common; abstract."""
+
+    name: str = Field(description="The pattern.")
+    output: Literal["all", "rule", "odd_and_last"] = Field(
+        "all",
+        description="Which features the block puts out. all: every one, the block's input included "
+        "(DenseNet); rule: what a further layer would read; odd_and_last: the odd ones and the last "
+        "(HarDNet).",
+    )
+
+
+class Dense(Pattern):
+    """Layer l reads all of 0…l-1 (DenseNet, Huang et al., 2017)."""
+
+    name: Literal["dense"] = Field("dense", description="The pattern.")
+
+
+class Log(Pattern):
+    """Layer l reads l-1, l-2, l-4, l-8… (SparseNet, Zhu et al., 2018)."""
+
+    name: Literal["log"] = Field(description="The pattern.")
+
+
+class Harmonic(Pattern):
+    """Layer l reads l-2ⁿ for every 2ⁿ that divides l (HarDNet, Chao et al., 2019)."""
+
+    name: Literal["harmonic"] = Field(description="The pattern.")
+    width_multiplier: float = Field(
+        1.0,
+        ge=1,
+        le=4,
+        description="m: layer l writes k·mⁿ channels, rounded to an even number, with n the largest for "
+        "which 2ⁿ divides l. HarDNet: 1.6 to 1.9; 1: k channels everywhere.",
+    )
+
+
+class Window(Pattern):
+    """Layer l reads the most recent features (Hu et al., 2018, arXiv 1806.01935)."""
+
+    name: Literal["window"] = Field(description="The pattern.")
+    size: int = Field(ge=1, le=256, description="N: how many features a layer reads at most.")
+
+
+class Chain(Pattern):
+    """Layer l reads l-1 alone; the block's output gathers all (VoVNet, Lee et al., 2019)."""
+
+    name: Literal["chain"] = Field(description="The pattern.")
+
+
+class Strided(Pattern):
+    """Layer l reads l-1, l-1-s, l-1-2s and so on."""
+
+    name: Literal["strided"] = Field(description="The pattern.")
+    stride: int = Field(ge=1, le=256, description="s: distance between two features that are read.")
+
+
+class Random(Pattern):
+    """Layer l reads l-1, and each earlier feature with a probability (NN-Mass, Bhardwaj et al., 2021)."""
+
+    name: Literal["random"] = Field(description="The pattern.")
+    probability: float = Field(ge=0, le=1, description="p: chance of each edge but the one to l-1.")
+    seed: int = Field(0, ge=0, lt=2**32, description="The same seed draws the same edges everywhere.")
+
+
+class Explicit(Pattern):
+    """Layer l reads what a list says."""
+
+    name: Literal["explicit"] = Field(description="The pattern.")
+    layers: tuple[Annotated[tuple[Annotated[int, Field(ge=0, le=256)], ...], Field(max_length=256)], ...] = (
+        Field(
+            min_length=1,
+            max_length=257,
+            description="For each layer the features that it reads; with output: rule one more list, for "
+            "what the block puts out.",
+        )
+    )
+
+
+OnePattern = Annotated[
+    Dense | Log | Harmonic | Window | Chain | Strided | Random | Explicit, Field(discriminator="name")
+]
+Connectivity = Annotated[
+    Annotated[OnePattern, Tag("#one")] | Annotated[tuple[OnePattern, ...], Many, Tag("#many")], OneOrMany
+]

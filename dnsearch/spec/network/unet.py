@@ -1,0 +1,96 @@
+"""A U-Net whose units are dense blocks (FC-DenseNet) or plain convolutions (the classic U-Net).
+
+Sources: Ronneberger et al., 2015 (arXiv 1505.04597); Jégou et al., 2017 (arXiv 1611.09326).
+"""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from dnsearch.errors import Problem
+from dnsearch.spec.network.densenet import Pooling
+from dnsearch.spec.network.family import Family, length_problems, slope_problems
+from dnsearch.spec.network.parts import Stem
+from dnsearch.spec.network.per_block import GrowthRate, Layers
+from dnsearch.spec.section import Whole, refuse
+
+
+class UNet(Family):
+    """Levels that halve the image on the way down and double it on the way up, with skips between them.
+
+    A level is numbered from the top; the last one is the bottleneck. The way up mirrors the way down.
+    """
+
+    family: Literal["unet"] = Field(description="The kind of network.")
+    unit: Literal["dense", "conv"] = Field(
+        "dense",
+        description="What a level is made of. dense: a dense block of layers_per_block layers; conv: "
+        "3x3 convolutions with channels filters. Fields of the other unit may stay: unit alone switches.",
+    )
+    growth_rate: GrowthRate | None = Field(
+        None, description="unit: dense. The channels that each layer adds. A list gives one per level."
+    )
+    layers_per_block: tuple[Layers, ...] | None = Field(
+        None,
+        min_length=2,
+        max_length=8,
+        description="unit: dense. Layers of each level's block, from the top to the bottleneck. "
+        "FC-DenseNet67: 5 levels of 5 layers and a bottleneck of 5; FC-DenseNet103: [4, 5, 7, 10, 12, 15].",
+    )
+    compression: Annotated[float, Field(gt=0, le=1)] | None = Field(
+        1.0,
+        description="unit: dense. θ: on the way down a 1x1 convolution keeps floor(θ x m) of the m channels "
+        "before the pooling. FC-DenseNet: 1. null: the pooling alone.",
+    )
+    channels: tuple[Annotated[int, Field(ge=1, le=65_536)], ...] | None = Field(
+        None,
+        min_length=2,
+        max_length=8,
+        description="unit: conv. Filters of each level, from the top to the bottleneck. The classic U-Net: "
+        "[64, 128, 256, 512, 1024].",
+    )
+    convolutions: int = Field(
+        2, ge=1, le=16, description="unit: conv. 3x3 convolutions of each level. The classic U-Net: 2."
+    )
+    normalize: bool = Field(
+        False,
+        description="unit: conv. BatchNorm between convolution and activation. The classic U-Net: false.",
+    )
+    pooling: Pooling = Field(
+        "max",
+        description="How the way down halves the image: avg, max, both (concatenated) or conv (2x2, stride "
+        "2). FC-DenseNet and the classic U-Net: max.",
+    )
+    up_kernel: Annotated[Literal[2, 3], Whole] = Field(
+        3, description="Side of the transposed convolution of stride 2. FC-DenseNet: 3; the classic U-Net: 2."
+    )
+    up_reads: Literal["new", "all"] = Field(
+        "new",
+        description="unit: dense. What the transposed convolution reads: the new features of the block below "
+        "alone (FC-DenseNet), or all that it puts out.",
+    )
+    stem: Stem = Field(
+        Stem(channels=48),
+        description="unit: dense. What comes before the first block. FC-DenseNet: 48 channels.",
+    )
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        missing = ("growth_rate", "layers_per_block") if self.unit == "dense" else ("channels",)
+        problems = [
+            Problem(field, f"unit: {self.unit} needs it, and it is missing")
+            for field in missing
+            if getattr(self, field) is None
+        ]
+        if not problems:
+            dense = ("growth_rate", "bottleneck_width", "dropout", "connectivity")
+            fields = dense if self.unit == "dense" else ("dropout",)
+            problems += length_problems(self, fields, len(self.levels), "level")
+        if problems := [*problems, *slope_problems(self)]:
+            raise refuse(*problems)
+        return self
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """Layers or filters of each level, whichever the unit is made of."""
+        return (self.layers_per_block if self.unit == "dense" else self.channels) or ()
