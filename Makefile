@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: install demo test lint clean
+.PHONY: install demo test test-all lint clean
 
 install: $(VENV)/installed
 
@@ -22,6 +22,9 @@ lint: install
 
 test: install lint  ## everything that guards the code
 	$(BIN)/pytest -n 2 --dist loadgroup
+
+test-all: install lint  ## the same with 2,000 random networks instead of 110
+	DNSEARCH_EXAMPLES=2000 $(BIN)/pytest -n 2 --dist loadgroup
 
 clean:
 	rm -rf $(VENV) demo runs build dist *.egg-info
