@@ -19,6 +19,7 @@ from dnsearch.spec.tree import Items, Table, Tree, from_plain, plain, walk, with
 from dnsearch.spec.tune import Searched
 
 SECTIONS = ("network", "training")
+GROWTH = "network.growth_rate"
 
 
 def problems(experiment: Experiment, tree: Tree) -> list[Problem]:
@@ -35,11 +36,19 @@ def _problems(path: str, searched: Searched, tree: Tree) -> Iterator[Problem]:
     if parts[0] not in SECTIONS or not schema.at(parts) or len(parts) < 2:
         yield _unknown(path, place)
         return
+    if path == GROWTH and plain(tree).get("match") is not None and not _several(searched):
+        hint = "Search lists of growth rates, whose proportions match keeps, or remove match."
+        yield Problem(f"tune.parameters.{path}", "match solves for it in every trial", hint=hint, place=place)
     base = without(tree, ("tune", "expect"))
     for value, value_place in _values(path, searched, tree):
         changed = completed(overlay(base, nested(path, from_plain(value, value_place), value_place)))
         for problem in _field_problems(changed, path):
             yield replace(problem, where=f"tune.parameters.{path}", place=value_place)
+
+
+def _several(searched: Searched) -> bool:
+    """Whether some choice is a list."""
+    return isinstance(searched, tuple) and any(isinstance(choice, tuple) for choice in searched)
 
 
 def _unknown(path: str, place: Place) -> Problem:

@@ -103,6 +103,16 @@ def test_refused(line, place, said):
     assert said in found
 
 
+def test_a_growth_rate_that_match_solves_for_is_not_searched():
+    match = "match: {parameters: 20000}\n"
+    with pytest.raises(SpecError) as caught:
+        parse(f"{match}{HEAD}    network.growth_rate: {{int: [4, 8]}}\n".encode(), "s.yaml")
+    assert str(caught.value).startswith(
+        "s.yaml:6:5  tune.parameters.network.growth_rate\n  match solves for it"
+    )
+    parse(f"{match}{HEAD}    network.growth_rate: [[4, 8], [8, 8]]\n".encode(), "s.yaml")
+
+
 def test_every_problem_at_once():
     lines = "    network.pooling: [avg, mx]\n    network.growth_rate: {int: [0, 24]}\n"
     with pytest.raises(SpecError) as caught:
