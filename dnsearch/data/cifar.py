@@ -15,7 +15,6 @@ from dnsearch.data.checks import check_range, checked_labels, refuse
 from dnsearch.data.images import Images, Original, Split
 from dnsearch.data.unpickle import unpickle
 
-IMAGE_SHAPE = (32, 32, 3)
 PAGE = "www.cs.toronto.edu/~kriz/cifar.html"
 
 

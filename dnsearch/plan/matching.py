@@ -49,6 +49,10 @@ class Match:
         """How far the network is from the budget, as a share of it; negative below."""
         return self.reached / self.target - 1
 
+    def __str__(self) -> str:
+        budget = f"{self.target:,} {self.figure}: {self.reached:,}, {self.off:+.2%}"
+        return f"growth_rate {_written(self.growth_rate)} comes closest to {budget}"
+
 
 def figure_of(network: Network, image_shape: Shape, classes: int, figure: Figure) -> int:
     """A network's trainable parameters or multiply-adds."""
@@ -109,14 +113,18 @@ def _work(network: Network, image_shape: Shape, classes: int) -> int:
 
 
 def _too_far(found: Match) -> Problem:
-    rates = found.growth_rate
     expected = f"a growth rate that brings {found.figure} within {TOLERANCE:.0%} of {found.target:,}"
-    if isinstance(rates, tuple):
-        best, hint = str(list(rates)), "Change layers_per_block, bottleneck_width or the budget."
+    best = f"{found.reached:,} at growth_rate {_written(found.growth_rate)}, {found.off:+.1%}"
+    if isinstance(found.growth_rate, tuple):
+        hint = "Change layers_per_block, bottleneck_width or the budget."
     else:
-        best = str(rates)
         hint = "With growth_rate as a list, one per block, each is rounded on its own and comes closer."
-    return Problem("match", expected, f"{found.reached:,} at growth_rate {best}, {found.off:+.1%}", hint)
+    return Problem("match", expected, best, hint)
+
+
+def _written(rates: GrowthRates) -> str:
+    """Growth rates as they stand in YAML."""
+    return str(list(rates) if isinstance(rates, tuple) else rates)
 
 
 def _candidates(

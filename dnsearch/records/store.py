@@ -28,12 +28,10 @@ from typing import Any, BinaryIO
 
 from dnsearch.errors import Problem, RunError
 from dnsearch.records import lock
-from dnsearch.records.atomic import atomic_write, reading, replacing, writing
+from dnsearch.records.atomic import atomic_write, reading, writing
 from dnsearch.records.conversion import from_json, to_json
 from dnsearch.records.find import RECORD, is_run, suggestion
 from dnsearch.records.record import EpochRecord, RunRecord
-
-__all__ = ["RunFolder", "atomic_write", "replacing"]  # the last two are passed on for whoever fills a folder
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,7 +78,13 @@ def test_several_specs_stand_side_by_side(dnsearch):
     told = json.loads(dnsearch("inspect", "article", "article-log", "--json").out)
     assert [each["name"] for each in told] == ["article", "article-log"]
     assert abs(told[1]["parameters"]["trainable"] / told[0]["parameters"]["trainable"] - 1) <= 0.02
-    table = dnsearch("inspect", "article", "article-log").out
+    assert told[0]["match"] is None
+    assert told[1]["match"]["target"] == told[0]["parameters"]["trainable"]
+    ran = dnsearch("inspect", "article", "article-log")
+    closest = "growth_rate [14, 14, 16] comes closest to 489,160 parameters: 496,966, +1.60%"
+    assert f"article-log: {closest}" in ran.err
+    assert closest in dnsearch("check", "article-log").err
+    table = ran.out
     assert "0.47x" in table  # edges, of 234
     assert "k 14-14-16" in table
 

@@ -18,17 +18,16 @@ from dnsearch.spec.network.unet import UNet
 EXAMPLES = int(os.environ.get("DNSEARCH_EXAMPLES", "110"))
 
 slopes = st.floats(0, 1)
-activations = st.one_of(
-    st.sampled_from(["relu", "elu", "gelu", "silu", "mish", "prelu"]).map(lambda kind: {"activation": kind}),
-    st.builds(
-        lambda kind, *alpha: {
-            "activation": kind,
-            "alpha": dict(zip(("stem", "layers", "transitions", "head"), alpha, strict=True)),
-        },
-        st.sampled_from(["leaky_relu", "prelu"]),
-        *[slopes] * 4,
-    ),
-)
+
+
+def activations(blocks):
+    """An activation with what belongs to it; the layers' slope may be one per block."""
+    alpha = {"stem": slopes, "layers": per_block(slopes, blocks), "transitions": slopes, "head": slopes}
+    sloped = {"activation": st.sampled_from(["leaky_relu", "prelu"]), "alpha": st.fixed_dictionaries(alpha)}
+    plain = {"activation": st.sampled_from(["relu", "elu", "gelu", "silu", "mish", "prelu"])}
+    return st.fixed_dictionaries(sloped) | st.fixed_dictionaries(plain)
+
+
 outputs = st.sampled_from(["all", "all", "rule", "odd_and_last"])
 patterns = st.one_of(
     st.builds(
@@ -51,11 +50,31 @@ def per_block(values, blocks):
     return st.one_of(values, st.tuples(*[values] * blocks))
 
 
-def shared(blocks):
+@st.composite
+def explicit(draw, layers):
+    """A list of edges in which every layer is read by the next one."""
+    earlier = [draw(st.sets(st.integers(0, layer - 1))) | {layer - 1} for layer in range(1, layers + 1)]
+    return {"name": "explicit", "layers": tuple(tuple(sorted(reads)) for reads in earlier)}
+
+
+def connectivities(layers):
+    """One pattern for all blocks, or one each; edges of a list fit a block of their length alone."""
+    return patterns | st.tuples(*[patterns | explicit(count) for count in layers])
+
+
+def links(blocks):
+    """Links by name, or pairs of blocks where there are two."""
+    pairs = [(start, end) for start in range(1, blocks + 1) for end in range(start + 1, blocks + 1)]
+    named = st.sampled_from(["all", "non_adjacent"])
+    return named | st.lists(st.sampled_from(pairs), min_size=1, max_size=3).map(tuple) if pairs else named
+
+
+def shared(layers):
     """The fields that both families have."""
+    blocks = len(layers)
     return {
         "bottleneck_width": per_block(st.none() | st.integers(1, 3), blocks),
-        "connectivity": per_block(patterns, blocks),
+        "connectivity": connectivities(layers),
         "dropout": per_block(st.sampled_from([0.0, 0.2]), blocks),
         "dropout_after": st.sampled_from(["growth", "every"]),
         "convolution_bias": st.booleans(),
@@ -69,9 +88,9 @@ def shared(blocks):
 @st.composite
 def densenets(draw):
     layers = draw(st.lists(st.integers(1, 4), min_size=1, max_size=3).map(tuple))
-    links = st.fixed_dictionaries(
+    cross_block = st.fixed_dictionaries(
         {
-            "links": st.sampled_from(["all", "non_adjacent"]),
+            "links": links(len(layers)),
             "downsampling": st.sampled_from(["avg", "max", "conv3x3", "conv2x2", "space_to_depth"]),
             "compression": st.none() | st.floats(0.3, 1.0),
         }
@@ -86,9 +105,11 @@ def densenets(draw):
         }
     )
     head = {"activation": st.booleans(), "reads": st.sampled_from(["last_block", "all_blocks"])}
-    own = {"cross_block": st.none() | links, "stem": stem, "head": st.fixed_dictionaries(head)}
-    fields = draw(st.fixed_dictionaries({**shared(len(layers)), **own}))
-    network = DenseNet.model_validate({"layers_per_block": layers, **fields, **draw(activations)})
+    own = {"cross_block": st.none() | cross_block, "stem": stem, "head": st.fixed_dictionaries(head)}
+    fields = draw(st.fixed_dictionaries({**shared(layers), **own}))
+    network = DenseNet.model_validate(
+        {"layers_per_block": layers, **fields, **draw(activations(len(layers)))}
+    )
     return network, draw(st.tuples(st.integers(17, 24), st.integers(17, 24), st.integers(1, 3)))
 
 
@@ -104,9 +125,9 @@ def unets(draw):
         "up_reads": st.sampled_from(["new", "all"]),
         "stem": st.fixed_dictionaries({"channels": st.integers(3, 6), "normalize": st.booleans()}),
     }
-    fields = draw(st.fixed_dictionaries({**shared(len(layers)), **own}))
+    fields = draw(st.fixed_dictionaries({**shared(layers), **own}))
     network = UNet.model_validate(
-        {"family": "unet", "layers_per_block": layers, **fields, **draw(activations)}
+        {"family": "unet", "layers_per_block": layers, **fields, **draw(activations(len(layers)))}
     )
     return network, draw(st.sampled_from([(8, 12, 1), (16, 8, 3)]))
 

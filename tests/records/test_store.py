@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from dnsearch.errors import RunError
+from dnsearch.records.atomic import atomic_write, replacing
 from dnsearch.records.record import EpochRecord, RunRecord
-from dnsearch.records.store import RunFolder, atomic_write, replacing
+from dnsearch.records.store import RunFolder
 
 
 @pytest.fixture

@@ -27,9 +27,11 @@ def check(
     missing: list[DataError] = []
     for spec in specs:
         try:
-            costs = planned(spec, overrides, limits=not no_limits).budget.summary.cost
+            budget = planned(spec, overrides, limits=not no_limits).budget
+            costs = budget.summary.cost
             console.say(
                 f"{spec}: valid, {costs.trainable:,} trainable parameters, {costs.macs:,} multiply-adds"
+                + (f"; {budget.match}" if budget.match else "")
             )
         except SpecError as error:
             problems += error.problems

@@ -31,14 +31,16 @@ def inspect(
         from dnsearch.board.network_json import network_json
 
         told = [network_json(_name(each), each.budget.plan, each.budget.summary) for each in found]
-        shapes = [{"image_shape": each.facts.image_shape, "classes": each.facts.classes} for each in found]
-        rows = [{**one, **shape} for one, shape in zip(told, shapes, strict=True)]
+        rows = [{**one, **_circumstances(each)} for one, each in zip(told, found, strict=True)]
         console.show_json(rows if len(rows) > 1 else rows[0])
         return
     if len(found) > 1:
         _compare(found)
     for each in found if len(found) == 1 or layers or matrix else ():
         _show(each, layers=layers, matrix=matrix)
+    for each in found:
+        if each.budget.match is not None:
+            console.say(f"{_name(each)}: {each.budget.match}")
 
 
 def _planned(specs: list[str], overrides: list[str] | None, *, limits: bool) -> "list[Planned]":
@@ -55,6 +57,17 @@ def _planned(specs: list[str], overrides: list[str] | None, *, limits: bool) -> 
     if problems:
         raise SpecError(problems)
     return found
+
+
+def _circumstances(found: "Planned") -> dict[str, object]:
+    """What the network was planned for, and how close it came to what it was to match."""
+    match = found.budget.match
+    return {
+        "image_shape": found.facts.image_shape,
+        "classes": found.facts.classes,
+        "growth_rate": found.budget.document.experiment.network.growth_rate,
+        "match": {"figure": match.figure, "target": match.target, "off": match.off} if match else None,
+    }
 
 
 def _name(found: "Planned") -> str:
@@ -87,9 +100,3 @@ def _show(found: "Planned", *, layers: bool, matrix: bool) -> None:
     else:
         batch_size = budget.document.experiment.training.batch_size
         console.show(network_table(title, budget.plan, budget.summary, batch_size))
-    if budget.match is not None:
-        match = budget.match
-        console.say(
-            f"growth rate {_growth(found)} comes closest to {match.target:,} {match.figure}: "
-            f"{match.reached:,}, {match.off:+.2%}"
-        )

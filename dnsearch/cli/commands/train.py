@@ -69,7 +69,10 @@ def _opened(
             raise typer.BadParameter("--set cannot change a run that has begun; start a new one")
         folder = RunFolder.open(resume)
         return load(str(folder.resolved)), folder
-    document = planned(spec or "", overrides, limits=limits).budget.document
+    budget = planned(spec or "", overrides, limits=limits).budget
+    if budget.match is not None:
+        console.say(str(budget.match))
+    document = budget.document
     return document, RunFolder.create(runs, document.experiment.name)
 
 
