@@ -78,21 +78,23 @@ def load(name_or_path: str, overrides: Iterable[str] = ()) -> Document:
     >>> load("article", ["network.growth_rate=24"]).experiment.network.growth_rate
     24
     """
-    content = _content(name_or_path, folder=Path())
-    file = presets.file_name(name_or_path)
-    tree = _extended(read(content, file), Path(file).parent, (file,))
-    changes = [_override(text) for text in overrides]
-    tree = _named(without(_changed(tree, changes), ("expect",) if changes else ()), Path(file).stem)
-    return Document(_validated(tree), tree, content.decode("utf-8-sig"))
+    return parse(_content(name_or_path, folder=Path()), presets.file_name(name_or_path), overrides)
 
 
-def parse(content: bytes, file: str) -> Document:
-    """Read a spec from bytes; ``file`` is what places call them.
+def parse(content: bytes, file: str, overrides: Iterable[str] = ()) -> Document:
+    """Read a spec from bytes.
+
+    Args:
+        content: the bytes of the YAML.
+        file: what places call them; what ``extends`` names is looked for beside it.
+        overrides: as for ``load``.
 
     Raises:
         SpecError: with every problem that was found.
     """
-    tree = _named(_extended(read(content, file), Path(file).parent, (file,)), Path(file).stem)
+    tree = _extended(read(content, file), Path(file).parent, (file,))
+    changes = [_override(text) for text in overrides]
+    tree = _named(without(_changed(tree, changes), ("expect",) if changes else ()), Path(file).stem)
     return Document(_validated(tree), tree, content.decode("utf-8-sig"))
 
 
