@@ -12,11 +12,17 @@ from dnsearch.plan.graph import NetworkPlan, Node, Shape
 Tensor = Any
 
 
-def build(plan: NetworkPlan, name: str = "network") -> keras.Model:
+def build(plan: NetworkPlan, name: str = "network", saving: bool = False) -> keras.Model:
     """A model from images to logits.
 
     The input has shape ``(batch, height, width, channels)``, the output ``(batch, classes)`` or, for a U-Net,
     ``(batch, height, width, classes)``.
+
+    Args:
+        plan: the network.
+        name: the model's name.
+        saving: whether training computes joined and activated features again in the backward pass; the
+            results are the same to the last bit.
 
     >>> from dnsearch.plan.family import plan_network
     >>> from dnsearch.spec.network import example
@@ -26,11 +32,11 @@ def build(plan: NetworkPlan, name: str = "network") -> keras.Model:
     tensors: dict[int, Tensor] = {}
     for unit in units(plan):
         inputs = [tensors[position] for position in unit.inputs]
-        tensors[unit.output] = _applied(unit, inputs)
+        tensors[unit.output] = _applied(unit, inputs, saving)
     return keras.Model(tensors[0], tensors[len(plan.nodes) - 1], name=name)
 
 
-def _applied(unit: Unit, inputs: list[Tensor]) -> Tensor:
+def _applied(unit: Unit, inputs: list[Tensor], saving: bool) -> Tensor:
     """The unit's output; a unit with a BatchNorm is one fused layer."""
     operations = {type(node.operation): node.operation for node in unit.nodes}
     norm = operations.get(graph.BatchNorm)
@@ -42,6 +48,7 @@ def _applied(unit: Unit, inputs: list[Tensor]) -> Tensor:
         activation if isinstance(activation, graph.Activation) else None,
         convolution if isinstance(convolution, graph.Convolution) else None,
         name=unit.nodes[-1].name,
+        saving=saving and len(inputs) > 1,
     )
     return layer(inputs if len(inputs) > 1 else inputs[0])
 

@@ -1,11 +1,13 @@
 """The layers that Keras lacks: BatchNorm → activation → convolution in one piece, and space-to-depth."""
 
 from collections.abc import Sequence
-from typing import Any, assert_never
+from typing import Any
 
 import keras
 import tensorflow as tf
 
+from dnsearch.model.activations import activated
+from dnsearch.model.fused import Fused, padding, trained
 from dnsearch.plan.graph import Activation, BatchNorm, Convolution
 
 Tensor = Any
@@ -29,15 +31,22 @@ class NormalizedConvolution(keras.layers.Layer):  # type: ignore[misc]  # keras 
         activation: what follows, or None.
         convolution: what follows, or None.
         name: name of the layer.
+        saving: whether a training's backward pass computes joined and activated features again.
     """
 
     def __init__(
-        self, norm: BatchNorm, activation: Activation | None, convolution: Convolution | None, name: str
+        self,
+        norm: BatchNorm,
+        activation: Activation | None,
+        convolution: Convolution | None,
+        name: str,
+        saving: bool = False,
     ) -> None:
         super().__init__(name=name)
         self._norm = norm
         self._activation = activation
         self._convolution = convolution
+        self._saving = saving
 
     def build(self, input_shape: Shapes) -> None:
         """Make the weights: BatchNorm's four, a learned slope, then kernel and bias."""
@@ -67,15 +76,21 @@ class NormalizedConvolution(keras.layers.Layer):  # type: ignore[misc]  # keras 
 
     def call(self, inputs: Tensor | Sequence[Tensor], training: bool = False) -> Tensor:
         """Join, normalise, activate, convolve; in training the moving statistics move."""
-        joined = tf.concat(inputs, axis=-1) if isinstance(inputs, list | tuple) else inputs
-        features = self._normalized(joined, training)
-        if self._activation is not None:
-            features = activated(features, self._activation, getattr(self, "slope", None))
-        return features if self._convolution is None else self._convolved(features, self._convolution)
+        features = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
+        if training and self._convolution is not None:
+            weights = [self.gamma, self.beta, self.kernel, *self._slopes()]
+            fused = Fused(self._norm, self._activation, self._convolution, self._saving)
+            output, mean, variance = trained(
+                fused, features, [tf.convert_to_tensor(each) for each in weights]
+            )
+            self._move_towards(mean, variance, features[0])
+            return self._biased(output)
+        return self._untrained(features, training)
 
-    def _normalized(self, features: Tensor, training: bool) -> Tensor:
-        normalized, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
-            x=features,
+    def _untrained(self, features: Sequence[Tensor], training: bool) -> Tensor:
+        joined = tf.concat(features, axis=-1) if len(features) > 1 else features[0]
+        output, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+            x=joined,
             scale=self.gamma,
             offset=self.beta,
             mean=[] if training else self.moving_mean,
@@ -84,17 +99,26 @@ class NormalizedConvolution(keras.layers.Layer):  # type: ignore[misc]  # keras 
             is_training=training,
         )
         if training:
-            examples = tf.cast(tf.reduce_prod(tf.shape(features)[:3]), variance.dtype)
-            self._move(self.moving_mean, mean)
-            self._move(self.moving_variance, variance * ((examples - 1) / examples))
-        return normalized
+            self._move_towards(mean, variance, joined)
+        if self._activation is not None:
+            output = activated(output, self._activation, *self._slopes())
+        if self._convolution is None:
+            return output
+        kernel, stride = self.kernel, self._convolution.stride
+        return self._biased(tf.nn.conv2d(output, kernel, stride, padding(self._convolution)))
 
-    def _move(self, variable: Tensor, batch: Tensor) -> None:
-        variable.assign_sub((variable - batch) * (1 - self._norm.momentum))
+    def _slopes(self) -> list[Tensor]:
+        return [self.slope] if self._activation is not None and self._activation.kind == "prelu" else []
 
-    def _convolved(self, features: Tensor, convolution: Convolution) -> Tensor:
-        output = tf.nn.conv2d(features, self.kernel, convolution.stride, _padding(convolution))
-        return tf.nn.bias_add(output, self.bias) if convolution.bias else output
+    def _biased(self, output: Tensor) -> Tensor:
+        has_bias = self._convolution is not None and self._convolution.bias
+        return tf.nn.bias_add(output, self.bias) if has_bias else output
+
+    def _move_towards(self, mean: Tensor, variance: Tensor, features: Tensor) -> None:
+        """Move the moving statistics; the kernel's variance has Bessel's correction, Keras' has none."""
+        examples = tf.cast(tf.size(features), tf.float32) / features.shape[-1]
+        _move(self.moving_mean, mean, 1 - self._norm.momentum)
+        _move(self.moving_variance, variance - variance / examples, 1 - self._norm.momentum)
 
     def compute_output_shape(self, input_shape: Shapes) -> tuple[int | None, ...]:
         """Said outright, so that Keras does not trace ``call`` to find it out."""
@@ -133,25 +157,8 @@ class SpaceToDepth(keras.layers.Layer):  # type: ignore[misc]  # keras ships no 
         return (batch, height // self._size, width // self._size, channels * self._size**2)
 
 
-def activated(features: Tensor, activation: Activation, slope: Tensor = None) -> Tensor:
-    """An activation; ``slope`` are prelu's trained slopes, one per channel."""
-    match activation.kind:
-        case "relu":
-            return tf.nn.relu(features)
-        case "leaky_relu":
-            return tf.nn.leaky_relu(features, activation.slope) if activation.slope else tf.nn.relu(features)
-        case "prelu":
-            return tf.nn.relu(features) - slope * tf.nn.relu(-features)
-        case "elu":
-            return tf.nn.elu(features)
-        case "gelu":
-            return tf.nn.gelu(features, approximate=False)
-        case "silu":
-            return tf.nn.silu(features)
-        case "mish":
-            return features * tf.tanh(tf.math.softplus(features))
-        case _:
-            assert_never(activation.kind)
+def _move(variable: Tensor, batch: Tensor, share: float) -> None:
+    variable.assign_sub((variable - batch) * share)
 
 
 def initializer(name: str) -> keras.initializers.Initializer:
@@ -165,19 +172,6 @@ def initializer(name: str) -> keras.initializers.Initializer:
             return keras.initializers.HeUniform()
         case _:
             return keras.initializers.GlorotUniform()
-
-
-def _padding(convolution: Convolution) -> str | list[list[int]]:
-    """Zeros on each side of the image, as TensorFlow wants to be told.
-
-    By name wherever that is the same: with explicit numbers the gradients leave oneDNN and take six times as long.
-    """
-    if not convolution.padding:
-        return "VALID"
-    if convolution.stride == 1:
-        return "SAME"
-    sides = [convolution.padding, convolution.padding]
-    return [[0, 0], sides, sides, [0, 0]]
 
 
 def _shapes(input_shape: Shapes) -> Sequence[tuple[int, ...]]:
