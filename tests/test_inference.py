@@ -194,7 +194,7 @@ def test_a_wrong_image(digits, drawings, tmp_path):
     from dnsearch.inference import predict_images
 
     (tmp_path / "notes.png").write_text("no picture", encoding="utf-8")
-    for name, found in (("notes.png", "cannot identify image file"), ("nowhere.png", "No such file")):
+    for name, found in (("notes.png", "another format"), ("nowhere.png", "No such file")):
         with pytest.raises(DataError) as caught:
             predict_images(digits[0], [drawings[0][0], tmp_path / name], top=1)
         assert str(caught.value).startswith(f"{tmp_path / name}\n  expected a PNG or JPEG image, found ")
@@ -215,13 +215,13 @@ def test_a_run_without_weights(tensorflow_ready, tmp_path):
 
 def test_a_folder_s_own_images_are_recognised(colours):
     """Pixels of a file stay as they are where the run's images are files too."""
-    from dnsearch.data.folder import read_image
+    from dnsearch.data.pictures import read_image
     from dnsearch.inference import predict_images
     from dnsearch.inference import trained as restored
 
     folder, images = colours
     network, path = restored(folder), images / "red" / "0.png"
-    pixels = read_image(path, (6, 4, 3))
+    pixels = read_image(path, (6, 4, 3), "stretch")
     logits = np.asarray(network.logits(network.scaling.apply(pixels[np.newaxis])), np.float64)[0]
     (prediction,) = predict_images(folder, [path], top=2)
     expected = np.exp(logits) / np.exp(logits).sum()
