@@ -12,6 +12,8 @@ from dnsearch.data.load import load
 from dnsearch.errors import DataError
 from dnsearch.spec.data import Data
 
+pytestmark = pytest.mark.usefixtures("tensorflow_ready")  # before anything else uses TensorFlow
+
 
 @pytest.fixture
 def photographs(tmp_path):
