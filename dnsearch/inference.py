@@ -10,9 +10,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from dnsearch.data.batches import evaluation_batches
+from dnsearch.data.batches import evaluation_batches, explained
 from dnsearch.data.digits import LARGEST_PIXEL
-from dnsearch.data.folder import read_image
+from dnsearch.data.files import Files
 from dnsearch.data.images import Images, Scaling, Split
 from dnsearch.data.load import load
 from dnsearch.errors import DataError, Problem, RunError
@@ -94,7 +94,8 @@ def evaluate_run(folder: RunFolder, part: Part) -> Metrics:
     with folder.locked() if part == "test" else contextlib.nullcontext():
         network = trained(folder)
         images = _images(network, part)
-        metrics = evaluate(network.logits, evaluation_batches(images, network.scaling, BATCH_SIZE))
+        batches = evaluation_batches(images, network.scaling, BATCH_SIZE)
+        metrics = evaluate(network.logits, explained(batches))
         if part == "test":
             folder.write(replace(folder.read(), test=metrics))
         return metrics
@@ -148,8 +149,9 @@ def predict_images(folder: RunFolder, images: Sequence[Path], top: int) -> list[
 
 def _likelihoods(network: Trained, images: Sequence[Path]) -> NDArray[np.float64]:
     """(images, classes), each row summing to 1."""
-    pixels = np.stack([read_image(image, network.image_shape) for image in images])
-    scaled = network.scaling.apply(_in_range_of(network.experiment.data, pixels))
+    data = network.experiment.data
+    pixels = Files(tuple(map(str, images)), network.image_shape, data.resize).read()
+    scaled = network.scaling.apply(_in_range_of(data, pixels))
     logits = np.asarray(network.logits(scaled), np.float64)
     odds = np.exp(logits - logits.max(axis=1, keepdims=True))
     likelihoods: NDArray[np.float64] = odds / odds.sum(axis=1, keepdims=True)

@@ -6,7 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from dnsearch import runtime
-from dnsearch.data.batches import epoch_order, evaluation_batches, training_batches, training_steps
+from dnsearch.data.batches import (
+    epoch_order,
+    evaluation_batches,
+    explained,
+    training_batches,
+    training_steps,
+)
 from dnsearch.data.facts import facts
 from dnsearch.data.images import Dataset
 from dnsearch.data.load import load
@@ -64,7 +70,7 @@ def run(document: Document, folder: RunFolder, watch: Watch, origin: Origin | No
             if training.start_from is not None and not history:
                 _start_from(Path(training.start_from), trainer, folder)
             stop = None
-            for event in train(trainer, _feed(experiment, dataset), training, history):
+            for event in explained(train(trainer, _feed(experiment, dataset), training, history)):
                 seconds = time.perf_counter() - began
                 if isinstance(event, EpochRecord):
                     record = replace(record, test=None)  # those were the figures of earlier weights

@@ -107,6 +107,11 @@ def peak_memory_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
+def free_memory_bytes() -> int:
+    """Memory that can be had without swapping."""
+    return psutil.virtual_memory().available
+
+
 def process_identity() -> dict[str, Any]:
     """Host name and process id, so that a person can find a run's trainer."""
     return {"host": socket.gethostname(), "pid": os.getpid()}

@@ -47,14 +47,20 @@ def digits(tensorflow_ready, tmp_path_factory):
     return folder, load(trained(DIGITS, folder).experiment.data)
 
 
-@pytest.fixture
-def colours(tensorflow_ready, tmp_path):
-    """A run on a folder of 8 red and 8 green images, without test images; and the folder."""
+def colour_images(tmp_path):
+    """A folder of 8 red and 8 green images."""
     images = tmp_path / "images"
     for name, colour in (("green", (0, 200, 0)), ("red", (200, 0, 0))):
         (images / name).mkdir(parents=True)
         for number in range(8):
             Image.new("RGB", (4, 6), colour).save(images / name / f"{number}.png")
+    return images
+
+
+@pytest.fixture
+def colours(tensorflow_ready, tmp_path):
+    """A run on a folder of 8 red and 8 green images, without test images; and the folder."""
+    images = colour_images(tmp_path)
     folder = RunFolder.create(tmp_path, "colours")
     trained(COLOURS.replace("PATH", str(images)), folder)
     return folder, images
@@ -194,7 +200,7 @@ def test_a_wrong_image(digits, drawings, tmp_path):
     from dnsearch.inference import predict_images
 
     (tmp_path / "notes.png").write_text("no picture", encoding="utf-8")
-    for name, found in (("notes.png", "cannot identify image file"), ("nowhere.png", "No such file")):
+    for name, found in (("notes.png", "another format"), ("nowhere.png", "No such file")):
         with pytest.raises(DataError) as caught:
             predict_images(digits[0], [drawings[0][0], tmp_path / name], top=1)
         assert str(caught.value).startswith(f"{tmp_path / name}\n  expected a PNG or JPEG image, found ")
@@ -215,17 +221,75 @@ def test_a_run_without_weights(tensorflow_ready, tmp_path):
 
 def test_a_folder_s_own_images_are_recognised(colours):
     """Pixels of a file stay as they are where the run's images are files too."""
-    from dnsearch.data.folder import read_image
+    from dnsearch.data.pictures import read_image
     from dnsearch.inference import predict_images
     from dnsearch.inference import trained as restored
 
     folder, images = colours
     network, path = restored(folder), images / "red" / "0.png"
-    pixels = read_image(path, (6, 4, 3))
+    pixels = read_image(path, (6, 4, 3), "stretch")
     logits = np.asarray(network.logits(network.scaling.apply(pixels[np.newaxis])), np.float64)[0]
     (prediction,) = predict_images(folder, [path], top=2)
     expected = np.exp(logits) / np.exp(logits).sum()
     assert prediction.classes == pytest.approx(dict(zip(("green", "red"), expected, strict=True)))
+
+
+def test_images_are_fitted_as_the_run_s_own_were(tensorflow_ready, tmp_path):
+    """The middle of a wide red and green image is green: so says crop, and stretch would not."""
+    from dnsearch.data.pictures import read_image
+    from dnsearch.inference import predict_images
+    from dnsearch.inference import trained as restored
+
+    images = colour_images(tmp_path)
+    folder = RunFolder.create(tmp_path, "cropped")
+    trained(COLOURS.replace("PATH", f"{images}, resize: crop"), folder)
+    pixels = np.full((6, 40, 3), (200, 0, 0), np.uint8)
+    pixels[:, 18:22] = (0, 200, 0)
+    Image.fromarray(pixels).save(tmp_path / "wide.png")
+    network = restored(folder)
+    likely = {}
+    for resize in ("crop", "stretch"):
+        scaled = network.scaling.apply(read_image(tmp_path / "wide.png", (6, 4, 3), resize))
+        logits = np.asarray(network.logits(scaled[np.newaxis]), np.float64)[0]
+        likely[resize] = dict(zip(("green", "red"), np.exp(logits) / np.exp(logits).sum(), strict=True))
+    (prediction,) = predict_images(folder, [tmp_path / "wide.png"], top=2)
+    assert prediction.classes == pytest.approx(likely["crop"])
+    assert prediction.classes != pytest.approx(likely["stretch"])
+
+
+def test_files_that_are_streamed_give_the_same_run(colours, tmp_path, monkeypatch):
+    from dnsearch.data import images as module
+    from dnsearch.inference import evaluate_run
+
+    held, images = colours
+    monkeypatch.setattr(module, "MEMORY_SHARE", 0)
+    streamed = RunFolder.create(tmp_path, "streamed")
+    trained(COLOURS.replace("PATH", str(images)), streamed)
+    for name in np.load(held.weights).files:
+        np.testing.assert_array_equal(np.load(streamed.weights)[name], np.load(held.weights)[name])
+    assert evaluate_run(streamed, "validation") == evaluate_run(held, "validation")
+    for path in images.glob("*/*"):
+        path.write_bytes(b"no image")
+    with pytest.raises(DataError, match="found another format"):
+        evaluate_run(streamed, "validation")
+
+
+def test_a_file_that_goes_during_a_training_fails_the_run(tensorflow_ready, tmp_path, monkeypatch):
+    from dnsearch.data import images as module
+
+    monkeypatch.setattr(module, "MEMORY_SHARE", 0)
+    images = colour_images(tmp_path)
+    folder = RunFolder.create(tmp_path, "failing")
+
+    def remove(event):
+        for path in images.glob("*/*"):
+            path.unlink()
+
+    with pytest.raises(DataError, match=r"expected a PNG or JPEG image, found .* No such file"):
+        trained(COLOURS.replace("PATH", str(images)).replace("epochs: 1", "epochs: 3"), folder, remove)
+    record = folder.read()
+    assert record.state == "failed"
+    assert record.reason.startswith(str(images))
 
 
 def test_no_test_images(colours):

@@ -44,6 +44,10 @@ def test_hardware_in_words_and_numbers(tensorflow_ready):
     assert all(isinstance(gpu, str) for gpu in found["gpus"])
 
 
+def test_free_memory_is_a_part_of_all():
+    assert 0 < runtime.free_memory_bytes() < psutil.virtual_memory().total
+
+
 def test_cores_are_those_that_this_process_may_use():
     allowed = os.sched_getaffinity(0)
     try:

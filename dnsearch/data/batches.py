@@ -1,4 +1,4 @@
-"""Images in memory → batches for TensorFlow, in an order that is known beforehand.
+"""Images in memory or in files → batches for TensorFlow, in an order that is known beforehand.
 
 The order of an epoch depends on the seed and the number of the epoch alone, so a training that goes on
 after an interruption sees the batches that it would have seen. Images stay uint8 until their batch is
@@ -6,13 +6,20 @@ made; scaling happens inside tf.data, ahead of the training step. Of dnsearch's 
 imports TensorFlow.
 """
 
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
+
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from dnsearch.data.images import Scaling, Split
+from dnsearch.data.files import Files
+from dnsearch.data.images import Images, Scaling, Split
+from dnsearch.errors import DataError
 
 PREFETCHED_BATCHES = 4
+
+Event = TypeVar("Event")
 
 
 def epoch_order(examples: int, seed: int, epoch: int) -> NDArray[np.intp]:
@@ -75,17 +82,47 @@ def _visited(examples: int, batch_size: int) -> int:
 
 def _batches(split: Split, scaling: Scaling, batch_size: int, order: NDArray[np.intp]) -> tf.data.Dataset:
     with tf.device("/cpu:0"):  # the whole set must not move to the GPU
-        images, labels = tf.convert_to_tensor(split.images), tf.convert_to_tensor(split.labels)
+        pixels_of, labels = _reader(split.images), tf.convert_to_tensor(split.labels)
         offset = tf.constant(scaling.offset, tf.float32)
         scale = tf.constant(scaling.scale, tf.float32)
 
     def batch(positions: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        pixels = tf.cast(tf.gather(images, positions), tf.float32)
+        pixels = tf.cast(pixels_of(positions), tf.float32)
         return (pixels - offset) / scale, tf.gather(labels, positions)
 
     positions = tf.data.Dataset.from_tensor_slices(order.astype(np.int64)).batch(batch_size)
     batches = positions.map(batch, num_parallel_calls=2, deterministic=True).prefetch(PREFETCHED_BATCHES)
     return batches.with_options(_options())
+
+
+def _reader(images: Images | Files) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Positions → pixels: out of memory, or out of files that are read only now."""
+    if not isinstance(images, Files):
+        held = tf.convert_to_tensor(images)
+        return lambda positions: tf.gather(held, positions)
+
+    def read(positions: tf.Tensor) -> tf.Tensor:
+        pixels = tf.numpy_function(lambda chosen: images[chosen].read(), [positions], tf.uint8)
+        return tf.ensure_shape(pixels, (None, *images.image_shape))
+
+    return read
+
+
+def explained(events: Iterable[Event]) -> Iterator[Event]:
+    """Hand on batches, or whatever is made of them; a file that cannot be read is told of as at any time.
+
+    TensorFlow keeps of an error in the middle of its pipeline only the name and the text.
+
+    Raises:
+        DataError: a file has become unreadable.
+    """
+    try:
+        yield from events
+    except tf.errors.OpError as error:
+        _, found, text = error.message.partition(f"{DataError.__name__}: ")
+        if not found:
+            raise
+        raise DataError(text.partition("\nTraceback ")[0].rstrip()) from error
 
 
 def _options() -> tf.data.Options:

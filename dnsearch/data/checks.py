@@ -12,11 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dnsearch import runtime
 from dnsearch.errors import DataError, Problem
 from dnsearch.spec.data import Data
 
-MAX_BYTES = 8 * 2**30
-"""More pixels than this are refused: they would not fit beside a training."""
 MAX_SIDE = 4096
 MAX_CHANNELS = 64
 MAX_CLASSES = 100_000
@@ -34,11 +33,11 @@ def refuse(where: Path | str, expected: str, found: str = "", hint: str = "") ->
     return DataError(str(Problem(place, expected, found, hint)))
 
 
-def check_size(shape: tuple[int, ...], item_bytes: int, where: Path) -> None:
-    """Look at the shape of all images, (n, height, width, channels), before they are read.
+def check_sides(shape: tuple[int, ...], where: Path) -> None:
+    """Look at the shape of all images, (n, height, width, channels).
 
     Raises:
-        DataError: a dimension is 0 or absurd, or all together are more than MAX_BYTES.
+        DataError: a dimension is 0 or absurd.
     """
     count, height, width, channels = shape
     sides = 1 <= height <= MAX_SIDE and 1 <= width <= MAX_SIDE and 1 <= channels <= MAX_CHANNELS
@@ -48,12 +47,22 @@ def check_size(shape: tuple[int, ...], item_bytes: int, where: Path) -> None:
             f"at least one image, of at most {MAX_SIDE}x{MAX_SIDE}x{MAX_CHANNELS}",
             f"{count} images of {height}x{width}x{channels}",
         )
-    if math.prod(shape) * item_bytes > MAX_BYTES:
+
+
+def check_size(shape: tuple[int, ...], item_bytes: int, where: Path) -> None:
+    """Look at the shape of all images before they are read into memory.
+
+    Raises:
+        DataError: a dimension is 0 or absurd, or all together take more than the memory that is free.
+    """
+    check_sides(shape, where)
+    wanted, free = math.prod(shape) * item_bytes, runtime.free_memory_bytes()
+    if wanted > free:
         raise refuse(
             where,
-            f"at most {MAX_BYTES / 2**30:.0f} GiB of pixels",
-            f"{math.prod(shape) * item_bytes / 2**30:,.1f} GiB",
-            "Use fewer or smaller images.",
+            f"at most {free / 2**30:,.1f} GiB of pixels, the memory that is free",
+            f"{wanted / 2**30:,.1f} GiB",
+            "Use fewer or smaller images, or image files: source folder and csv read them batch by batch.",
         )
 
 

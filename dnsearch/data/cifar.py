@@ -1,129 +1,233 @@
-"""CIFAR-10 and CIFAR-100, from the Python archives of their official page.
+"""CIFAR-10 and CIFAR-100, from the archives of their official page: binary or Python, unpacked or not.
 
-An archive is unpacked into one folder of pickles; each batch is a dict with ``data``, uint8 of shape
-(n, 3072): per image 1,024 red, then 1,024 green, then 1,024 blue pixels, row by row. The official
-batches hold 10,000 images (CIFAR-100: 50,000 and 10,000); others are read as well.
+A batch of the binary archive is a row of records: a label (CIFAR-100: the coarse one, then the fine one)
+and 3,072 bytes, which are 1,024 red, 1,024 green and 1,024 blue pixels, row by row. A batch of the Python
+archive is a pickled dict with the same bytes as an array ``data`` of shape (n, 3072). Where both are there
+the binary one is read: there is nothing in it that could be dangerous. Official archives hold 50,000
+training and 10,000 test images; others of the same layout are read as well.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
+from dnsearch.data.archive import contents, md5
 from dnsearch.data.checks import check_range, checked_labels, refuse
-from dnsearch.data.images import Images, Original, Split
+from dnsearch.data.images import Images, Labels, Original, Split
 from dnsearch.data.unpickle import unpickle
 
 PAGE = "www.cs.toronto.edu/~kriz/cifar.html"
+PIXELS = 3072
+
+Source = Literal["cifar10", "cifar100"]
+CLASSES: dict[Source, int] = {"cifar10": 10, "cifar100": 100}
+
+
+@dataclass(frozen=True, slots=True)
+class Binary:
+    """Records of bytes.
+
+    Args:
+        label_bytes: labels in front of an image; the last of them is meant.
+    """
+
+    label_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pickled:
+    """Pickled dicts.
+
+    Args:
+        labels: the key of the labels in a batch.
+        names: the key of the class names.
+    """
+
+    labels: str
+    names: str
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Which files an archive has, and under which names they keep what is needed.
+    """Which files an archive has, and how they are written.
 
     Args:
+        archive: what the official page calls the archive.
+        md5: the archive's MD5, as the official page gives it.
+        folder: what it unpacks to.
         training: the training batches.
         test: the test batch.
         meta: the file with the class names.
-        labels_key: the labels in a batch.
-        names_key: the class names in the meta file.
-        classes: how many classes.
-        archive: what the official page calls the archive.
+        form: how batches and class names are written.
     """
 
+    archive: str
+    md5: str
+    folder: str
     training: tuple[str, ...]
     test: str
     meta: str
-    labels_key: str
-    names_key: str
-    classes: int
-    archive: str
+    form: Binary | Pickled
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Everything that has to be there."""
+        return (*self.training, self.test, self.meta)
 
 
-LAYOUTS = {
-    "cifar10": Layout(
-        training=tuple(f"data_batch_{number}" for number in range(1, 6)),
-        test="test_batch",
-        meta="batches.meta",
-        labels_key="labels",
-        names_key="label_names",
-        classes=10,
-        archive="cifar-10-python.tar.gz",
+LAYOUTS: dict[Source, tuple[Layout, ...]] = {
+    "cifar10": (
+        Layout(
+            archive="cifar-10-binary.tar.gz",
+            md5="c32a1d4ab5d03f1284b67883e8d87530",
+            folder="cifar-10-batches-bin",
+            training=tuple(f"data_batch_{number}.bin" for number in range(1, 6)),
+            test="test_batch.bin",
+            meta="batches.meta.txt",
+            form=Binary(label_bytes=1),
+        ),
+        Layout(
+            archive="cifar-10-python.tar.gz",
+            md5="c58f30108f718f92721af3b95e74349a",
+            folder="cifar-10-batches-py",
+            training=tuple(f"data_batch_{number}" for number in range(1, 6)),
+            test="test_batch",
+            meta="batches.meta",
+            form=Pickled(labels="labels", names="label_names"),
+        ),
     ),
-    "cifar100": Layout(
-        training=("train",),
-        test="test",
-        meta="meta",
-        labels_key="fine_labels",
-        names_key="fine_label_names",
-        classes=100,
-        archive="cifar-100-python.tar.gz",
+    "cifar100": (
+        Layout(
+            archive="cifar-100-binary.tar.gz",
+            md5="03b5dce01913d631647c71ecec9e9cb8",
+            folder="cifar-100-binary",
+            training=("train.bin",),
+            test="test.bin",
+            meta="fine_label_names.txt",
+            form=Binary(label_bytes=2),
+        ),
+        Layout(
+            archive="cifar-100-python.tar.gz",
+            md5="eb9058c3a382ffc7106e4002c42a8d85",
+            folder="cifar-100-python",
+            training=("train",),
+            test="test",
+            meta="meta",
+            form=Pickled(labels="fine_labels", names="fine_label_names"),
+        ),
     ),
 }
+"""The binary archive first: it is preferred."""
 
 
-def read(source: Literal["cifar10", "cifar100"], folder: Path) -> Original:
-    """All images of an archive's folder.
+def read(source: Source, path: Path, *, verify: bool = True) -> Original:
+    """All images of an archive.
+
+    Args:
+        source: which of the two.
+        path: an archive, what it unpacks to, or a folder that holds one of these under its official name.
+        verify: whether an archive must have the MD5 of the official page.
 
     Raises:
-        DataError: a file is missing, broken or unsafe.
+        DataError: a file is missing, broken, unsafe or another one than it should be.
     """
-    layout = LAYOUTS[source]
-    _check_present(layout, folder)
-    batches = [_batch(folder / name, layout) for name in layout.training]
-    images = np.concatenate([batch.images for batch in batches])
-    labels = np.concatenate([batch.labels for batch in batches])
-    test = _batch(folder / layout.test, layout)
-    return Original(Split(images, labels), test, _class_names(folder / layout.meta, layout), 255)
+    place, layout, found = _found(source, path, verify)
+    files = {name: (content, _where(place, name)) for name, content in found.items()}
+    batches = [_batch(*files[name], layout.form, CLASSES[source]) for name in (*layout.training, layout.test)]
+    images, labels = ([part[kind] for part in batches[:-1]] for kind in (0, 1))
+    names = _class_names(*files[layout.meta], layout.form, CLASSES[source])
+    return Original(Split(np.concatenate(images), np.concatenate(labels)), Split(*batches[-1]), names, 255)
 
 
-def _check_present(layout: Layout, folder: Path) -> None:
-    wanted = (*layout.training, layout.test, layout.meta)
-    missing = [name for name in wanted if not (folder / name).is_file()]
+def _found(source: Source, path: Path, verify: bool) -> tuple[Path, Layout, dict[str, bytes]]:
+    """Where the files are, what they are, and their bytes."""
+    layouts = LAYOUTS[source]
+    wanted = frozenset(name for layout in layouts for name in layout.files)
+    within = [path / name for layout in layouts for name in (layout.folder, layout.archive)]
+    for place in (path, *within):
+        if verify and place.is_file():
+            _verify(place, layouts)
+        found = contents(place, wanted)
+        for layout in layouts:
+            if found.keys() & set(layout.files):
+                _check_complete(place, layout, found)
+                return place, layout, {name: found[name] for name in layout.files}
+    official = " or ".join(f"{layout.archive}, {layout.folder}" for layout in layouts)
+    hint = f"Put an archive from {PAGE} there, unpacked or not, or set data.path to where it is."
+    raise refuse(path, f"{official} or what is in them", "nothing of the kind", hint)
+
+
+def _verify(archive: Path, layouts: tuple[Layout, ...]) -> None:
+    found = md5(archive)
+    if found not in {layout.md5 for layout in layouts}:
+        known = " or ".join(f"{layout.md5} of {layout.archive}" for layout in layouts)
+        hint = f"Get it from {PAGE} again; if it shall be another archive, set data.verify: false."
+        raise refuse(archive, f"the MD5 {known}", found, hint)
+
+
+def _check_complete(place: Path, layout: Layout, found: dict[str, bytes]) -> None:
+    missing = [name for name in layout.files if name not in found]
     if missing:
-        raise refuse(
-            folder,
-            f"a folder with the files {', '.join(wanted)}",
-            f"no {', no '.join(missing)}",
-            f"Unpack {layout.archive} from {PAGE}, and set data.path to the folder that holds these files.",
-        )
+        hint = f"Get {layout.archive} from {PAGE} again."
+        raise refuse(place, f"the files {', '.join(layout.files)}", f"no {', no '.join(missing)}", hint)
 
 
-def _batch(path: Path, layout: Layout) -> Split:
-    content = unpickle(path)
-    planes = content.get("data")
-    if not isinstance(planes, np.ndarray) or planes.ndim != 2 or planes.shape[1] != 3072 or not len(planes):
+def _where(place: Path, name: str) -> str:
+    return f"{place.absolute()}, {name}" if place.is_file() else str(place.absolute() / name)
+
+
+def _batch(content: bytes, where: str, form: Binary | Pickled, classes: int) -> tuple[Images, Labels]:
+    match form:
+        case Binary(label_bytes=label_bytes):
+            planes, labels = _records(content, where, label_bytes)
+        case Pickled(labels=key):
+            planes, labels = _pickled(content, where, key)
+    checked = checked_labels(labels, len(planes), f"{where}, labels")
+    check_range(checked, classes, f"{where}, labels")
+    return _upright(planes), checked
+
+
+def _records(content: bytes, where: str, label_bytes: int) -> tuple[NDArray[np.uint8], NDArray[Any]]:
+    size = label_bytes + PIXELS
+    if not content or len(content) % size:
+        found = f"{len(content):,} bytes"
+        raise refuse(where, f"whole records of {size:,} bytes", found, f"Get it from {PAGE} again.")
+    records = np.frombuffer(content, np.uint8).reshape(-1, size)
+    return records[:, label_bytes:], records[:, label_bytes - 1]
+
+
+def _pickled(content: bytes, where: str, key: str) -> tuple[NDArray[np.uint8], NDArray[Any]]:
+    batch = unpickle(content, where)
+    planes, labels = batch.get("data"), batch.get(key)
+    hint = f"Get it from {PAGE} again."
+    if not isinstance(planes, np.ndarray) or planes.ndim != 2 or planes.shape[1] != PIXELS or not len(planes):
         shape = planes.shape if isinstance(planes, np.ndarray) else type(planes).__name__
-        raise refuse(path, "data: bytes of shape (n, 3072)", f"{shape}", _archive_hint(layout))
-    labels = content.get(layout.labels_key)
+        raise refuse(where, f"data: bytes of shape (n, {PIXELS})", f"{shape}", hint)
     if not isinstance(labels, list) or not all(type(label) is int for label in labels):
-        raise refuse(path, f"{layout.labels_key}: a list of whole numbers", hint=_archive_hint(layout))
-    where = f"{path.absolute()}, {layout.labels_key}"
-    checked = checked_labels(_as_array(labels), len(planes), where)
-    check_range(checked, layout.classes, where)
-    return Split(_upright(planes), checked)
+        raise refuse(where, f"{key}: a list of whole numbers", hint=hint)
+    # float64 is exact for every sensible label, and a million digits give infinity, not an error.
+    return planes, np.array([float(label) if abs(label) < 2**53 else np.inf for label in labels], np.float64)
 
 
-def _as_array(labels: list[int]) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    """Labels as float64: exact for every sensible one, and a million digits give infinity, not an error."""
-    return np.array([float(label) if abs(label) < 2**53 else np.inf for label in labels], np.float64)
-
-
-def _upright(planes: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> Images:
+def _upright(planes: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """From (n, 3 planes x 32 rows x 32 columns) to (n, 32, 32, 3)."""
     return np.ascontiguousarray(planes.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1))
 
 
-def _class_names(path: Path, layout: Layout) -> tuple[str, ...]:
-    names = unpickle(path).get(layout.names_key)
+def _class_names(content: bytes, where: str, form: Binary | Pickled, classes: int) -> tuple[str, ...]:
+    match form:
+        case Binary():
+            names: object = content.decode("latin1").split()
+            expected = f"{classes} names, one a line"
+        case Pickled(names=key):
+            names = unpickle(content, where).get(key)
+            expected = f"{key}: a list of {classes} names"
     match names:
-        case list() if len(names) == layout.classes and all(isinstance(name, bytes | str) for name in names):
+        case list() if len(names) == classes and all(isinstance(name, bytes | str) for name in names):
             return tuple(name.decode("latin1") if isinstance(name, bytes) else name for name in names)
         case _:
-            expected = f"{layout.names_key}: a list of {layout.classes} names"
-            raise refuse(path, expected, hint=_archive_hint(layout))
-
-
-def _archive_hint(layout: Layout) -> str:
-    return f"Unpack {layout.archive} from {PAGE} again."
+            found = f"{len(names)}" if isinstance(names, list) else type(names).__name__
+            raise refuse(where, expected, found, f"Get it from {PAGE} again.")

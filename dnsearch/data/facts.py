@@ -7,8 +7,9 @@ headers are read instead of images.
 from dataclasses import dataclass
 from pathlib import Path
 
-from dnsearch.data import folder, idx, npz
+from dnsearch.data import folder, idx, listing, npz
 from dnsearch.data.checks import check_declared, refuse
+from dnsearch.data.pictures import supported
 from dnsearch.spec.data import Data
 
 
@@ -29,6 +30,7 @@ KNOWN = {
     "digits": Facts((8, 8, 1), 10),
     "cifar10": Facts((32, 32, 3), 10),
     "cifar100": Facts((32, 32, 3), 100),
+    "svhn": Facts((32, 32, 3), 10),
 }
 
 
@@ -53,7 +55,7 @@ def facts(data: Data) -> Facts:
 def _image_shape(data: Data) -> tuple[int, int, int]:
     path = Path(data.location)
     match data.source:
-        case "folder":
+        case "folder" | "csv":
             return target_shape(data)
         case _ if data.image_shape is not None:
             return data.image_shape
@@ -68,6 +70,8 @@ def _classes(data: Data) -> int:
     match data.source:
         case "folder":
             return len(folder.class_names(path))
+        case "csv":
+            return len(listing.class_names(path))
         case "idx":
             return idx.classes(path)
         case _:
@@ -75,12 +79,12 @@ def _classes(data: Data) -> int:
 
 
 def target_shape(data: Data) -> tuple[int, int, int]:
-    """The shape that a folder's images are brought to.
+    """The shape that image files are brought to.
 
     Raises:
-        DataError: the spec gives none, or one with neither 1 nor 3 channels.
+        DataError: the spec gives none, or one with another number of channels than files can have.
     """
     if data.image_shape is None:
         hint = "For example image_shape: [32, 32, 3]."
-        raise refuse("data.image_shape", "the size to bring the folder's images to", "nothing", hint)
-    return folder.supported(data.image_shape)
+        raise refuse("data.image_shape", "the size to bring the images to", "nothing", hint)
+    return supported(data.image_shape)

@@ -6,46 +6,40 @@ The sub-folders' names, sorted, are the classes. Test images have a tree of thei
     flowers/rose/2.png           flowers/train/rose/2.png
                                  flowers/test/daisy/3.jpg
 
-Every image is brought to one shape: grey for one channel, RGB for three, bilinear to the size. An alpha
-channel is dropped.
+The images are brought to one shape by ``pictures``; here their files are found.
 """
 
-import struct
-import warnings
-import zlib
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 
-from dnsearch.data.checks import check_size, refuse
-from dnsearch.data.images import Original, Split
+from dnsearch.data.checks import check_sides, refuse
+from dnsearch.data.files import Files
+from dnsearch.data.images import Original, Split, of_files
+from dnsearch.data.pictures import ENDINGS, supported
+from dnsearch.spec.data import Resize
 
-ENDINGS = (".png", ".jpg", ".jpeg")
 OTHER_ENDINGS = (".bmp", ".gif", ".tif", ".tiff", ".webp")
-MODES = {1: "L", 3: "RGB"}
-"""Channels → what Pillow calls it."""
-UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error)
-"""What Pillow's decoders raise over broken files."""
-TOO_LARGE = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 
 
-def read(folder: Path, image_shape: tuple[int, int, int]) -> Original:
+def read(folder: Path, image_shape: tuple[int, int, int], resize: Resize) -> Original:
     """All images of a folder.
 
     Args:
         folder: the folder of classes, or of ``train`` and ``test``.
         image_shape: (height, width, channels) to bring the images to.
+        resize: how they are brought to height and width.
 
     Raises:
         DataError: there is nothing to read, or an image is broken or too large.
     """
     training_folder, test_folder = _parts(folder)
     names = class_names(folder)
-    training = _split(training_folder, names, image_shape)
-    test = None if test_folder is None else _test(test_folder, names, image_shape)
-    return Original(training, test, names, 255)
+    training = _split(training_folder, names, names, image_shape, resize)
+    test = None
+    if test_folder is not None:
+        test = _split(test_folder, names, _present(test_folder, names), image_shape, resize)
+    return of_files(training, test, names)
 
 
 def class_names(folder: Path) -> tuple[str, ...]:
@@ -63,54 +57,6 @@ def class_names(folder: Path) -> tuple[str, ...]:
     return names
 
 
-def read_image(path: Path, image_shape: tuple[int, int, int]) -> NDArray[np.uint8]:
-    """One image, brought to a shape.
-
-    Args:
-        path: a PNG or JPEG file.
-        image_shape: (height, width, channels), channels 1 or 3.
-
-    Raises:
-        DataError: the file is missing, no image, broken, too large, or has more than 8 bits per channel.
-    """
-    height, width, channels = supported(image_shape)
-    try:
-        with warnings.catch_warnings():
-            # Pillow warns of large images and refuses enormous ones; here both are refused, undecoded.
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=("PNG", "JPEG")) as image:
-                converted = _converted(image, MODES[channels], path)
-    except TOO_LARGE as error:
-        limit = f"at most {Image.MAX_IMAGE_PIXELS:,} pixels"
-        raise refuse(path, limit, "more", "Make the image smaller.") from error
-    except UNREADABLE as error:
-        raise refuse(path, "a PNG or JPEG image", str(error), "Remove or replace the file.") from error
-    if converted.size != (width, height):
-        converted = converted.resize((width, height), Image.Resampling.BILINEAR)
-    return np.asarray(converted, np.uint8).reshape(image_shape)
-
-
-def supported(image_shape: tuple[int, int, int]) -> tuple[int, int, int]:
-    """The same shape, if images can be brought to it.
-
-    Raises:
-        DataError: there are neither 1 nor 3 channels.
-    """
-    if image_shape[2] not in MODES:
-        hint = "Use 1 for grey or 3 for RGB; for other images save arrays and use source: npz."
-        raise refuse("data.image_shape", "1 or 3 channels for PNG and JPEG", str(image_shape[2]), hint)
-    return image_shape
-
-
-def _converted(image: Image.Image, mode: str, path: Path) -> Image.Image:
-    if image.mode.startswith(("I", "F")):
-        hint = "Save it with 8 bits per channel."
-        raise refuse(path, "8 bits per channel", f"an image of mode {image.mode}", hint)
-    if image.mode == "P" and "transparency" in image.info:
-        return image.convert("RGBA").convert(mode)
-    return image.convert(mode)
-
-
 def _parts(folder: Path) -> tuple[Path, Path | None]:
     """Where the training and the test images are."""
     if _subfolders(folder) == ("test", "train"):
@@ -124,7 +70,8 @@ def _subfolders(folder: Path) -> tuple[str, ...]:
     return tuple(sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and entry.name[0] != "."))
 
 
-def _test(folder: Path, names: tuple[str, ...], image_shape: tuple[int, int, int]) -> Split:
+def _present(folder: Path, names: tuple[str, ...]) -> tuple[str, ...]:
+    """The classes that have test images."""
     unknown = sorted(set(_subfolders(folder)) - set(names))
     if unknown:
         hint = "Every class needs training images; spell the sub-folders alike."
@@ -132,23 +79,21 @@ def _test(folder: Path, names: tuple[str, ...], image_shape: tuple[int, int, int
     present = tuple(name for name in names if (folder / name).is_dir())
     if not present:
         raise refuse(folder, "test images in sub-folders, one per class", "none", "Remove test, or fill it.")
-    return _split(folder, names, image_shape, present)
+    return present
 
 
 def _split(
     folder: Path,
     names: tuple[str, ...],
+    present: tuple[str, ...],
     image_shape: tuple[int, int, int],
-    present: tuple[str, ...] | None = None,
+    resize: Resize,
 ) -> Split:
-    """Read the sub-folders ``present`` (all, where left out), each in the order of its file names."""
-    files = [(path, names.index(name)) for name in present or names for path in _files(folder / name)]
-    shape = (len(files), *supported(image_shape))
-    check_size(shape, 1, folder)
-    images = np.empty(shape, np.uint8)
-    for position, (path, _) in enumerate(files):
-        images[position] = read_image(path, image_shape)
-    return Split(images, np.array([label for _, label in files], np.int32))
+    """The files of the sub-folders ``present``, each in the order of its file names."""
+    found = [(str(path), names.index(name)) for name in present for path in _files(folder / name)]
+    files = Files(tuple(path for path, _ in found), supported(image_shape), resize)
+    check_sides(files.shape, folder)
+    return Split(files, np.array([label for _, label in found], np.int32))
 
 
 def _files(folder: Path) -> list[Path]:

@@ -6,7 +6,8 @@ dnsearch sees::
     files ─▶ Original(training, test) ─split─▶ Dataset(training, validation, test, scaling)
 
 Images stay whole numbers from 0 to 255 in memory (a quarter of the room); a ``Scaling`` turns a batch
-into what the network reads.
+into what the network reads. Image files that would take too much memory stay files until their batch is
+made.
 """
 
 import math
@@ -17,10 +18,15 @@ from typing import Any, Self, TypeGuard
 import numpy as np
 from numpy.typing import NDArray
 
+from dnsearch import runtime
 from dnsearch.data.checks import refuse
+from dnsearch.data.files import Files
 
 Images = NDArray[np.uint8 | np.float32]
 Labels = NDArray[np.int32]
+
+MEMORY_SHARE = 0.25
+"""Image files are held in memory where their pixels take at most this share of what is free."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,18 +34,18 @@ class Split:
     """Some images and their labels.
 
     Args:
-        images: (n, height, width, channels), uint8 or float32.
+        images: (n, height, width, channels), uint8 or float32, or files that are read when they are wanted.
         labels: (n,) int32, from 0 to the number of classes less one.
     """
 
-    images: Images
+    images: Images | Files
     labels: Labels
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def take(self, positions: NDArray[np.intp]) -> "Split":
-        """A copy of the images at some positions, in that order."""
+        """The images at some positions, in that order: a copy of pixels, or a choice of files."""
         return Split(self.images[positions], self.labels[positions])
 
 
@@ -105,6 +111,22 @@ class Original:
     test: Split | None
     class_names: tuple[str, ...]
     largest_pixel: float | None
+
+
+def of_files(training: Split, test: Split | None, class_names: tuple[str, ...]) -> Original:
+    """Image files as a source: read now where the memory allows it, else when batches are made.
+
+    Raises:
+        DataError: the files are read now, and one is missing, no image, broken or too large.
+    """
+    parts = (training,) if test is None else (training, test)
+    if sum(part.images.nbytes for part in parts) <= MEMORY_SHARE * runtime.free_memory_bytes():
+        training, test = _read(training), None if test is None else _read(test)
+    return Original(training, test, class_names, 255)
+
+
+def _read(split: Split) -> Split:
+    return Split(split.images.read(), split.labels) if isinstance(split.images, Files) else split
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from dnsearch.data import cifar, digits, folder, idx, npz
+from dnsearch.data import cifar, digits, folder, idx, listing, npz, svhn
 from dnsearch.data.checks import check_declared
 from dnsearch.data.facts import target_shape
 from dnsearch.data.images import Dataset, Original
@@ -37,13 +37,17 @@ def _read(data: Data) -> Original:
         case "digits":
             return digits.read()
         case "cifar10" | "cifar100":
-            return cifar.read(data.source, path)
+            return cifar.read(data.source, path, verify=data.verify)
+        case "svhn":
+            return svhn.read(path)
         case "idx":
             return idx.read(path)
         case "npz":
             return npz.read(path)
         case "folder":
-            return folder.read(path, target_shape(data))
+            return folder.read(path, target_shape(data), data.resize)
+        case "csv":
+            return listing.read(path, target_shape(data), data.resize)
 
 
 def _check(data: Data, original: Original) -> None:

@@ -5,12 +5,15 @@ by class without disturbing that order, and take the first few of each group. Th
 sorted, so a part keeps the order of its files.
 """
 
+import math
+from collections.abc import Iterator
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dnsearch.data.checks import refuse
+from dnsearch.data.files import Files
 from dnsearch.data.images import Images, Scaling, Split
 
 HOLD_OUT, SUBSET = 0, 1
@@ -114,31 +117,62 @@ def scaling(
         case "channel":
             return _channel_statistics(training.images)
         case "unit":
-            largest = float(training.images.max()) if largest_pixel is None else largest_pixel
+            largest = _largest(training.images) if largest_pixel is None else largest_pixel
             channels = training.images.shape[-1]
             return Scaling((0.0,) * channels, (largest if largest > 0 else 1.0,) * channels)
 
 
-def _channel_statistics(images: Images) -> Scaling:
-    """Mean and standard deviation per channel, in float64 and two passes."""
-    channels = images.shape[-1]
-    mean = _channel_means(images, np.zeros(channels), power=1)
+def _largest(images: Images | Files) -> float:
+    return max(float(chunk.max()) for chunk in _chunks(images))
+
+
+def _channel_statistics(images: Images | Files) -> Scaling:
+    """Mean and standard deviation per channel."""
+    if images.dtype == np.uint8:
+        return _statistics_of_bytes(images)
+    mean = _channel_means(images, np.zeros(images.shape[-1]), power=1)
     deviation = np.sqrt(_channel_means(images, mean, power=2))
     # A channel that never changes: dividing by what rounding leaves of its deviation would blow up noise.
     constant = deviation <= FLOAT32_RESOLUTION * np.abs(mean)
     return Scaling(tuple(mean.tolist()), tuple(np.where(constant, 1.0, deviation).tolist()))
 
 
-def _channel_means(images: Images, centre: NDArray[np.float64], power: Literal[1, 2]) -> NDArray[np.float64]:
-    """Per channel, the mean of ``(pixel - centre) ** power``, a few megabytes of pixels at a time."""
-    channels = images.shape[-1]
-    # One line of pixels is summed at a stretch: sums over three channels alone are several times slower.
-    lines = images.reshape(-1, images.shape[2] * channels)
-    centres = np.tile(centre, images.shape[2])
+def _statistics_of_bytes(images: Images | Files) -> Scaling:
+    """The same in one pass and exactly, in whichever order and chunks: a byte has 256 values to count."""
+    counts = np.zeros((images.shape[-1], 256), np.int64)
+    for chunk in _chunks(images):
+        for channel in range(len(counts)):
+            counts[channel] += np.bincount(chunk[..., channel].ravel(), minlength=256)
+    values = np.arange(256, dtype=np.int64)
+    total = int(counts[0].sum())
+    sums, squares = (counts @ values).tolist(), (counts @ values**2).tolist()
+    deviations = [
+        math.sqrt(total * square - plain**2) / total for plain, square in zip(sums, squares, strict=True)
+    ]
+    return Scaling(tuple(plain / total for plain in sums), tuple(each or 1.0 for each in deviations))
+
+
+def _chunks(images: Images | Files) -> Iterator[Images]:
+    """The images, a few megabytes of pixels at a time."""
+    at_once = max(1, CHUNK_PIXELS // math.prod(images.shape[1:]))
+    for start in range(0, images.shape[0], at_once):
+        chunk = images[start : start + at_once]
+        yield chunk.read() if isinstance(chunk, Files) else chunk
+
+
+def _channel_means(
+    images: Images | Files, centre: NDArray[np.float64], power: Literal[1, 2]
+) -> NDArray[np.float64]:
+    """Per channel, the mean of ``(pixel - centre) ** power``."""
+    _, _, width, channels = images.shape
+    centres = np.tile(centre, width)
     total = np.zeros_like(centres)
-    for start in range(0, len(lines), max(1, CHUNK_PIXELS // lines.shape[1])):
-        chunk = lines[start : start + max(1, CHUNK_PIXELS // lines.shape[1])].astype(np.float64)
-        chunk -= centres
-        total += chunk.sum(axis=0) if power == 1 else np.square(chunk, out=chunk).sum(axis=0)
-    means: NDArray[np.float64] = total.reshape(-1, channels).sum(axis=0) / (images.size // channels)
+    for chunk in _chunks(images):
+        # One line of pixels is summed at a stretch: sums over three channels alone are several times slower.
+        lines = chunk.reshape(-1, width * channels).astype(np.float64)
+        lines -= centres
+        total += lines.sum(axis=0) if power == 1 else np.square(lines, out=lines).sum(axis=0)
+    means: NDArray[np.float64] = total.reshape(-1, channels).sum(axis=0) / (
+        math.prod(images.shape) // channels
+    )
     return means

@@ -12,7 +12,6 @@ import io
 import math
 import pickle
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +19,6 @@ from numpy.typing import NDArray
 from dnsearch.data.checks import refuse
 from dnsearch.errors import DataError
 
-MAX_FILE_BYTES = 2**30
 UNSIGNED_BYTE = ("u1", "|u1", "uint8")
 HINT = "This is no CIFAR file; do not use it. Get the archive from its official page."
 
@@ -84,9 +82,9 @@ STAND_INS = {
 class _Unpickler(pickle._Unpickler):
     """Refuses every name but those of STAND_INS."""
 
-    def __init__(self, content: bytes, path: Path) -> None:
+    def __init__(self, content: bytes, where: str) -> None:
         super().__init__(io.BytesIO(content), encoding="bytes")  # Python 2's strings are bytes
-        self._path = path
+        self._where = where
 
     def find_class(self, module: str, name: str) -> object:
         """The stand-in for a name.
@@ -96,60 +94,51 @@ class _Unpickler(pickle._Unpickler):
         """
         wanted = f"{module}.{name}"
         if wanted not in STAND_INS:
-            raise refuse(self._path, "a pickle of arrays, lists and text alone", f"a call of {wanted}", HINT)
+            raise refuse(self._where, "a pickle of arrays, lists and text alone", f"a call of {wanted}", HINT)
         return STAND_INS[wanted]
 
 
-def unpickle(path: Path) -> dict[str, object]:
-    """The dict that a file holds; arrays in it are uint8.
+def unpickle(content: bytes, where: str) -> dict[str, object]:
+    """The dict that a pickle holds; arrays in it are uint8.
 
     Args:
-        path: a file that Python 2 or 3 pickled.
+        content: what Python 2 or 3 pickled.
+        where: what to call it in a refusal.
 
     Raises:
-        DataError: larger than MAX_FILE_BYTES, broken, no dict, or it asks for a forbidden name.
+        DataError: it is broken, no dict, or asks for a forbidden name.
     """
-    found = _loaded(_content(path), path)
+    found = _loaded(content, where)
     if not isinstance(found, dict) or not all(isinstance(key, bytes | str) for key in found):
-        raise refuse(path, "a pickled dict with names as keys", type(found).__name__, HINT)
+        raise refuse(where, "a pickled dict with names as keys", type(found).__name__, HINT)
     return {
-        _text(key): _array(value, path) if isinstance(value, ArrayParts) else value
+        _text(key): _array(value, where) if isinstance(value, ArrayParts) else value
         for key, value in found.items()
     }
 
 
-def _content(path: Path) -> bytes:
+def _loaded(content: bytes, where: str) -> object:
     try:
-        size = path.stat().st_size
-        if size > MAX_FILE_BYTES:
-            raise refuse(path, f"at most {MAX_FILE_BYTES:,} bytes", f"{size:,}", HINT)
-        return path.read_bytes()
-    except OSError as error:
-        raise refuse(path, "a file that can be read", error.strerror or str(error)) from error
-
-
-def _loaded(content: bytes, path: Path) -> object:
-    try:
-        return _Unpickler(content, path).load()
+        return _Unpickler(content, where).load()
     except DataError:
         raise
     # A broken pickle runs into whatever its operations stumble over: IndexError, KeyError, TypeError, ...
     except Exception as error:
         hint = "The file is truncated or damaged; unpack the archive again."
-        raise refuse(path, "a whole pickle", f"{type(error).__name__} while reading", hint) from error
+        raise refuse(where, "a whole pickle", f"{type(error).__name__} while reading", hint) from error
 
 
-def _array(parts: ArrayParts, path: Path) -> NDArray[np.uint8]:
+def _array(parts: ArrayParts, where: str) -> NDArray[np.uint8]:
     """The array that parts describe, if they fit together."""
     match getattr(parts, "state", None):
         case (int(), tuple(shape), DtypeParts(code=code), bool() | int() as fortran, bytes(content)):
             pass
         case _:
-            raise refuse(path, "arrays of unsigned bytes", "an array of something else", HINT)
+            raise refuse(where, "arrays of unsigned bytes", "an array of something else", HINT)
     if code not in UNSIGNED_BYTE:
-        raise refuse(path, "arrays of unsigned bytes (u1)", f"an array of {code[:20]}", HINT)
+        raise refuse(where, "arrays of unsigned bytes (u1)", f"an array of {code[:20]}", HINT)
     if not all(type(side) is int and side >= 0 for side in shape) or math.prod(shape) != len(content):
-        raise refuse(path, f"as many bytes as an array of shape {shape!r:.60} has", f"{len(content)}", HINT)
+        raise refuse(where, f"as many bytes as an array of shape {shape!r:.60} has", f"{len(content)}", HINT)
     return np.frombuffer(content, np.uint8).reshape(shape, order="F" if fortran else "C")
 
 

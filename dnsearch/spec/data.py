@@ -7,22 +7,31 @@ from pydantic import Field, model_validator
 from dnsearch.errors import Problem
 from dnsearch.spec.section import Section, refuse
 
-DEFAULT_PATHS = {"cifar10": "data/cifar-10-batches-py", "cifar100": "data/cifar-100-python"}
+CIFARS = ("cifar10", "cifar100")
+CIFAR_FOLDER = "data"
+
+Resize = Literal["stretch", "crop", "pad"]
 
 
 class Data(Section):
     """Images with one label each."""
 
-    source: Literal["digits", "cifar10", "cifar100", "idx", "npz", "folder"] = Field(
+    source: Literal["digits", "cifar10", "cifar100", "svhn", "idx", "npz", "folder", "csv"] = Field(
         description="digits: scikit-learn's 1,797 handwritten digits, nothing to download; cifar10, "
-        "cifar100: the Python archives; idx: MNIST and Fashion-MNIST files; npz: arrays x_train, y_train and "
-        "optionally x_test, y_test; folder: one sub-folder of PNG or JPEG images per class.",
+        "cifar100: the binary or Python archives; svhn: the cropped digits' .mat files; idx: MNIST and "
+        "Fashion-MNIST files; npz: arrays x_train, y_train and optionally x_test, y_test; folder: one "
+        "sub-folder of PNG or JPEG images per class; csv: a table of such images and their labels.",
     )
     path: str | None = Field(
         None,
         min_length=1,
-        description="The folder (npz: the file) to read, relative to where dnsearch is started. Left out: "
-        "data/cifar-10-batches-py and data/cifar-100-python for the CIFARs.",
+        description="The folder (npz, csv: the file; the CIFARs: the archive, unpacked or not) to read, "
+        "relative to where dnsearch is started. Left out: the CIFARs are looked for in data/.",
+    )
+    verify: bool = Field(
+        True,
+        description="Whether a CIFAR archive must have the MD5 that its official page gives; false reads any "
+        "archive of the same layout.",
     )
     image_shape: (
         tuple[
@@ -33,8 +42,14 @@ class Data(Section):
         | None
     ) = Field(
         None,
-        description="[height, width, channels]. folder: images are resized to it, and it is needed; other "
-        "sources know their own and refuse a different one.",
+        description="[height, width, channels]. folder, csv: images are brought to it, and it is needed; "
+        "other sources know their own and refuse a different one.",
+    )
+    resize: Resize = Field(
+        "stretch",
+        description="How image files, those of folder and csv and those given to predict, are brought to "
+        "height and width. stretch: each side by itself; crop: the largest centred piece of the wanted "
+        "proportions; pad: the whole image between black bars.",
     )
     classes: int | None = Field(
         None,
@@ -75,15 +90,19 @@ class Data(Section):
                     hint="Remove path, or choose another source.",
                 )
             )
-        if self.source in {"idx", "npz", "folder"} and self.path is None:
+        if self.source in {"svhn", "idx", "npz", "folder", "csv"} and self.path is None:
             problems.append(Problem("source", f"path is missing: where the {self.source} data lies"))
-        if self.source == "folder" and self.image_shape is None:
+        if self.source in {"folder", "csv"} and self.image_shape is None:
             problems.append(
                 Problem(
                     "source",
-                    "image_shape is missing: the size to bring the folder's images to",
+                    f"image_shape is missing: the size to bring the {self.source}'s images to",
                     hint="For example image_shape: [32, 32, 3].",
                 )
+            )
+        if not self.verify and self.source not in CIFARS:
+            problems.append(
+                Problem("verify", f"only the CIFAR archives have a known MD5, {self.source} has none")
             )
         if problems:
             raise refuse(*problems)
@@ -91,5 +110,5 @@ class Data(Section):
 
     @property
     def location(self) -> str:
-        """The path to read from, with the CIFARs' defaults filled in; empty for the digits."""
-        return self.path or DEFAULT_PATHS.get(self.source, "")
+        """The path to read from, with the CIFARs' default filled in; empty for the digits."""
+        return self.path or (CIFAR_FOLDER if self.source in CIFARS else "")

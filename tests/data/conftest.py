@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.io import savemat
 
 
 def _whole(number):
@@ -109,6 +110,27 @@ def mnist(tmp_path, idx_bytes):
         labels = (np.arange(images) % 4).astype(np.uint8)
         (folder / f"{part}-images-idx3-ubyte.gz").write_bytes(gzip.compress(idx_bytes(pixels)))
         (folder / f"{part}-labels-idx1-ubyte.gz").write_bytes(gzip.compress(idx_bytes(labels)))
+    return folder
+
+
+@pytest.fixture
+def svhn_arrays():
+    """A function: n → the arrays X and y of n images, different for each seed."""
+
+    def made(images, seed=0):
+        pixels = np.random.default_rng(seed).integers(0, 256, (32, 32, 3, images), dtype=np.uint8)
+        return {"X": pixels, "y": (np.arange(images, dtype=np.uint8) % 10 + 1)[:, np.newaxis]}
+
+    return made
+
+
+@pytest.fixture
+def house_numbers(tmp_path, svhn_arrays):
+    """A folder like SVHN's, with 50 training and 20 test images."""
+    folder = tmp_path / "svhn"
+    folder.mkdir()
+    savemat(folder / "train_32x32.mat", svhn_arrays(50), do_compression=True)
+    savemat(folder / "test_32x32.mat", svhn_arrays(20, 1), do_compression=False)
     return folder
 
 

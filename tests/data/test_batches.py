@@ -9,6 +9,8 @@ from dnsearch.data.images import Scaling, Split
 from dnsearch.data.load import load
 from dnsearch.spec.data import Data
 
+pytestmark = pytest.mark.usefixtures("tensorflow_ready")  # before anything else uses TensorFlow
+
 SCALING = Scaling((3.0, 5.0, 7.0), (2.0, 0.3, 9.0))
 
 

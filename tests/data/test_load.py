@@ -12,40 +12,49 @@ from dnsearch.spec.data import Data
 
 
 @pytest.fixture
-def section(cifar10, cifar100, mnist, flowers, arrays, save_npz):
+def section(cifar10, cifar100, house_numbers, mnist, flowers, arrays, save_npz):
     """A function: source → its data section, with more values if wanted."""
     paths = {
         "digits": None,
         "cifar10": str(cifar10),
         "cifar100": str(cifar100),
+        "svhn": str(house_numbers),
         "idx": str(mnist),
         "npz": str(save_npz(arrays)),
         "folder": str(flowers),
+        "csv": str(flowers / "list.csv"),
     }
+    images = sorted(path.relative_to(flowers) for path in flowers.glob("*/*"))
+    rows = [f"{path},{path.parent}" for path in images]
+    (flowers / "list.csv").write_text("\n".join(["path,label", *rows]))
 
     def made(source, **values):
-        shape = {"image_shape": (8, 6, 3)} if source == "folder" else {}
+        shape = {"image_shape": (8, 6, 3)} if source in {"folder", "csv"} else {}
         return Data(source=source, path=paths[source], **{**shape, **values})
 
     return made
 
 
-SOURCES = ["digits", "cifar10", "cifar100", "idx", "npz", "folder"]
+SOURCES = ["digits", "cifar10", "cifar100", "svhn", "idx", "npz", "folder", "csv"]
 FACTS = {
     "digits": Facts((8, 8, 1), 10),
     "cifar10": Facts((32, 32, 3), 10),
     "cifar100": Facts((32, 32, 3), 100),
+    "svhn": Facts((32, 32, 3), 10),
     "idx": Facts((6, 5, 1), 4),
     "npz": Facts((4, 5, 3), 3),
     "folder": Facts((8, 6, 3), 2),
+    "csv": Facts((8, 6, 3), 2),
 }
 SIZES = {
     "digits": (1294, 144, 359),
     "cifar10": (90, 10, 20),
     "cifar100": (100, 100, 100),
+    "svhn": (40, 10, 20),
     "idx": (36, 4, 12),
     "npz": (27, 3, 9),
     "folder": (5, 2, 0),
+    "csv": (5, 2, 0),
 }
 
 
@@ -111,7 +120,8 @@ def test_the_test_digits_are_a_fifth_of_each_class():
 
 
 @pytest.mark.parametrize(
-    ("source", "largest"), [("cifar10", 255), ("idx", 255), ("npz", 255), ("folder", 255)]
+    ("source", "largest"),
+    [("cifar10", 255), ("idx", 255), ("npz", 255), ("folder", 255), ("svhn", 255), ("csv", 255)],
 )
 def test_bytes_are_divided_by_255_whatever_the_images_hold(section, source, largest):
     scaling = load(section(source, normalize="unit")).scaling
@@ -145,7 +155,7 @@ def test_more_training_examples_than_there_are_are_refused(section):
         load(section("idx", training_examples=37))
 
 
-@pytest.mark.parametrize("source", ["digits", "cifar10", "cifar100", "idx", "npz"])
+@pytest.mark.parametrize("source", ["digits", "cifar10", "cifar100", "svhn", "idx", "npz"])
 def test_another_image_shape_is_refused_with_both_figures(section, source):
     declared = section(source, image_shape=(7, 7, 2))
     with pytest.raises(DataError) as caught:
@@ -174,7 +184,7 @@ def test_what_is_declared_rightly_is_accepted(section, source):
     assert dataset.image_shape == known.image_shape
 
 
-@pytest.mark.parametrize("source", ["idx", "npz", "folder"])
+@pytest.mark.parametrize("source", ["idx", "npz", "folder", "csv"])
 def test_facts_believe_what_is_declared_where_the_files_are_not(source):
     declared = Data(source=source, path="nowhere/at/all", image_shape=(5, 6, 3), classes=77)
     assert facts(declared) == Facts((5, 6, 3), 77)
@@ -182,7 +192,7 @@ def test_facts_believe_what_is_declared_where_the_files_are_not(source):
         load(declared)
 
 
-@pytest.mark.parametrize("source", ["idx", "npz", "folder"])
+@pytest.mark.parametrize("source", ["idx", "npz", "folder", "csv"])
 def test_facts_say_where_they_looked(source, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DataError) as caught:
@@ -196,24 +206,23 @@ def test_facts_combine_what_is_declared_and_what_is_found(section, source):
     assert facts(section(source, image_shape=(1, 2, 3))) == Facts((1, 2, 3), FACTS[source].classes)
 
 
-@pytest.mark.parametrize("source", ["digits", "cifar10", "cifar100"])
+@pytest.mark.parametrize("source", ["digits", "cifar10", "cifar100", "svhn"])
 def test_facts_need_no_files_to_refuse_what_is_known(source):
+    path = "nowhere" if source == "svhn" else None
     with pytest.raises(DataError, match=r"data.classes\n  expected 100?, as in .*, found 12"):
-        facts(Data(source=source, classes=12))
+        facts(Data(source=source, path=path, classes=12))
     with pytest.raises(DataError, match=r"data.image_shape\n.*found \[9, 9, 1\]"):
-        facts(Data(source=source, image_shape=(9, 9, 1)))
+        facts(Data(source=source, path=path, image_shape=(9, 9, 1)))
 
 
 def test_facts_refuse_other_channel_numbers_of_a_folder(section):
-    with pytest.raises(DataError, match="expected 1 or 3 channels for PNG and JPEG, found 2"):
+    with pytest.raises(DataError, match="expected 1, 3 or 4 channels for PNG and JPEG, found 2"):
         facts(section("folder", image_shape=(8, 8, 2), classes=3))
 
 
 def test_a_folder_without_a_shape_is_refused_even_if_the_spec_was_not_validated():
     unchecked = Data.model_construct(source="folder", path="flowers", image_shape=None, classes=2)
-    with pytest.raises(
-        DataError, match=r"data\.image_shape\n  expected the size to bring the folder's images to"
-    ):
+    with pytest.raises(DataError, match=r"data\.image_shape\n  expected the size to bring the images to"):
         facts(unchecked)
 
 
@@ -221,7 +230,7 @@ def test_the_cifars_are_looked_for_in_their_default_place(tmp_path, monkeypatch,
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DataError) as caught:
         load(Data(source="cifar10"))
-    assert str(caught.value).startswith(str(tmp_path / "data" / "cifar-10-batches-py"))
+    assert str(caught.value).startswith(str(tmp_path / "data"))
     (tmp_path / "data").mkdir()
     cifar10.rename(tmp_path / "data" / "cifar-10-batches-py")
     assert len(load(Data(source="cifar10")).training) == 90

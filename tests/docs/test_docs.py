@@ -78,7 +78,7 @@ def test_every_command_line_names_a_real_command():
         assert name in COMMANDS
 
 
-@pytest.mark.parametrize("source", ["digits", "cifar10", "cifar100", "idx", "npz", "folder"])
+@pytest.mark.parametrize("source", ["digits", "cifar10", "cifar100", "svhn", "idx", "npz", "folder", "csv"])
 def test_every_source_is_documented(source):
     assert re.search(rf"^\| `{source}` \|", EVERYTHING, re.M)
 

@@ -80,7 +80,8 @@ data:
         "a.yaml:6:36  network.layers_per_block.2 | expected a whole number from 1 to 256, found 0",
         f"a.yaml:6:53  network.growth_rate | expected {GROWTH}, found ten",
         "a.yaml:6:67  network.pooling | expected avg, max, both or conv, found min",
-        "a.yaml:8:11  data.source | expected digits, cifar10, cifar100, idx, npz or folder, found mnist",
+        "a.yaml:8:11  data.source | expected digits, cifar10, cifar100, svhn, idx, npz, folder or csv, "
+        "found mnist",
     ]
 
 
@@ -225,8 +226,8 @@ def test_a_section_that_is_none(value: str, minimal: str, refused: Refused) -> N
             "[1, 2, 3, 4, 5, 6, 7, 8, 9]",
             "expected a list of 1 to 8 values, found [1, 2, 3, 4, 5, 6, 7, 8, 9]",
         ),
-        ("source", "cifar", "expected digits, cifar10, cifar100, idx, npz or folder, found cifar"),
-        ("source", "1", "expected digits, cifar10, cifar100, idx, npz or folder, found 1"),
+        ("source", "cifar", "expected digits, cifar10, cifar100, svhn, idx, npz, folder or csv, found cifar"),
+        ("source", "1", "expected digits, cifar10, cifar100, svhn, idx, npz, folder or csv, found 1"),
         ("epochs", "1e3", "expected a whole number from 1 to 100000, found 1000.0"),
         ("learning_rate", "0", "expected a number above 0 and at most 100, found 0"),
         ("learning_rate", "fast", "expected a number above 0 and at most 100, found fast"),
@@ -380,13 +381,20 @@ def test_steps_that_do_not_rise(at: str, minimal: str, refused: Refused) -> None
     ]
 
 
-@pytest.mark.parametrize("source", ["idx", "npz", "folder"])
+@pytest.mark.parametrize("source", ["svhn", "idx", "npz", "folder", "csv"])
 def test_a_source_without_its_path(source: str, minimal: str, refused: Refused) -> None:
     said = short(refused(changed(minimal, "digits", source)))
     assert said[0] == f"a.yaml:6:11  data.source | path is missing: where the {source} data lies"
     assert said[1:] == [
-        "a.yaml:6:11  data.source | image_shape is missing: the size to bring the folder's images to"
-    ] * (source == "folder")
+        f"a.yaml:6:11  data.source | image_shape is missing: the size to bring the {source}'s images to"
+    ] * (source in {"folder", "csv"})
+
+
+@pytest.mark.parametrize("source", ["digits", "npz\n  path: a.npz"])
+def test_only_the_cifars_can_be_left_unverified(source: str, minimal: str, refused: Refused) -> None:
+    (said,) = short(refused(changed(minimal, "digits", f"{source}\n  verify: false")))
+    assert "data.verify | only the CIFAR archives have a known MD5, " in said
+    assert said.endswith(f"{source.partition(chr(10))[0]} has none")
 
 
 def test_digits_with_a_path(minimal: str, refused: Refused) -> None:
