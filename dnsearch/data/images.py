@@ -38,6 +38,11 @@ class Split:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def counts(self, classes: int) -> list[int]:
+        """The number of images of each class."""
+        counted: list[int] = np.bincount(self.labels, minlength=classes).tolist()
+        return counted
+
     def take(self, positions: NDArray[np.intp]) -> "Split":
         """A copy of the images at some positions, in that order."""
         return Split(self.images[positions], self.labels[positions])
