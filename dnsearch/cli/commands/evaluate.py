@@ -55,8 +55,8 @@ def evaluate(
         found = {"loss": metrics.loss, "accuracy": metrics.accuracy, "examples": metrics.examples}
         console.show_json({"name": folder.name, "split": split.value, "tta": tta and tta.value, **found})
     else:
+        views = f" with --tta {tta.value}" if tta else ""
         console.show(
-            f"{folder.name}  {split.value} accuracy {100 * metrics.accuracy:.2f} %  "
+            f"{folder.name}  {split.value} accuracy{views} {100 * metrics.accuracy:.2f} %  "
             f"loss {metrics.loss:.4f}  {metrics.examples:,} images"
-            f"{f'  with test-time augmentation: {tta.value}' if tta else ''}"
         )
