@@ -25,6 +25,7 @@ from dnsearch.spec.document import load as load_spec
 from dnsearch.spec.experiment import Experiment
 from dnsearch.train.checkpoint import load_weights
 from dnsearch.train.steps import Logits, evaluate, evaluator
+from dnsearch.train.views import Views, averaged
 
 BATCH_SIZE = 256
 
@@ -83,20 +84,28 @@ def _preprocessing(folder: RunFolder) -> tuple[Scaling, tuple[int, int, int], tu
         raise RunError(str(Problem(str(folder.preprocessing), expected, str(error)))) from error
 
 
-def evaluate_run(folder: RunFolder, part: Part) -> Metrics:
+def evaluate_run(folder: RunFolder, part: Part, views: Views | None = None) -> Metrics:
     """Loss and accuracy on the test or the validation images; test figures go into the run's record.
+
+    Args:
+        folder: a run with weights.
+        part: which images.
+        views: test-time augmentation. Its figures are no test figures like others', and go nowhere.
 
     Raises:
         RunError: the run has no weights, or (for test) a process is training it.
         DataError: there are no test images, or the data is no longer what the run was trained on.
     """
     # A trainer would overwrite the record that is changed here, or this would overwrite the trainer's.
-    with folder.locked() if part == "test" else contextlib.nullcontext():
+    recorded = part == "test" and views is None
+    with folder.locked() if recorded else contextlib.nullcontext():
         network = trained(folder)
+        if views is not None:
+            network = replace(network, logits=averaged(network.logits, views))
         images = _images(network, part)
         batches = evaluation_batches(images, network.scaling, BATCH_SIZE)
         metrics = evaluate(network.logits, explained(batches))
-        if part == "test":
+        if recorded:
             folder.write(replace(folder.read(), test=metrics))
         return metrics
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from dnsearch import runtime
+from dnsearch.data.augmented import augmenter
 from dnsearch.data.batches import (
     epoch_order,
     evaluation_batches,
@@ -151,11 +152,16 @@ def _refuse_imported(folder: RunFolder) -> None:
 
 
 def _feed(experiment: Experiment, dataset: Dataset) -> Feed:
-    """The batches of each epoch; an epoch's order depends on the seed and its number alone."""
+    """The batches of each epoch; its order and its augmentation depend on the seed and its number alone."""
     training, split = experiment.training, dataset.training
+    augment = augmenter(dataset, training)
     return Feed(
         training=lambda epoch: training_batches(
-            split, dataset.scaling, training.batch_size, epoch_order(len(split), training.seed, epoch)
+            split,
+            dataset.scaling,
+            training.batch_size,
+            epoch_order(len(split), training.seed, epoch),
+            augment(epoch) if augment else None,
         ),
         validation=evaluation_batches(dataset.validation, dataset.scaling, training.batch_size),
         steps=training_steps(len(split), training.batch_size),

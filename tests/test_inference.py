@@ -358,3 +358,21 @@ def test_a_missing_or_garbled_preprocessing_file(digits, drawings, tmp_path):
         spoil()
         with pytest.raises(RunError, match="expected the run's scaling, image shape and class names"):
             predict_images(folder, drawings[0][:1], top=1)
+
+
+def test_test_time_augmentation_is_told_but_never_recorded(digits):
+    from dnsearch.inference import evaluate_run
+
+    folder, dataset = digits
+    before = folder.record.read_bytes()
+    with folder.locked():  # nothing is written, so a training may go on
+        mirrored = evaluate_run(folder, "test", "flip")
+    assert folder.record.read_bytes() == before
+    images = dataset.test.images
+    both = [by_hand(folder, replace(dataset.test, images=each)) for each in (images, images[:, :, ::-1])]
+    odds = [np.exp(logits - logits.max(axis=1, keepdims=True)) for logits in both]
+    forecast = np.mean([each / each.sum(axis=1, keepdims=True) for each in odds], axis=0)
+    assert mirrored.accuracy == (forecast.argmax(axis=1) == dataset.test.labels).mean()
+    assert mirrored.loss == pytest.approx(
+        -np.log(forecast[np.arange(len(dataset.test)), dataset.test.labels]).mean(), rel=1e-4
+    )

@@ -21,7 +21,12 @@ version: 1
 name: tiny
 network: {growth_rate: 4, layers_per_block: [1], bottleneck_width: null, dropout: 0.2}
 data: {source: digits, training_examples: 100}
-training: {epochs: 3, batch_size: 32, learning_rate: 0.1, schedule: cosine}
+training:
+  epochs: 3
+  batch_size: 32
+  learning_rate: 0.1
+  schedule: cosine
+  augmentation: {crop: 1, cutout: 2, mixup: 0.4, cutmix: 1.0, rand_augment: {operations: 1}}
 """
 STEPS = 4
 

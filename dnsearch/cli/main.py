@@ -7,6 +7,7 @@ import typer
 from dnsearch import __version__
 from dnsearch.cli import console
 from dnsearch.cli.commands.check import check
+from dnsearch.cli.commands.data import data
 from dnsearch.cli.commands.draw import draw
 from dnsearch.cli.commands.evaluate import evaluate
 from dnsearch.cli.commands.import_weights import import_weights
@@ -48,6 +49,7 @@ for command in (
     check,
     inspect,
     draw,
+    data,
     import_weights,
     train,
     evaluate,

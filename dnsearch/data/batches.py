@@ -2,8 +2,8 @@
 
 The order of an epoch depends on the seed and the number of the epoch alone, so a training that goes on
 after an interruption sees the batches that it would have seen. Images stay uint8 until their batch is
-made; scaling happens inside tf.data, ahead of the training step. Of dnsearch's data modules only this one
-imports TensorFlow.
+made; scaling and augmentation happen inside tf.data, ahead of the training step. Of dnsearch's data modules
+only this one and those of augmentation import TensorFlow.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from dnsearch.data.augmented import Rows, Varied, scaled
 from dnsearch.data.files import Files
 from dnsearch.data.images import Images, Scaling, Split
 from dnsearch.errors import DataError
@@ -49,7 +50,7 @@ def training_steps(examples: int, batch_size: int) -> int:
 
 
 def training_batches(
-    split: Split, scaling: Scaling, batch_size: int, order: NDArray[np.intp]
+    split: Split, scaling: Scaling, batch_size: int, order: NDArray[np.intp], varied: Varied | None = None
 ) -> tf.data.Dataset:
     """The images in a given order, as batches of (images, labels).
 
@@ -62,11 +63,13 @@ def training_batches(
         scaling: what is done to their pixels.
         batch_size: images per batch; the last batch may have fewer, but not just one.
         order: positions in ``split``, such as ``epoch_order`` gives.
+        varied: how the images are augmented, one row per position; None: not at all.
 
     Returns:
-        Batches of float32 (batch, height, width, channels) and int32 (batch,).
+        Batches of float32 (batch, height, width, channels) and int32 (batch,); where labels are mixed,
+        float32 (batch, classes).
     """
-    return _batches(split, scaling, batch_size, order[: _visited(len(order), batch_size)])
+    return _batches(split, scaling, batch_size, order[: _visited(len(order), batch_size)], varied)
 
 
 def evaluation_batches(split: Split, scaling: Scaling, batch_size: int) -> tf.data.Dataset:
@@ -80,17 +83,19 @@ def _visited(examples: int, batch_size: int) -> int:
     return examples - 1 if alone else examples
 
 
-def _batches(split: Split, scaling: Scaling, batch_size: int, order: NDArray[np.intp]) -> tf.data.Dataset:
+def _batches(
+    split: Split, scaling: Scaling, batch_size: int, order: NDArray[np.intp], varied: Varied | None = None
+) -> tf.data.Dataset:
     with tf.device("/cpu:0"):  # the whole set must not move to the GPU
         pixels_of, labels = _reader(split.images), tf.convert_to_tensor(split.labels)
-        offset = tf.constant(scaling.offset, tf.float32)
-        scale = tf.constant(scaling.scale, tf.float32)
 
-    def batch(positions: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def batch(positions: tf.Tensor, rows: Rows) -> tuple[tf.Tensor, tf.Tensor]:
         pixels = tf.cast(pixels_of(positions), tf.float32)
-        return (pixels - offset) / scale, tf.gather(labels, positions)
+        classes = tf.gather(labels, positions)
+        return varied.vary(pixels, classes, rows) if varied else (scaled(pixels, scaling), classes)
 
-    positions = tf.data.Dataset.from_tensor_slices(order.astype(np.int64)).batch(batch_size)
+    drawn = {name: array[: len(order)] for name, array in varied.drawn.items()} if varied else {}
+    positions = tf.data.Dataset.from_tensor_slices((order.astype(np.int64), drawn)).batch(batch_size)
     batches = positions.map(batch, num_parallel_calls=2, deterministic=True).prefetch(PREFETCHED_BATCHES)
     return batches.with_options(_options())
 

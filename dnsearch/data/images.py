@@ -44,6 +44,11 @@ class Split:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def counts(self, classes: int) -> list[int]:
+        """The number of images of each class."""
+        counted: list[int] = np.bincount(self.labels, minlength=classes).tolist()
+        return counted
+
     def take(self, positions: NDArray[np.intp]) -> "Split":
         """The images at some positions, in that order: a copy of pixels, or a choice of files."""
         return Split(self.images[positions], self.labels[positions])

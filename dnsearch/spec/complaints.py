@@ -34,7 +34,7 @@ OTHER_NAMES = {
     "negative_slope": "alpha",
     "lr": "learning_rate",
     "batch": "batch_size",
-    "augment": "normalize",
+    "augment": "augmentation",
     "dataset": "source",
     "model": "network",
     "train": "training",

@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from dnsearch.errors import Problem
+from dnsearch.spec.augmentation import Augmentation
 from dnsearch.spec.section import Section, refuse
 
 Share = Annotated[float, Field(ge=0, lt=1)]
@@ -136,6 +137,11 @@ class Training(Section):
     )
     label_smoothing: Share = Field(
         0.0, description="Share of each label spread over all classes. The paper: 0."
+    )
+    augmentation: Augmentation | None = Field(
+        None,
+        description="Vary the training images, anew in every epoch. null: not at all. The paper on C10+ and "
+        "C100+: {flip: horizontal, crop: 4}.",
     )
     early_stopping: EarlyStopping | None = Field(
         None, description="Stop early. null: train all epochs, as in the paper."

@@ -10,14 +10,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from dnsearch.errors import TrainingError
 from dnsearch.records.record import EpochRecord, Metrics, StepEnded
 from dnsearch.spec.training import EarlyStopping, Training
 from dnsearch.train import memory
 from dnsearch.train.schedule import learning_rate
-from dnsearch.train.steps import Logits, Trainer, evaluate, evaluator
+from dnsearch.train.steps import Logits, Trainer, evaluate, evaluator, label_count
 
 Batches = Iterable[tuple[Any, Any]]
 
@@ -95,7 +93,7 @@ def _step(
         sums = trainer.train(images, labels, rate)
         loss, hits = float(sums[0]), int(sums[1])  # a graphics card has only now really done it
     seconds = time.perf_counter() - started
-    examples, count = int(np.prod(labels.shape)), int(labels.shape[0])
+    examples, count = label_count(labels), int(labels.shape[0])
     _check_finite(loss / examples, moment, rate)
     totals.loss += loss
     totals.hits += hits

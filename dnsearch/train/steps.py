@@ -16,7 +16,10 @@ Logits = Callable[[Any], Any]
 """``images (batch, height, width, channels) → logits (batch, classes)``."""
 
 TrainingStep = Callable[[Any, Any, float], tuple[Any, Any]]
-"""``(images, labels, learning rate) → (sum of losses, number of hits)``; changes the weights."""
+"""``(images, labels, learning rate) → (sum of losses, number of hits)``; changes the weights.
+
+Labels are int32 (batch,); where augmentation mixes them, float32 (batch, classes), their shares.
+"""
 
 
 @dataclass(frozen=True)
@@ -61,20 +64,33 @@ def _training_step(
         optimizer.apply(gradients, variables)
         return _loss_and_hits(logits, labels)
 
-    labels_spec = tf.TensorSpec([None, *model.output_shape[1:-1]], tf.int32)
+    mixed = training.augmentation is not None and training.augmentation.mixes_labels
+    labels_shape = model.output_shape[1:] if mixed else model.output_shape[1:-1]
+    labels_spec = tf.TensorSpec([None, *labels_shape], tf.float32 if mixed else tf.int32)
     signature = [images, labels_spec, tf.TensorSpec([], tf.float32)]
     compiled: TrainingStep = tf.function(step, autograph=False, input_signature=signature)
     return compiled
 
 
 def _smoothed(labels: Any, classes: int, smoothing: float) -> Any:  # noqa: ANN401  (tensors)
-    return tf.one_hot(labels, classes) * (1 - smoothing) + smoothing / classes
+    shares = labels if labels.dtype.is_floating else tf.one_hot(labels, classes)
+    return shares * (1 - smoothing) + smoothing / classes
 
 
 def _loss_and_hits(logits: Any, labels: Any) -> tuple[Any, Any]:  # noqa: ANN401  (tensors)
-    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+    """Of labels, or of the shares that mixing gave several classes: a hit is then the heaviest of them."""
+    if labels.dtype == tf.float32:
+        losses = tf.nn.softmax_cross_entropy_with_logits(labels, logits)
+        labels = tf.argmax(labels, axis=-1, output_type=tf.int32)
+    else:
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
     hits = tf.equal(tf.argmax(logits, axis=-1, output_type=tf.int32), labels)
     return tf.reduce_sum(losses), tf.reduce_sum(tf.cast(hits, tf.int32))
+
+
+def label_count(labels: Any) -> int:  # noqa: ANN401  (tensors)
+    """How many labels there are: one per image or pixel, however many classes share it."""
+    return int(np.prod(labels.shape[:-1] if labels.dtype == tf.float32 else labels.shape))
 
 
 def evaluator(model: keras.Model) -> Logits:
@@ -93,5 +109,5 @@ def evaluate(logits_of: Logits, batches: Iterable[tuple[Any, Any]]) -> Metrics:
         batch_loss, batch_hits = _loss_and_hits(logits_of(images), labels)
         loss += float(batch_loss)
         hits += int(batch_hits)
-        examples += int(np.prod(labels.shape))
+        examples += label_count(labels)
     return Metrics(loss / examples, hits / examples, examples)

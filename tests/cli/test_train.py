@@ -74,12 +74,25 @@ def test_evaluate(trained):
     assert ran.out.startswith("tiny  test accuracy ")
     assert ran.out.endswith("  359 images\n")
     found = json.loads(dnsearch("evaluate", "runs/tiny", "--json").out)
-    assert list(found) == ["name", "split", "loss", "accuracy", "examples"]
+    assert list(found) == ["name", "split", "tta", "loss", "accuracy", "examples"]
+    assert found["tta"] is None
     assert (found["name"], found["split"], found["examples"]) == ("tiny", "test", 359)
     (row,) = json.loads(dnsearch("leaderboard", "--json").out)
     assert row["test_accuracy"] == found["accuracy"], "the leaderboard shows what was measured"
     held_out = json.loads(dnsearch("evaluate", "runs/tiny", "--split", "validation", "--json").out)
     assert held_out["accuracy"] == pytest.approx(row["validation_accuracy"])
+
+
+def test_test_time_augmentation_is_always_said(trained):
+    dnsearch, _ = trained
+    before = RunFolder(Path("runs/tiny")).record.read_bytes()
+    ran = dnsearch("evaluate", "runs/tiny", "--tta", "flip,shifts")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith("tiny  test accuracy with --tta flip,shifts ")
+    found = json.loads(dnsearch("evaluate", "runs/tiny", "--tta", "flip", "--json").out)
+    assert found["tta"] == "flip"
+    assert RunFolder(Path("runs/tiny")).record.read_bytes() == before
+    assert dnsearch("evaluate", "runs/tiny", "--tta", "turns").code == 2
 
 
 def test_predict(trained):

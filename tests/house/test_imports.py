@@ -45,7 +45,10 @@ DOORS: dict[str, tuple[str, ...]] = {
     "sklearn": ("data",),
     "PIL": ("data",),
     "h5py": ("model",),
-    "tensorflow": ("runtime", "data.batches", "model", "train"),
+    "tensorflow": (
+        *("runtime", "model", "train"),
+        *("data.batches", "data.augmented", "data.geometry", "data.rand_augment"),
+    ),
     "keras": ("runtime", "model", "train"),
     "matplotlib": ("board",),
     "scipy": ("board",),
@@ -310,8 +313,8 @@ def checked(module: str, text: str) -> list[str]:
         (
             "data.load",
             "import tensorflow as tf",
-            "imports tensorflow, whose door is runtime, data.batches, model, train; "
-            "the libraries of data.load: numpy, sklearn, PIL",
+            "imports tensorflow, whose door is runtime, model, train, data.batches, data.augmented, "
+            "data.geometry, data.rand_augment; the libraries of data.load: numpy, sklearn, PIL",
         ),
         ("runtime", "import keras", "imports keras at the top; here only inside functions"),
         ("board.rank", "import pandas", "imports pandas, a library without a door in this table"),

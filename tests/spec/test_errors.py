@@ -110,7 +110,7 @@ def test_problems_are_set_apart_by_an_empty_line(minimal: str, refused: Refused)
         ("network", "bias", "did you mean convolution_bias?"),
         ("network", "negative_slope", "did you mean alpha?"),
         ("data", "dataset", "did you mean source?"),
-        ("data", "augment", "did you mean normalize?"),
+        ("training", "augment", "did you mean augmentation?"),
         ("training", "lr", "did you mean learning_rate?"),
         ("training", "LR", "did you mean learning_rate?"),
         ("training", "batch", "did you mean batch_size?"),

@@ -33,7 +33,9 @@ def test_every_section_once() -> None:
     assert named == {
         *("network", "network.connectivity", "network.alpha", "network.batch_norm", "network.stem"),
         *("network.cross_block", "network.head", "data", "training", "training.optimizer"),
-        *("training.schedule", "training.early_stopping", "match", "limits", "tune", "expect"),
+        *("training.schedule", "training.augmentation", "training.augmentation.erasing"),
+        *("training.augmentation.rand_augment", "training.early_stopping"),
+        *("match", "limits", "tune", "expect"),
     }
 
 

@@ -43,6 +43,12 @@ def refused(line: str) -> str:
         "training.optimizer: [sgd, {name: adamw, weight_decay: 0.05}]",
         "training.optimizer.momentum: {float: [0.0, 0.99]}",
         "training.learning_rate: {float: [1e-4, 1e-1], log: true}",
+        "training.augmentation.crop: {int: [0, 4]}",
+        "training.augmentation.mixup: {float: [0.0, 1.0]}",
+        "training.augmentation.flip: [null, horizontal]",
+        "training.augmentation.erasing.probability: {float: [0.0, 0.5]}",
+        "training.augmentation.rand_augment: [null, {operations: 1, magnitude: 4.0}]",
+        "training.augmentation: [null, {crop: 1}, {crop: 2, cutout: 3}]",
     ],
 )
 def test_accepted(line):

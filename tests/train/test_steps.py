@@ -88,3 +88,50 @@ def test_start_afresh_gives_equal_networks_for_equal_seeds(network):
     first, again, other = weights(1), weights(1), weights(2)
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)
+
+
+def shares_of(labels):
+    """Two classes each: most of the label's, the rest of the next one's."""
+    own = np.linspace(0.55, 1.0, len(labels), dtype=np.float32)[:, np.newaxis]
+    return (
+        own * np.eye(4, dtype=np.float32)[labels] + (1 - own) * np.eye(4, dtype=np.float32)[(labels + 1) % 4]
+    )
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_mixed_labels_are_learned_by_their_shares(regression, training, points, smoothing):
+    from dnsearch.train.steps import build_trainer
+
+    images, labels = points
+    shares = shares_of(labels)
+    kernel, bias = (np.asarray(weight, np.float64) for weight in regression.weights)
+    odds = np.exp(images.astype(np.float64) @ kernel + bias)
+    forecast = odds / odds.sum(axis=1, keepdims=True)
+    section = training(
+        augmentation={"mixup": 0.2}, label_smoothing=smoothing, optimizer={"name": "sgd", "momentum": 0.0}
+    )
+    loss, hits = build_trainer(regression, section).train(images, shares, 0.1)
+    assert float(loss) == pytest.approx(-(shares * np.log(forecast)).sum(), rel=1e-5)
+    assert int(hits) == (forecast.argmax(axis=1) == labels).sum()
+    slope = (forecast - (shares * (1 - smoothing) + smoothing / 4)).mean(axis=0)
+    np.testing.assert_allclose(np.asarray(regression.weights[1]), bias - 0.1 * slope, atol=1e-6)
+
+
+def test_an_image_counts_once_however_many_classes_share_it(points):
+    from dnsearch.train.steps import label_count
+
+    labels = points[1]
+    assert label_count(labels) == label_count(shares_of(labels)) == 24
+    assert label_count(np.zeros((2, 5, 5), np.int32)) == 50
+
+
+@pytest.mark.parametrize(("kinds", "mixed"), [({"crop": 4}, False), ({"cutmix": 1.0}, True)])
+def test_the_step_takes_the_labels_that_the_augmentation_makes(regression, training, points, kinds, mixed):
+    from dnsearch.train.steps import build_trainer
+
+    images, labels = points
+    trainer = build_trainer(regression, training(augmentation=kinds))
+    right, wrong = (shares_of(labels), labels) if mixed else (labels, shares_of(labels))
+    trainer.train(images, right, 0.1)
+    with pytest.raises((TypeError, ValueError)):
+        trainer.train(images, wrong, 0.1)

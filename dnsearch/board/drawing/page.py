@@ -34,7 +34,15 @@ def draw(plan: NetworkPlan, title: str, path: Path) -> None:
         SpecError: the file has another ending, or cannot be written.
     """
     kind = _kind(path)
-    content = picture(plan, title, kind)
+    write(path, picture(plan, title, kind))
+
+
+def write(path: Path, content: bytes) -> None:
+    """Put a picture into a file; an existing one is replaced.
+
+    Raises:
+        SpecError: the file cannot be written.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)

@@ -16,11 +16,27 @@ class Part(StrEnum):
     validation = "validation"
 
 
+class Views(StrEnum):
+    """Test-time augmentation."""
+
+    flip = "flip"
+    shifts = "shifts"
+    flip_and_shifts = "flip,shifts"
+
+
 def evaluate(
     run: RunPath,
     split: Annotated[
         Part, typer.Option(help="Which images: the test set, or the held-out validation images.")
     ] = Part.test,
+    tta: Annotated[
+        Views | None,
+        typer.Option(
+            help="Test-time augmentation: average the probabilities of mirrored and shifted views. Told, not "
+            "recorded.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Measure a trained run on its test images; the leaderboard shows the result.
@@ -34,12 +50,13 @@ def evaluate(
     runtime.prepare_tensorflow()
     from dnsearch.inference import evaluate_run
 
-    metrics = evaluate_run(folder, split.value)
+    metrics = evaluate_run(folder, split.value, tta.value if tta else None)
     if as_json:
         found = {"loss": metrics.loss, "accuracy": metrics.accuracy, "examples": metrics.examples}
-        console.show_json({"name": folder.name, "split": split.value, **found})
+        console.show_json({"name": folder.name, "split": split.value, "tta": tta and tta.value, **found})
     else:
+        views = f" with --tta {tta.value}" if tta else ""
         console.show(
-            f"{folder.name}  {split.value} accuracy {100 * metrics.accuracy:.2f} %  "
+            f"{folder.name}  {split.value} accuracy{views} {100 * metrics.accuracy:.2f} %  "
             f"loss {metrics.loss:.4f}  {metrics.examples:,} images"
         )

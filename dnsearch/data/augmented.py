@@ -1,0 +1,121 @@
+"""Varies a batch of training images as was drawn, in one graph without a loop over images.
+
+The order: RandAugment on the pixels as they are, then scaling, then flips and shifts, blank rectangles, and
+last the mixing of two images. Scaled pixels of 0 are the mean colour (with ``normalize: unit``, black), and
+that is what comes in from outside. An image's partner in mixing is the next one of its batch; the batch is
+in random order, so the partner is random as well.
+
+Keras' layers are not used. They draw one seed after another from a state, which a resumed training would
+have to restore inside tf.data; RandAugment and the blend draw one operation, or one flag, for a whole
+batch; RandomCrop takes one place for all; and none says afterwards what it did.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from dnsearch.data.draws import draw, own_shares
+from dnsearch.data.files import Files
+from dnsearch.data.geometry import inside, moved, placements
+from dnsearch.data.images import Dataset, Images, Scaling
+from dnsearch.data.rand_augment import rand_augment
+from dnsearch.spec.augmentation import Augmentation
+from dnsearch.spec.training import Training
+
+Tensor = Any
+Rows = dict[str, Tensor]
+Vary = Callable[[Tensor, Tensor, Rows], tuple[Tensor, Tensor]]
+"""``(pixels, labels, what was drawn for them) → (scaled images, labels)``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Varied:
+    """How the images of one epoch are varied.
+
+    Args:
+        drawn: what was drawn, one row for each place in the epoch's order.
+        vary: a compiled function, the same in every epoch.
+    """
+
+    drawn: dict[str, NDArray[np.generic]]
+    vary: Vary
+
+
+def augmenter(dataset: Dataset, training: Training) -> Callable[[int], Varied] | None:
+    """From an epoch's number to its variations; None where the spec wants none."""
+    augmentation = training.augmentation
+    if augmentation is None:
+        return None
+    examples, (height, width, _) = len(dataset.training), dataset.image_shape
+    vary = _compiled(augmentation, dataset)
+
+    def varied(epoch: int) -> Varied:
+        draws = draw(augmentation, examples, (height, width), training.seed, epoch)
+        drawn = {**draws.columns(), "kept": own_shares(draws, (height, width))}
+        return Varied({name: drawn[name] for name in _wanted(augmentation)}, vary)
+
+    return varied
+
+
+def _wanted(augmentation: Augmentation) -> tuple[str, ...]:
+    """The columns that something is done with; tf.data cuts every other one into rows as well."""
+    moves = augmentation.flip or augmentation.crop or augmentation.translate
+    return (
+        *(("flipped", "shifted") if moves else ()),
+        *(("blanked",) if augmentation.cutout or augmentation.erasing else ()),
+        *(("pasted", "own", "kept") if augmentation.mixes_labels else ()),
+        *(("operations", "reversed") if augmentation.rand_augment else ()),
+    )
+
+
+def _compiled(augmentation: Augmentation, dataset: Dataset) -> Vary:
+    """Compiled once for all epochs: tracing it anew would cost a small network much of an epoch."""
+    height, width, _ = dataset.image_shape
+    size, scaling, classes = (height, width), dataset.scaling, len(dataset.class_names)
+    random = augmentation.rand_augment
+    limits = bounds(dataset.training.images) if random else (0.0, 0.0)
+
+    def vary(pixels: Tensor, labels: Tensor, rows: Rows) -> tuple[Tensor, Tensor]:
+        if random is not None:
+            chosen = rows["operations"], rows["reversed"]
+            pixels = rand_augment(pixels, *chosen, random.magnitude, limits, scaling.offset)
+        images = _placed(scaled(pixels, scaling), rows, size)
+        return _mixed(images, labels, rows, size, classes) if "kept" in rows else (images, labels)
+
+    compiled: Vary = tf.function(vary, autograph=False)
+    return compiled
+
+
+def bounds(images: Images | Files) -> tuple[float, float]:
+    """The smallest and the largest value of a pixel; of files, which are not read for it, what they can be."""
+    return (0.0, 255.0) if isinstance(images, Files) else (float(images.min()), float(images.max()))
+
+
+def scaled(pixels: Tensor, scaling: Scaling) -> Tensor:
+    """Float32 pixels as the network reads them."""
+    return (pixels - tf.constant(scaling.offset, tf.float32)) / tf.constant(scaling.scale, tf.float32)
+
+
+def _placed(images: Tensor, rows: Rows, size: tuple[int, int]) -> Tensor:
+    if "shifted" in rows:
+        images = moved(images, placements(rows["flipped"], rows["shifted"], size))
+    for rectangles in tf.unstack(rows["blanked"], axis=1) if "blanked" in rows else ():
+        images = tf.where(inside(rectangles, size), 0.0, images)
+    return images
+
+
+def _mixed(
+    images: Tensor, labels: Tensor, rows: Rows, size: tuple[int, int], classes: int
+) -> tuple[Tensor, Tensor]:
+    """Images and the shares of their classes, float32 (batch, classes)."""
+    own = tf.where(inside(rows["pasted"], size), 0.0, rows["own"][:, tf.newaxis, tf.newaxis, tf.newaxis])
+    kept = rows["kept"][:, tf.newaxis]
+    shares = tf.one_hot(labels, classes)
+    return (
+        own * images + (1 - own) * tf.roll(images, -1, axis=0),
+        kept * shares + (1 - kept) * tf.roll(shares, -1, axis=0),
+    )

@@ -1,0 +1,117 @@
+"""The ``training.augmentation`` section: how training images are varied, each kind by its strength.
+
+A strength of 0 leaves a kind out, so a search can range from "none" upwards. Validation and test images
+are never varied.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from dnsearch.spec.section import Section
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Erasing(Section):
+    """Random erasing (Zhong et al., 2017, arXiv 1708.04896): a rectangle of any shape becomes blank."""
+
+    probability: Share = Field(0.5, description="Share of the images that lose a rectangle. The paper: 0.5.")
+    strength: float = Field(
+        0.4,
+        ge=0.02,
+        le=1,
+        description="The largest rectangle, as a share of the image; the smallest is 0.02. The paper: 0.4.",
+    )
+
+
+class RandAugment(Section):
+    """RandAugment (Cubuk et al., 2019, arXiv 1909.13719): operations drawn for each image, one after another.
+
+    Drawn are autocontrast, equalize, posterize, solarize, color, contrast, brightness, sharpness, rotate,
+    shear and translate in both directions, or nothing.
+    """
+
+    operations: int = Field(2, ge=1, le=8, description="Operations per image. The paper: 1 to 3, CIFAR-10 3.")
+    magnitude: float = Field(
+        5.0, ge=0, le=10, description="How strong each is; 10 is AutoAugment's strongest. The paper: 4 to 9."
+    )
+
+
+class Augmentation(Section):
+    """Variations of the training images, drawn anew for every image in every epoch."""
+
+    flip: Literal["horizontal", "vertical", "both"] | None = Field(
+        None,
+        description="Mirror half of the images. The paper on CIFAR (C10+, C100+): horizontal. Not for digits "
+        "and letters. null: never.",
+    )
+    crop: int = Field(
+        0,
+        ge=0,
+        le=1024,
+        description="Pad by so many pixels on each side and cut the image's size out at random. The paper on "
+        "CIFAR (C10+, C100+): 4.",
+    )
+    translate: float = Field(
+        0.0,
+        ge=0,
+        le=0.5,
+        description="Move by at most this share of the height and of the width, to whole pixels: crop, in "
+        "proportion to the image.",
+    )
+    cutout: int = Field(
+        0,
+        ge=0,
+        le=4096,
+        description="Blank a square with sides of so many pixels, its centre anywhere in the image (DeVries "
+        "and Taylor, 2017, arXiv 1708.04552: 16 for CIFAR-10, 8 for CIFAR-100).",
+    )
+    erasing: Erasing | None = Field(None, description="Random erasing. null: none.")
+    mixup: float = Field(
+        0.0,
+        ge=0,
+        le=10,
+        description="Blend pairs of images and their labels; the share is drawn from Beta(alpha, alpha), and "
+        "this is alpha (Zhang et al., 2017, arXiv 1710.09412: 1 for CIFAR, 0.2 for ImageNet). With cutmix "
+        "too, each image gets one of them.",
+    )
+    cutmix: float = Field(
+        0.0,
+        ge=0,
+        le=10,
+        description="Paste a rectangle of another image and its share of the label; the share is drawn from "
+        "Beta(alpha, alpha), and this is alpha (Yun et al., 2019, arXiv 1905.04899: 1).",
+    )
+    rand_augment: RandAugment | None = Field(
+        None, description="RandAugment, for grey and RGB images alike. null: none."
+    )
+
+    @property
+    def mixes_labels(self) -> bool:
+        """Whether a label is a share of several classes.
+
+        >>> Augmentation(crop=4).mixes_labels, Augmentation(mixup=0.2).mixes_labels
+        (False, True)
+        """
+        return self.mixup > 0 or self.cutmix > 0
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Those that are on, with their strengths, as one would write them.
+
+        >>> Augmentation(flip="horizontal", crop=4).kinds
+        ('flip horizontal', 'crop 4')
+        """
+        told = self.model_dump(exclude_none=True)
+        return tuple(f"{kind} {_told(strength)}" for kind, strength in told.items() if strength)
+
+
+def _told(strength: object) -> str:
+    match strength:
+        case dict():
+            return " and ".join(f"{name} {_told(value)}" for name, value in strength.items())
+        case float():
+            return f"{strength:g}"
+        case _:
+            return str(strength)
