@@ -66,7 +66,8 @@ class NormalizedConvolution(keras.layers.Layer):  # type: ignore[misc]  # keras 
             self.bias = self.add_weight(shape=(convolution.filters,), initializer="zeros", name="bias")
 
     def call(self, inputs: Tensor | Sequence[Tensor], training: bool = False) -> Tensor:
-        """Join, normalise, activate, convolve; in training the moving statistics move."""
+        """Join, normalise, activate, convolve; in training the moving statistics move, unless frozen."""
+        training = training and self.trainable
         joined = tf.concat(inputs, axis=-1) if isinstance(inputs, list | tuple) else inputs
         features = self._normalized(joined, training)
         if self._activation is not None:
