@@ -280,7 +280,8 @@ def test_keys_of_a_section_of_several_kinds() -> None:
     assert schema.keys(("training", "optimizer"), tree) == (
         *("name", "beta_1", "beta_2", "epsilon", "weight_decay", "decayed"),
     )
-    assert set(schema.keys(("training", "schedule"), tree)) == {"name", "at", "factor", "final_fraction"}
+    schedules = {"name", "at", "factor", "final_fraction", "initial_fraction", "peak_at"}
+    assert set(schema.keys(("training", "schedule"), tree)) == schedules
 
 
 def test_a_kind_is_told_though_keys_are_missing() -> None:
