@@ -22,12 +22,12 @@ class Averages:
     """The averages of a model.
 
     Args:
-        model: whose weights are averaged; the states of its random generators are none.
+        model: whose weights are averaged, but for frozen layers'; states of random generators are none.
         decay: share of the average kept at each step.
     """
 
     def __init__(self, model: keras.Model, decay: float) -> None:
-        self._weights = model.weights
+        self._weights = [weight for layer in model.layers if layer.trainable for weight in layer.weights]
         self._decay = decay
         self._averages = [tf.Variable(weight.value, trainable=False) for weight in self._weights]
 
