@@ -9,7 +9,7 @@ from dnsearch.plan.matching import Figure, Match, figure_of, matched
 from dnsearch.plan.summary import Summary, summarize
 from dnsearch.spec.document import Document, load
 from dnsearch.spec.experiment import Experiment
-from dnsearch.spec.training import Adam, AdamW
+from dnsearch.spec.training.optimizer import Adam, AdamW
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,8 @@ def budgeted(document: Document, image_shape: Shape, classes: int, *, limits: bo
         experiment = document.experiment
         plan = plan_network(experiment.network, image_shape, classes)
         summary = summarize(plan, experiment.training.batch_size, slots(experiment))
-        problems = [*_expectations(experiment, summary), *(_limits(experiment, summary) if limits else ())]
+        problems = [*_frozen(experiment, plan), *_expectations(experiment, summary)]
+        problems += _limits(experiment, summary) if limits else ()
         if problems:
             raise SpecError(problems)
     except SpecError as error:
@@ -58,8 +59,12 @@ def budgeted(document: Document, image_shape: Shape, classes: int, *, limits: bo
 
 
 def slots(experiment: Experiment) -> int:
-    """Numbers that the optimizer keeps per trainable parameter."""
-    return 2 if isinstance(experiment.training.optimizer, Adam | AdamW) else 1
+    """Numbers that the optimizer and the averaging keep per trainable parameter.
+
+    Muon has one for the convolutions' kernels, which are nearly all that there is.
+    """
+    kept = 2 if isinstance(experiment.training.optimizer, Adam | AdamW) else 1
+    return kept + (experiment.training.ema is not None)
 
 
 def _matched(experiment: Experiment, image_shape: Shape, classes: int) -> Match | None:
@@ -89,6 +94,18 @@ def _figure_of_spec(name: str, image_shape: Shape, classes: int, figure: Figure)
         return figure_of(rival.experiment.network, image_shape, classes, figure)
     except SpecError as error:
         raise rival.located(error) from None
+
+
+def _frozen(experiment: Experiment, plan: NetworkPlan) -> list[Problem]:
+    """Frozen parts that the network does not have, or too many of them."""
+    frozen, parts = experiment.training.freeze, plan.parts
+    where = "training.freeze"
+    if unknown := [part for part in frozen if part not in parts]:
+        return [Problem(where, f"parts of the network: {', '.join(parts)}", found=", ".join(unknown))]
+    if all(part in frozen for part in parts):
+        hint = "Leave out at least the head, or evaluate without a training."
+        return [Problem(where, "at least one part that is trained", found="all frozen", hint=hint)]
+    return []
 
 
 def _expectations(experiment: Experiment, summary: Summary) -> list[Problem]:

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from dnsearch import runtime
 from dnsearch.data.augmented import augmenter
 from dnsearch.data.batches import (
@@ -21,6 +23,7 @@ from dnsearch.errors import DnsearchError, Problem, RunError
 from dnsearch.model.build import build
 from dnsearch.plan.cost import Cost, cost
 from dnsearch.plan.family import plan_network
+from dnsearch.plan.graph import NetworkPlan
 from dnsearch.records.atomic import replacing
 from dnsearch.records.opening import opening
 from dnsearch.records.record import EpochRecord, Origin, Parameters, RunRecord, StepEnded, Stop, with_epoch
@@ -29,9 +32,11 @@ from dnsearch.spec.document import Document, resolved_yaml
 from dnsearch.spec.experiment import Experiment
 from dnsearch.train import memory
 from dnsearch.train.checkpoint import load_checkpoint, load_fitting_weights, save_checkpoint, save_weights
+from dnsearch.train.freezing import freeze
 from dnsearch.train.loop import Feed, train
 from dnsearch.train.seeds import start_afresh
 from dnsearch.train.steps import Trainer, build_trainer
+from dnsearch.train.weighting import class_weights
 
 Watch = Callable[[StepEnded | EpochRecord], Stop | None]
 """Is told of every step and every epoch; may ask the run to stop."""
@@ -66,7 +71,7 @@ def run(document: Document, folder: RunFolder, watch: Watch, origin: Origin | No
             dataset = load(experiment.data)
             folder.write_preprocessing(dataset.scaling.as_json(), dataset.image_shape, dataset.class_names)
             with memory.explained("while the network was built"):
-                trainer = build_trainer(build(plan, experiment.name), training)
+                trainer = _trainer(plan, experiment, dataset)
             record, history = _restored(record, trainer, folder)
             if training.start_from is not None and not history:
                 _start_from(Path(training.start_from), trainer, folder)
@@ -93,6 +98,18 @@ def run(document: Document, folder: RunFolder, watch: Watch, origin: Origin | No
         )
         folder.write(record)
         return record
+
+
+def _trainer(plan: NetworkPlan, experiment: Experiment, dataset: Dataset) -> Trainer:
+    """The network, its frozen parts out of the training, and what trains it."""
+    training, weights = experiment.training, None
+    model = build(plan, experiment.name)
+    freeze(model, {node.name for node in plan.nodes if node.part in training.freeze})
+    if training.class_weights is not None:
+        names = dataset.class_names
+        counts = np.bincount(dataset.training.labels.ravel(), minlength=len(names)).tolist()
+        weights = class_weights(training.class_weights, names, counts)
+    return build_trainer(model, training, weights)
 
 
 def _begun(folder: RunFolder, experiment: Experiment, costs: Cost, origin: Origin | None) -> RunRecord:
@@ -175,7 +192,7 @@ def _keep(folder: RunFolder, trainer: Trainer, epoch: EpochRecord, record: RunRe
     the other files have beyond it; so the checkpoint comes after them, and the record can be made of them.
     """
     folder.append(epoch)
-    with replacing(folder.weights) as file:
+    with trainer.averaged(), replacing(folder.weights) as file:
         save_weights(trainer.model, file)
     with replacing(folder.checkpoint) as file:
         save_checkpoint(trainer, epoch.epoch, file)

@@ -504,3 +504,35 @@ def test_the_articles_variants_are_fair_rivals(name: str) -> None:
     found = budgeted(load(name), SHAPE, CLASSES).match
     assert found
     assert found.target == 489_160
+
+
+# Frozen parts
+
+
+def test_averaged_weights_are_kept_too() -> None:
+    assert slots(load("article", ["training.ema=0.9"]).experiment) == 3
+    assert slots(load("article", ["training.ema=0.9", "training.optimizer=lion"]).experiment) == 2
+
+
+@pytest.mark.parametrize(
+    ("frozen", "said"),
+    [
+        (
+            "[stem, block2, blok1, top]",
+            "expected parts of the network: stem, block1, transition1, block2, head, found blok1, top",
+        ),
+        (
+            "[stem, block1, transition1, block2, head]",
+            "expected at least one part that is trained, found all frozen",
+        ),
+    ],
+)
+def test_frozen_parts_that_there_are_not_or_all(frozen: str, said: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        budgeted(load("starter", [f"training.freeze={frozen}"]), (8, 8, 1), CLASSES)
+    assert str(caught.value).startswith("--set:1:17  training.freeze\n  ")
+    assert said in str(caught.value)
+
+
+def test_frozen_parts() -> None:
+    budgeted(load("starter", ["training.freeze=[stem, transition1]"]), (8, 8, 1), CLASSES)

@@ -91,7 +91,7 @@ def _compiled(augmentation: Augmentation, dataset: Dataset) -> Vary:
 
 
 def bounds(images: Images | Files) -> tuple[float, float]:
-    """The smallest and the largest value of a pixel; of files, which are not read for it, what they can be."""
+    """The smallest and the largest value of a pixel; files are not read for it and could have any."""
     return (0.0, 255.0) if isinstance(images, Files) else (float(images.min()), float(images.max()))
 
 

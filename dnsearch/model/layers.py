@@ -75,7 +75,8 @@ class NormalizedConvolution(keras.layers.Layer):  # type: ignore[misc]  # keras 
             self.bias = self.add_weight(shape=(convolution.filters,), initializer="zeros", name="bias")
 
     def call(self, inputs: Tensor | Sequence[Tensor], training: bool = False) -> Tensor:
-        """Join, normalise, activate, convolve; in training the moving statistics move."""
+        """Join, normalise, activate, convolve; in training the moving statistics move, unless frozen."""
+        training = training and self.trainable
         features = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
         if training and self._convolution is not None:
             weights = [self.gamma, self.beta, self.kernel, *self._slopes()]

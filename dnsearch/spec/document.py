@@ -15,6 +15,7 @@ from dnsearch.spec import complaints, presets, searching
 from dnsearch.spec.experiment import Experiment
 from dnsearch.spec.overlay import completed, nested, overlay, spelled_out
 from dnsearch.spec.reading import MAX_BYTES, MAX_DEPTH, read
+from dnsearch.spec.recipe import with_recipe
 from dnsearch.spec.tree import Leaf, Table, Tree, from_plain, plain, without
 from dnsearch.spec.writing import written
 
@@ -146,7 +147,7 @@ def _extended(tree: Tree, folder: Path, seen: tuple[str, ...]) -> Tree:
     if not isinstance(tree, Table):
         expected = "expected a mapping with version, network, data and training"
         raise SpecError([Problem("", expected, place=tree.place)])
-    base, tree = tree.entries.get("extends"), spelled_out(tree)
+    base, tree = tree.entries.get("extends"), with_recipe(spelled_out(tree))
     if not (isinstance(base, Leaf) and isinstance(base.value, str)):
         return tree
     name = base.value
@@ -161,7 +162,7 @@ def _extended(tree: Tree, folder: Path, seen: tuple[str, ...]) -> Tree:
 
 def _changed(tree: Tree, changes: Sequence[Tree]) -> Tree:
     """The tree with all changes at once: of a new optimizer and its fields, neither needs to come first."""
-    return overlay(completed(tree), reduce(overlay, changes), in_place=True) if changes else tree
+    return overlay(completed(tree), with_recipe(reduce(overlay, changes)), in_place=True) if changes else tree
 
 
 def _change(path: str, value: Any, origin: str) -> Tree:  # noqa: ANN401  (whatever the YAML holds)

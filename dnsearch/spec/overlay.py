@@ -8,6 +8,7 @@ from dnsearch.spec.tree import Items, Leaf, Scalar, Table, Tree
 SHORTHANDS = {
     "optimizer": ("name",),
     "schedule": ("name",),
+    "ema": ("decay",),
     "alpha": ("stem", "layers", "transitions", "head"),
     "connectivity": ("name",),
     "cross_block": ("links",),

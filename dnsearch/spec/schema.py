@@ -256,7 +256,7 @@ def _range(schema: Schema) -> str:
 
 def _length(schema: Schema) -> str:
     low, high = schema.get("minItems"), schema.get("maxItems")
-    if low == high:
+    if low == high is not None:
         return f" of {low} values"
     return f" of {low or 0} to {high} values" if high is not None else ""
 

@@ -1,8 +1,8 @@
 """Weights and training state as plain arrays in ``.npz`` files; nothing in them can be executed.
 
-A checkpoint holds every variable of the model (weights, moving statistics, the states of random
-generators) and of the optimizer, and the number of the epoch that it was taken after. A file is looked
-at as a whole before anything is assigned, so a model is either filled or left as it was.
+A checkpoint holds every variable of a trainer (the model's weights, moving statistics and states of random
+generators, the optimizer's, the averaged weights) and the number of the epoch that it was taken after. A
+file is looked at as a whole before anything is assigned, so a model is either filled or left as it was.
 """
 
 import zipfile
@@ -12,6 +12,7 @@ from typing import IO, Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from dnsearch.errors import Problem, RunError
 from dnsearch.train.steps import Trainer
@@ -80,8 +81,7 @@ def _weights(model: keras.Model) -> dict[str, Any]:
 
 def _state(trainer: Trainer) -> dict[str, Any]:
     """By number: Keras counts up some names, so the same network has other paths in another process."""
-    variables = [*trainer.model.variables, *trainer.optimizer.variables]
-    return {f"{number:05d}": variable for number, variable in enumerate(variables)}
+    return {f"{number:05d}": variable for number, variable in enumerate(trainer.variables)}
 
 
 def _write(file: IO[bytes], variables: Mapping[str, Any]) -> None:
@@ -104,11 +104,13 @@ def _arrays(path: str) -> dict[str, Any]:
 
 def _assign(variables: Mapping[str, Any], arrays: Mapping[str, Any], path: str) -> None:
     for name, variable in variables.items():
-        expected = f"{variable.path}, {variable.dtype} of shape {tuple(variable.shape)}"
+        dtype = tf.as_dtype(variable.dtype).name
+        called = variable.path if isinstance(variable, keras.Variable) else f"array {name}"
+        expected = f"{called}, {dtype} of shape {tuple(variable.shape)}"
         if name not in arrays:
             raise _other_network(path, expected, "nothing")
         array = arrays[name]
-        if array.shape != tuple(variable.shape) or array.dtype != variable.dtype:
+        if array.shape != tuple(variable.shape) or array.dtype != dtype:
             raise _other_network(path, expected, f"{array.dtype} of shape {array.shape}")
     if unknown := sorted(arrays.keys() - variables.keys()):
         raise _other_network(path, f"{len(variables)} arrays", f"also {', '.join(unknown[:3])}")

@@ -3,15 +3,16 @@
 import math
 from typing import assert_never
 
-from dnsearch.spec.training import Constant, Cosine, Step, Training
+from dnsearch.spec.training import Training
+from dnsearch.spec.training.schedule import Constant, Cosine, Linear, OneCycle, Step
 
 
 def learning_rate(training: Training, step: int, steps_per_epoch: int) -> float:
     """The learning rate of a step.
 
     Over the warm-up it rises in a straight line and reaches the full rate at the warm-up's last step; a
-    cosine then covers the rest, while the points of a step schedule are shares of the whole training, to the
-    nearest step.
+    cosine or a line then covers the rest, while the points of a step schedule and of one cycle are shares of
+    the whole training.
 
     Args:
         training: the ``training`` section of a spec.
@@ -35,6 +36,28 @@ def learning_rate(training: Training, step: int, steps_per_epoch: int) -> float:
         case Cosine(final_fraction=final):
             progress = (step - warmup) / max(1, steps - warmup)
             factor = final + (1 - final) * 0.5 * (1 + math.cos(math.pi * progress))
+        case Linear(final_fraction=final):
+            progress = (step - warmup) / max(1, steps - warmup)
+            factor = final + (1 - final) * (1 - progress)
+        case OneCycle():
+            factor = one_cycle(training.schedule, step / max(1, steps - 1))
         case _:
             assert_never(training.schedule)
     return training.learning_rate * factor
+
+
+def one_cycle(schedule: OneCycle, progress: float) -> float:
+    """The share of the learning rate at a point of the training.
+
+    Args:
+        schedule: from ``initial_fraction`` in a line to 1 at ``peak_at``, in a line to ``final_fraction``.
+        progress: 0 at the first step, 1 at the last one.
+
+    >>> schedule = OneCycle(name="one_cycle", initial_fraction=0.5, peak_at=0.5, final_fraction=0.0)
+    >>> [one_cycle(schedule, progress) for progress in (0.0, 0.25, 0.5, 0.75, 1.0)]
+    [0.5, 0.75, 1.0, 0.5, 0.0]
+    """
+    peak = schedule.peak_at
+    if progress < peak:
+        return schedule.initial_fraction + (1 - schedule.initial_fraction) * progress / peak
+    return schedule.final_fraction + (1 - schedule.final_fraction) * (1 - progress) / (1 - peak)

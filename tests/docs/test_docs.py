@@ -8,7 +8,7 @@ import typer
 
 from dnsearch.cli.main import app
 from dnsearch.errors import DnsearchError, SpecError
-from dnsearch.spec import presets
+from dnsearch.spec import presets, recipe, schema
 from dnsearch.spec.document import parse
 from dnsearch.spec.reference import markdown_reference
 
@@ -45,6 +45,21 @@ def test_every_option_is_documented_in_help(name):
 @pytest.mark.parametrize("preset", presets.names())
 def test_every_preset_is_in_the_readme(preset):
     assert f"`{preset}`" in README
+
+
+@pytest.mark.parametrize("kind", ["Optimizer", "Schedule", "Recipe"])
+def test_every_choice_of_a_training_is_explained(kind):
+    page = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+    names = {"Recipe": recipe.NAMES}.get(kind) or schema.at(("training", kind.lower()))[0]["enum"]
+    for name in names:
+        assert re.search(rf"^\| `{name}` \|", page, re.M), name
+
+
+def test_every_field_of_a_training_is_explained_or_plain():
+    page = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+    plain = {"early_stopping", "seed", "batch_size", "learning_rate", "epochs"}
+    for field in set(schema.keys(("training",))) - plain:
+        assert re.search(rf"`{field}\b", page), field
 
 
 def test_every_exit_code_is_in_the_readme_and_in_help():

@@ -256,10 +256,10 @@ def test_a_key_of_another_kind_is_told_its_owner(network: str, key: str, hint: s
 
 def test_keys_of_several_owners(minimal: str, refused: Refused) -> None:
     (problem,) = refused(f"{minimal}  optimizer: {{beta_1: 0.5}}\n").problems
-    assert problem.hint == "beta_1 belongs to adam or adamw."
+    assert problem.hint == "beta_1 belongs to adam, adamw or lion."
     assert "momentum" in problem.expected
     (problem,) = refused(f"{minimal}  schedule: {{final_fraction: 0.5}}\n").problems
-    assert problem.hint == "final_fraction belongs to cosine."
+    assert problem.hint == "final_fraction belongs to cosine, linear or one_cycle."
 
 
 # Fields that do not fit together

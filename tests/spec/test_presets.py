@@ -124,6 +124,7 @@ def test_the_papers_presets_say_what_the_paper_says() -> None:
             "nesterov": True,
             "weight_decay": 1e-4,
             "decay": "coupled",
+            "decayed": "all",
         }
         assert training.schedule.model_dump() == {"name": "step", "at": (0.5, 0.75), "factor": 0.1}
 

@@ -33,7 +33,7 @@ def test_every_section_once() -> None:
     assert named == {
         *("network", "network.connectivity", "network.alpha", "network.batch_norm", "network.stem"),
         *("network.cross_block", "network.head", "data", "training", "training.optimizer"),
-        *("training.schedule", "training.augmentation", "training.augmentation.erasing"),
+        *("training.schedule", "training.augmentation", "training.augmentation.erasing", "training.ema"),
         *("training.augmentation.rand_augment", "training.early_stopping"),
         *("match", "limits", "tune", "expect"),
     }
@@ -53,8 +53,8 @@ def test_every_field_of_a_section(section: str) -> None:
             "network.connectivity",
             ["dense", "log", "harmonic", "window", "chain", "strided", "random", "explicit"],
         ),
-        ("training.optimizer", ["sgd", "adam", "adamw"]),
-        ("training.schedule", ["constant", "step", "cosine"]),
+        ("training.optimizer", ["sgd", "adam", "adamw", "lion", "muon"]),
+        ("training.schedule", ["constant", "step", "cosine", "linear", "one_cycle"]),
         ("network.stem", []),
     ],
 )
@@ -71,7 +71,7 @@ def test_what_tells_the_kind_comes_first() -> None:
 
 def test_a_kind_says_what_it_is_called_and_whether_it_must() -> None:
     names = [row[1:3] for row in rows("training.optimizer") if "`name`" in row[0]]
-    assert names == [["sgd", '`"sgd"`'], ["adam", "required"], ["adamw", "required"]]
+    assert names == [["sgd", '`"sgd"`'], *([name, "required"] for name in ("adam", "adamw", "lion", "muon"))]
     families = [row[1:3] for row in rows("network") if "`family`" in row[0]]
     assert families == [["densenet", '`"densenet"`'], ["unet", "required"]]
 

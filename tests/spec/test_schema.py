@@ -115,8 +115,9 @@ def test_unknown_keys_are_forbidden_everywhere() -> None:
 
 
 SHORT = {
-    "optimizer": {"enum": ["sgd", "adam", "adamw"]},
-    "schedule": {"enum": ["constant", "step", "cosine"]},
+    "optimizer": {"enum": ["sgd", "adam", "adamw", "lion", "muon"]},
+    "schedule": {"enum": ["constant", "step", "cosine", "linear", "one_cycle"]},
+    "ema": {"type": "number", "minimum": 0, "exclusiveMaximum": 1},
     "alpha": {"type": "number", "minimum": 0, "maximum": 1},
     "connectivity": {"enum": ["dense", "log", "harmonic", "chain"]},  # the others need more than their name
     "cross_block": {"enum": ["all", "non_adjacent"], "type": "string"},
@@ -125,7 +126,7 @@ SHORT = {
 
 
 def path_of(key: str) -> Path:
-    return ("training", key) if key in {"optimizer", "schedule"} else ("network", key)
+    return ("training", key) if key in {"optimizer", "schedule", "ema"} else ("network", key)
 
 
 @pytest.mark.parametrize("key", SHORTHANDS)
@@ -263,13 +264,24 @@ def test_paths_that_no_spec_has(path: Path) -> None:
 
 
 def test_keys_of_a_section_of_several_kinds() -> None:
-    every = {"name", "momentum", "nesterov", "weight_decay", "decay", "beta_1", "beta_2", "epsilon"}
+    every = {
+        "name",
+        "momentum",
+        "nesterov",
+        "weight_decay",
+        "decay",
+        "decayed",
+        "beta_1",
+        "beta_2",
+        "epsilon",
+    }
     assert set(schema.keys(("training", "optimizer"))) == every
     tree = read(b"training: {optimizer: {name: adamw}, schedule: {name: cos}}", "a.yaml")
     assert schema.keys(("training", "optimizer"), tree) == (
-        *("name", "beta_1", "beta_2", "epsilon", "weight_decay"),
+        *("name", "beta_1", "beta_2", "epsilon", "weight_decay", "decayed"),
     )
-    assert set(schema.keys(("training", "schedule"), tree)) == {"name", "at", "factor", "final_fraction"}
+    schedules = {"name", "at", "factor", "final_fraction", "initial_fraction", "peak_at"}
+    assert set(schema.keys(("training", "schedule"), tree)) == schedules
 
 
 def test_a_kind_is_told_though_keys_are_missing() -> None:
@@ -308,10 +320,10 @@ def test_what_was_found_narrows_the_words(text: str, path: Path, said: str) -> N
 
 def test_a_tree_tells_which_kind_is_meant() -> None:
     path = ("training", "optimizer", "weight_decay")
-    for name, beginning in {"sgd": "Decay of every", "adam": "Coupled", "adamw": "Decoupled"}.items():
+    for name, beginning in {"sgd": "Decay of the weights", "adam": "Coupled", "adamw": "Decoupled"}.items():
         tree = read(f"training: {{optimizer: {{name: {name}}}}}".encode(), "a.yaml")
         assert complaints.description(path, tree).startswith(beginning)
-    assert len(schema.at(path)) == 3
+    assert len(schema.at(path)) == 5
 
 
 def test_options_of_a_plain_schema_are_itself() -> None:

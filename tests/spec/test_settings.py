@@ -11,7 +11,7 @@ import pytest
 
 from dnsearch.spec.document import Document, fingerprint, load, parse, resolved_yaml, settings
 from dnsearch.spec.reading import read
-from dnsearch.spec.training import Adam
+from dnsearch.spec.training.optimizer import Adam
 from dnsearch.spec.tree import plain
 from dnsearch.spec.writing import written
 

@@ -47,7 +47,7 @@ def sample(trained, tmp_path_factory):
 
 
 def state(trainer):
-    return [np.asarray(v).copy() for v in [*trainer.model.variables, *trainer.optimizer.variables]]
+    return [np.asarray(v).copy() for v in trainer.variables]
 
 
 def same(first, second):
@@ -97,12 +97,12 @@ def test_a_checkpoint_comes_back_bit_by_bit(trained, tmp_path, optimizer):
 
 def test_a_checkpoint_has_dropouts_seeds_momentum_and_the_step_s_number(sample):
     trainer, content = sample
-    variables = [*trainer.model.variables, *trainer.optimizer.variables]
-    paths = [variable.path for variable in variables]
-    assert sum("seed_generator" in path for path in paths) == 2
-    assert sum(path.endswith("_momentum") for path in paths) == len(trainer.model.trainable_variables)
+    seeds = [variable for variable in trainer.model.variables if "seed_generator" in variable.path]
+    steps, *momenta = trainer.optimizer.variables
+    assert (len(seeds), int(steps), len(momenta)) == (2, 3, len(trainer.model.trainable_variables))
+    count = len(trainer.model.variables) + 1 + len(momenta)
     with np.load(io.BytesIO(content)) as file:
-        assert sorted(file.files) == [*(f"{number:05d}" for number in range(len(paths))), "epoch"]
+        assert sorted(file.files) == [*(f"{number:05d}" for number in range(count)), "epoch"]
 
 
 def test_weights_come_back_bit_by_bit(trained, tmp_path):
@@ -144,7 +144,7 @@ def test_a_checkpoint_of_another_network_is_refused(trained, sample, tmp_path):
     fewer = refused(trained({"name": "sgd", "momentum": 0.0}), path)
     assert "arrays, found also 000" in fewer
     more = refused(trained(ADAM), path)
-    assert "expected adam/" in more
+    assert "expected array 0" in more
     assert "The file is of another network" in more
 
 

@@ -7,6 +7,7 @@ import pytest
 
 SGD = {"name": "sgd", "momentum": 0.9, "nesterov": True}
 ADAM = {"name": "adam", "beta_1": 0.8, "beta_2": 0.95, "epsilon": 1e-3}
+LION = {"name": "lion", "beta_1": 0.7, "beta_2": 0.95}
 RATES = (0.1, 0.1, 0.01, 0.01, 0.2, 0.05)
 """The learning rates of the steps; they rise and fall, which the formulas have to bear out."""
 
@@ -69,6 +70,18 @@ def adam(coupled=0.0, decoupled=0.0):
     return rule
 
 
+def lion(decoupled=0.0):
+    """The paper's Lion; the state is its momentum."""
+
+    def rule(weight, gradient, mean, rate, _step):
+        mean = 0.0 if mean is None else mean
+        weight = weight - rate * decoupled * weight
+        direction = np.sign(LION["beta_1"] * mean + (1 - LION["beta_1"]) * gradient)
+        return weight - rate * direction, LION["beta_2"] * mean + (1 - LION["beta_2"]) * gradient
+
+    return rule
+
+
 RULES = {
     "sgd": ({**SGD, "momentum": 0.0, "nesterov": False}, sgd(0.0, False)),
     "sgd, nesterov without momentum": ({**SGD, "momentum": 0.0}, sgd(0.0, False)),
@@ -87,6 +100,8 @@ RULES = {
     "adam": (ADAM, adam()),
     "adam, coupled": ({**ADAM, "weight_decay": 0.3}, adam(coupled=0.3)),
     "adamw": ({**ADAM, "name": "adamw", "weight_decay": 0.3}, adam(decoupled=0.3)),
+    "lion": (LION, lion()),
+    "lion, decoupled": ({**LION, "weight_decay": 0.3}, lion(decoupled=0.3)),
     "adamw, no decay": ({**ADAM, "name": "adamw", "weight_decay": 0.0}, adam()),
 }
 
@@ -165,30 +180,34 @@ def test_coupled_decay_is_stock_keras_with_half_of_it_as_l2(training, points, de
         np.testing.assert_allclose(mine, other, rtol=1e-5, atol=1e-6, err_msg=mine.path)
 
 
-def path(optimizer, rates):
+def path(apply, weight, rates):
     """Where a weight is after each step when its gradient is always -1."""
-    import keras
-
-    weight = keras.Variable(0.0)
-    optimizer.build([weight])
     found = []
     for rate in rates:
-        optimizer.learning_rate.assign(rate)
-        optimizer.apply([-np.ones((), np.float32)], [weight])
+        apply(-np.ones((), np.float32), np.float32(rate))
         found.append(float(weight))
     return np.asarray(found)
 
 
 @pytest.mark.parametrize(("nesterov", "too_far"), [(True, 7.29), (False, 8.1)])
-def test_momentum_forgets_a_rate_at_once_where_keras_does_not(tensorflow_ready, nesterov, too_far):
-    """The figures in MomentumSgd's docstring, measured."""
+def test_momentum_forgets_a_rate_at_once_where_keras_does_not(tensorflow_ready, training, nesterov, too_far):
+    """The figures in the module's docstring, measured."""
     import keras
 
-    from dnsearch.train.optimizer import MomentumSgd
+    from dnsearch.train.optimizer import build_optimizer
 
     rates = [1.0] * 200 + [0.1] * 200
-    ours = path(MomentumSgd(1.0, 0.9, nesterov), rates)
-    keras_own = path(keras.optimizers.SGD(1.0, 0.9, nesterov), rates)
+    own, other = keras.Variable(0.0), keras.Variable(0.0)
+    optimizer = build_optimizer(training(optimizer={**SGD, "nesterov": nesterov}), [own])
+    stock = keras.optimizers.SGD(1.0, 0.9, nesterov)
+    stock.build([other])
+
+    def stock_apply(gradient, rate):
+        stock.learning_rate.assign(rate)
+        stock.apply([gradient], [other])
+
+    ours = path(lambda gradient, rate: optimizer.apply([gradient], rate), own, rates)
+    keras_own = path(stock_apply, other, rates)
     np.testing.assert_allclose(ours[:200], keras_own[:200], rtol=1e-5)
     old_step = ours[199] - ours[198]
     assert old_step == pytest.approx(10, rel=1e-4)  # 1 / (1 - 0.9) times the rate
@@ -196,26 +215,53 @@ def test_momentum_forgets_a_rate_at_once_where_keras_does_not(tensorflow_ready, 
     assert (keras_own - ours)[-1] / old_step == pytest.approx(too_far, rel=1e-3)
 
 
-def test_the_learning_rate_of_the_optimizer_is_the_last_step_s(training, regression, points):
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        SGD,
+        {**SGD, "decay": "decoupled"},
+        {"name": "adam"},
+        {"name": "adamw"},
+        {"name": "lion"},
+        {"name": "muon"},
+    ],
+)
+def test_decay_can_be_for_kernels_alone(training, normalized_regression, points, optimizer):
+    """The kernel goes where it goes with all decayed, the others where they go with none."""
+    from dnsearch.train.steps import build_trainer
+
+    model = normalized_regression
+    start = values(model)
+
+    def moved(**decay):
+        for variable, value in zip(model.trainable_variables, start, strict=True):
+            variable.assign(value)
+        build_trainer(model, training(optimizer={**optimizer, **decay})).train(*points, 0.1)
+        return values(model)
+
+    every, none = moved(weight_decay=0.3), moved(weight_decay=0.0)
+    kernels = moved(weight_decay=0.3, decayed="kernels")
+    for variable, all_, no, found in zip(model.trainable_variables, every, none, kernels, strict=True):
+        np.testing.assert_array_equal(found, all_ if variable.path.endswith("kernel") else no)
+    assert np.abs(every[2] - none[2]).max() > 1e-3 or optimizer["name"] == "adam"  # its step is the sign's
+
+
+def test_the_optimizer_counts_its_steps(training, regression, points):
     from dnsearch.train.steps import build_trainer
 
     trainer = build_trainer(regression, training())
-    for rate in (0.5, 0.25):
-        trainer.train(*points, rate)
-        assert float(trainer.optimizer.learning_rate) == rate
-    assert int(trainer.optimizer.iterations) == 2
+    for _ in range(2):
+        trainer.train(*points, 0.1)
+    assert int(trainer.optimizer.variables[0]) == 2
 
 
 @pytest.mark.parametrize(
-    ("optimizer", "decay"),
-    [
-        ({**SGD, "weight_decay": 0.1}, 0.1),
-        ({**SGD, "weight_decay": 0.1, "decay": "decoupled"}, 0.0),
-        ({**ADAM, "weight_decay": 0.1}, 0.1),
-        ({**ADAM, "name": "adamw", "weight_decay": 0.1}, 0.0),
-    ],
+    ("optimizer", "per_weight"),
+    [({**SGD, "momentum": 0.0}, 0), (SGD, 1), ({"name": "lion"}, 1), (ADAM, 2), ({"name": "muon"}, 2)],
 )
-def test_coupled_decay(tensorflow_ready, training, optimizer, decay):
-    from dnsearch.train.optimizer import coupled_decay
+def test_what_an_optimizer_keeps(training, regression, optimizer, per_weight):
+    from dnsearch.train.optimizer import build_optimizer
 
-    assert coupled_decay(training(optimizer=optimizer)) == decay
+    weights = regression.trainable_variables
+    kept = build_optimizer(training(optimizer=optimizer), weights).variables
+    assert len(kept) == 1 + per_weight * len(weights)

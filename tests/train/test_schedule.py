@@ -43,6 +43,22 @@ def cosine(progress):
             {"schedule": {"name": "cosine", "final_fraction": 0.2}},
             {0: 0.1, 20: 0.06, 39: 0.02 + 0.08 * cosine(39 / 40)},
         ),
+        (
+            {"schedule": {"name": "linear", "final_fraction": 0.2}},
+            {0: 0.1, 20: 0.06, 39: 0.02 + 0.08 / 40},
+        ),
+        (
+            {"warmup_epochs": 2, "schedule": {"name": "linear", "final_fraction": 0.0}},
+            {0: 0.005, 19: 0.1, 20: 0.1, 30: 0.05, 39: 0.005},
+        ),
+        (  # 40 steps are 39 intervals
+            {"schedule": {"name": "one_cycle", "initial_fraction": 0.1, "peak_at": 13 / 39}},
+            {0: 0.01, 13: 0.1, 26: 0.05, 39: 0.0},
+        ),
+        (
+            {"schedule": {"name": "one_cycle", "peak_at": 0.3, "final_fraction": 0.1}},
+            {0: 0.01, 39: 0.01},
+        ),
         ({"warmup_epochs": 2}, {0: 0.005, 1: 0.01, 9: 0.05, 19: 0.1, 20: 0.1, 39: 0.1}),
         ({"warmup_epochs": 0.5}, {0: 0.02, 3: 0.08, 4: 0.1, 5: 0.1}),
         ({"warmup_epochs": 0.04}, {0: 0.1, 1: 0.1}),  # less than half a step is none
@@ -86,7 +102,7 @@ def test_a_drop_falls_on_its_step_whatever_the_rounding(training):
 
 schedules = st.one_of(
     st.just({"name": "constant"}),
-    st.fixed_dictionaries({"name": st.just("cosine"), "final_fraction": st.floats(0, 1)}),
+    st.fixed_dictionaries({"name": st.sampled_from(["cosine", "linear"]), "final_fraction": st.floats(0, 1)}),
     st.builds(
         lambda at, factor: {"name": "step", "at": tuple(sorted(at)), "factor": factor},
         st.sets(st.floats(0.01, 0.99), min_size=1, max_size=4),
@@ -121,7 +137,7 @@ def test_never_negative_never_above_and_one_peak(schedule, epochs, steps, warm, 
         assert found[warmup - 1] == pytest.approx(full)
 
 
-@pytest.mark.parametrize("name", ["constant", "cosine"])
+@pytest.mark.parametrize("name", ["constant", "cosine", "linear"])
 @pytest.mark.parametrize("warmup_epochs", [0.3, 1, 1.75, 3])
 def test_continuous_where_the_warmup_ends(training, name, warmup_epochs):
     found = rates(training(schedule={"name": name}, warmup_epochs=warmup_epochs), steps=100)
@@ -129,3 +145,8 @@ def test_continuous_where_the_warmup_ends(training, name, warmup_epochs):
     assert found[end - 1] == found[end] == 0.1
     rise = 0.1 / end
     assert all(abs(b - a) <= 1.01 * rise for a, b in pairwise(found[: end + 1]))
+
+
+def test_a_cycle_of_one_step_starts_where_it_says(training):
+    cycle = {"name": "one_cycle", "initial_fraction": 0.5}
+    assert learning_rate(training(epochs=1, schedule=cycle), 0, 1) == 0.05

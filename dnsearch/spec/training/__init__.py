@@ -1,0 +1,146 @@
+"""The ``training`` section: optimizer, schedule, length and seed of one training.
+
+This is the package's door; each optimizer and each schedule has a class in a file beside it.
+"""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from dnsearch.errors import Problem
+from dnsearch.spec.augmentation import Augmentation
+from dnsearch.spec.section import Section, refuse
+from dnsearch.spec.training.optimizer import Optimizer, Sgd, Share
+from dnsearch.spec.training.schedule import Constant, OneCycle, Schedule
+
+Recipe = Literal["paper-cifar", "paper-cifar-augmented", "fast"]
+
+
+class EarlyStopping(Section):
+    """Stop when the validation accuracy no longer rises."""
+
+    patience: int = Field(
+        ge=1, le=100_000, description="Epochs without improvement before the training stops."
+    )
+    minimum_delta: float = Field(
+        0.0, ge=0, le=1, description="A smaller rise of the accuracy does not count."
+    )
+
+
+class Averaging(Section):
+    """A moving average of the weights, which is what is validated and kept (Polyak and Juditsky, 1992)."""
+
+    decay: Share = Field(
+        0.999,
+        description="Share of the average kept at each step. Over the first steps it is less, step / (step + "
+        "10) with steps counted from 0, so that the first weights are soon forgotten.",
+    )
+
+
+class Training(Section):
+    """How one training goes."""
+
+    recipe: Recipe | None = Field(
+        None,
+        description="Values to start from, laid under what this section says: paper-cifar (300 epochs, SGD, "
+        "steps), paper-cifar-augmented (the same with flips and crops) or fast (30 epochs, one cycle, "
+        "averaged weights). null: none.",
+    )
+    epochs: int = Field(
+        ge=1,
+        le=100_000,
+        description="Passes over the training images. The paper: 300 on CIFAR, 40 on SVHN; the article: 10.",
+    )
+    batch_size: int = Field(
+        64, ge=1, le=65_536, description="Images per step. The paper: 64; the article: 100."
+    )
+    learning_rate: float = Field(
+        gt=0,
+        le=100,
+        description="The largest learning rate, reached after the warm-up. The paper: 0.1 with SGD; Adam "
+        "wants about 0.001.",
+    )
+    optimizer: Optimizer = Field(
+        Sgd(name="sgd"),
+        description="sgd, adam, adamw, lion or muon; the name alone takes its defaults, a mapping with name "
+        "sets more.",
+    )
+    schedule: Schedule = Field(
+        Constant(name="constant"),
+        description="constant, step, cosine, linear or one_cycle; the name alone takes its defaults, a "
+        "mapping with name sets more.",
+    )
+    warmup_epochs: float = Field(
+        0.0,
+        ge=0,
+        description="The learning rate rises in a straight line over the first epochs. The paper: 0.",
+    )
+    label_smoothing: Share = Field(
+        0.0, description="Share of each label spread over all classes. The paper: 0."
+    )
+    augmentation: Augmentation | None = Field(
+        None,
+        description="Vary the training images, anew in every epoch. null: not at all. The paper on C10+ and "
+        "C100+: {flip: horizontal, crop: 4}.",
+    )
+    class_weights: (
+        Literal["balanced"] | Annotated[dict[str, Annotated[float, Field(ge=0, le=1e6)]], Field(min_length=1)]
+    ) | None = Field(
+        None,
+        description="What each image's training loss is multiplied by. balanced: images / (classes x images "
+        "of its class), of the training images; a mapping of a class (its name, or its number from 0) to a "
+        "weight: the others have 1. null: all have 1, as in the paper.",
+    )
+    clip_norm: float | None = Field(
+        None,
+        gt=0,
+        description="Scale the gradient of all weights together down to this Euclidean norm where it is "
+        "longer; before coupled decay is added. null: never, as in the paper.",
+    )
+    accumulate: int = Field(
+        1,
+        ge=1,
+        le=65_536,
+        description="Parts that a batch is worked through in, one after the other, for less memory; their "
+        "gradients add up to the batch's. BatchNorm sees each part for itself. At most batch_size.",
+    )
+    ema: Averaging | None = Field(
+        None,
+        description="Average the weights and moving statistics over the steps; validation and everything "
+        "after the training has the averages. null: the last weights, as in the paper.",
+    )
+    freeze: tuple[str, ...] = Field(
+        (),
+        description="Parts of the network that are not trained, such as stem, block1, transition1 or head; "
+        "their BatchNorms use their moving statistics, which stay as they are. For fine-tuning, with "
+        "start_from.",
+    )
+    early_stopping: EarlyStopping | None = Field(
+        None, description="Stop early. null: train all epochs, as in the paper."
+    )
+    start_from: str | None = Field(
+        None,
+        min_length=1,
+        description="Weights to start from: a run folder, relative to where dnsearch is started. Layers "
+        "whose shape differs (the classifier, for other classes) start afresh and are named. null: all start "
+        "afresh.",
+    )
+    seed: int = Field(
+        0, ge=0, lt=2**32, description="Seed of the first weights, the order of the images and dropout."
+    )
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        problems = []
+        if self.warmup_epochs > self.epochs:
+            expected = f"at most the {self.epochs} epochs of the training"
+            problems.append(Problem("warmup_epochs", expected, found=f"{self.warmup_epochs:g}"))
+        elif self.warmup_epochs and isinstance(self.schedule, OneCycle):
+            expected, hint = "0 with one_cycle, which rises by itself", "Set schedule.peak_at instead."
+            problems.append(Problem("warmup_epochs", expected, f"{self.warmup_epochs:g}", hint))
+        if self.accumulate > self.batch_size:
+            expected = f"at most batch_size, {self.batch_size}"
+            problems.append(Problem("accumulate", expected, found=str(self.accumulate)))
+        if problems:
+            raise refuse(*problems)
+        return self

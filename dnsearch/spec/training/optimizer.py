@@ -1,0 +1,91 @@
+"""The optimizers of the ``training`` section: one class per rule."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from dnsearch.spec.section import Section
+
+Share = Annotated[float, Field(ge=0, lt=1)]
+Decay = Annotated[float, Field(ge=0, le=1)]
+Decayed = Annotated[
+    Literal["all", "kernels"],
+    Field(
+        description="What weight_decay is for. all: every variable, as in the paper; kernels: those of the "
+        "convolutions and the classifier alone, so that BatchNorm's gamma and beta, learned slopes and all "
+        "biases do not decay."
+    ),
+]
+
+DECOUPLED = "Decoupled decay: learning rate x weight_decay x weight is taken off the weight."
+
+
+class Sgd(Section):
+    """Stochastic gradient descent with momentum."""
+
+    name: Literal["sgd"] = Field("sgd", description="The optimizer.")
+    momentum: Share = Field(0.9, description="Share of the last step kept. The paper: 0.9.")
+    nesterov: bool = Field(True, description="Nesterov's momentum. The paper: true.")
+    weight_decay: Decay = Field(0.0, description="Decay of the weights. The paper: 1e-4, coupled.")
+    decay: Literal["coupled", "decoupled"] = Field(
+        "coupled",
+        description="coupled: weight_decay x weight is added to the gradient (L2 regularisation with half "
+        "that factor; what Torch's SGD and the paper do); decoupled: learning rate x weight_decay x weight "
+        "is taken off the weight.",
+    )
+    decayed: Decayed = "all"
+
+
+class Adam(Section):
+    """Adam (Kingma and Ba, 2015)."""
+
+    name: Literal["adam"] = Field(description="The optimizer.")
+    beta_1: Share = Field(0.9, description="Decay of the gradient's mean.")
+    beta_2: Share = Field(0.999, description="Decay of the squared gradient's mean.")
+    epsilon: float = Field(1e-7, gt=0, le=0.1, description="Added to the denominator; Keras' default.")
+    weight_decay: Decay = Field(
+        0.0, description="Coupled decay, added to the gradient; for decoupled decay choose adamw."
+    )
+    decayed: Decayed = "all"
+
+
+class AdamW(Section):
+    """Adam with decoupled weight decay (Loshchilov and Hutter, 2019)."""
+
+    name: Literal["adamw"] = Field(description="The optimizer.")
+    beta_1: Share = Field(0.9, description="Decay of the gradient's mean.")
+    beta_2: Share = Field(0.999, description="Decay of the squared gradient's mean.")
+    epsilon: float = Field(1e-7, gt=0, le=0.1, description="Added to the denominator; Keras' default.")
+    weight_decay: Decay = Field(0.01, description=DECOUPLED)
+    decayed: Decayed = "all"
+
+
+class Lion(Section):
+    """Lion: steps of one size, by the sign of a momentum (Chen et al., 2023, arXiv 2302.06675)."""
+
+    name: Literal["lion"] = Field(description="The optimizer.")
+    beta_1: Share = Field(0.9, description="Share of the momentum in the step's direction.")
+    beta_2: Share = Field(0.99, description="Decay of the momentum.")
+    weight_decay: Decay = Field(
+        0.0,
+        description=f"{DECOUPLED} Lion's learning rate is 3 to 10 times smaller "
+        "than adamw's, its decay that much larger.",
+    )
+    decayed: Decayed = "all"
+
+
+class Muon(Section):
+    """Muon for the convolutions' kernels (Jordan et al., 2024; Liu et al., 2025, arXiv 2502.16982).
+
+    A kernel of (height, width, channels, filters) counts as the matrix (height x width x channels, filters);
+    its momentum is orthogonalised. BatchNorm's variables, biases, learned slopes and the classifier are
+    AdamW's, with the betas 0.9 and 0.999. Both take the same learning rate, about AdamW's.
+    """
+
+    name: Literal["muon"] = Field(description="The optimizer.")
+    momentum: Share = Field(0.95, description="Share of the last step kept, Nesterov's.")
+    weight_decay: Decay = Field(0.01, description=DECOUPLED)
+    decayed: Decayed = "all"
+
+
+Optimizer = Annotated[Sgd | Adam | AdamW | Lion | Muon, Field(discriminator="name")]

@@ -1,0 +1,68 @@
+"""Averaged weights: the formula, whom they are lent to, and that a training does not notice."""
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+def trainer(normalized_regression, training):
+    from dnsearch.train.steps import build_trainer
+
+    return build_trainer(normalized_regression, training(ema={"decay": 0.5}))
+
+
+def weights(model):
+    return [np.asarray(weight).copy() for weight in model.weights]
+
+
+def test_the_average_follows_the_formula_moving_statistics_too(trainer, points):
+    averages = None
+    for step in range(14):
+        trainer.train(*points, 0.1)
+        share = min(0.5, step / (step + 10))
+        new = weights(trainer.model)
+        averages = (
+            new if step == 0 else [share * a + (1 - share) * w for a, w in zip(averages, new, strict=True)]
+        )
+    assert share == 0.5
+    with trainer.averaged():
+        lent = weights(trainer.model)
+    for found, average, last in zip(lent, averages, new, strict=True):
+        np.testing.assert_allclose(found, average, rtol=1e-5, atol=1e-6)
+        assert not np.array_equal(found, last)
+
+
+def test_the_model_gets_its_own_weights_back_bit_by_bit(trainer, points):
+    trainer.train(*points, 0.1)
+    trainer.train(*points, 0.1)
+    before = weights(trainer.model)
+    with pytest.raises(ZeroDivisionError), trainer.averaged():
+        raise ZeroDivisionError
+    for held, now in zip(before, weights(trainer.model), strict=True):
+        np.testing.assert_array_equal(held, now)
+
+
+def test_averages_are_part_of_the_state_and_absent_without_ema(trainer, training):
+    from dnsearch.train.steps import build_trainer
+
+    plain = build_trainer(trainer.model, training())
+    assert len(trainer.variables) == len(plain.variables) + len(trainer.model.weights)
+    before = weights(plain.model)
+    with plain.averaged():
+        for held, now in zip(before, weights(plain.model), strict=True):
+            np.testing.assert_array_equal(held, now)
+
+
+def test_validation_has_the_averages(regression, training, points):
+    from dnsearch.records.record import EpochRecord
+    from dnsearch.train.loop import Feed, train
+    from dnsearch.train.steps import build_trainer, evaluate, evaluator
+
+    section = training(epochs=2, learning_rate=5.0, ema={"decay": 0.9})
+    trainer = build_trainer(regression, section)
+    feed = Feed(training=lambda _: [points] * 3, validation=[points], steps=3)
+    *_, last = (event for event in train(trainer, feed, section) if isinstance(event, EpochRecord))
+    logits_of = evaluator(regression)
+    with trainer.averaged():
+        assert last.validation == evaluate(logits_of, [points])
+    assert last.validation != evaluate(logits_of, [points])
