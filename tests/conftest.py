@@ -4,7 +4,11 @@ A shell that starts the tests in the background has told them to ignore Ctrl-C; 
 programs that they start, need it as it is on a terminal.
 """
 
+import json
 import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +22,21 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 @pytest.fixture(scope="session")
 def tensorflow_ready() -> None:
     runtime.prepare_tensorflow(threads=1)
+
+
+@pytest.fixture(scope="session")
+def in_children():
+    """A function: jobs for ``killed_trainer.py`` → the signal that ended each one's process, 0 for none."""
+
+    def run(*jobs, threads=1):
+        program = Path(__file__).with_name("killed_trainer.py")
+        command = [sys.executable, str(program), str(threads), json.dumps(jobs)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+        ended = [int(line) for line in done.stdout.split()]
+        assert len(ended) == len(jobs), done.stderr
+        return ended
+
+    return run
 
 
 @pytest.fixture(scope="session")

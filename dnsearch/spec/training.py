@@ -150,6 +150,12 @@ class Training(Section):
     seed: int = Field(
         0, ge=0, lt=2**32, description="Seed of the first weights, the order of the images and dropout."
     )
+    deterministic: bool = Field(
+        False,
+        description="true: TensorFlow uses operations that give the same bits every time, so two runs of one "
+        "spec on one machine end with identical weights on a GPU too; that may be slower, and XLA is off. "
+        "false: as fast as can be. On a processor both are as fast, and runs are identical either way.",
+    )
 
     @model_validator(mode="after")
     def _warmup_fits(self) -> Self:

@@ -33,6 +33,11 @@ class Trainer:
     optimizer: keras.optimizers.Optimizer
     train: TrainingStep
 
+    @property
+    def variables(self) -> list[keras.Variable]:
+        """All state that a training has, in an order that is the same in every process."""
+        return [*self.model.variables, *self.optimizer.variables]
+
 
 def build_trainer(model: keras.Model, training: Training) -> Trainer:
     """Build the optimizer's variables and the training step of a model."""
