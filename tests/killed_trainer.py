@@ -52,7 +52,7 @@ def train(spec: str, folder: str, kind: str, moment: int) -> None:
         at(f"renamed {Path(new).name}")
 
     def syncing(descriptor: int) -> None:
-        at(f"sync {meant(Path(os.readlink(f'/proc/self/fd/{descriptor}')).name)}")
+        at(f"sync {meant(Path(f'/proc/self/fd/{descriptor}').readlink().name)}")
         fsync(descriptor)
 
     sys.addaudithook(hook)
