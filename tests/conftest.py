@@ -8,6 +8,7 @@ import json
 import signal
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -24,15 +25,30 @@ def tensorflow_ready() -> None:
     runtime.prepare_tensorflow(threads=1)
 
 
+@dataclass(frozen=True)
+class Ended:
+    """A training in a process of its own: the signal that ended it, if any, and what it left."""
+
+    signal: int
+    seconds: float
+    epochs: int
+    writing: list[str]
+
+    def __str__(self):
+        ended = "killed" if self.signal else "ended"
+        amid = f", writing {' and '.join(self.writing)}" if self.writing else ""
+        return f"{ended} after {self.seconds:.2f} s and {self.epochs} epochs{amid}"
+
+
 @pytest.fixture(scope="session")
 def in_children():
-    """A function: jobs for ``killed_trainer.py`` → the signal that ended each one's process, 0 for none."""
+    """A function: jobs for ``killed_trainer.py`` → how the process of each ended, and what it left."""
 
     def run(*jobs, threads=1):
         program = Path(__file__).with_name("killed_trainer.py")
         command = [sys.executable, str(program), str(threads), json.dumps(jobs)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-        ended = [int(line) for line in done.stdout.split()]
+        ended = [Ended(*json.loads(line)) for line in done.stdout.splitlines()]
         assert len(ended) == len(jobs), done.stderr
         return ended
 

@@ -1,9 +1,11 @@
 """Trains each of some jobs in a process of its own, which kills itself at the moment that the job names.
 
 Started as a program: ``killed_trainer.py THREADS JOBS``. A job is a list of a spec, a run folder, what is to
-happen and how often before the process dies; JOBS is a list of them as JSON. How each process ended is
-printed, as ``os.waitpid`` says it. What can happen:
+happen and how often before the process dies; JOBS is a list of them as JSON. For each, a line of JSON tells
+the signal that ended it (0 for none), how long it took, and what it left: the epochs that ended, and which
+files it was writing. What can happen:
 
+- ``seconds``: so much time has passed; here the kill comes from outside;
 - ``step``: an optimizer step has ended;
 - ``inside NAME``: a file is being written, and 100 bytes of it are on the disk (the kernel ends the process);
 - ``sync NAME``: a file is written, and about to be forced to the disk;
@@ -16,6 +18,7 @@ import re
 import resource
 import signal
 import sys
+import time
 from pathlib import Path
 
 from dnsearch import runtime
@@ -81,13 +84,23 @@ def main(threads: str, jobs: str) -> None:
     runtime.prepare_tensorflow(int(threads))
     import dnsearch.run  # noqa: F401  (so that no child has to)
 
-    for job in json.loads(jobs):
+    for spec, folder, kind, moment in json.loads(jobs):
+        began = time.monotonic()
         child = os.fork()
         if not child:
-            train(*job)
+            train(spec, folder, kind, moment)
             os._exit(0)
-        sys.stdout.write(f"{os.waitpid(child, 0)[1]}\n")
+        if kind == "seconds":
+            time.sleep(moment)
+            os.kill(child, signal.SIGKILL)
+        ended = os.waitpid(child, 0)[1]
+        sys.stdout.write(json.dumps([ended, time.monotonic() - began, *left(RunFolder(Path(folder)))]) + "\n")
         sys.stdout.flush()
+
+
+def left(folder: RunFolder) -> tuple[int, list[str]]:
+    """The epochs that ended, and the files that were being written."""
+    return len(folder.epochs()), sorted(meant(path.name) for path in folder.path.glob(".*.tmp"))
 
 
 if __name__ == "__main__":
