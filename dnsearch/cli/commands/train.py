@@ -87,11 +87,13 @@ def _removed_if_unused(folder: "RunFolder") -> Iterator[None]:
 
 
 def _finished(document: "Document", folder: "RunFolder") -> "RunRecord | None":
-    """The record of a run with nothing left to do; None for any other run, and for another spec's."""
+    """The record of a run that was trained to its end; None for any other, and where the spec has changed."""
     from dnsearch.spec.document import fingerprint
 
     record = folder.read() if folder.record.exists() else None
-    if record is None or record.state != "finished" or record.fingerprint != fingerprint(document.experiment):
+    if record is None or record.state != "finished" or not record.epochs:  # imported weights have no epochs
+        return None
+    if record.fingerprint != fingerprint(document.experiment):
         return None
     console.say(f"{folder.path} is finished; there is nothing to go on with")
     return record
