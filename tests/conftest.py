@@ -47,7 +47,7 @@ def in_children():
     def run(*jobs, threads=1):
         program = Path(__file__).with_name("killed_trainer.py")
         command = [sys.executable, str(program), str(threads), json.dumps(jobs)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=1200, check=False)
         ended = [Ended(*json.loads(line)) for line in done.stdout.splitlines()]
         assert len(ended) == len(jobs), done.stderr
         return ended
