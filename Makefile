@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: install demo test test-all lint clean
+.PHONY: install demo test test-all test-kill lint clean
 
 install: $(VENV)/installed
 
@@ -25,6 +25,9 @@ test: install lint  ## everything that guards the code
 
 test-all: install lint  ## the same with 2,000 random networks instead of 110
 	DNSEARCH_EXAMPLES=2000 $(BIN)/pytest -n 2 --dist loadgroup
+
+test-kill: install  ## 20 trainings, each killed twice at random moments and gone on with
+	DNSEARCH_KILLS=20 $(BIN)/pytest tests/test_run_killed.py
 
 clean:
 	rm -rf $(VENV) demo runs build dist *.egg-info

@@ -1,5 +1,6 @@
 """The story of one run: from a spec to a trained network and everything that it leaves behind."""
 
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -24,9 +25,19 @@ from dnsearch.model.build import build
 from dnsearch.plan.cost import Cost, cost
 from dnsearch.plan.family import plan_network
 from dnsearch.plan.graph import NetworkPlan
-from dnsearch.records.atomic import replacing
+from dnsearch.records.atomic import replacing, writing
+from dnsearch.records.conversion import from_lines, to_lines
 from dnsearch.records.opening import opening
-from dnsearch.records.record import EpochRecord, Origin, Parameters, RunRecord, StepEnded, Stop, with_epoch
+from dnsearch.records.record import (
+    EpochRecord,
+    Notice,
+    Origin,
+    Parameters,
+    RunRecord,
+    StepEnded,
+    Stop,
+    with_epoch,
+)
 from dnsearch.records.store import RunFolder
 from dnsearch.spec.document import Document, resolved_yaml
 from dnsearch.spec.experiment import Experiment
@@ -38,8 +49,8 @@ from dnsearch.train.seeds import start_afresh
 from dnsearch.train.steps import Trainer, build_trainer
 from dnsearch.train.weighting import class_weights
 
-Watch = Callable[[StepEnded | EpochRecord], Stop | None]
-"""Is told of every step and every epoch; may ask the run to stop."""
+Watch = Callable[[StepEnded | EpochRecord | Notice], Stop | None]
+"""Is told of every step and epoch, and of what a person should know; may ask the run to stop after either."""
 
 
 def run(document: Document, folder: RunFolder, watch: Watch, origin: Origin | None = None) -> RunRecord:
@@ -48,7 +59,7 @@ def run(document: Document, folder: RunFolder, watch: Watch, origin: Origin | No
     Args:
         document: the spec.
         folder: a new run folder, or one that an earlier sitting left.
-        watch: is told of every step and every epoch.
+        watch: is told of every step and every epoch, and of a damaged checkpoint that was passed over.
         origin: the trial that the run is, if it belongs to a study.
 
     Raises:
@@ -59,6 +70,7 @@ def run(document: Document, folder: RunFolder, watch: Watch, origin: Origin | No
     experiment, training = document.experiment, document.experiment.training
     with folder.locked():
         _refuse_imported(folder)
+        folder.remove_leftovers()
         images = facts(experiment.data)
         plan = plan_network(experiment.network, images.image_shape, images.classes)
         record = _begun(folder, experiment, cost(plan), origin)
@@ -67,28 +79,34 @@ def run(document: Document, folder: RunFolder, watch: Watch, origin: Origin | No
             folder.write_spec(document.text, resolved_yaml(experiment))
         folder.write(record)
         try:
+            if training.deterministic:
+                runtime.make_deterministic()
             start_afresh(training.seed)
-            dataset = load(experiment.data)
+            with memory.explained("while the images were read"):
+                dataset = load(experiment.data)
             folder.write_preprocessing(dataset.scaling.as_json(), dataset.image_shape, dataset.class_names)
             with memory.explained("while the network was built"):
                 trainer = _trainer(plan, experiment, dataset)
-            record, history = _restored(record, trainer, folder)
+            history = _restored(trainer, folder, watch)
+            record = _caught_up(record, history)
+            folder.write(record)
             if training.start_from is not None and not history:
                 _start_from(Path(training.start_from), trainer, folder)
             stop = None
             for event in explained(train(trainer, _feed(experiment, dataset), training, history)):
                 seconds = time.perf_counter() - began
                 if isinstance(event, EpochRecord):
-                    record = replace(record, test=None)  # those were the figures of earlier weights
-                    record = with_epoch(record, event, spent + seconds, runtime.peak_memory_bytes())
-                    _keep(folder, trainer, event, record)
+                    history.append(event)
+                    ahead = replace(record, test=None)  # those were the figures of earlier weights
+                    ahead = with_epoch(ahead, event, spent + seconds, runtime.peak_memory_bytes())
+                    _keep(folder, trainer, history, ahead)
+                    record = ahead
                 elif record.first_step_seconds is None:
                     record = replace(record, first_step_seconds=seconds)
                 if stop := watch(event):
                     break
-        except DnsearchError as error:
-            seconds = time.perf_counter() - began
-            folder.write(replace(record, state="failed", reason=str(error), wall_seconds=spent + seconds))
+        except Exception as error:
+            _keep_failure(folder, replace(record, wall_seconds=spent + time.perf_counter() - began), error)
             raise
         record = replace(
             record,
@@ -135,24 +153,55 @@ def _begun(folder: RunFolder, experiment: Experiment, costs: Cost, origin: Origi
     )
 
 
-def _restored(record: RunRecord, trainer: Trainer, folder: RunFolder) -> tuple[RunRecord, list[EpochRecord]]:
-    """The record and the epochs that lie behind; the trainer is put where the checkpoint stands.
+def _restored(trainer: Trainer, folder: RunFolder, watch: Watch) -> list[EpochRecord]:
+    """The epochs behind; trainer, epochs and weights are put where the newest good checkpoint stands.
 
     Raises:
-        RunError: the checkpoint is damaged, or its epochs are not all in the folder.
+        RunError: no checkpoint is good, or there is none although epochs have ended.
     """
-    done = load_checkpoint(trainer, str(folder.checkpoint)) if folder.checkpoint.exists() else 0
-    folder.truncate_epochs(after=done)
-    history = folder.epochs()
-    if [epoch.epoch for epoch in history] != list(range(1, done + 1)):
-        expected = f"the {done} epochs that {folder.checkpoint.name} was taken after"
-        hint = "Restore the file from a copy, or start a new run with dnsearch train."
-        raise RunError(str(Problem(str(folder.epochs_file), expected, f"{len(history)}", hint)))
-    if record.epochs != done:  # the process died between a checkpoint and its record
+    damage: list[RunError] = []
+    for path in (folder.checkpoint, folder.previous_checkpoint):
+        if not path.exists():
+            continue
+        try:
+            history = from_lines(load_checkpoint(trainer, str(path)), str(path))
+        except RunError as error:
+            damage.append(error)
+            continue
+        if damage:
+            watch(_set_aside(folder, damage[0], len(history)))
+        folder.write_epochs(history)
+        _keep_weights(folder, trainer)
+        return history
+    if damage or folder.epochs():
+        raise _no_checkpoint(folder, damage)
+    return []
+
+
+def _set_aside(folder: RunFolder, damage: RunError, epoch: int) -> Notice:
+    """Move the damaged checkpoint away, or the next save would put it in the place of the good one."""
+    kept = folder.damaged_checkpoint
+    with writing(kept):
+        folder.checkpoint.replace(kept)
+    going_on = f"the run goes on from {folder.previous_checkpoint.name}, after epoch {epoch}"
+    return Notice(f"{damage}\n  It is kept as {kept.name}; {going_on}.")
+
+
+def _no_checkpoint(folder: RunFolder, damage: list[RunError]) -> RunError:
+    found = "" if damage else f"none after {len(folder.epochs())} epochs"
+    expected = "a good checkpoint to go on from" if found else "there is no good checkpoint to go on from"
+    hint = f"Nothing was deleted. Start it anew with: dnsearch train {folder.resolved}"
+    problem = Problem(str(folder.path), expected, found, hint)
+    return RunError("\n\n".join(map(str, [*damage, problem])))
+
+
+def _caught_up(record: RunRecord, history: list[EpochRecord]) -> RunRecord:
+    """The record with the figures of the epochs behind; they differ where a process died while it saved."""
+    if record.epochs != len(history):
         record = replace(record, epochs=0, last=None, best=None, best_epoch=None, test=None)
         for epoch in history:
             record = with_epoch(record, epoch, record.wall_seconds, record.peak_memory_bytes or 0)
-    return record, history
+    return record
 
 
 def _start_from(source: Path, trainer: Trainer, folder: RunFolder) -> None:
@@ -185,15 +234,27 @@ def _feed(experiment: Experiment, dataset: Dataset) -> Feed:
     )
 
 
-def _keep(folder: RunFolder, trainer: Trainer, epoch: EpochRecord, record: RunRecord) -> None:
+def _keep(folder: RunFolder, trainer: Trainer, history: list[EpochRecord], record: RunRecord) -> None:
     """Save an epoch.
 
-    The process may die between any two of these. A resume starts from the checkpoint and does again what
-    the other files have beyond it; so the checkpoint comes after them, and the record can be made of them.
+    The process may die between any two of these. A resume starts from the checkpoint and makes the others of
+    it; so it comes first.
     """
-    folder.append(epoch)
+    with memory.explained(f"while epoch {len(history)} was saved"):
+        with folder.replacing_checkpoint() as file:
+            save_checkpoint(trainer, to_lines(history), file)
+        folder.append(history[-1])
+        _keep_weights(folder, trainer)
+        folder.write(record)
+
+
+def _keep_weights(folder: RunFolder, trainer: Trainer) -> None:
     with trainer.averaged(), replacing(folder.weights) as file:
         save_weights(trainer.model, file)
-    with replacing(folder.checkpoint) as file:
-        save_checkpoint(trainer, epoch.epoch, file)
-    folder.write(record)
+
+
+def _keep_failure(folder: RunFolder, record: RunRecord, error: Exception) -> None:
+    """Write down why a run failed, if that can be written: the error itself may be that nothing can be."""
+    reason = str(error) if isinstance(error, DnsearchError) else f"{type(error).__name__}: {error}"
+    with contextlib.suppress(RunError):
+        folder.write(replace(record, state="failed", reason=reason))

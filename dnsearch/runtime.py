@@ -54,6 +54,13 @@ def prepare_tensorflow(threads: int | None = None) -> None:
         tf.config.experimental.set_memory_growth(gpu, enable=True)
 
 
+def make_deterministic() -> None:
+    """Have TensorFlow choose operations that give the same bits every time, to the end of this process."""
+    import tensorflow as tf
+
+    tf.config.experimental.enable_op_determinism()
+
+
 @contextlib.contextmanager
 def _stderr_to(path: str) -> Iterator[None]:
     """Send the process' error output to a file: TensorFlow logs before its log level is read."""

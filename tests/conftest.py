@@ -4,7 +4,12 @@ A shell that starts the tests in the background has told them to ignore Ctrl-C; 
 programs that they start, need it as it is on a terminal.
 """
 
+import json
 import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +23,36 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 @pytest.fixture(scope="session")
 def tensorflow_ready() -> None:
     runtime.prepare_tensorflow(threads=1)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A training in a process of its own: the signal that ended it, if any, and what it left."""
+
+    signal: int
+    seconds: float
+    epochs: int
+    writing: list[str]
+
+    def __str__(self):
+        ended = "killed" if self.signal else "ended"
+        amid = f", writing {' and '.join(self.writing)}" if self.writing else ""
+        return f"{ended} after {self.seconds:.2f} s and {self.epochs} epochs{amid}"
+
+
+@pytest.fixture(scope="session")
+def in_children():
+    """A function: jobs for ``killed_trainer.py`` → how the process of each ended, and what it left."""
+
+    def run(*jobs, threads=1):
+        program = Path(__file__).with_name("killed_trainer.py")
+        command = [sys.executable, str(program), str(threads), json.dumps(jobs)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=1200, check=False)
+        ended = [Ended(*json.loads(line)) for line in done.stdout.splitlines()]
+        assert len(ended) == len(jobs), done.stderr
+        return ended
+
+    return run
 
 
 @pytest.fixture(scope="session")

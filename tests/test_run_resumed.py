@@ -1,9 +1,6 @@
 """A run that was stopped or killed, at whatever moment, ends as if nothing had happened."""
 
-import json
 import signal
-import subprocess
-import sys
 import time
 from dataclasses import replace
 
@@ -11,7 +8,7 @@ import numpy as np
 import pytest
 
 from dnsearch.errors import RunError, SpecError
-from dnsearch.records.record import EpochRecord, Metrics, Origin, Stop
+from dnsearch.records.record import EpochRecord, Metrics, Notice, Origin, Stop
 from dnsearch.records.scan import scan
 from dnsearch.records.store import RunFolder
 from dnsearch.spec.document import parse
@@ -32,62 +29,23 @@ STEPS = 4
 
 pytestmark = pytest.mark.xdist_group("run resumed")  # the trainers are started once
 
-TRAINER = '''
-"""Trains each of the jobs in a process of its own, which kills itself at the moment that the job names."""
-
-import json, os, signal, sys
-from pathlib import Path
-
-from dnsearch import runtime
-
-runtime.prepare_tensorflow(threads=1)
-
-from dnsearch.records.record import StepEnded
-from dnsearch.records.store import RunFolder
-from dnsearch.run import run
-from dnsearch.spec.document import load
-
-
-def train(spec, folder, kind, moment):
-    def at(name):
-        """Die when this has happened so often."""
-        seen.append(name)
-        if seen.count(name) == moment:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    def watch(event):
-        if isinstance(event, StepEnded):
-            at("step")
-
-    def hook(event, arguments):
-        if event == "os.rename" and Path(os.fsdecode(arguments[1])).name == kind:
-            at(kind)
-
-    seen = []
-    sys.addaudithook(hook)
-    run(load(spec), RunFolder(Path(folder)), watch if kind == "step" else lambda event: None)
-
-
-for job in json.loads(sys.argv[1]):
-    child = os.fork()
-    if not child:
-        train(*job)
-        os._exit(0)
-    print(os.waitpid(child, 0)[1], flush=True)
-'''
-
 KILLED = {
-    "between the spec and the spec with its defaults": ("resolved.yaml", 1),
+    "between the spec and the spec with its defaults": ("rename resolved.yaml", 1),
     "in the first epoch": ("step", 2),
-    "between the first weights and the first checkpoint": ("checkpoint.npz", 1),
+    "inside the first checkpoint": ("inside checkpoint.npz", 1),
+    "before the first checkpoint is on the disk": ("sync checkpoint.npz", 1),
+    "between the first checkpoint and its line": ("renamed checkpoint.npz", 1),
     "in the second epoch": ("step", STEPS + 3),
-    "between weights and their checkpoint": ("checkpoint.npz", 2),
-    "between a checkpoint and its record": ("run.json", 3),
-    "between the last line and the last weights": ("weights.npz", 3),
-    "between the last checkpoint and its record": ("run.json", 4),
-    "before the last word": ("run.json", 5),
+    "inside the second checkpoint": ("inside checkpoint.npz", 2),
+    "between the second checkpoint and its name": ("rename checkpoint.npz", 2),
+    "inside the second line": ("inside epochs.jsonl", 2),
+    "inside the second weights": ("inside weights.npz", 2),
+    "between the old checkpoint's new name and the third": ("renamed checkpoint.previous.npz", 2),
+    "between the last line and the last weights": ("rename weights.npz", 3),
+    "inside the last epoch's record": ("inside run.json", 5),
+    "before the last word": ("rename run.json", 6),
 }
-"""When → which step, or which file is about to get its new content for the n-th time."""
+"""When → what is to happen for the n-th time; see ``killed_trainer.py``."""
 
 
 def document(**values):
@@ -113,8 +71,9 @@ def after_epoch(number):
 
 
 def arrays(path):
+    """What a file holds, without the history of a checkpoint, which has times in it."""
     with np.load(path) as file:
-        return {name: file[name].tobytes() for name in file.files}
+        return {name: file[name].tobytes() for name in file.files if name not in {"history", "sha256"}}
 
 
 def without_time(epochs):
@@ -130,19 +89,17 @@ def whole(tensorflow_ready, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def left_behind(whole, tmp_path_factory):
+def left_behind(whole, in_children, tmp_path_factory):
     """What dead trainers left: moment → folder. The last folder was finished by a new process instead."""
     root = tmp_path_factory.mktemp("killed")
     spec = root / "tiny.yaml"
     spec.write_text(SPEC, encoding="utf-8")
     folders = {moment: RunFolder.create(root, "tiny") for moment in [*KILLED, "resumed"]}
     trained(folders["resumed"], after_epoch(1))
-    jobs = [
-        [str(spec), str(folders[moment].path), *how] for moment, how in {**KILLED, "resumed": ("", 0)}.items()
-    ]
-    command = [sys.executable, "-c", TRAINER, json.dumps(jobs)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    assert done.stdout.split() == [*[str(int(signal.SIGKILL))] * len(KILLED), "0"], done.stderr
+    jobs = [[str(spec), str(folders[moment].path), *how] for moment, how in KILLED.items()]
+    *killed, resumed = in_children(*jobs, [str(spec), str(folders["resumed"].path), "", 0])
+    torn = [signal.SIGXFSZ if how.startswith("inside") else signal.SIGKILL for how, _ in KILLED.values()]
+    assert ([each.signal for each in killed], resumed.signal) == (torn, 0)
     return folders
 
 
@@ -150,6 +107,7 @@ def check_as_whole(folder, whole):
     """Weights, optimizer, random generators, epochs and figures, as they are without an interruption."""
     assert arrays(folder.weights) == arrays(whole.weights)
     assert arrays(folder.checkpoint) == arrays(whole.checkpoint)
+    assert arrays(folder.previous_checkpoint) == arrays(whole.previous_checkpoint)
     assert without_time(folder.epochs()) == without_time(whole.epochs())
     assert folder.epochs_file.read_bytes().count(b"\n") == 3
     found, expected = folder.read(), whole.read()
@@ -157,6 +115,7 @@ def check_as_whole(folder, whole):
     assert (found.last, found.best, found.best_epoch) == (expected.last, expected.best, expected.best_epoch)
     assert found.fingerprint == expected.fingerprint
     assert folder.resolved.read_bytes() == whole.resolved.read_bytes()
+    assert [path.name for path in folder.path.iterdir() if path.name.startswith(".")] == []
 
 
 @pytest.mark.parametrize("moment", KILLED)
@@ -253,38 +212,119 @@ def test_a_changed_spec_is_refused_and_nothing_is_touched(tensorflow_ready, tmp_
     assert folder.read().epochs == epochs
 
 
-def refused(folder):
-    """What a resume says; its record says it too and keeps what is known."""
+def refused(folder, epochs=2):
+    """What a resume says; its record says it too and keeps what is known, and nothing is deleted."""
+    before = {entry.name for entry in folder.path.iterdir()}
     with pytest.raises(RunError) as caught:
         trained(folder)
     record = folder.read()
-    assert (record.state, record.reason, record.epochs) == ("failed", str(caught.value), 2)
+    assert (record.state, record.reason, record.epochs) == ("failed", str(caught.value), epochs)
     assert record.last is not None
+    assert {entry.name for entry in folder.path.iterdir()} == before
     return record.reason
 
 
-def test_a_damaged_folder_is_refused_until_it_is_mended(tensorflow_ready, tmp_path):
+def cut(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    return "expected a file of saved arrays, found File is not a zip file"
+
+
+def flipped(path):
+    content = bytearray(path.read_bytes())
+    with np.load(path) as file:
+        kernel = file["00000"].tobytes()
+    content[content.index(kernel)] ^= 1
+    path.write_bytes(content)
+    return "expected a file of saved arrays, found Bad CRC-32 for file '00000.npy'"
+
+
+def changed(path):
+    with np.load(path) as file:
+        arrays = {**file, "00000": file["00000"] + 1}
+    np.savez(path, **arrays)
+    return "expected content that fits its sha256, found other content"
+
+
+MEND = "  The file was damaged; restore it from a copy, or train again."
+
+
+@pytest.mark.parametrize("damaged", [cut, flipped, changed])
+@pytest.mark.parametrize("sittings", [1, 2])
+def test_a_damaged_checkpoint_falls_back_to_the_older_one_and_says_so(
+    tensorflow_ready, whole, tmp_path, damaged, sittings
+):
+    folder, events = RunFolder.create(tmp_path, "tiny"), []
+    trained(folder, after_epoch(2))
+    why, bad = damaged(folder.checkpoint), folder.checkpoint.read_bytes()
+
+    def watch(event):
+        events.append(event)
+        return Stop("interrupted", "by hand") if sittings == 2 and len(events) == 2 else None
+
+    trained(folder, watch)
+    assert events[0] == Notice(
+        f"{folder.checkpoint}\n  {why}\n{MEND}\n  It is kept as checkpoint.damaged.npz; the run goes on "
+        "from checkpoint.previous.npz, after epoch 1."
+    )
+    assert (events[1].epoch, events[1].step) == (2, 1)
+    assert folder.damaged_checkpoint.read_bytes() == bad
+    if sittings == 2:  # the folder is in step with the older checkpoint
+        assert (folder.read().epochs, len(folder.epochs())) == (1, 1)
+        trained(folder, lambda event: pytest.fail() if isinstance(event, Notice) else None)
+    check_as_whole(folder, whole)
+
+
+def test_two_damaged_checkpoints_are_refused_until_one_is_mended(tensorflow_ready, whole, tmp_path):
     folder = RunFolder.create(tmp_path, "tiny")
     trained(folder, after_epoch(2))
-    checkpoint, epochs = folder.checkpoint.read_bytes(), folder.epochs_file.read_bytes()
-
-    folder.checkpoint.write_bytes(checkpoint[: len(checkpoint) // 2])
+    content = folder.previous_checkpoint.read_bytes()
+    first, second = cut(folder.checkpoint), changed(folder.previous_checkpoint)
     assert refused(folder) == (
-        f"{folder.checkpoint}\n"
-        "  expected a file of saved arrays, found File is not a zip file\n"
-        "  The file was damaged; restore it from a copy, or train again."
+        f"{folder.checkpoint}\n  {first}\n{MEND}\n\n{folder.previous_checkpoint}\n  {second}\n{MEND}\n\n"
+        f"{folder.path}\n  there is no good checkpoint to go on from\n"
+        f"  Nothing was deleted. Start it anew with: dnsearch train {folder.resolved}"
     )
-    folder.checkpoint.write_bytes(checkpoint)
+    folder.previous_checkpoint.write_bytes(content)
+    trained(folder)
+    check_as_whole(folder, whole)
 
-    folder.epochs_file.write_bytes(epochs.splitlines(keepends=True)[1])
+
+def test_checkpoints_that_are_gone_are_missed(tensorflow_ready, tmp_path):
+    folder = RunFolder.create(tmp_path, "tiny")
+    trained(folder, after_epoch(2))
+    folder.checkpoint.unlink()
+    folder.previous_checkpoint.unlink()
     assert refused(folder) == (
-        f"{folder.epochs_file}\n"
-        "  expected the 2 epochs that checkpoint.npz was taken after, found 1\n"
-        "  Restore the file from a copy, or start a new run with dnsearch train."
+        f"{folder.path}\n  expected a good checkpoint to go on from, found none after 2 epochs\n"
+        f"  Nothing was deleted. Start it anew with: dnsearch train {folder.resolved}"
     )
-    folder.epochs_file.write_bytes(epochs)
 
-    assert trained(folder).state == "finished"
+
+def test_epochs_and_weights_are_made_of_the_checkpoint(tensorflow_ready, whole, tmp_path):
+    folder = RunFolder.create(tmp_path, "tiny")
+    trained(folder, after_epoch(2))
+    weights = arrays(folder.weights)
+    folder.epochs_file.write_bytes(b"{}\n")
+    folder.weights.write_bytes(b"no weights")
+    (folder.path / ".weights.npz.4711-00c0ffee.tmp").write_bytes(b"half")
+    trained(folder, lambda event: Stop("interrupted", "at once"))
+    assert (len(folder.epochs()), folder.read().epochs, arrays(folder.weights)) == (2, 2, weights)
+    trained(folder)
+    check_as_whole(folder, whole)
+
+
+def test_deterministic_runs_are_the_same_in_every_process(in_children, tmp_path):
+    """With dropout and two threads; one of three is killed amid its second epoch and gone on with."""
+    spec = tmp_path / "tiny.yaml"
+    spec.write_text(SPEC.replace("epochs: 3", "epochs: 3, deterministic: true"), encoding="utf-8")
+    folders = [RunFolder.create(tmp_path, "tiny") for _ in range(3)]
+    jobs = [[str(spec), str(folder.path), "", 0] for folder in folders]
+    killed = [str(spec), str(folders[0].path), "step", STEPS + 2]
+    ended = in_children(killed, *jobs, threads=2)
+    assert [each.signal for each in ended] == [signal.SIGKILL, 0, 0, 0]
+    first, second, third = (arrays(folder.checkpoint) for folder in folders)
+    assert first == second == third
+    assert folders[0].read().settings["training.deterministic"] is True
 
 
 def test_a_network_that_does_not_fit_the_data_is_refused_before_anything_is_written(

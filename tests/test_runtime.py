@@ -226,3 +226,30 @@ def test_tensorflow_is_imported_without_its_chatter(program):
     assert out == ""
     assert err.splitlines()[-1] == "heard", "the error output works again afterwards"
     assert "oneDNN" not in err
+
+
+DETERMINISTIC = """
+import sys
+from pathlib import Path
+
+from dnsearch import runtime
+
+runtime.prepare_tensorflow(threads=1)
+from tensorflow.python.framework.config import is_op_determinism_enabled
+
+from dnsearch.records.record import Stop
+from dnsearch.records.store import RunFolder
+from dnsearch.run import run
+from dnsearch.spec.document import load
+
+for wanted in ("false", "true"):
+    document = load("starter").with_values({"training.deterministic": wanted == "true"}, "the test")
+    run(document, RunFolder.create(Path(sys.argv[1]), wanted), lambda event: Stop("interrupted", "at once"))
+    print(is_op_determinism_enabled())
+"""
+
+
+def test_a_deterministic_run_switches_tensorflow_s_determinism_on(tmp_path):
+    command = [sys.executable, "-c", DETERMINISTIC, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.stdout.split() == ["False", "True"], done.stderr

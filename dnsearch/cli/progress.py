@@ -7,9 +7,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from dnsearch.board.lines import epoch_line
 from dnsearch.cli import console
-from dnsearch.records.record import EpochRecord, StepEnded
+from dnsearch.records.record import EpochRecord, Notice, StepEnded
 
-Tell = Callable[[StepEnded | EpochRecord], None]
+Tell = Callable[[StepEnded | EpochRecord | Notice], None]
 
 
 @contextmanager
@@ -28,7 +28,7 @@ def progress(epochs: int, *, plain: bool) -> Iterator[Tell]:
     with Progress(*columns, console=console.talk, transient=True) as bar:
         task = bar.add_task("epoch 1", total=None, speed="compiling…")
 
-        def tell(event: StepEnded | EpochRecord) -> None:
+        def tell(event: StepEnded | EpochRecord | Notice) -> None:
             match event:
                 case StepEnded(epoch, step, steps, speed):
                     bar.update(
@@ -38,16 +38,19 @@ def progress(epochs: int, *, plain: bool) -> Iterator[Tell]:
                         completed=(epoch - 1) * steps + step,
                         speed=f"{speed:,.0f} images/s",
                     )
-                case EpochRecord():
+                case EpochRecord() | Notice():
                     _say(event, epochs, console.talk.width)
 
         yield tell
 
 
-def _say(event: StepEnded | EpochRecord, epochs: int, width: int | None) -> None:
-    if isinstance(event, EpochRecord):
-        line = epoch_line(event, epochs)
-        console.say(line if width is None else fitted(line, width))
+def _say(event: StepEnded | EpochRecord | Notice, epochs: int, width: int | None) -> None:
+    match event:
+        case EpochRecord():
+            line = epoch_line(event, epochs)
+            console.say(line if width is None else fitted(line, width))
+        case Notice(text):
+            console.say(text)
 
 
 def fitted(line: str, width: int) -> str:

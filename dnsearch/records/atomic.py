@@ -16,10 +16,15 @@ from dnsearch.errors import Problem, RunError
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
+def replacing(path: Path, keep: Path | None = None) -> Iterator[BinaryIO]:
     """A binary file, open for writing and seeking, that becomes ``path`` when the block ends well.
 
     When the block raises, ``path`` stays as it was and the temporary file is removed.
+
+    Args:
+        path: the file to replace.
+        keep: what becomes of the file that was there: it takes this name. A process that dies between the
+            two renamings leaves ``keep`` and no ``path``.
 
     Raises:
         RunError: the disk is full, the folder is missing or read-only.
@@ -31,6 +36,8 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
                 yield handle
                 handle.flush()
                 os.fsync(handle.fileno())
+            if keep is not None and path.exists():
+                path.replace(keep)
             temporary.replace(path)
             _settle(path.parent)
         finally:
@@ -47,6 +54,19 @@ def atomic_write(path: Path, content: bytes) -> None:
     """
     with replacing(path) as handle:
         handle.write(content)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove the temporary files of processes that died while they wrote in a folder.
+
+    Whoever calls this knows that nobody writes there now.
+
+    Raises:
+        RunError: the folder is read-only.
+    """
+    for leftover in folder.glob(".*.tmp"):
+        with writing(leftover):
+            leftover.unlink(missing_ok=True)
 
 
 def writing(path: Path) -> AbstractContextManager[None]:

@@ -8,7 +8,7 @@ strings, since nothing there says that a number was meant (a spec has none), and
 import functools
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -42,6 +42,21 @@ def from_json(kind: type[Record], content: bytes, where: str) -> Record:
         raise _refusal(where, "JSON", str(error)) from error
     except RecursionError as error:
         raise _refusal(where, "JSON", "values nested too deeply") from error
+
+
+def to_lines(epochs: Iterable[EpochRecord]) -> bytes:
+    """Epochs as JSON Lines, one on each."""
+    return b"".join(to_json(epoch) + b"\n" for epoch in epochs)
+
+
+def from_lines(content: bytes, where: str) -> list[EpochRecord]:
+    """The epochs that ``to_lines`` wrote; a last line that was cut short is passed over.
+
+    Raises:
+        RunError: a whole line is damaged; ``where`` and the line's number are named.
+    """
+    lines = content[: content.rfind(b"\n") + 1].splitlines()
+    return [from_json(EpochRecord, line, f"{where}:{number}") for number, line in enumerate(lines, start=1)]
 
 
 def _refuse_constant(name: str) -> None:

@@ -154,6 +154,13 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
+class Notice:
+    """Something about a run that a person should be told, and that does not stop it."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class StepEnded:
     """One optimizer step.
 

@@ -8,19 +8,21 @@
      ├── run.json              the RunRecord, replaced whole at every change
      ├── epochs.jsonl          one EpochRecord a line, appended after every epoch
      ├── preprocessing.json    what was done to the images
+     ├── start.json            whose weights it started from, and the layers that they did not fit
+     ├── checkpoint.npz        all that a resume needs, after the last epoch
+     ├── checkpoint.previous.npz   the same after the epoch before
      ├── weights.npz           the network's weights
- ├── start.json            whose weights it started from, and the layers that they did not fit
-     ├── checkpoint.npz        all that a resume needs
      └── lock                  held while a process trains here
 
-``run.json`` must say "running" only while the lock is held; whoever finds it so without a lock knows that the
-process died.
+A checkpoint is the truth about a run: the epochs, the weights and the record's figures can all be made of it.
+So it is written before them, and a resume puts them where it stands. ``run.json`` must say "running" only
+while the lock is held; whoever finds it so without a lock knows that the process died.
 """
 
 import contextlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,8 +30,8 @@ from typing import Any, BinaryIO
 
 from dnsearch.errors import Problem, RunError
 from dnsearch.records import lock
-from dnsearch.records.atomic import atomic_write, reading, writing
-from dnsearch.records.conversion import from_json, to_json
+from dnsearch.records.atomic import atomic_write, reading, remove_leftovers, replacing, writing
+from dnsearch.records.conversion import from_json, from_lines, to_json, to_lines
 from dnsearch.records.find import RECORD, is_run, suggestion
 from dnsearch.records.record import EpochRecord, RunRecord
 
@@ -115,8 +117,18 @@ class RunFolder:
 
     @property
     def checkpoint(self) -> Path:
-        """All that a resume needs."""
+        """All that a resume needs, after the last epoch."""
         return self.path / "checkpoint.npz"
+
+    @property
+    def previous_checkpoint(self) -> Path:
+        """The same after the epoch before, should the newer file be damaged."""
+        return self.path / "checkpoint.previous.npz"
+
+    @property
+    def damaged_checkpoint(self) -> Path:
+        """A checkpoint that was found damaged, kept out of the way of the good ones."""
+        return self.path / "checkpoint.damaged.npz"
 
     @property
     def lock(self) -> Path:
@@ -130,6 +142,22 @@ class RunFolder:
     def is_locked(self) -> bool:
         """Whether a process is training here."""
         return lock.is_locked(self.lock)
+
+    def remove_leftovers(self) -> None:
+        """Remove what dead trainers were writing; whoever calls this holds the lock.
+
+        Raises:
+            RunError: the folder is read-only.
+        """
+        remove_leftovers(self.path)
+
+    def replacing_checkpoint(self) -> AbstractContextManager[BinaryIO]:
+        """A binary file that becomes the checkpoint when the block ends well; the earlier one is kept, too.
+
+        Raises:
+            RunError: the file cannot be written; both checkpoints are as they were.
+        """
+        return replacing(self.checkpoint, keep=self.previous_checkpoint)
 
     def write_spec(self, written: str, resolved: str) -> None:
         """Keep the spec, as written and with every default.
@@ -218,19 +246,17 @@ class RunFolder:
         Raises:
             RunError: a whole line is damaged.
         """
-        lines = _whole_lines(self.epochs_file).splitlines()
-        where = (f"{self.epochs_file}:{number}" for number in range(1, len(lines) + 1))
-        return [from_json(EpochRecord, line, place) for line, place in zip(lines, where, strict=True)]
+        with reading(self.epochs_file):
+            content = self.epochs_file.read_bytes() if self.epochs_file.exists() else b""
+        return from_lines(content, str(self.epochs_file))
 
-    def truncate_epochs(self, after: int) -> None:
-        """Forget the epochs after the given one, and half a line at the end: a resume will do them again.
+    def write_epochs(self, epochs: Iterable[EpochRecord]) -> None:
+        """Replace the epochs that ended: what a dead trainer wrote after its checkpoint, or did not write.
 
         Raises:
-            RunError: the file is damaged or cannot be written.
+            RunError: the file cannot be written.
         """
-        if self.epochs_file.exists():
-            kept = [to_json(epoch) + b"\n" for epoch in self.epochs() if epoch.epoch <= after]
-            atomic_write(self.epochs_file, b"".join(kept))
+        atomic_write(self.epochs_file, to_lines(epochs))
 
 
 def _cut_half_line(handle: BinaryIO) -> None:
@@ -242,10 +268,3 @@ def _cut_half_line(handle: BinaryIO) -> None:
     if handle.read() != b"\n":
         handle.seek(0)
         handle.truncate(handle.read().rfind(b"\n") + 1)
-
-
-def _whole_lines(path: Path) -> bytes:
-    """A file up to its last line end; nothing where there is no file."""
-    with reading(path):
-        content = path.read_bytes() if path.exists() else b""
-    return content[: content.rfind(b"\n") + 1]

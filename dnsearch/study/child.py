@@ -1,11 +1,12 @@
 """One trial in a process of its own: train, tell of every epoch, ask whether to go on."""
 
+import sys
 import traceback
 from multiprocessing.connection import Connection
 
 from dnsearch import runtime
 from dnsearch.errors import DnsearchError
-from dnsearch.records.record import EpochRecord, StepEnded, Stop
+from dnsearch.records.record import EpochRecord, Notice, StepEnded, Stop
 from dnsearch.records.store import RunFolder
 from dnsearch.run import run
 from dnsearch.study.messages import EpochEnded, Job, Message, RunEnded, RunFailed
@@ -14,7 +15,9 @@ from dnsearch.study.messages import EpochEnded, Job, Message, RunEnded, RunFaile
 def main(connection: Connection, job: Job) -> None:
     """Train a job's network; the last message says how it ended."""
 
-    def watch(event: StepEnded | EpochRecord) -> Stop | None:
+    def watch(event: StepEnded | EpochRecord | Notice) -> Stop | None:
+        if isinstance(event, Notice):
+            sys.stderr.write(f"{job.folder.name}: {event.text}\n")  # which is the study's workers.log
         if not isinstance(event, EpochRecord):
             return None
         connection.send(EpochEnded(event))

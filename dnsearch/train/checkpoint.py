@@ -1,10 +1,12 @@
 """Weights and training state as plain arrays in ``.npz`` files; nothing in them can be executed.
 
 A checkpoint holds every variable of a trainer (the model's weights, moving statistics and states of random
-generators, the optimizer's, the averaged weights) and the number of the epoch that it was taken after. A
-file is looked at as a whole before anything is assigned, so a model is either filled or left as it was.
+generators, the optimizer's, the averaged weights), the history of the run up to there, and a checksum over
+all of it. A file is looked at as a whole before anything is assigned, so a model is either filled or left
+as it was.
 """
 
+import hashlib
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +21,9 @@ from dnsearch.train.steps import Trainer
 
 DAMAGED = (ValueError, TypeError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile)
 """What NumPy and zipfile raise over files that are no archive, or one with flipped or missing bytes."""
+
+HISTORY, CHECKSUM = "history", "sha256"
+MEND = "The file was damaged; restore it from a copy, or train again."
 
 
 def save_weights(model: keras.Model, file: IO[bytes]) -> None:
@@ -56,23 +61,38 @@ def load_fitting_weights(model: keras.Model, path: str) -> tuple[str, ...]:
     return afresh
 
 
-def save_checkpoint(trainer: Trainer, epoch: int, file: IO[bytes]) -> None:
-    """Write the whole state after an epoch."""
-    _write(file, {"epoch": np.asarray(epoch, np.int64), **_state(trainer)})
+def save_checkpoint(trainer: Trainer, history: bytes, file: IO[bytes]) -> None:
+    """Write the whole state and, in the caller's words, what led to it."""
+    arrays = {name: np.asarray(variable) for name, variable in _state(trainer).items()}
+    arrays[HISTORY] = np.frombuffer(history, np.uint8)
+    _write(file, {**arrays, CHECKSUM: _checksum(arrays)})
 
 
-def load_checkpoint(trainer: Trainer, path: str) -> int:
-    """Restore the whole state; returns the epoch that it was taken after.
+def load_checkpoint(trainer: Trainer, path: str) -> bytes:
+    """Restore the whole state; returns the history that it was saved with.
 
     Raises:
-        RunError: the file is missing, broken, or of another network.
+        RunError: the file is missing, broken, changed, or of another network.
     """
     arrays = _arrays(path)
-    epoch = arrays.pop("epoch", None)
-    if epoch is None or epoch.shape != () or epoch.dtype != np.int64:
-        raise RunError(str(Problem(path, "a checkpoint, with the number of its epoch", "none")))
+    found = arrays.pop(CHECKSUM, None)
+    if found is None or HISTORY not in arrays:
+        raise RunError(str(Problem(path, f"a checkpoint, with its {HISTORY} and {CHECKSUM}", "none", MEND)))
+    if found.tobytes() != _checksum(arrays).tobytes():
+        raise RunError(str(Problem(path, f"content that fits its {CHECKSUM}", "other content", MEND)))
+    history: bytes = arrays.pop(HISTORY).tobytes()
     _assign(_state(trainer), arrays, path)
-    return int(epoch)
+    return history
+
+
+def _checksum(arrays: Mapping[str, Any]) -> Any:  # noqa: ANN401  (an array)
+    """The SHA-256 of names, kinds, shapes and content, as 32 bytes."""
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        array = arrays[name]
+        digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
+        digest.update(array.tobytes())
+    return np.frombuffer(digest.digest(), np.uint8)
 
 
 def _weights(model: keras.Model) -> dict[str, Any]:
@@ -98,8 +118,7 @@ def _arrays(path: str) -> dict[str, Any]:
         found = error.strerror or str(error)
         raise RunError(str(Problem(path, "a file of saved arrays", found))) from error
     except DAMAGED as error:
-        hint = "The file was damaged; restore it from a copy, or train again."
-        raise RunError(str(Problem(path, "a file of saved arrays", str(error), hint))) from error
+        raise RunError(str(Problem(path, "a file of saved arrays", str(error), MEND))) from error
 
 
 def _assign(variables: Mapping[str, Any], arrays: Mapping[str, Any], path: str) -> None:

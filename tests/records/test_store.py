@@ -189,20 +189,48 @@ def test_a_damaged_line_is_told_with_its_number(folder: RunFolder, epoch: EpochR
         folder.epochs()
 
 
-def test_a_resume_forgets_later_epochs_and_half_lines(folder: RunFolder, epoch: EpochRecord) -> None:
+def test_epochs_are_replaced_as_a_whole(folder: RunFolder, epoch: EpochRecord) -> None:
     for each in numbered(epoch, 1, 2, 3):
         folder.append(each)
     folder.epochs_file.write_bytes(folder.epochs_file.read_bytes() + b'{"epoch": 4')
-    folder.truncate_epochs(after=2)
+    folder.write_epochs(numbered(epoch, 1, 2))
     assert folder.epochs() == numbered(epoch, 1, 2)
-    assert folder.epochs_file.read_bytes().endswith(b"\n")
-    folder.truncate_epochs(after=0)
-    assert folder.epochs() == []
+    assert folder.epochs_file.read_bytes().endswith(b"}\n")
 
 
-def test_a_resume_without_epochs_makes_no_file(folder: RunFolder) -> None:
-    folder.truncate_epochs(after=5)
-    assert not folder.epochs_file.exists()
+def test_two_checkpoints_are_kept(folder: RunFolder) -> None:
+    for content in (b"one", b"two", b"three"):
+        with folder.replacing_checkpoint() as file:
+            file.write(content)
+    assert (folder.checkpoint.read_bytes(), folder.previous_checkpoint.read_bytes()) == (b"three", b"two")
+    with pytest.raises(ZeroDivisionError), folder.replacing_checkpoint() as file:
+        file.write(bytes(1 // 0))
+    assert (folder.checkpoint.read_bytes(), folder.previous_checkpoint.read_bytes()) == (b"three", b"two")
+    assert len(list(folder.path.iterdir())) == 2
+
+
+def test_a_checkpoint_that_is_gone_leaves_the_older_one_alone(folder: RunFolder) -> None:
+    folder.previous_checkpoint.write_bytes(b"one")
+    with folder.replacing_checkpoint() as file:
+        file.write(b"two")
+    assert (folder.checkpoint.read_bytes(), folder.previous_checkpoint.read_bytes()) == (b"two", b"one")
+
+
+def test_what_the_dead_were_writing_is_removed(folder: RunFolder) -> None:
+    (folder.path / ".weights.npz.4711-00c0ffee.tmp").write_bytes(b"half")
+    (folder.path / "notes.tmp").write_text("somebody's")
+    (folder.path / ".hidden").write_text("somebody's")
+    folder.remove_leftovers()
+    assert sorted(path.name for path in folder.path.iterdir()) == [".hidden", "notes.tmp"]
+    folder.remove_leftovers()
+
+
+def test_leftovers_that_cannot_be_removed_say_so(folder: RunFolder) -> None:
+    leftover = folder.path / ".weights.npz.4711-00c0ffee.tmp"
+    leftover.mkdir()
+    with pytest.raises(RunError) as caught:
+        folder.remove_leftovers()
+    assert str(caught.value).startswith(f"{leftover}\n  cannot be written: ")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")

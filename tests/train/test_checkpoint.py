@@ -1,5 +1,6 @@
 """What is saved comes back bit by bit, and what does not fit changes nothing."""
 
+import hashlib
 import io
 
 import numpy as np
@@ -12,6 +13,7 @@ LABELS = (np.arange(12) % 10).astype(np.int32)
 
 ADAM = {"name": "adam", "weight_decay": 1e-4}
 SGD = {"name": "sgd"}
+HISTORY = b"seven epochs\n"
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +35,7 @@ def saved(trainer, path):
     from dnsearch.train.checkpoint import save_checkpoint
 
     with path.open("wb") as file:
-        save_checkpoint(trainer, 7, file)
+        save_checkpoint(trainer, HISTORY, file)
     return path
 
 
@@ -68,11 +70,24 @@ def refused(trainer, path):
     return refusal(load_checkpoint, trainer, path, lambda: state(trainer))
 
 
-def rewritten(content, path, change):
-    """The same archive with changed arrays, as a file."""
+def digest(arrays):
+    """The checksum, written out."""
+    parts = [
+        part
+        for name, array in sorted(arrays.items())
+        if name != "sha256"
+        for part in (f"{name} {array.dtype.str} {array.shape}\n".encode(), array.tobytes())
+    ]
+    return np.frombuffer(hashlib.sha256(b"".join(parts)).digest(), np.uint8)
+
+
+def rewritten(content, path, change, *, signed=True):
+    """The same archive with changed arrays, as a file; its checksum fits unless it is not signed anew."""
     with np.load(io.BytesIO(content)) as file:
         arrays = dict(file)
     change(arrays)
+    if signed:
+        arrays["sha256"] = digest(arrays)
     np.savez(path, **arrays)
     return path
 
@@ -88,7 +103,7 @@ def test_a_checkpoint_comes_back_bit_by_bit(trained, tmp_path, optimizer):
 
     other = trained(optimizer, seed=9, steps=3)
     assert not same(then, state(other))
-    assert load_checkpoint(other, str(path)) == 7
+    assert load_checkpoint(other, str(path)) == HISTORY
     assert same(then, state(other))
     again = [other.train(IMAGES, LABELS, 0.05) for _ in range(2)]  # with the same dropout
     assert [[float(x) for x in sums] for sums in again] == [[float(x) for x in sums] for sums in goes_on]
@@ -102,7 +117,9 @@ def test_a_checkpoint_has_dropouts_seeds_momentum_and_the_step_s_number(sample):
     assert (len(seeds), int(steps), len(momenta)) == (2, 3, len(trainer.model.trainable_variables))
     count = len(trainer.model.variables) + 1 + len(momenta)
     with np.load(io.BytesIO(content)) as file:
-        assert sorted(file.files) == [*(f"{number:05d}" for number in range(count)), "epoch"]
+        numbered = [f"{number:05d}" for number in range(count)]
+        assert sorted(file.files) == [*numbered, "history", "sha256"]
+        assert file["history"].tobytes() == HISTORY
 
 
 def test_weights_come_back_bit_by_bit(trained, tmp_path):
@@ -156,12 +173,7 @@ def test_a_checkpoint_of_another_network_is_refused(trained, sample, tmp_path):
         (lambda arrays: arrays.update({"00004": np.zeros(8)}), "found float64 of shape (8,)"),
         (lambda arrays: arrays.update({"00004": np.array(["a"] * 8)}), "found <U1 of shape (8,)"),
         (lambda arrays: arrays.update({"99999": np.zeros(1)}), "arrays, found also 99999"),
-        (
-            lambda arrays: arrays.pop("epoch"),
-            "a checkpoint, with the number of its epoch, found none",
-        ),
-        (lambda arrays: arrays.update(epoch=np.array("7")), "expected a checkpoint, with the number of its"),
-        (lambda arrays: arrays.update(epoch=np.zeros(2, np.int64)), "expected a checkpoint, with the number"),
+        (lambda arrays: arrays.pop("history"), "a checkpoint, with its history and sha256, found none"),
     ],
 )
 def test_one_array_that_does_not_fit_keeps_all_others_out(sample, tmp_path, change, said):
@@ -170,6 +182,25 @@ def test_one_array_that_does_not_fit_keeps_all_others_out(sample, tmp_path, chan
     text = refused(trainer, path)
     assert text.startswith(f"{path}\n")
     assert said in text
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda arrays: arrays["00004"].__iadd__(1), "content that fits its sha256, found other content"),
+        (lambda arrays: arrays.update(history=arrays["history"][:-1]), "content that fits its sha256"),
+        (lambda arrays: arrays.update({"00004": arrays["00003"], "00003": arrays["00004"]}), "found other"),
+        (lambda arrays: arrays.update(sha256=np.zeros(32, np.uint8)), "found other content"),
+        (lambda arrays: arrays.update(sha256=np.array("a")), "found other content"),
+        (lambda arrays: arrays.pop("sha256"), "a checkpoint, with its history and sha256, found none"),
+    ],
+)
+def test_a_whole_archive_that_somebody_changed_is_refused(sample, tmp_path, change, said):
+    trainer, content = sample
+    path = rewritten(content, tmp_path / "checkpoint.npz", change, signed=False)
+    text = refused(trainer, path)
+    assert said in text
+    assert text.endswith("\n  The file was damaged; restore it from a copy, or train again.")
 
 
 def test_a_missing_file(sample, tmp_path):
@@ -207,7 +238,7 @@ class Trap:
 def test_nothing_in_a_file_is_executed(sample, tmp_path):
     trainer, content = sample
     trap = np.array(Trap(tmp_path / "sprung"), object)
-    path = rewritten(content, tmp_path / "checkpoint.npz", lambda arrays: arrays.update(epoch=trap))
+    path = rewritten(content, tmp_path / "checkpoint.npz", lambda arrays: arrays.update(history=trap))
     assert "expected a file of saved arrays, found Object arrays cannot be loaded" in refused(trainer, path)
     assert not (tmp_path / "sprung").exists()
 
@@ -235,7 +266,7 @@ def test_a_damaged_file_is_refused_or_read_right(sample, tmp_path):
     for number, damaged in enumerate(cut + flipped):
         path.write_bytes(damaged)
         try:
-            assert load_checkpoint(trainer, str(path)) == 7
+            assert load_checkpoint(trainer, str(path)) == HISTORY
         except RunError:
             refusals += 1
         else:

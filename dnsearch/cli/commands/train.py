@@ -40,7 +40,7 @@ def train(
     """
     document, folder = _opened(spec, overrides, (runs, resume), limits=not no_limits)
     with _removed_if_unused(folder):
-        record = _trained(document, folder, plain=plain)
+        record = _finished(document, folder) or _trained(document, folder, plain=plain)
     console.say(_summary(record, folder))
     if afresh := folder.afresh():
         console.say(f"started afresh, since training.start_from does not fit them: {', '.join(afresh)}")
@@ -86,6 +86,19 @@ def _removed_if_unused(folder: "RunFolder") -> Iterator[None]:
             shutil.rmtree(folder.path, ignore_errors=True)
 
 
+def _finished(document: "Document", folder: "RunFolder") -> "RunRecord | None":
+    """The record of a run that was trained to its end; None for any other, and where the spec has changed."""
+    from dnsearch.spec.document import fingerprint
+
+    record = folder.read() if folder.record.exists() else None
+    if record is None or record.state != "finished" or not record.epochs:  # imported weights have no epochs
+        return None
+    if record.fingerprint != fingerprint(document.experiment):
+        return None
+    console.say(f"{folder.path} is finished; there is nothing to go on with")
+    return record
+
+
 def _trained(document: "Document", folder: "RunFolder", *, plain: bool) -> "RunRecord":
     from dnsearch import runtime
     from dnsearch.cli.interrupts import counted
@@ -94,7 +107,7 @@ def _trained(document: "Document", folder: "RunFolder", *, plain: bool) -> "RunR
     console.say(f"{document.experiment.name} → {folder.path}")
     runtime.prepare_tensorflow()
 
-    from dnsearch.records.record import EpochRecord, StepEnded, Stop
+    from dnsearch.records.record import EpochRecord, Notice, StepEnded, Stop
     from dnsearch.run import run
 
     epochs = document.experiment.training.epochs
@@ -103,7 +116,7 @@ def _trained(document: "Document", folder: "RunFolder", *, plain: bool) -> "RunR
         progress(epochs, plain=plain) as tell,
     ):
 
-        def watch(event: StepEnded | EpochRecord) -> Stop | None:
+        def watch(event: StepEnded | EpochRecord | Notice) -> Stop | None:
             tell(event)
             return Stop("interrupted", "stopped by Ctrl-C") if interrupts() else None
 

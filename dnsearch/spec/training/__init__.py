@@ -125,6 +125,12 @@ class Training(Section):
         "whose shape differs (the classifier, for other classes) start afresh and are named. null: all start "
         "afresh.",
     )
+    deterministic: bool = Field(
+        False,
+        description="true: TensorFlow uses operations that give the same bits every time, so two runs of one "
+        "spec on one machine end with identical weights on a GPU too; that may be slower, and XLA is off. "
+        "false: as fast as can be. On a processor both are as fast, and runs are identical either way.",
+    )
     seed: int = Field(
         0, ge=0, lt=2**32, description="Seed of the first weights, the order of the images and dropout."
     )
