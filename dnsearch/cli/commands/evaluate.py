@@ -1,6 +1,7 @@
 """``dnsearch evaluate``: how good a trained network is on images that it has not seen."""
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,14 +17,30 @@ class Part(StrEnum):
     validation = "validation"
 
 
+def _png(file: Path | None) -> Path | None:
+    """Said before the images are looked at, which may take a while."""
+    if file is not None and file.suffix.lower() != ".png":
+        raise typer.BadParameter(f"a file that ends in .png, not {file.suffix or 'one without an ending'}")
+    return file
+
+
 def evaluate(
     run: RunPath,
     split: Annotated[
         Part, typer.Option(help="Which images: the test set, or the held-out validation images.")
     ] = Part.test,
+    confusion: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.png",
+            help="Draw the confusion matrix into a file.",
+            show_default=False,
+            callback=_png,
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Measure a trained run on its test images; the leaderboard shows the result.
+    """Measure a trained run on its test images; the leaderboard shows accuracy and loss.
 
     Example: [cyan]dnsearch evaluate runs/article[/cyan]
     """
@@ -32,14 +49,17 @@ def evaluate(
 
     folder = RunFolder.open(run)
     runtime.prepare_tensorflow()
+    from dnsearch.board.assessment import as_dict, assessment
+    from dnsearch.board.confusion import draw_confusion
     from dnsearch.inference import evaluate_run
 
-    metrics = evaluate_run(folder, split.value)
+    found = evaluate_run(folder, split.value)
+    title = f"{folder.name}: {found.examples:,} {split.value} images"
     if as_json:
-        found = {"loss": metrics.loss, "accuracy": metrics.accuracy, "examples": metrics.examples}
-        console.show_json({"name": folder.name, "split": split.value, **found})
+        console.show_json({"name": folder.name, "split": split.value, **as_dict(found)})
     else:
-        console.show(
-            f"{folder.name}  {split.value} accuracy {100 * metrics.accuracy:.2f} %  "
-            f"loss {metrics.loss:.4f}  {metrics.examples:,} images"
-        )
+        console.show(assessment(found, title, console.data.width))
+    if confusion is not None:
+        names = [each.name for each in found.classes]
+        draw_confusion(found.confusion, names, title, confusion)
+        console.say(f"drew {confusion}")
