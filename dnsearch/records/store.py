@@ -9,8 +9,11 @@
      ├── epochs.jsonl          one EpochRecord a line, appended after every epoch
      ├── preprocessing.json    what was done to the images
      ├── weights.npz           the network's weights
- ├── start.json            whose weights it started from, and the layers that they did not fit
+     ├── start.json            whose weights it started from, and the layers that they did not fit
      ├── checkpoint.npz        all that a resume needs
+     ├── epochs.csv            the epochs as a table, where train was given --log csv
+     ├── tensorboard/          the epochs as event files, where it was given --log tensorboard
+     ├── export/               the network for use without dnsearch
      └── lock                  held while a process trains here
 
 ``run.json`` must say "running" only while the lock is held; whoever finds it so without a lock knows that the

@@ -10,7 +10,7 @@ from dnsearch.errors import DataError, RunError, SpecError, StudyError, Training
 
 COMMANDS = [
     *("init", "presets", "check", "inspect", "draw", "import-weights"),
-    *("train", "evaluate", "predict", "tune", "leaderboard", "schema"),
+    *("train", "evaluate", "predict", "export", "tune", "leaderboard", "schema"),
 ]
 
 
@@ -38,7 +38,18 @@ def test_every_command_shows_an_example_and_says_what_it_does(dnsearch, command)
 
 @pytest.mark.parametrize(
     "command",
-    ["presets", "check", "inspect", "import-weights", "train", "evaluate", "predict", "tune", "leaderboard"],
+    [
+        "presets",
+        "check",
+        "inspect",
+        "import-weights",
+        "train",
+        "evaluate",
+        "predict",
+        "export",
+        "tune",
+        "leaderboard",
+    ],
 )
 def test_every_command_that_tells_something_can_tell_it_as_json(dnsearch, command):
     assert "--json" in dnsearch(command, "--help").out

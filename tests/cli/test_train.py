@@ -71,15 +71,28 @@ def test_evaluate(trained):
     dnsearch, _ = trained
     ran = dnsearch("evaluate", "runs/tiny")
     assert (ran.code, ran.err) == (0, "")
-    assert ran.out.startswith("tiny  test accuracy ")
-    assert ran.out.endswith("  359 images\n")
-    found = json.loads(dnsearch("evaluate", "runs/tiny", "--json").out)
-    assert list(found) == ["name", "split", "loss", "accuracy", "examples"]
+    assert ran.out.startswith("tiny: 359 test images ")
+    assert "95 % interval" in ran.out
+    ran = dnsearch("evaluate", "runs/tiny", "--json", "--confusion", "confusion.png")
+    assert ran.err == "drew confusion.png\n"
+    assert Path("confusion.png").read_bytes().startswith(b"\x89PNG")
+    found = json.loads(ran.out)
+    assert list(found) == [
+        *("name", "split", "examples", "accuracy", "top5_accuracy", "loss", "calibration_error"),
+        *("intervals", "classes", "confusion"),
+    ]
     assert (found["name"], found["split"], found["examples"]) == ("tiny", "test", 359)
     (row,) = json.loads(dnsearch("leaderboard", "--json").out)
     assert row["test_accuracy"] == found["accuracy"], "the leaderboard shows what was measured"
     held_out = json.loads(dnsearch("evaluate", "runs/tiny", "--split", "validation", "--json").out)
     assert held_out["accuracy"] == pytest.approx(row["validation_accuracy"])
+
+
+def test_a_confusion_matrix_is_drawn_as_png_alone(dnsearch):
+    for file, found in (("confusion.svg", ".svg"), ("confusion", "one without an ending")):
+        ran = dnsearch("evaluate", "runs/tiny", "--confusion", file)
+        assert (ran.code, ran.out) == (2, "")
+        assert f"a file that ends in .png, not {found}" in " ".join(ran.err.replace("│", " ").split())
 
 
 def test_predict(trained):

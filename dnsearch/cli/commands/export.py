@@ -59,7 +59,7 @@ def export(
     from dnsearch.exporting import TOLERANCE, export_run
 
     path = out or folder.path / "export" / kind.value
-    exported = export_run(folder, _format(kind), path, force=force)
+    exported = export_run(folder, format_of(kind), path, force=force)
     if as_json:
         console.show_json(
             {
@@ -78,7 +78,8 @@ def export(
     )
 
 
-def _format(kind: Kind) -> "Format":
+def format_of(kind: Kind) -> "Format":
+    """How a kind is written, and which script reads it; imports the libraries that writing it needs."""
     from dnsearch.exporting import Format
     from dnsearch.model import keras_files
 
