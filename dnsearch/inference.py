@@ -7,9 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from dnsearch.assess.assessment import Assessment, assess
+from dnsearch.assess.scores import softmax
 from dnsearch.data.batches import evaluation_batches, explained
 from dnsearch.data.digits import LARGEST_PIXEL
 from dnsearch.data.files import Files
@@ -18,13 +21,14 @@ from dnsearch.data.load import load
 from dnsearch.errors import DataError, Problem, RunError
 from dnsearch.model.build import build
 from dnsearch.plan.family import plan_network
+from dnsearch.plan.graph import NetworkPlan
 from dnsearch.records.record import Metrics
 from dnsearch.records.store import RunFolder
 from dnsearch.spec.data import Data
 from dnsearch.spec.document import load as load_spec
 from dnsearch.spec.experiment import Experiment
 from dnsearch.train.checkpoint import load_weights
-from dnsearch.train.steps import Logits, evaluate, evaluator
+from dnsearch.train.steps import Logits, evaluator
 from dnsearch.train.views import Views, averaged
 
 BATCH_SIZE = 256
@@ -50,6 +54,8 @@ class Trained:
     """A run's network and what it needs to know about images."""
 
     experiment: Experiment
+    plan: NetworkPlan
+    model: keras.Model
     logits: Logits
     scaling: Scaling
     image_shape: tuple[int, int, int]
@@ -66,9 +72,10 @@ def trained(folder: RunFolder) -> Trained:
         raise RunError(str(Problem(str(folder.path), "weights.npz", "no epoch that has ended")))
     experiment = load_spec(str(folder.resolved)).experiment
     scaling, image_shape, class_names = _preprocessing(folder)
-    model = build(plan_network(experiment.network, image_shape, len(class_names)), experiment.name)
+    plan = plan_network(experiment.network, image_shape, len(class_names))
+    model = build(plan, experiment.name)
     load_weights(model, str(folder.weights))
-    return Trained(experiment, evaluator(model), scaling, image_shape, class_names)
+    return Trained(experiment, plan, model, evaluator(model), scaling, image_shape, class_names)
 
 
 def _preprocessing(folder: RunFolder) -> tuple[Scaling, tuple[int, int, int], tuple[str, ...]]:
@@ -84,8 +91,8 @@ def _preprocessing(folder: RunFolder) -> tuple[Scaling, tuple[int, int, int], tu
         raise RunError(str(Problem(str(folder.preprocessing), expected, str(error)))) from error
 
 
-def evaluate_run(folder: RunFolder, part: Part, views: Views | None = None) -> Metrics:
-    """Loss and accuracy on the test or the validation images; test figures go into the run's record.
+def evaluate_run(folder: RunFolder, part: Part, views: Views | None = None) -> Assessment:
+    """How good a run is on the test or the validation images; test figures go into the run's record.
 
     Args:
         folder: a run with weights.
@@ -102,15 +109,26 @@ def evaluate_run(folder: RunFolder, part: Part, views: Views | None = None) -> M
         network = trained(folder)
         if views is not None:
             network = replace(network, logits=averaged(network.logits, views))
-        images = _images(network, part)
-        batches = evaluation_batches(images, network.scaling, BATCH_SIZE)
-        metrics = evaluate(network.logits, explained(batches))
+        images = images_of(network, part)
+        found = assess(_logits(network, images), images.labels, network.class_names)
         if recorded:
+            metrics = Metrics(found.loss.value, found.accuracy.value, found.examples)
             folder.write(replace(folder.read(), test=metrics))
-        return metrics
+        return found
 
 
-def _images(network: Trained, part: Part) -> Split:
+def _logits(network: Trained, images: Split) -> NDArray[np.float64]:
+    """(images, classes)."""
+    batches = explained(evaluation_batches(images, network.scaling, BATCH_SIZE))
+    return np.concatenate([np.asarray(network.logits(pixels), np.float64) for pixels, _ in batches])
+
+
+def images_of(network: Trained, part: Part) -> Split:
+    """The test or the validation images of the run that a network is of.
+
+    Raises:
+        DataError: there are no test images, or the data is no longer what the run was trained on.
+    """
     data = network.experiment.data
     where = data.location or data.source
     dataset = load(data)
@@ -161,10 +179,7 @@ def _likelihoods(network: Trained, images: Sequence[Path]) -> NDArray[np.float64
     data = network.experiment.data
     pixels = Files(tuple(map(str, images)), network.image_shape, data.resize).read()
     scaled = network.scaling.apply(_in_range_of(data, pixels))
-    logits = np.asarray(network.logits(scaled), np.float64)
-    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-    likelihoods: NDArray[np.float64] = odds / odds.sum(axis=1, keepdims=True)
-    return likelihoods
+    return softmax(np.asarray(network.logits(scaled), np.float64))
 
 
 def _in_range_of(data: Data, pixels: NDArray[np.uint8]) -> Images:

@@ -6,12 +6,14 @@ test keeps every other module from touching ``os.environ``.
 
 import contextlib
 import importlib
+import importlib.util
 import multiprocessing
 import os
 import platform
 import resource
 import signal
 import socket
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -19,9 +21,12 @@ from importlib.metadata import version
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import Any
 
 import psutil
+
+from dnsearch.errors import DnsearchError, Problem
 
 ENVIRONMENT = {
     "KERAS_BACKEND": "tensorflow",
@@ -122,6 +127,41 @@ def free_memory_bytes() -> int:
 def process_identity() -> dict[str, Any]:
     """Host name and process id, so that a person can find a run's trainer."""
     return {"host": socket.gethostname(), "pid": os.getpid()}
+
+
+def require(extra: str, *libraries: str) -> None:
+    """Make sure that the libraries of one of our extras are installed, without importing them.
+
+    Raises:
+        DnsearchError: one is missing.
+    """
+    missing = [name for name in libraries if importlib.util.find_spec(name) is None]
+    if missing:
+        problem = Problem(
+            f"the extra {extra}",
+            f"{' and '.join(libraries)} to be installed",
+            f"no {missing[0]}",
+            f"Install it with: pip install 'dnsearch[{extra}]'",
+        )
+        raise DnsearchError(str(problem))
+
+
+def run_script(script: Path, *arguments: object) -> str:
+    """Run a script in a fresh interpreter; returns the last line that it put on its error output.
+
+    The script's own folder is not searched for modules (-P), so nothing of dnsearch comes along unasked.
+    """
+    set_environment()
+    ran = subprocess.run(
+        [sys.executable, "-P", str(script), *map(str, arguments)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    return (ran.stderr.strip().splitlines() or [f"exit code {ran.returncode}"])[-1]
 
 
 def start_process(log: str, module: str, function: str, *arguments: object) -> BaseProcess:

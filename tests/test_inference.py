@@ -10,7 +10,7 @@ from sklearn.datasets import load_digits
 
 from dnsearch.data.load import load
 from dnsearch.errors import DataError, RunError
-from dnsearch.records.record import Stop
+from dnsearch.records.record import Metrics, Stop
 from dnsearch.records.store import RunFolder
 from dnsearch.spec.document import parse
 
@@ -89,10 +89,10 @@ def test_an_evaluation_is_what_keras_predict_gives(digits, part):
     split = dataset.test if part == "test" else dataset.validation
     logits = by_hand(folder, split)
     losses = np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(len(split)), split.labels]
-    metrics = evaluate_run(folder, part)
-    assert metrics.loss == pytest.approx(losses.mean(), rel=1e-4)
-    assert metrics.accuracy == (logits.argmax(axis=1) == split.labels).mean()
-    assert metrics.examples == len(split)
+    found = evaluate_run(folder, part)
+    assert found.loss.value == pytest.approx(losses.mean(), rel=1e-4)
+    assert found.accuracy.value == (logits.argmax(axis=1) == split.labels).mean()
+    assert found.examples == len(split)
 
 
 def test_only_test_figures_go_into_the_record(digits):
@@ -103,10 +103,11 @@ def test_only_test_figures_go_into_the_record(digits):
     folder.write(before)
     validation = evaluate_run(folder, "validation")
     assert folder.read() == before
-    assert validation.accuracy == before.last.accuracy
-    assert validation.loss == pytest.approx(before.last.loss, rel=1e-5)
-    metrics = evaluate_run(folder, "test")
-    assert folder.read() == replace(before, test=metrics)
+    assert validation.accuracy.value == before.last.accuracy
+    assert validation.loss.value == pytest.approx(before.last.loss, rel=1e-5)
+    found = evaluate_run(folder, "test")
+    test = Metrics(found.loss.value, found.accuracy.value, found.examples)
+    assert folder.read() == replace(before, test=test)
     assert not folder.is_locked()
 
 

@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from dnsearch import runtime
+from dnsearch.errors import DnsearchError
 
 
 def test_set_environment_keeps_what_a_person_set(monkeypatch):
@@ -104,6 +105,7 @@ def wait(path):
 TELLING = """
 import multiprocessing, sys
 from dnsearch import runtime
+from dnsearch.errors import DnsearchError
 
 found = []
 for number in range(2):
@@ -126,6 +128,7 @@ assert "work" not in sys.modules, "this process never loads the module"
 WAITING = """
 import time
 from dnsearch import runtime
+from dnsearch.errors import DnsearchError
 
 runtime.start_process("workers.log", "work", "wait", "pid")
 time.sleep(60)
@@ -210,6 +213,7 @@ def test_ctrl_c_ends_neither_the_child_nor_the_server(program, tmp_path):
 QUIET = """
 import sys
 from dnsearch import runtime
+from dnsearch.errors import DnsearchError
 
 runtime.prepare_tensorflow(threads=1)
 import tensorflow as tf
@@ -253,3 +257,34 @@ def test_a_deterministic_run_switches_tensorflow_s_determinism_on(tmp_path):
     command = [sys.executable, "-c", DETERMINISTIC, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.stdout.split() == ["False", "True"], done.stderr
+
+
+def test_an_extra_that_is_missing_is_named_with_the_command_that_installs_it():
+    runtime.require("onnx", "json", "email")
+    with pytest.raises(DnsearchError) as caught:
+        runtime.require("onnx", "json", "no_such_library")
+    assert str(caught.value) == (
+        "the extra onnx\n"
+        "  expected json and no_such_library to be installed, found no no_such_library\n"
+        "  Install it with: pip install 'dnsearch[onnx]'"
+    )
+
+
+def test_a_script_runs_in_an_interpreter_of_its_own(tmp_path):
+    (tmp_path / "json.py").write_text("raise SystemExit('the neighbour was imported')", encoding="utf-8")
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import json, sys\nfrom pathlib import Path\n"
+        "Path(sys.argv[1]).write_text(json.dumps([*sys.argv[2:], 'dnsearch' in sys.modules]))\n",
+        encoding="utf-8",
+    )
+    runtime.run_script(script, tmp_path / "said", 1, "two")
+    assert (tmp_path / "said").read_text(encoding="utf-8") == '["1", "two", false]'
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [("raise ValueError('first\\nlast')", "last"), ("raise SystemExit(3)", "exit code 3")]
+)
+def test_a_script_that_fails_says_why(tmp_path, text, said):
+    (tmp_path / "script.py").write_text(text, encoding="utf-8")
+    assert runtime.run_script(tmp_path / "script.py") == said

@@ -10,6 +10,7 @@ from dnsearch.cli.commands.check import check
 from dnsearch.cli.commands.data import data
 from dnsearch.cli.commands.draw import draw
 from dnsearch.cli.commands.evaluate import evaluate
+from dnsearch.cli.commands.export import export
 from dnsearch.cli.commands.import_weights import import_weights
 from dnsearch.cli.commands.init import init
 from dnsearch.cli.commands.inspect import inspect
@@ -54,6 +55,7 @@ for command in (
     train,
     evaluate,
     predict,
+    export,
     tune,
     leaderboard,
     schema,

@@ -49,6 +49,11 @@ class Split:
         counted: list[int] = np.bincount(self.labels, minlength=classes).tolist()
         return counted
 
+    def first(self, count: int) -> Images:
+        """The pixels of the first images; files are read."""
+        images = self.images[:count]
+        return images.read() if isinstance(images, Files) else images
+
     def take(self, positions: NDArray[np.intp]) -> "Split":
         """The images at some positions, in that order: a copy of pixels, or a choice of files."""
         return Split(self.images[positions], self.labels[positions])

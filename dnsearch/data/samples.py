@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from dnsearch.data.augmented import augmenter, bounds
 from dnsearch.data.batches import epoch_order, training_batches
-from dnsearch.data.files import Files
 from dnsearch.data.images import Dataset
 from dnsearch.spec.training import Training
 
@@ -49,8 +48,7 @@ def samples(dataset: Dataset, training: Training, count: int, epoch: int) -> lis
     batches = training_batches(
         split, scaling, training.batch_size, order, augment(epoch) if augment else None
     )
-    limits, images = bounds(split.images), split.images[order[:count]]
-    originals = images.read() if isinstance(images, Files) else images
+    limits, originals = bounds(split.images), split.take(order[:count]).first(count)
     offset, scale = np.asarray(scaling.offset, np.float32), np.asarray(scaling.scale, np.float32)
     return [
         Sample(

@@ -41,7 +41,7 @@ def _applied(unit: Unit, inputs: list[Tensor], saving: bool) -> Tensor:
     operations = {type(node.operation): node.operation for node in unit.nodes}
     norm = operations.get(graph.BatchNorm)
     if not isinstance(norm, graph.BatchNorm):
-        return _alone(unit.nodes[0], inputs)
+        return alone(unit.nodes[0], inputs)
     activation, convolution = operations.get(graph.Activation), operations.get(graph.Convolution)
     layer = NormalizedConvolution(
         norm,
@@ -53,7 +53,8 @@ def _applied(unit: Unit, inputs: list[Tensor], saving: bool) -> Tensor:
     return layer(inputs if len(inputs) > 1 else inputs[0])
 
 
-def _alone(node: Node, inputs: list[Tensor]) -> Tensor:
+def alone(node: Node, inputs: list[Tensor]) -> Tensor:
+    """The output of one node as a layer of its own."""
     match node.operation:
         case graph.Input(shape):
             return keras.Input(shape, name=node.name)

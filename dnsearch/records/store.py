@@ -12,6 +12,9 @@
      ├── checkpoint.npz        all that a resume needs, after the last epoch
      ├── checkpoint.previous.npz   the same after the epoch before
      ├── weights.npz           the network's weights
+     ├── epochs.csv            the epochs as a table, where train was given --log csv
+     ├── tensorboard/          the epochs as event files, where it was given --log tensorboard
+     ├── export/               the network for use without dnsearch
      └── lock                  held while a process trains here
 
 A checkpoint is the truth about a run: the epochs, the weights and the record's figures can all be made of it.

@@ -10,7 +10,7 @@ from dnsearch.errors import DataError, RunError, SpecError, StudyError, Training
 
 COMMANDS = [
     *("init", "presets", "check", "inspect", "draw", "data", "import-weights"),
-    *("train", "evaluate", "predict", "tune", "leaderboard", "schema"),
+    *("train", "evaluate", "predict", "export", "tune", "leaderboard", "schema"),
 ]
 
 
@@ -47,6 +47,7 @@ def test_every_command_shows_an_example_and_says_what_it_does(dnsearch, command)
         "train",
         "evaluate",
         "predict",
+        "export",
         "tune",
         "leaderboard",
     ],

@@ -71,10 +71,16 @@ def test_evaluate(trained):
     dnsearch, _ = trained
     ran = dnsearch("evaluate", "runs/tiny")
     assert (ran.code, ran.err) == (0, "")
-    assert ran.out.startswith("tiny  test accuracy ")
-    assert ran.out.endswith("  359 images\n")
-    found = json.loads(dnsearch("evaluate", "runs/tiny", "--json").out)
-    assert list(found) == ["name", "split", "tta", "loss", "accuracy", "examples"]
+    assert ran.out.startswith("tiny: 359 test images ")
+    assert "95 % interval" in ran.out
+    ran = dnsearch("evaluate", "runs/tiny", "--json", "--confusion", "confusion.png")
+    assert ran.err == "drew confusion.png\n"
+    assert Path("confusion.png").read_bytes().startswith(b"\x89PNG")
+    found = json.loads(ran.out)
+    assert list(found) == [
+        *("name", "split", "tta", "examples", "accuracy", "top5_accuracy", "loss", "calibration_error"),
+        *("intervals", "classes", "confusion"),
+    ]
     assert found["tta"] is None
     assert (found["name"], found["split"], found["examples"]) == ("tiny", "test", 359)
     (row,) = json.loads(dnsearch("leaderboard", "--json").out)
@@ -88,11 +94,18 @@ def test_test_time_augmentation_is_always_said(trained):
     before = RunFolder(Path("runs/tiny")).record.read_bytes()
     ran = dnsearch("evaluate", "runs/tiny", "--tta", "flip,shifts")
     assert (ran.code, ran.err) == (0, "")
-    assert ran.out.startswith("tiny  test accuracy with --tta flip,shifts ")
+    assert ran.out.startswith("tiny: 359 test images with --tta flip,shifts ")
     found = json.loads(dnsearch("evaluate", "runs/tiny", "--tta", "flip", "--json").out)
     assert found["tta"] == "flip"
     assert RunFolder(Path("runs/tiny")).record.read_bytes() == before
     assert dnsearch("evaluate", "runs/tiny", "--tta", "turns").code == 2
+
+
+def test_a_confusion_matrix_is_drawn_as_png_alone(dnsearch):
+    for file, found in (("confusion.svg", ".svg"), ("confusion", "one without an ending")):
+        ran = dnsearch("evaluate", "runs/tiny", "--confusion", file)
+        assert (ran.code, ran.out) == (2, "")
+        assert f"a file that ends in .png, not {found}" in " ".join(ran.err.replace("│", " ").split())
 
 
 def test_predict(trained):

@@ -19,20 +19,26 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "errors": (),
     "runtime": ("errors",),
     "spec": ("errors",),
+    "foreign": (),
     "plan": ("spec.network", "errors"),
+    "assess": (),
     "records": ("spec", "errors"),
     "data": ("spec", "errors", "runtime"),
     "model": ("plan", "errors", "runtime"),
     "train": ("spec", "records.record", "errors", "runtime"),
-    "board": ("records", "plan", "errors"),
+    "board": ("records", "plan", "assess", "errors"),
     "budget": ("errors", "spec", "plan"),
     "run": ("errors", "runtime", "spec", "plan", "records", "data", "model", "train"),
-    "inference": ("errors", "runtime", "spec", "plan", "records", "data", "model", "train"),
+    "inference": ("errors", "runtime", "spec", "plan", "assess", "records", "data", "model", "train"),
     "importing": ("errors", "runtime", "spec", "plan", "records", "data", "model", "train"),
+    "exporting": (
+        *("errors", "runtime", "foreign", "spec", "plan", "assess", "records", "data", "model"),
+        *("train", "inference"),
+    ),
     "study": ("spec", "plan", "records", "budget", "run", "errors", "runtime"),
     "cli": (
-        *("errors", "runtime", "spec", "plan", "records"),
-        *("data", "model", "train", "board", "budget", "run", "inference", "importing", "study"),
+        *("errors", "runtime", "spec", "plan", "assess", "records"),
+        *("data", "model", "train", "board", "budget", "run", "inference", "importing", "exporting", "study"),
     ),
 }
 
@@ -41,15 +47,18 @@ DOORS: dict[str, tuple[str, ...]] = {
     "pydantic": ("spec",),
     "pydantic_core": ("spec",),
     "yaml": ("spec",),
-    "numpy": ("data", "model", "train", "run", "inference"),
+    "numpy": ("foreign", "assess", "data", "model", "train", "run", "inference", "exporting"),
     "sklearn": ("data",),
     "PIL": ("data",),
     "h5py": ("model",),
+    "onnx": ("model.onnx_file",),
+    "onnxruntime": ("foreign.onnx_runtime",),
+    "ai_edge_litert": ("foreign.litert",),
     "tensorflow": (
-        *("runtime", "model", "train"),
+        *("runtime", "foreign.savedmodel", "model", "train"),
         *("data.batches", "data.augmented", "data.geometry", "data.rand_augment"),
     ),
-    "keras": ("runtime", "model", "train"),
+    "keras": ("runtime", "foreign.keras_weights", "model", "train", "inference"),
     "matplotlib": ("board",),
     "scipy": ("board",),
     "rich": ("board", "cli"),
@@ -302,7 +311,7 @@ def checked(module: str, text: str) -> list[str]:
         (
             "cli.main",
             "import numpy.linalg",
-            "imports numpy, whose door is data, model, train, run, inference; "
+            "imports numpy, whose door is foreign, assess, data, model, train, run, inference, exporting; "
             "the libraries of cli.main: rich, typer",
         ),
         (
@@ -313,8 +322,9 @@ def checked(module: str, text: str) -> list[str]:
         (
             "data.load",
             "import tensorflow as tf",
-            "imports tensorflow, whose door is runtime, model, train, data.batches, data.augmented, "
-            "data.geometry, data.rand_augment; the libraries of data.load: numpy, sklearn, PIL",
+            "imports tensorflow, whose door is runtime, foreign.savedmodel, model, train, data.batches, "
+            "data.augmented, data.geometry, data.rand_augment; "
+            "the libraries of data.load: numpy, sklearn, PIL",
         ),
         ("runtime", "import keras", "imports keras at the top; here only inside functions"),
         ("board.rank", "import pandas", "imports pandas, a library without a door in this table"),

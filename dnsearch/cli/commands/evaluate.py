@@ -1,6 +1,7 @@
 """``dnsearch evaluate``: how good a trained network is on images that it has not seen."""
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -24,6 +25,13 @@ class Views(StrEnum):
     flip_and_shifts = "flip,shifts"
 
 
+def _png(file: Path | None) -> Path | None:
+    """Said before the images are looked at, which may take a while."""
+    if file is not None and file.suffix.lower() != ".png":
+        raise typer.BadParameter(f"a file that ends in .png, not {file.suffix or 'one without an ending'}")
+    return file
+
+
 def evaluate(
     run: RunPath,
     split: Annotated[
@@ -37,9 +45,18 @@ def evaluate(
             show_default=False,
         ),
     ] = None,
+    confusion: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.png",
+            help="Draw the confusion matrix into a file.",
+            show_default=False,
+            callback=_png,
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Measure a trained run on its test images; the leaderboard shows the result.
+    """Measure a trained run on its test images; the leaderboard shows accuracy and loss.
 
     Example: [cyan]dnsearch evaluate runs/article[/cyan]
     """
@@ -48,15 +65,19 @@ def evaluate(
 
     folder = RunFolder.open(run)
     runtime.prepare_tensorflow()
+    from dnsearch.board.assessment import as_dict, assessment
+    from dnsearch.board.confusion import draw_confusion
     from dnsearch.inference import evaluate_run
 
-    metrics = evaluate_run(folder, split.value, tta.value if tta else None)
+    found = evaluate_run(folder, split.value, tta.value if tta else None)
+    views = f" with --tta {tta.value}" if tta else ""
+    title = f"{folder.name}: {found.examples:,} {split.value} images{views}"
     if as_json:
-        found = {"loss": metrics.loss, "accuracy": metrics.accuracy, "examples": metrics.examples}
-        console.show_json({"name": folder.name, "split": split.value, "tta": tta and tta.value, **found})
+        about = {"name": folder.name, "split": split.value, "tta": tta and tta.value}
+        console.show_json({**about, **as_dict(found)})
     else:
-        views = f" with --tta {tta.value}" if tta else ""
-        console.show(
-            f"{folder.name}  {split.value} accuracy{views} {100 * metrics.accuracy:.2f} %  "
-            f"loss {metrics.loss:.4f}  {metrics.examples:,} images"
-        )
+        console.show(assessment(found, title, console.data.width))
+    if confusion is not None:
+        names = [each.name for each in found.classes]
+        draw_confusion(found.confusion, names, title, confusion)
+        console.say(f"drew {confusion}")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dnsearch.cli import console
+from dnsearch.cli.logs import Log, logs
 from dnsearch.cli.options import RUNS, Json, NoLimits, Plain, Runs, Set
 
 if TYPE_CHECKING:
@@ -28,6 +29,10 @@ def train(
         Path | None,
         typer.Option("--resume", metavar="RUN", help="Go on with an interrupted run.", show_default=False),
     ] = None,
+    log: Annotated[
+        list[Log] | None,
+        typer.Option(help="Also write epochs.csv, or event files for TensorBoard, into the run. Repeatable."),
+    ] = None,
     no_limits: NoLimits = False,
     plain: Plain = False,
     as_json: Json = False,
@@ -40,7 +45,7 @@ def train(
     """
     document, folder = _opened(spec, overrides, (runs, resume), limits=not no_limits)
     with _removed_if_unused(folder):
-        record = _finished(document, folder) or _trained(document, folder, plain=plain)
+        record = _finished(document, folder) or _trained(document, folder, log or [], plain=plain)
     console.say(_summary(record, folder))
     if afresh := folder.afresh():
         console.say(f"started afresh, since training.start_from does not fit them: {', '.join(afresh)}")
@@ -99,7 +104,7 @@ def _finished(document: "Document", folder: "RunFolder") -> "RunRecord | None":
     return record
 
 
-def _trained(document: "Document", folder: "RunFolder", *, plain: bool) -> "RunRecord":
+def _trained(document: "Document", folder: "RunFolder", kinds: list[Log], *, plain: bool) -> "RunRecord":
     from dnsearch import runtime
     from dnsearch.cli.interrupts import counted
     from dnsearch.cli.progress import progress
@@ -114,10 +119,13 @@ def _trained(document: "Document", folder: "RunFolder", *, plain: bool) -> "RunR
     with (
         counted(lambda _: console.say("stopping after this batch…")) as interrupts,
         progress(epochs, plain=plain) as tell,
+        logs(folder, kinds) as write,
     ):
 
         def watch(event: StepEnded | EpochRecord | Notice) -> Stop | None:
             tell(event)
+            if isinstance(event, EpochRecord):
+                write(event)
             return Stop("interrupted", "stopped by Ctrl-C") if interrupts() else None
 
         return run(document, folder, watch)
