@@ -207,6 +207,7 @@ def _caught_up(record: RunRecord, history: list[EpochRecord]) -> RunRecord:
 def _start_from(source: Path, trainer: Trainer, folder: RunFolder) -> None:
     """Take over another run's weights, and keep which layers they do not fit."""
     afresh = load_fitting_weights(trainer.model, str(RunFolder.open(source).weights))
+    trainer.state.read()
     folder.write_start(str(source), afresh)
 
 
@@ -249,7 +250,7 @@ def _keep(folder: RunFolder, trainer: Trainer, history: list[EpochRecord], recor
 
 
 def _keep_weights(folder: RunFolder, trainer: Trainer) -> None:
-    with trainer.averaged(), replacing(folder.weights) as file:
+    with replacing(folder.weights) as file:
         save_weights(trainer.model, file)
 
 
