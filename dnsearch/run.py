@@ -207,7 +207,7 @@ def _caught_up(record: RunRecord, history: list[EpochRecord]) -> RunRecord:
 def _start_from(source: Path, trainer: Trainer, folder: RunFolder) -> None:
     """Take over another run's weights, and keep which layers they do not fit."""
     afresh = load_fitting_weights(trainer.model, str(RunFolder.open(source).weights))
-    trainer.state.read()
+    trainer.take_over()
     folder.write_start(str(source), afresh)
 
 

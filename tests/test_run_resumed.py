@@ -232,15 +232,15 @@ def cut(path):
 def flipped(path):
     content = bytearray(path.read_bytes())
     with np.load(path) as file:
-        kernel = file["00000"].tobytes()
+        kernel = file["weights"].tobytes()
     content[content.index(kernel)] ^= 1
     path.write_bytes(content)
-    return "expected a file of saved arrays, found Bad CRC-32 for file '00000.npy'"
+    return "expected a file of saved arrays, found Bad CRC-32 for file 'weights.npy'"
 
 
 def changed(path):
     with np.load(path) as file:
-        arrays = {**file, "00000": file["00000"] + 1}
+        arrays = {**file, "weights": file["weights"] + 1}
     np.savez(path, **arrays)
     return "expected content that fits its sha256, found other content"
 

@@ -29,6 +29,11 @@ class Averages:
         self.weights = tf.Variable(state.weights.value, trainable=False)
         self.statistics = tf.Variable(state.statistics.value, trainable=False)
 
+    def restart(self) -> None:
+        """Forget what was averaged; average what the state has now."""
+        self.weights.assign(self._state.weights.value)
+        self.statistics.assign(self._state.statistics.value)
+
     def update(self, steps: Any) -> None:  # noqa: ANN401  (a tensor)
         """Take in the weights after a step; ``steps`` counts it too."""
         before = tf.cast(steps, tf.float32) - 1

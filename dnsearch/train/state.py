@@ -107,11 +107,6 @@ class State:
         counts = (value for value, counter in zip(after, others, strict=True) if counter)
         return logits, self.statistics.joined(numbers), self.counters.joined(counts)
 
-    def read(self) -> None:
-        """Take over what the model holds."""
-        for vector in (self.weights, self.statistics, self.counters):
-            vector.read()
-
 
 def _counts(variable: Variable) -> bool:
     """Whether a variable is the state of a random generator: the only ones that hold whole numbers."""

@@ -57,9 +57,17 @@ class Trainer:
         own = {"weights": state.weights, "statistics": state.statistics, "counters": state.counters}
         return {**{name: vector.value for name, vector in own.items()}, **kept}
 
+    def take_over(self) -> None:
+        """Start from what the model holds."""
+        for vector in (self.state.weights, self.state.statistics, self.state.counters):
+            vector.read()
+        if self.averages is not None:
+            self.averages.restart()
+
     def settle(self) -> None:
         """Put what a run keeps into the model: the averages where there are such, else the weights."""
         state, averages = self.state, self.averages
+        state.counters.write(state.counters.value)
         state.weights.write(averages.weights if averages else state.weights.value)
         state.statistics.write(averages.statistics if averages else state.statistics.value)
 
