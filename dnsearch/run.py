@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import numpy as np
 from dnsearch import runtime
 from dnsearch.data.augmented import augmenter
 from dnsearch.data.batches import (
+    FEWEST,
     epoch_order,
     evaluation_batches,
     explained,
@@ -43,6 +44,7 @@ from dnsearch.spec.document import Document, resolved_yaml
 from dnsearch.spec.experiment import Experiment
 from dnsearch.train import memory
 from dnsearch.train.checkpoint import load_checkpoint, load_fitting_weights, save_checkpoint, save_weights
+from dnsearch.train.devices import training_devices, unmet
 from dnsearch.train.freezing import freeze
 from dnsearch.train.loop import Feed, train
 from dnsearch.train.seeds import start_afresh
@@ -59,7 +61,8 @@ def run(document: Document, folder: RunFolder, watch: Watch, origin: Origin | No
     Args:
         document: the spec.
         folder: a new run folder, or one that an earlier sitting left.
-        watch: is told of every step and every epoch, and of a damaged checkpoint that was passed over.
+        watch: is told of every step and every epoch, of what the spec asks for and this machine has not, and
+            of a damaged checkpoint that was passed over.
         origin: the trial that the run is, if it belongs to a study.
 
     Raises:
@@ -85,15 +88,19 @@ def run(document: Document, folder: RunFolder, watch: Watch, origin: Origin | No
             with memory.explained("while the images were read"):
                 dataset = load(experiment.data)
             folder.write_preprocessing(dataset.scaling.as_json(), dataset.image_shape, dataset.class_names)
+            devices = training_devices(training, len(dataset.training))
+            if missing := unmet(training, devices):
+                watch(Notice(missing))
             with memory.explained("while the network was built"):
-                trainer = _trainer(plan, experiment, dataset)
+                trainer = _trainer(plan, experiment, dataset, devices)
             history = _restored(trainer, folder, watch)
             record = _caught_up(record, history)
             folder.write(record)
             if training.start_from is not None and not history:
                 _start_from(Path(training.start_from), trainer, folder)
             stop = None
-            for event in explained(train(trainer, _feed(experiment, dataset), training, history)):
+            feed = _feed(experiment, dataset, len(devices))
+            for event in explained(train(trainer, feed, training, history)):
                 seconds = time.perf_counter() - began
                 if isinstance(event, EpochRecord):
                     history.append(event)
@@ -118,16 +125,16 @@ def run(document: Document, folder: RunFolder, watch: Watch, origin: Origin | No
         return record
 
 
-def _trainer(plan: NetworkPlan, experiment: Experiment, dataset: Dataset) -> Trainer:
+def _trainer(plan: NetworkPlan, experiment: Experiment, dataset: Dataset, devices: Sequence[str]) -> Trainer:
     """The network, its frozen parts out of the training, and what trains it."""
     training, weights = experiment.training, None
-    model = build(plan, experiment.name)
+    model = build(plan, experiment.name, precision=training.precision)
     freeze(model, {node.name for node in plan.nodes if node.part in training.freeze})
     if training.class_weights is not None:
         names = dataset.class_names
         counts = np.bincount(dataset.training.labels.ravel(), minlength=len(names)).tolist()
         weights = class_weights(training.class_weights, names, counts)
-    return build_trainer(model, training, weights)
+    return build_trainer(model, training, weights, devices)
 
 
 def _begun(folder: RunFolder, experiment: Experiment, costs: Cost, origin: Origin | None) -> RunRecord:
@@ -218,9 +225,10 @@ def _refuse_imported(folder: RunFolder) -> None:
         raise RunError(str(Problem(str(folder.path), "a run that was trained", "imported weights", hint)))
 
 
-def _feed(experiment: Experiment, dataset: Dataset) -> Feed:
+def _feed(experiment: Experiment, dataset: Dataset, cards: int) -> Feed:
     """The batches of each epoch; its order and its augmentation depend on the seed and its number alone."""
     training, split = experiment.training, dataset.training
+    fewest = FEWEST * max(1, cards)
     augment = augmenter(dataset, training)
     return Feed(
         training=lambda epoch: training_batches(
@@ -229,9 +237,10 @@ def _feed(experiment: Experiment, dataset: Dataset) -> Feed:
             training.batch_size,
             epoch_order(len(split), training.seed, epoch),
             augment(epoch) if augment else None,
+            fewest,
         ),
         validation=evaluation_batches(dataset.validation, dataset.scaling, training.batch_size),
-        steps=training_steps(len(split), training.batch_size),
+        steps=training_steps(len(split), training.batch_size, fewest),
     )
 
 

@@ -99,6 +99,13 @@ def hardware() -> dict[str, Any]:
     }
 
 
+def graphics_cards() -> tuple[str, ...]:
+    """TensorFlow's names of the graphics cards that this process may use, such as ``GPU:0``."""
+    import tensorflow as tf
+
+    return tuple(device.name.removeprefix("/device:") for device in tf.config.list_logical_devices("GPU"))
+
+
 def cores() -> int:
     """Processors that this process may use."""
     return len(psutil.Process().cpu_affinity()) if sys.platform == "linux" else os.cpu_count() or 1

@@ -45,6 +45,11 @@ def test_hardware_in_words_and_numbers(tensorflow_ready):
     assert all(isinstance(gpu, str) for gpu in found["gpus"])
 
 
+def test_graphics_cards_are_those_that_tensorflow_sees(tensorflow_ready):
+    assert len(runtime.graphics_cards()) == len(runtime.hardware()["gpus"])
+    assert all(card.startswith("GPU:") for card in runtime.graphics_cards())
+
+
 def test_free_memory_is_a_part_of_all():
     assert 0 < runtime.free_memory_bytes() < psutil.virtual_memory().total
 

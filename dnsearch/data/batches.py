@@ -19,6 +19,8 @@ from dnsearch.data.images import Images, Scaling, Split
 from dnsearch.errors import DataError
 
 PREFETCHED_BATCHES = 4
+FEWEST = 2
+"""Images that batch normalization needs for a variance."""
 
 Event = TypeVar("Event")
 
@@ -40,17 +42,24 @@ def epoch_order(examples: int, seed: int, epoch: int) -> NDArray[np.intp]:
     return np.random.default_rng([seed, epoch]).permutation(examples)
 
 
-def training_steps(examples: int, batch_size: int) -> int:
+def training_steps(examples: int, batch_size: int, fewest: int = FEWEST) -> int:
     """How many batches ``training_batches`` yields.
 
     >>> [training_steps(examples, 64) for examples in (64, 65, 66, 1)]
     [1, 1, 2, 1]
+    >>> training_steps(67, 64, fewest=4)
+    1
     """
-    return -(-_visited(examples, batch_size) // batch_size)
+    return -(-_visited(examples, batch_size, fewest) // batch_size)
 
 
 def training_batches(
-    split: Split, scaling: Scaling, batch_size: int, order: NDArray[np.intp], varied: Varied | None = None
+    split: Split,
+    scaling: Scaling,
+    batch_size: int,
+    order: NDArray[np.intp],
+    varied: Varied | None = None,
+    fewest: int = FEWEST,
 ) -> tf.data.Dataset:
     """The images in a given order, as batches of (images, labels).
 
@@ -61,15 +70,16 @@ def training_batches(
     Args:
         split: the images.
         scaling: what is done to their pixels.
-        batch_size: images per batch; the last batch may have fewer, but not just one.
+        batch_size: images per batch; the last batch may have fewer.
         order: positions in ``split``, such as ``epoch_order`` gives.
         varied: how the images are augmented, one row per position; None: not at all.
+        fewest: a smaller last batch is dropped; two for each device that a batch is shared out to.
 
     Returns:
         Batches of float32 (batch, height, width, channels) and int32 (batch,); where labels are mixed,
         float32 (batch, classes).
     """
-    return _batches(split, scaling, batch_size, order[: _visited(len(order), batch_size)], varied)
+    return _batches(split, scaling, batch_size, order[: _visited(len(order), batch_size, fewest)], varied)
 
 
 def evaluation_batches(split: Split, scaling: Scaling, batch_size: int) -> tf.data.Dataset:
@@ -77,10 +87,10 @@ def evaluation_batches(split: Split, scaling: Scaling, batch_size: int) -> tf.da
     return _batches(split, scaling, batch_size, np.arange(len(split)))
 
 
-def _visited(examples: int, batch_size: int) -> int:
-    """How many images of an epoch are visited; an epoch of a single image keeps it."""
-    alone = examples % batch_size == 1 and examples > batch_size
-    return examples - 1 if alone else examples
+def _visited(examples: int, batch_size: int, fewest: int) -> int:
+    """How many images of an epoch are visited; an epoch of a single batch keeps it."""
+    rest = examples % batch_size
+    return examples - rest if rest < fewest and examples > batch_size else examples
 
 
 def _batches(

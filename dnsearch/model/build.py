@@ -1,5 +1,7 @@
 """From a plan to a functional ``keras.Model``: one layer per unit."""
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any, assert_never
 
 import keras
@@ -12,7 +14,9 @@ from dnsearch.plan.graph import NetworkPlan, Node, Shape
 Tensor = Any
 
 
-def build(plan: NetworkPlan, name: str = "network", saving: bool = False) -> keras.Model:
+def build(
+    plan: NetworkPlan, name: str = "network", saving: bool = False, precision: str = "float32"
+) -> keras.Model:
     """A model from images to logits.
 
     The input has shape ``(batch, height, width, channels)``, the output ``(batch, classes)`` or, for a U-Net,
@@ -23,6 +27,8 @@ def build(plan: NetworkPlan, name: str = "network", saving: bool = False) -> ker
         name: the model's name.
         saving: whether training computes joined and activated features again in the backward pass; the
             results are the same to the last bit.
+        precision: Keras' name for what the layers compute in: float32, mixed_bfloat16 or mixed_float16. The
+            weights are float32 whatever it is; the output is not.
 
     >>> from dnsearch.plan.family import plan_network
     >>> from dnsearch.spec.network import example
@@ -30,10 +36,22 @@ def build(plan: NetworkPlan, name: str = "network", saving: bool = False) -> ker
     (None, 10)
     """
     tensors: dict[int, Tensor] = {}
-    for unit in units(plan):
-        inputs = [tensors[position] for position in unit.inputs]
-        tensors[unit.output] = _applied(unit, inputs, saving)
-    return keras.Model(tensors[0], tensors[len(plan.nodes) - 1], name=name)
+    with _computing_in(precision):
+        for unit in units(plan):
+            inputs = [tensors[position] for position in unit.inputs]
+            tensors[unit.output] = _applied(unit, inputs, saving)
+        return keras.Model(tensors[0], tensors[len(plan.nodes) - 1], name=name)
+
+
+@contextlib.contextmanager
+def _computing_in(precision: str) -> Iterator[None]:
+    """Layers take their dtype policy from a global one when they are made, and keep it."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 def _applied(unit: Unit, inputs: list[Tensor], saving: bool) -> Tensor:

@@ -51,19 +51,20 @@ class NormalizedConvolution(keras.layers.Layer):  # type: ignore[misc]  # keras 
     def build(self, input_shape: Shapes) -> None:
         """Make the weights: BatchNorm's four, a learned slope, then kernel and bias."""
         channels = sum(shape[-1] for shape in _shapes(input_shape))
-        self.gamma = self.add_weight(shape=(channels,), initializer="ones", name="gamma")
-        self.beta = self.add_weight(shape=(channels,), initializer="zeros", name="beta")
-        self.moving_mean = self.add_weight(
-            shape=(channels,), initializer="zeros", trainable=False, name="moving_mean"
-        )
-        self.moving_variance = self.add_weight(
-            shape=(channels,), initializer="ones", trainable=False, name="moving_variance"
-        )
+        self.gamma = self._add_norm_weight("gamma", channels, "ones")
+        self.beta = self._add_norm_weight("beta", channels, "zeros")
+        self.moving_mean = self._add_norm_weight("moving_mean", channels, "zeros", trainable=False)
+        self.moving_variance = self._add_norm_weight("moving_variance", channels, "ones", trainable=False)
         if self._activation is not None and self._activation.kind == "prelu":
             start = keras.initializers.Constant(self._activation.slope)
             self.slope = self.add_weight(shape=(channels,), initializer=start, name="slope")
         if self._convolution is not None:
             self._build_convolution(self._convolution, channels)
+
+    def _add_norm_weight(self, name: str, channels: int, start: str, trainable: bool = True) -> Tensor:
+        """A weight that stays float32: the fused kernel normalises features of 16 bits by float32."""
+        shape = (channels,)
+        return self.add_weight(shape, start, trainable=trainable, autocast=False, name=name)
 
     def _build_convolution(self, convolution: Convolution, channels: int) -> None:
         self.kernel = self.add_weight(

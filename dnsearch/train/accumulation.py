@@ -15,18 +15,24 @@ OfPart = Callable[[Tensor, Tensor, Sequence[Tensor]], tuple[list[Tensor], list[T
 
 
 def accumulated(
-    of_part: OfPart, batch: tuple[Tensor, Tensor], parts: int, nothing: list[Tensor], handed: list[Tensor]
+    of_part: OfPart,
+    images: Tensor,
+    labels: Tensor,
+    handed: Sequence[Tensor],
+    *,
+    parts: int,
+    nothing: Sequence[Tensor],
 ) -> tuple[list[Tensor], list[Tensor]]:
     """What ``of_part`` finds for consecutive parts of a batch, added up, and what the last one hands on.
 
     Args:
         of_part: what to add up.
-        batch: images of shape ``(batch, height, width, channels)`` and their labels.
+        images: (batch, height, width, channels).
+        labels: theirs.
+        handed: what the first part is given.
         parts: into how many parts the batch is cut; one of fewer images has fewer.
         nothing: what to start adding from: zeros.
-        handed: what the first part is given.
     """
-    images, labels = batch
     count = tf.shape(images)[0]
     size = (count + parts - 1) // parts
 
@@ -35,6 +41,6 @@ def accumulated(
         return start + size, [*map(tf.add, so_far, found)], passed_on
 
     _, total, last = tf.while_loop(
-        lambda start, *_: start < count, add_part, (0, nothing, handed), parallel_iterations=1
+        lambda start, *_: start < count, add_part, (0, list(nothing), list(handed)), parallel_iterations=1
     )
     return total, last

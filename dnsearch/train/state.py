@@ -54,7 +54,7 @@ class Vector:
     def joined(self, tensors: Iterable[Tensor]) -> Tensor:
         """The other way round."""
         pieces = [each if len(each.shape) == 1 else tf.reshape(each, [-1]) for each in tensors]
-        return tf.concat(pieces, axis=0) if pieces else self.value.value()
+        return tf.concat(pieces, axis=0) if pieces else tf.zeros(0, self.value.dtype)
 
     def read(self) -> None:
         """Take over what the variables hold."""
@@ -92,7 +92,7 @@ class State:
             images: (batch, height, width, channels).
 
         Returns:
-            Logits, and the statistics and counters after it.
+            Logits in float32, and the statistics and counters after it.
         """
         weights, statistics, counters = vectors
         others = [_counts(variable) for variable in self.model.non_trainable_variables]
@@ -105,6 +105,7 @@ class State:
         )
         numbers = (value for value, counter in zip(after, others, strict=True) if not counter)
         counts = (value for value, counter in zip(after, others, strict=True) if counter)
+        logits = tf.cast(logits, tf.float32)
         return logits, self.statistics.joined(numbers), self.counters.joined(counts)
 
 

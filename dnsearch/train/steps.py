@@ -13,7 +13,10 @@ from dnsearch.records.record import Metrics
 from dnsearch.spec.training import Training
 from dnsearch.train.accumulation import accumulated
 from dnsearch.train.averages import Averages
+from dnsearch.train.devices import uses_xla
+from dnsearch.train.loss_scaling import LossScaling
 from dnsearch.train.optimizer import Optimizer, build_optimizer
+from dnsearch.train.replicas import shared_out, strategy_over
 from dnsearch.train.state import State
 
 Tensor = Any
@@ -37,6 +40,7 @@ class Trainer:
         state: what is trained.
         optimizer: what moves the weights.
         averages: the moving average of the weights, where the spec has ``ema``.
+        scaling: of the loss, where the spec's ``precision`` needs it.
         train: a compiled step; the loss that it minimises has label smoothing and class weights, the one
             that it tells none.
     """
@@ -45,6 +49,7 @@ class Trainer:
     state: State
     optimizer: Optimizer
     averages: Averages | None
+    scaling: LossScaling | None
     train: TrainingStep
 
     @property
@@ -53,6 +58,8 @@ class Trainer:
         kept = dict(self.optimizer.variables)
         if self.averages is not None:
             kept |= {"average weights": self.averages.weights, "average statistics": self.averages.statistics}
+        if self.scaling is not None:
+            kept |= self.scaling.variables
         state = self.state
         own = {"weights": state.weights, "statistics": state.statistics, "counters": state.counters}
         return {**{name: vector.value for name, vector in own.items()}, **kept}
@@ -73,7 +80,10 @@ class Trainer:
 
 
 def build_trainer(
-    model: keras.Model, training: Training, class_weights: Sequence[float] | None = None
+    model: keras.Model,
+    training: Training,
+    class_weights: Sequence[float] | None = None,
+    devices: Sequence[str] = (),
 ) -> Trainer:
     """Build the state, the optimizer's variables and the training step of a model.
 
@@ -81,21 +91,34 @@ def build_trainer(
         model: from images to logits; frozen layers are not trained.
         training: the section of the spec.
         class_weights: what each class counts in the loss that is minimised; None: all the same.
+        devices: TensorFlow's names of the graphics cards to train on; none: the processor.
     """
     state = State(model)
     optimizer = build_optimizer(training, state.weights)
     averages = Averages(state, training.ema.decay) if training.ema else None
-    step = _training_step(state, optimizer, averages, training, class_weights)
-    return Trainer(model, state, optimizer, averages, step)
+    scaling = LossScaling() if training.precision == "mixed_float16" else None
+
+    def move(gradient: Tensor, learning_rate: Tensor) -> None:
+        if training.clip_norm is not None:
+            gradient = tf.clip_by_norm(gradient, training.clip_norm)
+        optimizer.apply(gradient, learning_rate)
+        if averages is not None:
+            averages.update(optimizer.variables["steps"])
+
+    moved = scaling.applied(move) if scaling else move
+    step = _training_step(state, moved, training, class_weights, devices, scaling)
+    return Trainer(model, state, optimizer, averages, scaling, step)
 
 
 def _training_step(
     state: State,
-    optimizer: Optimizer,
-    averages: Averages | None,
+    move: Callable[[Tensor, Tensor], None],
     training: Training,
     class_weights: Sequence[float] | None,
+    devices: Sequence[str],
+    scaling: LossScaling | None,
 ) -> TrainingStep:
+    """The step: ``move`` is given the gradient, of the scaled loss where that is scaled, and the rate."""
     shape = state.model.output_shape
     mixed = training.augmentation is not None and training.augmentation.mixes_labels
 
@@ -114,24 +137,25 @@ def _training_step(
             loss = tf.reduce_sum(losses) / count
         return [tape.gradient(loss, weights), *_loss_and_hits(logits, labels)], passed_on
 
+    if uses_xla(training, devices):
+        of_part = tf.function(of_part, autograph=False, jit_compile=True)
+    strategy = strategy_over(tuple(devices)) if len(devices) > 1 else None
+
     def step(images: Tensor, labels: Tensor, learning_rate: Tensor) -> tuple[Tensor, Tensor]:
         count = tf.size(labels) // (shape[-1] if mixed else 1)
         weights = state.weights.value.read_value()
         given = [state.statistics.value.read_value(), state.counters.value.read_value()]
-        part = partial(of_part, weights=weights, count=tf.cast(count, tf.float32))
+        divisor = tf.cast(count, tf.float32)
+        part = partial(of_part, weights=weights, count=divisor / scaling.scale if scaling else divisor)
         if training.accumulate > 1:
             nothing = [tf.zeros_like(weights), tf.zeros(()), tf.zeros((), tf.int32)]
-            found, after = accumulated(part, (images, labels), training.accumulate, nothing, given)
-        else:
-            found, after = part(images, labels, given)
-        gradient, loss, hits = found
+            part = partial(accumulated, part, parts=training.accumulate, nothing=nothing)
+        if strategy is not None:
+            part = partial(shared_out, part, strategy)
+        (gradient, loss, hits), after = part(images, labels, given)
         state.statistics.value.assign(after[0])
         state.counters.value.assign(after[1])
-        if training.clip_norm is not None:
-            gradient = tf.clip_by_norm(gradient, training.clip_norm)
-        optimizer.apply(gradient, learning_rate)
-        if averages is not None:
-            averages.update(optimizer.variables["steps"])
+        move(gradient, learning_rate)
         return loss, hits
 
     signature = [
@@ -163,7 +187,9 @@ def evaluator(model: keras.Model) -> Logits:
     """A compiled ``images → logits``, with moving statistics and without dropout."""
     images = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32)
     logits: Logits = tf.function(
-        lambda images: model(images, training=False), autograph=False, input_signature=[images]
+        lambda images: tf.cast(model(images, training=False), tf.float32),
+        autograph=False,
+        input_signature=[images],
     )
     return logits
 

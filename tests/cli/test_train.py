@@ -6,12 +6,14 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from dnsearch import runtime
 from dnsearch.cli.progress import fitted
 from dnsearch.records.store import RunFolder
 
@@ -31,7 +33,8 @@ def test_a_training_says_how_it_goes_and_what_comes_next(trained):
     assert first == "tiny → runs/tiny"
     assert [line[:9] for line in epochs] == ["epoch 1/2", "epoch 2/2"]
     assert accuracy.startswith("validation accuracy ")
-    assert accuracy.endswith(" % at the last epoch")
+    cores = runtime.cores()
+    assert accuracy.endswith(f" % at the last epoch, trained on {cores} cores")
     assert following == "next: dnsearch evaluate runs/tiny; dnsearch leaderboard runs"
     for part in ("spec.yaml", "resolved.yaml", "run.json", "epochs.jsonl", "weights.npz", "checkpoint.npz"):
         assert Path("runs/tiny", part).exists()
@@ -47,6 +50,41 @@ def test_a_training_says_how_it_goes_and_what_comes_next(trained):
     changed = dnsearch("train", "--resume", "runs/tiny", "--set", "training.epochs=3")
     assert changed.code == 2
     assert "--set cannot change a run that has begun; start a new one" in changed.err
+
+
+def test_what_the_machine_has_not_is_said_before_the_first_epoch(dnsearch, tensorflow_ready):
+    if runtime.graphics_cards():
+        pytest.skip("this machine has what is asked for")
+    asked = ["--set", "training.devices=all", "--set", "training.precision=mixed_bfloat16"]
+    ran = dnsearch("train", "spec.yaml", "--set", "training.epochs=1", *asked)
+    assert ran.code == 0
+    assert ran.err.splitlines()[1:4] == [
+        f"no graphics card found; training on {runtime.cores()} cores",
+        "  training.devices: all is the same as one here",
+        "  training.precision: mixed_bfloat16 saves no time here",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("cards", "devices", "said"),
+    [
+        ([], "all", "2 cores"),
+        (["L4", "L4"], "one", "L4"),
+        (["L4", "L4"], "all", "2 × L4"),
+        (["L4"], "all", "L4"),
+    ],
+)
+def test_what_trained_a_run_in_words(trained, cards, devices, said):
+    from dnsearch.cli.commands.train import _summary
+
+    folder = RunFolder(Path("runs/tiny"))
+    record = folder.read()
+    record = replace(
+        record,
+        hardware={**record.hardware, "gpus": cards, "cores": 2},
+        settings={**record.settings, "training.devices": devices},
+    )
+    assert _summary(record, folder).partition("\n")[0].endswith(f"trained on {said}")
 
 
 def test_json_is_alone_on_stdout_and_the_next_run_has_a_folder_of_its_own(trained):

@@ -73,6 +73,15 @@ def test_a_last_batch_of_one_image_is_dropped(examples, batch_size, sizes):
     assert training_steps(examples, batch_size) == len(sizes) == int(dataset.cardinality())
 
 
+@pytest.mark.parametrize(
+    ("examples", "sizes"), [(16, [8, 8]), (11, [8]), (12, [8, 4]), (13, [8, 5]), (3, [3])]
+)
+def test_a_last_batch_too_small_for_all_devices_is_dropped(examples, sizes):
+    dataset = training_batches(numbered(examples), SCALING, 8, np.arange(examples), fewest=4)
+    assert [len(labels) for _, labels in collected(dataset)] == sizes
+    assert training_steps(examples, 8, fewest=4) == len(sizes)
+
+
 def test_an_order_may_visit_some_images_only():
     found = collected(training_batches(numbered(30), SCALING, 4, np.array([7, 3, 7])))
     assert found[0][1].tolist() == [7, 3, 7]

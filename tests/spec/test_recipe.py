@@ -107,6 +107,13 @@ def test_rules_of_the_training_section(minimal: str, refused: Callable[[str], Sp
     assert (warmup.found, warmup.hint) == ("1", "Set schedule.peak_at instead.")
     assert (parts.where, parts.expected) == ("training.accumulate", "at most batch_size, 4")
     assert (parts.found, str(parts.place)) == ("5", "a.yaml:13:15")
+    (both,) = refused(f"{minimal}  xla: on\n  deterministic: true\n").problems
+    assert (both.where, both.expected, both.found) == (
+        "training.xla",
+        "auto or off with deterministic: true",
+        "on",
+    )
+    assert (both.hint, str(both.place)) == ("XLA does not promise the same bits.", "a.yaml:10:8")
 
 
 @pytest.mark.parametrize("weights", ["balanced", "{cat: 2.0, '3': 0.5}"])

@@ -137,6 +137,16 @@ def _summary(record: "RunRecord", folder: "RunFolder") -> str:
         return f"interrupted after {epochs}\nnext: dnsearch train --resume {folder.path}"
     last = record.last
     accuracy = (
-        f"validation accuracy {100 * last.accuracy:.2f} % at the last epoch" if last else "no epoch ended"
+        f"validation accuracy {100 * last.accuracy:.2f} % at the last epoch, trained on {_devices(record)}"
+        if last
+        else "no epoch ended"
     )
     return f"{accuracy}\nnext: dnsearch evaluate {folder.path}; dnsearch leaderboard {folder.path.parent}"
+
+
+def _devices(record: "RunRecord") -> str:
+    """What trained a run, in words: ``2 cores``, ``NVIDIA L4`` or ``4 × NVIDIA L4``."""
+    cards, everything = record.hardware["gpus"], record.settings["training.devices"] == "all"
+    if not cards:
+        return f"{record.hardware['cores']} cores"
+    return f"{len(cards)} × {cards[0]}" if everything and len(cards) > 1 else str(cards[0])

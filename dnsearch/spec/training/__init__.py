@@ -125,6 +125,23 @@ class Training(Section):
         "whose shape differs (the classifier, for other classes) start afresh and are named. null: all start "
         "afresh.",
     )
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = Field(
+        "float32",
+        description="What the layers compute in. mixed_bfloat16, mixed_float16: convolutions and features "
+        "have 16 bits, which is faster on a graphics card and takes half the memory; weights, BatchNorm's "
+        "statistics, the loss and what is saved keep 32. mixed_float16 scales the loss as it goes, for what "
+        "is too small for it. The paper: float32.",
+    )
+    xla: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="Whether XLA compiles the network's pass and its gradient: slow to start, then faster on "
+        "a graphics card. auto: on a graphics card, unless deterministic; on: always; off: never.",
+    )
+    devices: Literal["one", "all"] = Field(
+        "one",
+        description="one: the first graphics card, or the processor where there is none; all: each graphics "
+        "card takes an equal share of every batch, normalises it by itself, and the gradients are added up.",
+    )
     deterministic: bool = Field(
         False,
         description="true: TensorFlow uses operations that give the same bits every time, so two runs of one "
@@ -147,6 +164,9 @@ class Training(Section):
         if self.accumulate > self.batch_size:
             expected = f"at most batch_size, {self.batch_size}"
             problems.append(Problem("accumulate", expected, found=str(self.accumulate)))
+        if self.xla == "on" and self.deterministic:
+            expected, hint = "auto or off with deterministic: true", "XLA does not promise the same bits."
+            problems.append(Problem("xla", expected, "on", hint))
         if problems:
             raise refuse(*problems)
         return self
