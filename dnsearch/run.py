@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from dnsearch import runtime
 from dnsearch.data.augmented import augmenter
 from dnsearch.data.batches import (
@@ -17,7 +15,7 @@ from dnsearch.data.batches import (
     training_batches,
     training_steps,
 )
-from dnsearch.data.facts import facts
+from dnsearch.data.facts import check_task, facts
 from dnsearch.data.images import Dataset
 from dnsearch.data.load import load
 from dnsearch.errors import DnsearchError, Problem, RunError
@@ -72,6 +70,7 @@ def run(document: Document, folder: RunFolder, watch: Watch, origin: Origin | No
         _refuse_imported(folder)
         folder.remove_leftovers()
         images = facts(experiment.data)
+        check_task(experiment, images)
         plan = plan_network(experiment.network, images.image_shape, images.classes)
         record = _begun(folder, experiment, cost(plan), origin)
         spent = record.wall_seconds
@@ -125,8 +124,7 @@ def _trainer(plan: NetworkPlan, experiment: Experiment, dataset: Dataset) -> Tra
     freeze(model, {node.name for node in plan.nodes if node.part in training.freeze})
     if training.class_weights is not None:
         names = dataset.class_names
-        counts = np.bincount(dataset.training.labels.ravel(), minlength=len(names)).tolist()
-        weights = class_weights(training.class_weights, names, counts)
+        weights = class_weights(training.class_weights, names, dataset.training.counts(len(names)))
     return build_trainer(model, training, weights)
 
 

@@ -66,8 +66,8 @@ def training_batches(
         varied: how the images are augmented, one row per position; None: not at all.
 
     Returns:
-        Batches of float32 (batch, height, width, channels) and int32 (batch,); where labels are mixed,
-        float32 (batch, classes).
+        Batches of float32 (batch, height, width, channels) and int32 (batch,), of masks (batch, height,
+        width); where labels are mixed, float32 (batch, classes).
     """
     return _batches(split, scaling, batch_size, order[: _visited(len(order), batch_size)], varied)
 

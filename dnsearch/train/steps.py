@@ -14,6 +14,8 @@ from dnsearch.records.record import Metrics
 from dnsearch.spec.training import Training
 from dnsearch.train.accumulation import accumulated
 from dnsearch.train.averages import Averages
+from dnsearch.train.losses import confusion, counted, label_count, loss_and_hits, mean_iou
+from dnsearch.train.losses import loss as loss_of
 from dnsearch.train.optimizer import Optimizer, build_optimizer
 
 Logits = Callable[[Any], Any]
@@ -22,7 +24,8 @@ Logits = Callable[[Any], Any]
 TrainingStep = Callable[[Any, Any, float], tuple[Any, Any]]
 """``(images, labels, learning rate) → (sum of losses, number of hits)``; changes the weights.
 
-Labels are int32 (batch,); where augmentation mixes them, float32 (batch, classes), their shares.
+Labels are int32 (batch,) or, of pixels, (batch, height, width); where augmentation mixes them, float32
+(batch, classes), their shares.
 """
 
 
@@ -77,25 +80,19 @@ def _training_step(
     training: Training,
     class_weights: Sequence[float] | None,
 ) -> TrainingStep:
-    classes = model.output_shape[-1]
     variables = model.trainable_variables
-    mixed = training.augmentation is not None and training.augmentation.mixes_labels
+    per_image = len(model.output_shape) == 2  # of masks nothing is mixed but whole pixels
+    mixed = per_image and training.augmentation is not None and training.augmentation.mixes_labels
 
     def gradients_and_sums(images: Any, labels: Any, count: Any) -> tuple[list[Any], list[Any]]:  # noqa: ANN401  (tensors)
-        """Of the losses' sum over these images, divided by ``count``."""
+        """Of the loss of these images; its sums are divided by ``count``."""
         with tf.GradientTape() as tape:
             logits = model(images, training=True)
-            shares = labels if mixed else tf.one_hot(labels, classes)
-            target = shares * (1 - training.label_smoothing) + training.label_smoothing / classes
-            losses = tf.nn.softmax_cross_entropy_with_logits(target, logits)
-            if class_weights is not None:
-                losses *= tf.linalg.matvec(shares, tf.constant(class_weights, losses.dtype))
-            loss = tf.reduce_sum(losses) / count
-        return tape.gradient(loss, variables), [*_loss_and_hits(logits, labels)]
+            loss = loss_of(training, logits, labels, count, class_weights)
+        return tape.gradient(loss, variables), [*loss_and_hits(logits, labels)]
 
     def step(images: Any, labels: Any, learning_rate: Any) -> tuple[Any, Any]:  # noqa: ANN401  (tensors)
-        count = tf.size(labels) // (classes if mixed else 1)
-        of_part = partial(gradients_and_sums, count=tf.cast(count, tf.float32))
+        of_part = partial(gradients_and_sums, count=counted(labels))
         if training.accumulate > 1:
             gradients, sums = accumulated(of_part, (images, labels), training.accumulate, variables)
         else:
@@ -116,22 +113,6 @@ def _training_step(
     return compiled
 
 
-def _loss_and_hits(logits: Any, labels: Any) -> tuple[Any, Any]:  # noqa: ANN401  (tensors)
-    """Of labels, or of the shares that mixing gave several classes: a hit is then the heaviest of them."""
-    if labels.dtype == tf.float32:
-        losses = tf.nn.softmax_cross_entropy_with_logits(labels, logits)
-        labels = tf.argmax(labels, axis=-1, output_type=tf.int32)
-    else:
-        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-    hits = tf.equal(tf.argmax(logits, axis=-1, output_type=tf.int32), labels)
-    return tf.reduce_sum(losses), tf.reduce_sum(tf.cast(hits, tf.int32))
-
-
-def label_count(labels: Any) -> int:  # noqa: ANN401  (tensors)
-    """How many labels there are: one per image or pixel, however many classes share it."""
-    return int(np.prod(labels.shape[:-1] if labels.dtype == tf.float32 else labels.shape))
-
-
 def evaluator(model: keras.Model) -> Logits:
     """A compiled ``images → logits``, with moving statistics and without dropout."""
     images = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32)
@@ -142,11 +123,16 @@ def evaluator(model: keras.Model) -> Logits:
 
 
 def evaluate(logits_of: Logits, batches: Iterable[tuple[Any, Any]]) -> Metrics:
-    """Mean loss and accuracy over batches of images and labels, one per image or, for a U-Net, per pixel."""
-    loss, hits, examples = 0.0, 0, 0
+    """Mean loss and accuracy over batches of images and labels; of masks, over pixels, and mean IoU."""
+    loss, hits, examples, counts = 0.0, 0, 0, None
     for images, labels in batches:
-        batch_loss, batch_hits = _loss_and_hits(logits_of(images), labels)
+        logits = logits_of(images)
+        batch_loss, batch_hits = loss_and_hits(logits, labels)
         loss += float(batch_loss)
         hits += int(batch_hits)
         examples += label_count(labels)
-    return Metrics(loss / examples, hits / examples, examples)
+        if logits.shape.rank == 4:
+            found = np.asarray(confusion(logits, labels))
+            counts = found if counts is None else counts + found
+    overlap = None if counts is None else mean_iou(counts)
+    return Metrics(loss / examples, hits / examples, examples, overlap)

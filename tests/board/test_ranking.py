@@ -119,8 +119,9 @@ def test_an_unknown_figure_is_refused_and_the_known_ones_listed() -> None:
     with pytest.raises(DnsearchError) as caught:
         rank([], sort="beauty")
     assert str(caught.value) == (
-        "sort\n  expected one of validation_accuracy, test_accuracy, parameters, macs, epochs, wall_seconds, "
-        "name, first_step_seconds, images_per_second, peak_memory_bytes, found beauty"
+        "sort\n  expected one of validation, validation_accuracy, validation_mean_iou, test_accuracy, "
+        "test_mean_iou, parameters, macs, epochs, wall_seconds, name, first_step_seconds, "
+        "images_per_second, peak_memory_bytes, found beauty"
     )
 
 

@@ -24,9 +24,11 @@ def test_a_row_for_each_epoch(tmp_path, epoch):
         "training_loss": "0.5",
         "training_accuracy": "0.25",
         "training_examples": "1000",
+        "training_mean_iou": "",
         "validation_loss": "0.25",
         "validation_accuracy": "0.5",
         "validation_examples": "180",
+        "validation_mean_iou": "",
         "wall_seconds": "6.25",
         "images_per_second": "1234.5",
     }
@@ -36,7 +38,7 @@ def test_epochs_that_are_done_again_stand_there_once(tmp_path, epoch):
     folder = RunFolder(tmp_path)
     for number in (1, 2, 3):
         folder.append(replace(epoch, epoch=number))
-    folder.truncate_epochs(after=1)
+    folder.write_epochs([replace(epoch, epoch=1)])
     folder.append(replace(epoch, epoch=2))
     write_epochs_csv(folder)
     assert [line[0] for line in (tmp_path / "epochs.csv").read_text().splitlines()[1:]] == ["1", "2"]
