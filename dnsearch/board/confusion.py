@@ -77,6 +77,6 @@ def _number(axes: Axes, counts: Counts, shares: Floats) -> None:
     size = 9 if counts.max() < 1000 else 7
     for row, column in zip(*counts.nonzero(), strict=True):
         share = shares[row, column]
-        text = f"{100 * share:.2g} %" if long else f"{counts[row, column]}"
+        text = f"{100 * share:.1f} %" if long else f"{counts[row, column]}"
         colour = "white" if share > 0.5 else "#222222"
         axes.text(column, row, text, ha="center", va="center", fontsize=size, color=colour)

@@ -65,17 +65,22 @@ def loss(
     target = shares * (1 - smoothing) + valid * smoothing / logits.shape[-1] if smoothing else shares
     match training.loss:
         case "cross_entropy":
-            losses = tf.nn.softmax_cross_entropy_with_logits(target, logits)
+            losses = _cross_entropy(logits, target, valid)
         case "focal":
             losses = focal(logits, target)
         case "dice":
             return dice(logits, shares, weights)
         case "cross_entropy_dice":
-            losses = tf.nn.softmax_cross_entropy_with_logits(target, logits)
+            losses = _cross_entropy(logits, target, valid)
     if weights is not None:
         losses *= tf.linalg.matvec(shares, weights)
     mean = tf.reduce_sum(losses) / count
     return mean + dice(logits, shares, weights) if training.loss == "cross_entropy_dice" else mean
+
+
+def _cross_entropy(logits: Tensor, target: Tensor, valid: Tensor) -> Tensor:
+    """Of each label; the factor is there since TensorFlow's gradient supposes targets that sum to 1."""
+    return tf.nn.softmax_cross_entropy_with_logits(target, logits) * valid[..., 0]
 
 
 def focal(logits: Tensor, target: Tensor) -> Tensor:
