@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from dnsearch import runtime
+from dnsearch.budget import saves_memory
 from dnsearch.data.augmented import augmenter
 from dnsearch.data.batches import (
     epoch_order,
@@ -86,9 +87,13 @@ def run(document: Document, folder: RunFolder, watch: Watch, origin: Origin | No
                 dataset = load(experiment.data)
             folder.write_preprocessing(dataset.scaling.as_json(), dataset.image_shape, dataset.class_names)
             with memory.explained("while the network was built"):
-                trainer = _trainer(plan, experiment, dataset)
+                free = runtime.free_memory_bytes()
+                saving = saves_memory(experiment, plan, free)
+                trainer = _trainer(plan, experiment, dataset, saving=saving)
+            if saving and training.memory == "auto":
+                watch(Notice(f"training.memory: saving; plain would not fit into the {free:,} bytes free"))
             history = _restored(trainer, folder, watch)
-            record = _caught_up(record, history)
+            record = replace(_caught_up(record, history), memory="saving" if saving else "plain")
             folder.write(record)
             if training.start_from is not None and not history:
                 _start_from(Path(training.start_from), trainer, folder)
@@ -118,10 +123,10 @@ def run(document: Document, folder: RunFolder, watch: Watch, origin: Origin | No
         return record
 
 
-def _trainer(plan: NetworkPlan, experiment: Experiment, dataset: Dataset) -> Trainer:
+def _trainer(plan: NetworkPlan, experiment: Experiment, dataset: Dataset, *, saving: bool) -> Trainer:
     """The network, its frozen parts out of the training, and what trains it."""
     training, weights = experiment.training, None
-    model = build(plan, experiment.name)
+    model = build(plan, experiment.name, saving)
     freeze(model, {node.name for node in plan.nodes if node.part in training.freeze})
     if training.class_weights is not None:
         names = dataset.class_names
