@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from dnsearch import runtime
+from dnsearch.budget import saves_memory
 from dnsearch.data.augmented import augmenter
 from dnsearch.data.batches import (
     epoch_order,
@@ -85,9 +86,13 @@ def run(document: Document, folder: RunFolder, watch: Watch, origin: Origin | No
                 dataset = load(experiment.data)
             folder.write_preprocessing(dataset.scaling.as_json(), dataset.image_shape, dataset.class_names)
             with memory.explained("while the network was built"):
-                trainer = _trainer(plan, experiment, dataset)
+                free = runtime.free_memory_bytes()
+                saving = saves_memory(experiment, plan, free)
+                trainer = _trainer(plan, experiment, dataset, saving=saving)
+            if saving and training.memory == "auto":
+                watch(Notice(f"training.memory: saving; plain would not fit into the {free:,} bytes free"))
             history = _restored(trainer, folder, watch)
-            record = _caught_up(record, history)
+            record = replace(_caught_up(record, history), memory="saving" if saving else "plain")
             folder.write(record)
             if training.start_from is not None and not history:
                 _start_from(Path(training.start_from), trainer, folder)
@@ -117,10 +122,10 @@ def run(document: Document, folder: RunFolder, watch: Watch, origin: Origin | No
         return record
 
 
-def _trainer(plan: NetworkPlan, experiment: Experiment, dataset: Dataset) -> Trainer:
+def _trainer(plan: NetworkPlan, experiment: Experiment, dataset: Dataset, *, saving: bool) -> Trainer:
     """The network, its frozen parts out of the training, and what trains it."""
     training, weights = experiment.training, None
-    model = build(plan, experiment.name)
+    model = build(plan, experiment.name, saving)
     freeze(model, {node.name for node in plan.nodes if node.part in training.freeze})
     if training.class_weights is not None:
         names = dataset.class_names
@@ -205,6 +210,7 @@ def _caught_up(record: RunRecord, history: list[EpochRecord]) -> RunRecord:
 def _start_from(source: Path, trainer: Trainer, folder: RunFolder) -> None:
     """Take over another run's weights, and keep which layers they do not fit."""
     afresh = load_fitting_weights(trainer.model, str(RunFolder.open(source).weights))
+    trainer.take_over()
     folder.write_start(str(source), afresh)
 
 
@@ -247,7 +253,7 @@ def _keep(folder: RunFolder, trainer: Trainer, history: list[EpochRecord], recor
 
 
 def _keep_weights(folder: RunFolder, trainer: Trainer) -> None:
-    with trainer.averaged(), replacing(folder.weights) as file:
+    with replacing(folder.weights) as file:
         save_weights(trainer.model, file)
 
 

@@ -178,6 +178,7 @@ def test_a_run_is_its_parts_and_nothing_more(finished):
         for images, labels in training_batches(dataset.training, dataset.scaling, 32, order):
             trainer.train(images, labels, learning_rate(experiment.training, step, STEPS))
             step += 1
+    trainer.settle()
     weights = {weight.path: np.asarray(weight).tobytes() for weight in trainer.model.weights}
     assert weights == arrays(finished[0].weights)
 

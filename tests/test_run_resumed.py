@@ -232,15 +232,15 @@ def cut(path):
 def flipped(path):
     content = bytearray(path.read_bytes())
     with np.load(path) as file:
-        kernel = file["00000"].tobytes()
+        kernel = file["weights"].tobytes()
     content[content.index(kernel)] ^= 1
     path.write_bytes(content)
-    return "expected a file of saved arrays, found Bad CRC-32 for file '00000.npy'"
+    return "expected a file of saved arrays, found Bad CRC-32 for file 'weights.npy'"
 
 
 def changed(path):
     with np.load(path) as file:
-        arrays = {**file, "00000": file["00000"] + 1}
+        arrays = {**file, "weights": file["weights"] + 1}
     np.savez(path, **arrays)
     return "expected content that fits its sha256, found other content"
 
@@ -316,7 +316,7 @@ def test_epochs_and_weights_are_made_of_the_checkpoint(tensorflow_ready, whole, 
 def test_deterministic_runs_are_the_same_in_every_process(in_children, tmp_path):
     """With dropout and two threads; one of three is killed amid its second epoch and gone on with."""
     spec = tmp_path / "tiny.yaml"
-    spec.write_text(SPEC.replace("epochs: 3", "epochs: 3, deterministic: true"), encoding="utf-8")
+    spec.write_text(SPEC.replace("epochs: 3", "epochs: 3\n  deterministic: true"), encoding="utf-8")
     folders = [RunFolder.create(tmp_path, "tiny") for _ in range(3)]
     jobs = [[str(spec), str(folder.path), "", 0] for folder in folders]
     killed = [str(spec), str(folders[0].path), "step", STEPS + 2]

@@ -91,6 +91,7 @@ class RunRecord:
         first_step_seconds: from the start of the training code to the end of the first optimizer step.
         images_per_second: median over the steps of the last epoch.
         peak_memory_bytes: the process' largest resident set.
+        memory: whether the training keeps what its backward pass asks for, or computes it again.
         versions: library → version.
         hardware: what the run ran on, in words and numbers.
         process: host name and process id of the trainer.
@@ -118,6 +119,7 @@ class RunRecord:
     first_step_seconds: float | None = None
     images_per_second: float | None = None
     peak_memory_bytes: int | None = None
+    memory: Literal["plain", "saving"] | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
     hardware: Mapping[str, Any] = field(default_factory=dict)
     process: Mapping[str, Any] = field(default_factory=dict)

@@ -63,7 +63,7 @@ def load_fitting_weights(model: keras.Model, path: str) -> tuple[str, ...]:
 
 def save_checkpoint(trainer: Trainer, history: bytes, file: IO[bytes]) -> None:
     """Write the whole state and, in the caller's words, what led to it."""
-    arrays = {name: np.asarray(variable) for name, variable in _state(trainer).items()}
+    arrays = {name: np.asarray(variable) for name, variable in trainer.variables.items()}
     arrays[HISTORY] = np.frombuffer(history, np.uint8)
     _write(file, {**arrays, CHECKSUM: _checksum(arrays)})
 
@@ -81,7 +81,8 @@ def load_checkpoint(trainer: Trainer, path: str) -> bytes:
     if found.tobytes() != _checksum(arrays).tobytes():
         raise RunError(str(Problem(path, f"content that fits its {CHECKSUM}", "other content", MEND)))
     history: bytes = arrays.pop(HISTORY).tobytes()
-    _assign(_state(trainer), arrays, path)
+    _assign(trainer.variables, arrays, path)
+    trainer.settle()
     return history
 
 
@@ -97,11 +98,6 @@ def _checksum(arrays: Mapping[str, Any]) -> Any:  # noqa: ANN401  (an array)
 
 def _weights(model: keras.Model) -> dict[str, Any]:
     return {weight.path: weight for weight in model.weights}
-
-
-def _state(trainer: Trainer) -> dict[str, Any]:
-    """By number: Keras counts up some names, so the same network has other paths in another process."""
-    return {f"{number:05d}": variable for number, variable in enumerate(trainer.variables)}
 
 
 def _write(file: IO[bytes], variables: Mapping[str, Any]) -> None:
@@ -124,8 +120,7 @@ def _arrays(path: str) -> dict[str, Any]:
 def _assign(variables: Mapping[str, Any], arrays: Mapping[str, Any], path: str) -> None:
     for name, variable in variables.items():
         dtype = tf.as_dtype(variable.dtype).name
-        called = variable.path if isinstance(variable, keras.Variable) else f"array {name}"
-        expected = f"{called}, {dtype} of shape {tuple(variable.shape)}"
+        expected = f"{name}, {dtype} of shape {tuple(variable.shape)}"
         if name not in arrays:
             raise _other_network(path, expected, "nothing")
         array = arrays[name]

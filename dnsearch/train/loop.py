@@ -53,8 +53,8 @@ def train(
         for step, (images, labels) in enumerate(feed.training(epoch)):
             yield _step(trainer, training, feed.steps, totals, (epoch, step), (images, labels))
         rate = learning_rate(training, epoch * feed.steps - 1, feed.steps)
-        with trainer.averaged():
-            validation = _validated(logits_of, feed.validation, epoch, rate)
+        trainer.settle()
+        validation = _validated(logits_of, feed.validation, epoch, rate)
         seconds = time.perf_counter() - started
         record = EpochRecord(epoch, rate, totals.metrics(), validation, seconds, totals.speed())
         history.append(record)

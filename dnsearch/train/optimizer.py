@@ -1,8 +1,8 @@
-"""The optimizers, each as few operations per weight as TensorFlow has.
+"""The optimizers, on one vector of all weights.
 
-Keras' optimizers are a handful of small operations per weight, which a network of some hundred weights
-pays for at every start: tracing AdamW takes longer than tracing the network. Here a rule is written with
-TensorFlow's fused updates, mostly one per weight, and what it keeps are plain variables.
+Keras' optimizers are a handful of small operations for each of some hundred weights, which are paid for at
+every start: tracing AdamW takes longer than tracing the network. On one vector a rule is a handful of
+operations in all, and what it keeps are vectors, too.
 
 Decoupled decay takes learning rate × decay × weight off the weight before the step; coupled decay, the
 paper's, adds decay × weight to the gradient.
@@ -21,22 +21,22 @@ gradient the weights travel another 7.3 steps of the old size (8.1 without Neste
 which is not what its learning rates were tuned for.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, assert_never
 
+import numpy as np
 import tensorflow as tf
 
 from dnsearch.spec.training import Training
 from dnsearch.spec.training.optimizer import Adam, AdamW, Lion, Muon, Sgd
 from dnsearch.train.muon import muon_steps
-
-Variable = Any
-"""A Keras variable."""
+from dnsearch.train.state import Vector
 
 Tensor = Any
-
-Gradients = Sequence[Tensor]
+Rule = Sgd | Adam | AdamW | Lion | Muon
+Slots = Mapping[str, Any]
+"""Name → a vector that an optimizer keeps, as long as the weights'."""
 
 MUONS_ADAM = AdamW(name="adamw")
 """What Muon leaves to AdamW: Jordan's advice for everything but hidden matrices."""
@@ -44,153 +44,115 @@ MUONS_ADAM = AdamW(name="adamw")
 
 @dataclass(frozen=True)
 class Optimizer:
-    """An optimizer of some weights.
+    """An optimizer of a vector of weights.
 
     Args:
-        variables: what it keeps, in a fixed order; first the number of steps done.
-        apply: gradients, in the order of the weights, and a learning rate → the weights and the variables
-            are changed. To be called while a graph is traced, or eagerly.
+        variables: what it keeps, by name; ``steps`` is the number of steps done.
+        apply: gradient and learning rate → the weights and the variables are changed. To be called while a
+            graph is traced, or eagerly.
     """
 
-    variables: tuple[Variable, ...]
-    apply: Callable[[Gradients, Tensor], None]
+    variables: Mapping[str, Any]
+    apply: Callable[[Tensor, Tensor], None]
 
 
-def build_optimizer(training: Training, weights: Sequence[Variable]) -> Optimizer:
+def build_optimizer(training: Training, weights: Vector) -> Optimizer:
     """The optimizer of a spec, its variables made."""
     rule = training.optimizer
     steps = tf.Variable(0, trainable=False, dtype=tf.int64)
-    slots = [[_slot(weight) for _ in range(_slots(rule, weight))] for weight in weights]
-    decayed = [rule.decayed == "all" or is_kernel(weight) for weight in weights]
+    slots = {name: tf.Variable(tf.zeros_like(weights.value), trainable=False) for name in _slots(rule)}
     coupled = isinstance(rule, Adam) or (isinstance(rule, Sgd) and rule.decay == "coupled")
+    decay = rule.weight_decay * _decayed(rule, weights)
 
-    def apply(gradients: Gradients, rate: Tensor) -> None:
+    def apply(gradient: Tensor, rate: Tensor) -> None:
         steps.assign_add(1)
-        decay = tf.constant(rule.weight_decay)  # one for all, as below: each would be a node of the graph
         if rule.weight_decay and coupled:
-            gradients = [
-                gradient + decay * weight.value if decays else gradient
-                for gradient, weight, decays in zip(gradients, weights, decayed, strict=True)
-            ]
+            gradient += decay * weights.value
         elif rule.weight_decay:
-            shrink = rate * decay
-            for weight, decays in zip(weights, decayed, strict=True):
-                if decays:
-                    descend(weight, shrink, weight.value)
-        _move(rule, list(zip(weights, gradients, slots, strict=True)), rate, steps)
+            weights.value.assign_sub(rate * decay * weights.value)
+        _move(rule, weights, gradient, slots, (rate, tf.cast(steps, tf.float32)))
 
-    return Optimizer((steps, *(slot for of_weight in slots for slot in of_weight)), apply)
+    return Optimizer({"steps": steps, **slots}, apply)
 
 
-def is_kernel(weight: Variable) -> bool:
+def _decayed(rule: Rule, weights: Vector) -> Any:  # noqa: ANN401  (a number, or a vector)
+    """1 for each number that decays and 0 for the others."""
+    if rule.decayed == "all":
+        return 1.0
+    kinds = [np.full(variable.shape, is_kernel(variable), np.float32) for variable in weights.variables]
+    return tf.constant(np.concatenate([each.ravel() for each in kinds]))
+
+
+def is_kernel(weight: Any) -> bool:  # noqa: ANN401  (a Keras variable)
     """Whether a weight is the kernel of a convolution or of the classifier."""
     return bool(weight.path.endswith("/kernel"))
 
 
-def descend(weight: Variable, rate: Tensor, direction: Tensor) -> None:
-    """``weight ← weight − rate × direction``."""
-    tf.raw_ops.ResourceApplyGradientDescent(var=weight.handle, alpha=rate, delta=direction)
-
-
-def _slot(weight: Variable) -> Variable:
-    # Without a name: TensorFlow takes six times as long to make one that has a name.
-    return tf.Variable(tf.zeros(weight.shape, weight.dtype), trainable=False)
-
-
-def _orthogonalised(weight: Variable) -> bool:
+def _orthogonalised(weight: Any) -> bool:  # noqa: ANN401  (a Keras variable)
     """Whether a weight is Muon's: the kernels of convolutions."""
     return is_kernel(weight) and len(weight.shape) == 4
 
 
-def _slots(rule: Sgd | Adam | AdamW | Lion | Muon, weight: Variable) -> int:
-    """How many variables a rule keeps for a weight: a momentum, or the means of gradients and squares."""
+def _slots(rule: Rule) -> tuple[str, ...]:
     match rule:
         case Sgd(momentum=0.0):
-            return 0
+            return ()
         case Sgd() | Lion():
-            return 1
-        case Muon() if _orthogonalised(weight):
-            return 1
-        case Adam() | AdamW() | Muon():
-            return 2
+            return ("momentum",)
+        case Adam() | AdamW():
+            return ("mean", "square")
+        case Muon():
+            return ("momentum", "mean", "square")
         case _:
             assert_never(rule)
 
 
-def _move(rule: Sgd | Adam | AdamW | Lion | Muon, moved: list[Any], rate: Tensor, steps: Tensor) -> None:
-    """Do a rule's step, decay left out; ``moved`` holds a weight, its gradient and its slots at a time."""
+def _move(rule: Rule, weights: Vector, gradient: Tensor, slots: Slots, at: tuple[Tensor, Tensor]) -> None:
+    """Do a rule's step, decay left out, at a learning rate and a number of steps, this one included."""
+    rate, steps = at
     match rule:
         case Sgd(momentum=0.0):
-            for weight, gradient, _ in moved:
-                descend(weight, rate, gradient)
+            weights.value.assign_sub(rate * gradient)
         case Sgd():
-            momentum = tf.constant(rule.momentum)
-            for weight, gradient, (velocity,) in moved:
-                _roll(weight, velocity, gradient, rate, momentum, nesterov=rule.nesterov)
+            tf.raw_ops.ResourceApplyMomentum(
+                var=weights.value.handle,
+                accum=slots["momentum"].handle,
+                lr=rate,
+                grad=gradient,
+                momentum=rule.momentum,
+                use_nesterov=rule.nesterov,
+            )
         case Adam() | AdamW():
-            _adam(rule, moved, rate, steps)
+            weights.value.assign_sub(rate * _adam(rule, gradient, slots, steps))
         case Lion():
-            _lion(rule, moved, rate)
+            before = slots["momentum"] + 0.0
+            weights.value.assign_sub(rate * tf.sign(_mixed(before, gradient, rule.beta_1)))
+            slots["momentum"].assign(_mixed(before, gradient, rule.beta_2))
         case Muon():
-            _adam(MUONS_ADAM, [each for each in moved if not _orthogonalised(each[0])], rate, steps)
-            _muon(rule, [each for each in moved if _orthogonalised(each[0])], rate)
+            weights.value.assign_sub(rate * _muon(rule, weights, gradient, slots, steps))
         case _:
             assert_never(rule)
 
 
-def _roll(
-    weight: Variable,
-    velocity: Variable,
-    gradient: Tensor,
-    rate: Tensor,
-    momentum: Tensor,
-    *,
-    nesterov: bool = False,
-) -> None:
-    """``velocity ← momentum × velocity + gradient; weight ← weight − rate × velocity``."""
-    tf.raw_ops.ResourceApplyMomentum(
-        var=weight.handle,
-        accum=velocity.handle,
-        lr=rate,
-        grad=gradient,
-        momentum=momentum,
-        use_nesterov=nesterov,
-    )
+def _mixed(old: Tensor, new: Tensor, share: float) -> Tensor:
+    return share * old + (1 - share) * new
 
 
-def _adam(rule: Adam | AdamW, moved: list[Any], rate: Tensor, steps: Tensor) -> None:
-    number = tf.cast(steps, tf.float32)
-    beta_1, beta_2, epsilon = map(tf.constant, (rule.beta_1, rule.beta_2, rule.epsilon))
-    powers = tf.pow(beta_1, number), tf.pow(beta_2, number)
-    for weight, gradient, (mean, square) in moved:
-        tf.raw_ops.ResourceApplyAdam(
-            var=weight.handle,
-            m=mean.handle,
-            v=square.handle,
-            beta1_power=powers[0],
-            beta2_power=powers[1],
-            lr=rate,
-            beta1=beta_1,
-            beta2=beta_2,
-            epsilon=epsilon,
-            grad=gradient,
-        )
+def _adam(rule: Adam | AdamW, gradient: Tensor, slots: Slots, steps: Tensor) -> Tensor:
+    """What a learning rate of 1 takes off."""
+    mean = slots["mean"].assign(_mixed(slots["mean"], gradient, rule.beta_1))
+    square = slots["square"].assign(_mixed(slots["square"], tf.square(gradient), rule.beta_2))
+    correction = tf.sqrt(1 - tf.pow(rule.beta_2, steps)) / (1 - tf.pow(rule.beta_1, steps))
+    return correction * mean / (tf.sqrt(square) + rule.epsilon)
 
 
-def _lion(rule: Lion, moved: list[Any], rate: Tensor) -> None:
-    """What is kept is m / (1 − β2), which rolls as SGD's velocity does, in one operation."""
-    share = tf.constant(rule.beta_1 * (1 - rule.beta_2) / (1 - rule.beta_1))
-    nothing, beta_2 = tf.zeros(()), tf.constant(rule.beta_2)
-    for weight, gradient, (momentum,) in moved:
-        descend(weight, rate, tf.sign(share * momentum + gradient))
-        _roll(weight, momentum, gradient, nothing, beta_2)
-
-
-def _muon(rule: Muon, moved: list[Any], rate: Tensor) -> None:
-    nothing, momentum = tf.zeros(()), tf.constant(rule.momentum)
-    directions = []
-    for weight, gradient, (velocity,) in moved:
-        _roll(weight, velocity, gradient, nothing, momentum)
-        directions.append(gradient + momentum * velocity)
-    for (weight, *_), step in zip(moved, muon_steps(directions), strict=True):
-        descend(weight, rate, step)
+def _muon(rule: Muon, weights: Vector, gradient: Tensor, slots: Slots, steps: Tensor) -> Tensor:
+    """The same: Muon's steps for the kernels of convolutions, AdamW's for all others."""
+    velocity = slots["momentum"].assign(rule.momentum * slots["momentum"] + gradient)
+    directions = weights.parts(gradient + rule.momentum * velocity)
+    kernels = [number for number, each in enumerate(weights.variables) if _orthogonalised(each)]
+    own = muon_steps([directions[number] for number in kernels])
+    found = weights.parts(_adam(MUONS_ADAM, gradient, slots, steps))
+    for number, step in zip(kernels, own, strict=True):
+        found[number] = step
+    return weights.joined(found)

@@ -1,7 +1,6 @@
 """The compiled steps: one for training, one for evaluation."""
 
-import contextlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -17,12 +16,15 @@ from dnsearch.train.averages import Averages
 from dnsearch.train.losses import confusion, counted, label_count, loss_and_hits, mean_iou
 from dnsearch.train.losses import loss as loss_of
 from dnsearch.train.optimizer import Optimizer, build_optimizer
+from dnsearch.train.state import State
+
+Tensor = Any
 
 Logits = Callable[[Any], Any]
 """``images (batch, height, width, channels) → logits (batch, classes)``."""
 
 TrainingStep = Callable[[Any, Any, float], tuple[Any, Any]]
-"""``(images, labels, learning rate) → (sum of losses, number of hits)``; changes the weights.
+"""``(images, labels, learning rate) → (sum of losses, number of hits)``; changes the state.
 
 Labels are int32 (batch,) or, of pixels, (batch, height, width); where augmentation mixes them, float32
 (batch, classes), their shares.
@@ -34,81 +36,107 @@ class Trainer:
     """A model with everything that trains it.
 
     Args:
-        model: from images to logits.
-        optimizer: what moves the model's trainable variables.
+        model: from images to logits; it has what was learned only after ``settle``.
+        state: what is trained.
+        optimizer: what moves the weights.
         averages: the moving average of the weights, where the spec has ``ema``.
         train: a compiled step; the loss that it minimises has label smoothing and class weights, the one
             that it tells none.
     """
 
     model: keras.Model
+    state: State
     optimizer: Optimizer
     averages: Averages | None
     train: TrainingStep
 
     @property
-    def variables(self) -> tuple[Any, ...]:
-        """All that a resume needs, in a fixed order: the model's, the optimizer's, the averages."""
-        averages = self.averages.variables if self.averages else ()
-        return (*self.model.variables, *self.optimizer.variables, *averages)
+    def variables(self) -> Mapping[str, Any]:
+        """All that a resume needs, by names that are the same in every process."""
+        kept = dict(self.optimizer.variables)
+        if self.averages is not None:
+            kept |= {"average weights": self.averages.weights, "average statistics": self.averages.statistics}
+        state = self.state
+        own = {"weights": state.weights, "statistics": state.statistics, "counters": state.counters}
+        return {**{name: vector.value for name, vector in own.items()}, **kept}
 
-    def averaged(self) -> contextlib.AbstractContextManager[None]:
-        """A stretch of code in which the model has its averaged weights, where there are such."""
-        return self.averages.in_place() if self.averages else contextlib.nullcontext()
+    def take_over(self) -> None:
+        """Start from what the model holds."""
+        for vector in (self.state.weights, self.state.statistics, self.state.counters):
+            vector.read()
+        if self.averages is not None:
+            self.averages.restart()
+
+    def settle(self) -> None:
+        """Put what a run keeps into the model: the averages where there are such, else the weights."""
+        state, averages = self.state, self.averages
+        state.counters.write(state.counters.value)
+        state.weights.write(averages.weights if averages else state.weights.value)
+        state.statistics.write(averages.statistics if averages else state.statistics.value)
 
 
 def build_trainer(
     model: keras.Model, training: Training, class_weights: Sequence[float] | None = None
 ) -> Trainer:
-    """Build the optimizer's variables and the training step of a model.
+    """Build the state, the optimizer's variables and the training step of a model.
 
     Args:
         model: from images to logits; frozen layers are not trained.
         training: the section of the spec.
         class_weights: what each class counts in the loss that is minimised; None: all the same.
     """
-    optimizer = build_optimizer(training, model.trainable_variables)
-    averages = Averages(model, training.ema.decay) if training.ema else None
-    step = _training_step(model, optimizer, averages, training, class_weights)
-    return Trainer(model, optimizer, averages, step)
+    state = State(model)
+    optimizer = build_optimizer(training, state.weights)
+    averages = Averages(state, training.ema.decay) if training.ema else None
+    step = _training_step(state, optimizer, averages, training, class_weights)
+    return Trainer(model, state, optimizer, averages, step)
 
 
 def _training_step(
-    model: keras.Model,
+    state: State,
     optimizer: Optimizer,
     averages: Averages | None,
     training: Training,
     class_weights: Sequence[float] | None,
 ) -> TrainingStep:
-    variables = model.trainable_variables
-    per_image = len(model.output_shape) == 2  # of masks nothing is mixed but whole pixels
+    shape = state.model.output_shape
+    per_image = len(shape) == 2  # of masks nothing is mixed but whole pixels
     mixed = per_image and training.augmentation is not None and training.augmentation.mixes_labels
 
-    def gradients_and_sums(images: Any, labels: Any, count: Any) -> tuple[list[Any], list[Any]]:  # noqa: ANN401  (tensors)
-        """Of the loss of these images; its sums are divided by ``count``."""
-        with tf.GradientTape() as tape:
-            logits = model(images, training=True)
+    def of_part(
+        images: Tensor, labels: Tensor, given: Sequence[Tensor], weights: Tensor, count: Tensor
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        """Gradient and sums over these images, its sums divided by ``count``; statistics, counters."""
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(weights)
+            logits, *passed_on = state.network((weights, *given), images)
             loss = loss_of(training, logits, labels, count, class_weights)
-        return tape.gradient(loss, variables), [*loss_and_hits(logits, labels)]
+        return [tape.gradient(loss, weights), *loss_and_hits(logits, labels)], passed_on
 
-    def step(images: Any, labels: Any, learning_rate: Any) -> tuple[Any, Any]:  # noqa: ANN401  (tensors)
-        of_part = partial(gradients_and_sums, count=counted(labels))
+    def step(images: Tensor, labels: Tensor, learning_rate: Tensor) -> tuple[Tensor, Tensor]:
+        weights = state.weights.value.read_value()
+        given = [state.statistics.value.read_value(), state.counters.value.read_value()]
+        part = partial(of_part, weights=weights, count=counted(labels))
         if training.accumulate > 1:
-            gradients, sums = accumulated(of_part, (images, labels), training.accumulate, variables)
+            nothing = [tf.zeros_like(weights), tf.zeros(()), tf.zeros((), tf.int32)]
+            found, after = accumulated(part, (images, labels), training.accumulate, nothing, given)
         else:
-            gradients, sums = of_part(images, labels)
+            found, after = part(images, labels, given)
+        gradient, loss, hits = found
+        state.statistics.value.assign(after[0])
+        state.counters.value.assign(after[1])
         if training.clip_norm is not None:
-            gradients, _ = tf.clip_by_global_norm(gradients, training.clip_norm)
-        optimizer.apply(gradients, learning_rate)
+            gradient = tf.clip_by_norm(gradient, training.clip_norm)
+        optimizer.apply(gradient, learning_rate)
         if averages is not None:
-            averages.update(optimizer.variables[0])
-        loss, hits = sums
+            averages.update(optimizer.variables["steps"])
         return loss, hits
 
-    images = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32)
-    labels_shape = model.output_shape[1:] if mixed else model.output_shape[1:-1]
-    labels_spec = tf.TensorSpec([None, *labels_shape], tf.float32 if mixed else tf.int32)
-    signature = [images, labels_spec, tf.TensorSpec([], tf.float32)]
+    signature = [
+        tf.TensorSpec((None, *state.model.input_shape[1:]), tf.float32),
+        tf.TensorSpec((None, *(shape[1:] if mixed else shape[1:-1])), tf.float32 if mixed else tf.int32),
+        tf.TensorSpec([], tf.float32),
+    ]
     compiled: TrainingStep = tf.function(step, autograph=False, input_signature=signature)
     return compiled
 

@@ -28,7 +28,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "train": ("spec", "records.record", "errors", "runtime"),
     "board": ("records", "plan", "assess", "errors"),
     "budget": ("errors", "spec", "plan"),
-    "run": ("errors", "runtime", "spec", "plan", "records", "data", "model", "train"),
+    "run": ("errors", "runtime", "spec", "plan", "records", "data", "model", "train", "budget"),
     "inference": ("errors", "runtime", "spec", "plan", "assess", "records", "data", "model", "train"),
     "importing": ("errors", "runtime", "spec", "plan", "records", "data", "model", "train"),
     "exporting": (

@@ -88,7 +88,9 @@ def test_one_training_step(stock, name):
     labels = np.arange(16, dtype="int32") % 10
     training = load("starter", ["training.optimizer.weight_decay=0.0"]).experiment.training
     before = [np.asarray(mine).copy() for mine, _ in pairs]
-    build_trainer(ours, training).train(images, labels, 0.05)
+    trainer = build_trainer(ours, training)
+    trainer.train(images, labels, 0.05)
+    trainer.settle()
     theirs.compile(
         keras.optimizers.SGD(0.05, momentum=0.9, nesterov=True),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),

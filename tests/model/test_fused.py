@@ -39,6 +39,7 @@ def one_step(tensorflow_ready):
         start_afresh(0)
         trainer = build_trainer(build(plan, saving=saving), training)
         trainer.train(images, rng_labels(shape), 0.05)
+        trainer.settle()
         return [np.asarray(weight) for weight in trainer.model.weights]
 
     return step

@@ -56,10 +56,15 @@ def test_order_of_events(regression, training, feed):
 
 def test_the_metrics_are_those_of_the_data(regression, training, feed):
     """Training: each batch with the weights before its step. Validation: with those after the last."""
-    held, expected = weights(regression), []
-    for event in started(regression, training(epochs=2, label_smoothing=0.2), feed):
+    from dnsearch.train.loop import train
+    from dnsearch.train.steps import build_trainer
+
+    section = training(epochs=2, label_smoothing=0.2)
+    trainer, held, expected = build_trainer(regression, section), weights(regression), []
+    for event in train(trainer, feed, section):
         if isinstance(event, StepEnded):
             expected.append(sums(held, *feed.training(event.epoch)[event.step - 1]))
+            trainer.settle()
             held = weights(regression)
             continue
         loss, hits = np.sum(expected, axis=0)

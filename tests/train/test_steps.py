@@ -53,6 +53,7 @@ def test_a_training_step_moves_every_variable_and_draws_new_dropout(network, tra
     before = [np.asarray(variable).copy() for variable in model.variables]
     images = np.random.default_rng(0).normal(size=(12, 8, 8, 1)).astype(np.float32)
     trainer.train(images, (np.arange(12) % 10).astype(np.int32), 0.1)
+    trainer.settle()
     still = [
         variable.path
         for variable, value in zip(model.variables, before, strict=True)
@@ -110,7 +111,9 @@ def test_mixed_labels_are_learned_by_their_shares(regression, training, points, 
     section = training(
         augmentation={"mixup": 0.2}, label_smoothing=smoothing, optimizer={"name": "sgd", "momentum": 0.0}
     )
-    loss, hits = build_trainer(regression, section).train(images, shares, 0.1)
+    trainer = build_trainer(regression, section)
+    loss, hits = trainer.train(images, shares, 0.1)
+    trainer.settle()
     assert float(loss) == pytest.approx(-(shares * np.log(forecast)).sum(), rel=1e-5)
     assert int(hits) == (forecast.argmax(axis=1) == labels).sum()
     slope = (forecast - (shares * (1 - smoothing) + smoothing / 4)).mean(axis=0)
@@ -118,7 +121,7 @@ def test_mixed_labels_are_learned_by_their_shares(regression, training, points, 
 
 
 def test_an_image_counts_once_however_many_classes_share_it(points):
-    from dnsearch.train.steps import label_count
+    from dnsearch.train.losses import label_count
 
     labels = points[1]
     assert label_count(labels) == label_count(shares_of(labels)) == 24

@@ -1,0 +1,113 @@
+"""All that changes in a network while it is trained, as three vectors.
+
+A DenseNet has hundreds of small weights. Whatever is done to each of them, reading, decaying, averaging,
+moving, is an operation of the graph each time, and tracing those takes longer than tracing the network. Put
+end to end in one vector, all weights are read, and moved, by one operation::
+
+    weights     ──split──▶ kernels, gammas, …   ┐
+    statistics  ──split──▶ moving means, …      ├─▶ network ─▶ logits, new statistics, new counters
+    counters    ──split──▶ dropout's generators ┘
+
+and the gradient by the weights comes back as one vector. The model's own variables are read once, and filled
+again when somebody wants to look at them: after an epoch.
+"""
+
+from collections.abc import Iterable, Sequence
+from math import prod
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+Tensor = Any
+Variable = Any
+
+
+class Vector:
+    """Variables of one type, end to end.
+
+    Args:
+        variables: what lies in the vector, in this order.
+    """
+
+    def __init__(self, variables: Sequence[Variable]) -> None:
+        self.variables = tuple(variables)
+        self._sizes = [prod(variable.shape) for variable in variables]
+        self.value = tf.Variable(self._held(), trainable=False)
+
+    def _held(self) -> Any:  # noqa: ANN401  (an array)
+        """What the variables hold, (numbers,)."""
+        values = [np.asarray(variable).ravel() for variable in self.variables]
+        return np.concatenate(values) if values else np.zeros(0, np.float32)
+
+    def parts(self, vector: Tensor) -> list[Tensor]:
+        """A vector cut into tensors of the variables' shapes."""
+        if not self.variables:
+            return []
+        pieces = tf.split(vector, self._sizes) if len(self._sizes) > 1 else [vector]
+        return [
+            piece if len(variable.shape) == 1 else tf.reshape(piece, variable.shape)
+            for piece, variable in zip(pieces, self.variables, strict=True)
+        ]
+
+    def joined(self, tensors: Iterable[Tensor]) -> Tensor:
+        """The other way round."""
+        pieces = [each if len(each.shape) == 1 else tf.reshape(each, [-1]) for each in tensors]
+        return tf.concat(pieces, axis=0) if pieces else self.value.value()
+
+    def read(self) -> None:
+        """Take over what the variables hold."""
+        self.value.assign(self._held())
+
+    def write(self, vector: Variable) -> None:
+        """Fill the variables with what a vector of this form holds."""
+        start, values = 0, np.asarray(vector)
+        for variable, size in zip(self.variables, self._sizes, strict=True):
+            variable.assign(values[start : start + size].reshape(variable.shape))
+            start += size
+
+
+class State:
+    """A model's weights, its statistics (and frozen weights) and its random generators, as vectors.
+
+    Args:
+        model: from images to logits.
+    """
+
+    def __init__(self, model: keras.Model) -> None:
+        self.model = model
+        others = model.non_trainable_variables
+        self.weights = Vector(model.trainable_variables)
+        self.statistics = Vector([each for each in others if not _counts(each)])
+        self.counters = Vector([each for each in others if _counts(each)])
+
+    def network(
+        self, vectors: tuple[Tensor, Tensor, Tensor], images: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """One training pass.
+
+        Args:
+            vectors: weights, statistics and counters.
+            images: (batch, height, width, channels).
+
+        Returns:
+            Logits, and the statistics and counters after it.
+        """
+        weights, statistics, counters = vectors
+        others = [_counts(variable) for variable in self.model.non_trainable_variables]
+        numbers, counts = iter(self.statistics.parts(statistics)), iter(self.counters.parts(counters))
+        logits, after = self.model.stateless_call(
+            self.weights.parts(weights),
+            [next(counts if counter else numbers) for counter in others],
+            images,
+            training=True,
+        )
+        numbers = (value for value, counter in zip(after, others, strict=True) if not counter)
+        counts = (value for value, counter in zip(after, others, strict=True) if counter)
+        return logits, self.statistics.joined(numbers), self.counters.joined(counts)
+
+
+def _counts(variable: Variable) -> bool:
+    """Whether a variable is the state of a random generator: the only ones that hold whole numbers."""
+    return "int" in variable.dtype
