@@ -25,7 +25,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "records": ("spec", "errors"),
     "data": ("spec", "errors", "runtime"),
     "model": ("plan", "errors", "runtime"),
-    "train": ("spec", "records.record", "errors", "runtime"),
+    "train": ("spec", "records.record", "errors", "runtime", "model.layers"),
     "board": ("records", "plan", "assess", "errors"),
     "budget": ("errors", "spec", "plan"),
     "run": ("errors", "runtime", "spec", "plan", "records", "data", "model", "train", "budget"),
@@ -296,7 +296,8 @@ def checked(module: str, text: str) -> list[str]:
         (
             "train.loop",
             "from dnsearch.records.store import Store",
-            "imports dnsearch.records.store; train may import spec, records.record, errors, runtime",
+            "imports dnsearch.records.store; "
+            "train may import spec, records.record, errors, runtime, model.layers",
         ),
         (
             "spec.data",
