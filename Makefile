@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: install demo test test-all test-kill lint bench-memory clean
+.PHONY: install demo test test-all test-kill bench bench-memory lint clean
 
 install: $(VENV)/installed
 
@@ -29,8 +29,11 @@ test-all: install lint  ## the same with 2,000 random networks instead of 110
 test-kill: install  ## 20 trainings, each killed twice at random moments and gone on with
 	DNSEARCH_KILLS=20 $(BIN)/pytest tests/test_run_killed.py
 
+bench: install  ## dnsearch against stock Keras and PyTorch; 15 minutes of a machine that does nothing else
+	$(BIN)/python tests/benchmarks/bench.py
+
 bench-memory: install  ## how much memory trainings take, for the prediction (10 minutes)
-	$(BIN)/python tests/benchmarks/memory.py
+	$(BIN)/python tests/benchmarks/training_memory.py
 
 clean:
 	rm -rf $(VENV) demo runs build dist *.egg-info

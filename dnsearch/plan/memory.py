@@ -98,7 +98,7 @@ def training_bytes(plan: NetworkPlan, kept: int, batch_size: int, slots: int) ->
 
     What is kept for the backward pass is exact. What comes on top (the graph, copies of the parameters, the
     gradients of the features at hand) was fitted to eighteen trainings of 0.06 to 3.2 GB, plain and saving,
-    and the sum is within 11 % of what they took (``tests/benchmarks/results/memory.json``).
+    and the sum is within 11 % of what they took (``tests/benchmarks/memory.json``).
 
     Args:
         plan: the network.

@@ -71,9 +71,9 @@ def test_bytes_of_a_training():
     assert training_bytes(plan, 100, batch_size=32, slots=2) == total
 
 
-MEASURED = json.loads(
-    (Path(__file__).parents[1] / "benchmarks" / "results" / "memory.json").read_text(encoding="utf-8")
-)["trainings"]
+MEASURED = json.loads((Path(__file__).parents[1] / "benchmarks" / "memory.json").read_text(encoding="utf-8"))[
+    "trainings"
+]
 
 
 @pytest.mark.parametrize("row", MEASURED, ids=[f"{row['network']}, {row['memory']}" for row in MEASURED])

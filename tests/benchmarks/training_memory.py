@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-RESULTS = Path(__file__).parent / "results" / "memory.json"
+RESULTS = Path(__file__).with_name("memory.json")
 STEPS = 4
 
 
