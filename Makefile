@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: install demo test test-all test-kill test-gpu lint clean
+.PHONY: install demo test test-all test-kill test-gpu bench bench-memory lint clean
 
 install: $(VENV)/installed
 
@@ -30,7 +30,13 @@ test-kill: install  ## 20 trainings, each killed twice at random moments and gon
 	DNSEARCH_KILLS=20 $(BIN)/pytest tests/test_run_killed.py
 
 test-gpu: install  ## what only a graphics card can show; fails where there is none
-	DNSEARCH_GPU=1 $(BIN)/pytest tests/gpu
+	DNSEARCH_GPU=1 $(BIN)/pytest tests/gpu/test_on_a_card.py
+
+bench: install  ## dnsearch against stock Keras and PyTorch; 15 minutes of a machine that does nothing else
+	$(BIN)/python tests/benchmarks/bench.py
+
+bench-memory: install  ## how much memory trainings take, for the prediction (10 minutes)
+	$(BIN)/python tests/benchmarks/training_memory.py
 
 clean:
 	rm -rf $(VENV) demo runs build dist *.egg-info

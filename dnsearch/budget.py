@@ -11,6 +11,9 @@ from dnsearch.spec.document import Document, load
 from dnsearch.spec.experiment import Experiment
 from dnsearch.spec.training.optimizer import Adam, AdamW
 
+PLAIN_SHARE = 0.8
+"""How much of the free memory a plain training may take, by prediction: that is within 20 % of the truth."""
+
 
 @dataclass(frozen=True)
 class Budgeted:
@@ -48,7 +51,7 @@ def budgeted(document: Document, image_shape: Shape, classes: int, *, limits: bo
             document = document.with_growth(match.growth_rate)
         experiment = document.experiment
         plan = plan_network(experiment.network, image_shape, classes)
-        summary = summarize(plan, experiment.training.batch_size, slots(experiment))
+        summary = summarize(plan, images_at_once(experiment), slots(experiment))
         problems = [*_frozen(experiment, plan), *_expectations(experiment, summary)]
         problems += _limits(experiment, summary) if limits else ()
         if problems:
@@ -58,6 +61,12 @@ def budgeted(document: Document, image_shape: Shape, classes: int, *, limits: bo
     return Budgeted(document, plan, summary, match)
 
 
+def images_at_once(experiment: Experiment) -> int:
+    """Images of a batch, or of the parts that it is worked through in."""
+    training = experiment.training
+    return -(-training.batch_size // training.accumulate)
+
+
 def slots(experiment: Experiment) -> int:
     """Numbers that the optimizer and the averaging keep per trainable parameter.
 
@@ -65,6 +74,21 @@ def slots(experiment: Experiment) -> int:
     """
     kept = 2 if isinstance(experiment.training.optimizer, Adam | AdamW) else 1
     return kept + (experiment.training.ema is not None)
+
+
+def saves_memory(experiment: Experiment, plan: NetworkPlan, free_bytes: int) -> bool:
+    """Whether a training shall compute joined features again rather than keep them.
+
+    Args:
+        experiment: the spec.
+        plan: its network.
+        free_bytes: memory that can be had; ``auto`` keeps everything where it takes no more than
+            ``PLAIN_SHARE`` of this.
+    """
+    if experiment.training.memory != "auto":
+        return experiment.training.memory == "saving"
+    summary = summarize(plan, images_at_once(experiment), slots(experiment))
+    return summary.training_memory_bytes > PLAIN_SHARE * free_bytes
 
 
 def _matched(experiment: Experiment, image_shape: Shape, classes: int) -> Match | None:

@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -12,16 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dnsearch.assess.assessment import Assessment, assess
-from dnsearch.assess.scores import softmax
+from dnsearch.assess.scores import Labels, softmax
+from dnsearch.assess.segmentation import Segmentation, assess_masks
 from dnsearch.data.batches import evaluation_batches, explained
 from dnsearch.data.digits import LARGEST_PIXEL
 from dnsearch.data.files import Files
 from dnsearch.data.images import Images, Scaling, Split
 from dnsearch.data.load import load
+from dnsearch.data.painting import MOST_CLASSES, image_png, mask_png, overlaid, visible
 from dnsearch.errors import DataError, Problem, RunError
 from dnsearch.model.build import build
 from dnsearch.plan.family import plan_network
 from dnsearch.plan.graph import NetworkPlan
+from dnsearch.records.atomic import atomic_write, writing
 from dnsearch.records.record import Metrics
 from dnsearch.records.store import RunFolder
 from dnsearch.spec.data import Data
@@ -49,6 +52,23 @@ class Prediction:
     classes: dict[str, float]
 
 
+@dataclass(frozen=True, slots=True)
+class MaskPrediction:
+    """What the pixels of an image show.
+
+    Args:
+        image: the file.
+        mask: a PNG of class numbers, of the run's image size.
+        overlay: a PNG of the image, as the network saw it, under its mask.
+        classes: class name → share of the pixels, the largest first.
+    """
+
+    image: str
+    mask: str
+    overlay: str
+    classes: dict[str, float]
+
+
 @dataclass(frozen=True)
 class Trained:
     """A run's network and what it needs to know about images."""
@@ -60,6 +80,11 @@ class Trained:
     scaling: Scaling
     image_shape: tuple[int, int, int]
     class_names: tuple[str, ...]
+
+    @property
+    def paints_masks(self) -> bool:
+        """Whether it answers for every pixel."""
+        return len(self.plan.nodes[-1].shape) == 3
 
 
 def trained(folder: RunFolder) -> Trained:
@@ -91,7 +116,7 @@ def _preprocessing(folder: RunFolder) -> tuple[Scaling, tuple[int, int, int], tu
         raise RunError(str(Problem(str(folder.preprocessing), expected, str(error)))) from error
 
 
-def evaluate_run(folder: RunFolder, part: Part, views: Views | None = None) -> Assessment:
+def evaluate_run(folder: RunFolder, part: Part, views: Views | None = None) -> Assessment | Segmentation:
     """How good a run is on the test or the validation images; test figures go into the run's record.
 
     Args:
@@ -100,7 +125,8 @@ def evaluate_run(folder: RunFolder, part: Part, views: Views | None = None) -> A
         views: test-time augmentation. Its figures are no test figures like others', and go nowhere.
 
     Raises:
-        RunError: the run has no weights, or (for test) a process is training it.
+        RunError: the run has no weights, or (for test) a process is training it; or a U-Net shall see shifted
+            views.
         DataError: there are no test images, or the data is no longer what the run was trained on.
     """
     # A trainer would overwrite the record that is changed here, or this would overwrite the trainer's.
@@ -108,19 +134,49 @@ def evaluate_run(folder: RunFolder, part: Part, views: Views | None = None) -> A
     with folder.locked() if recorded else contextlib.nullcontext():
         network = trained(folder)
         if views is not None:
+            _check_views(network, views)
             network = replace(network, logits=averaged(network.logits, views))
         images = images_of(network, part)
-        found = assess(_logits(network, images), images.labels, network.class_names)
+        found = _assessed(network, images)
         if recorded:
-            metrics = Metrics(found.loss.value, found.accuracy.value, found.examples)
-            folder.write(replace(folder.read(), test=metrics))
+            folder.write(replace(folder.read(), test=_metrics(found)))
         return found
 
 
-def _logits(network: Trained, images: Split) -> NDArray[np.float64]:
-    """(images, classes)."""
-    batches = explained(evaluation_batches(images, network.scaling, BATCH_SIZE))
-    return np.concatenate([np.asarray(network.logits(pixels), np.float64) for pixels, _ in batches])
+def _check_views(network: Trained, views: Views) -> None:
+    if network.paints_masks and "shifts" in views:
+        hint = "Mirrored masks can be mirrored back whole; shifted ones lose their edge."
+        raise RunError(str(Problem("--tta", "flip for a U-Net", views, hint)))
+
+
+def _assessed(network: Trained, images: Split) -> Assessment | Segmentation:
+    answers = _answers(network, images)
+    if network.paints_masks:
+        return assess_masks(answers, network.class_names)
+    return assess(np.concatenate([logits for logits, _ in answers]), images.labels, network.class_names)
+
+
+def _metrics(found: Assessment | Segmentation) -> Metrics:
+    match found:
+        case Assessment():
+            return Metrics(found.loss.value, found.accuracy.value, found.examples)
+        case Segmentation():
+            overlap = found.mean_iou.value
+            return Metrics(found.loss.value, found.accuracy.value, found.pixels, overlap)
+
+
+def _answers(network: Trained, images: Split) -> Iterator[tuple[NDArray[np.float64], Labels]]:
+    """Logits and labels, a batch at a time: of masks all together may be too many."""
+    batches = explained(evaluation_batches(images, network.scaling, _batch_size(network)))
+    return (
+        (np.asarray(network.logits(pixels), np.float64), np.asarray(labels)) for pixels, labels in batches
+    )
+
+
+def _batch_size(network: Trained) -> int:
+    """A mask takes as much room as hundreds of images' answers; a training step had room for its batch."""
+    training = network.experiment.training
+    return min(BATCH_SIZE, training.batch_size) if network.paints_masks else BATCH_SIZE
 
 
 def images_of(network: Trained, part: Part) -> Split:
@@ -174,12 +230,58 @@ def predict_images(folder: RunFolder, images: Sequence[Path], top: int) -> list[
     ]
 
 
+def predict_masks(folder: RunFolder, images: Sequence[Path], out: Path | None) -> list[MaskPrediction]:
+    """Write what the pixels of image files show: ``NAME.mask.png`` and ``NAME.overlay.png`` for each.
+
+    Args:
+        folder: a U-Net's run with weights.
+        images: PNG or JPEG files; they are brought to the run's image shape, and masks have that size.
+        out: the folder to write into, which is made; None: beside each image.
+
+    Raises:
+        RunError: the run has no weights, two images would have one mask, a mask cannot be written, or there
+            are more classes than a PNG can tell apart.
+        DataError: a file is missing or is no image.
+    """
+    network = trained(folder)
+    stems = [str((out or image.parent) / image.stem) for image in images]
+    _check_paintable(network, stems)
+    if out is not None:
+        with writing(out):
+            out.mkdir(parents=True, exist_ok=True)
+    return [_painted(network, image, stem) for image, stem in zip(images, stems, strict=True)]
+
+
+def _check_paintable(network: Trained, stems: Sequence[str]) -> None:
+    if twice := [stem for stem in stems if stems.count(stem) > 1]:
+        expected, hint = "one mask for each image", "Rename an image, or predict them one after another."
+        raise RunError(str(Problem(f"{twice[0]}.mask.png", expected, "two images of this name", hint)))
+    if len(network.class_names) > MOST_CLASSES:
+        expected = f"at most {MOST_CLASSES} classes, which a PNG's palette can tell apart"
+        raise RunError(str(Problem("predict", expected, f"{len(network.class_names)}")))
+
+
+def _painted(network: Trained, image: Path, stem: str) -> MaskPrediction:
+    pixels = _pixels(network, [image])
+    mask = np.asarray(network.logits(network.scaling.apply(pixels)))[0].argmax(axis=-1)
+    names, classes = network.class_names, len(network.class_names)
+    files = f"{stem}.mask.png", f"{stem}.overlay.png"
+    atomic_write(Path(files[0]), mask_png(mask, classes))
+    atomic_write(Path(files[1]), image_png(overlaid(visible(pixels[0], (0, 255)), mask, classes)))
+    shares = np.bincount(mask.ravel(), minlength=classes) / mask.size
+    shown = {names[i]: float(shares[i]) for i in np.argsort(-shares, kind="stable") if shares[i]}
+    return MaskPrediction(str(image), *files, shown)
+
+
 def _likelihoods(network: Trained, images: Sequence[Path]) -> NDArray[np.float64]:
     """(images, classes), each row summing to 1."""
-    data = network.experiment.data
-    pixels = Files(tuple(map(str, images)), network.image_shape, data.resize).read()
-    scaled = network.scaling.apply(_in_range_of(data, pixels))
+    scaled = network.scaling.apply(_in_range_of(network.experiment.data, _pixels(network, images)))
     return softmax(np.asarray(network.logits(scaled), np.float64))
+
+
+def _pixels(network: Trained, images: Sequence[Path]) -> NDArray[np.uint8]:
+    """Image files in the run's shape."""
+    return Files(tuple(map(str, images)), network.image_shape, network.experiment.data.resize).read()
 
 
 def _in_range_of(data: Data, pixels: NDArray[np.uint8]) -> Images:

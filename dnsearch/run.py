@@ -6,9 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from dnsearch import runtime
+from dnsearch.budget import saves_memory
 from dnsearch.data.augmented import augmenter
 from dnsearch.data.batches import (
     FEWEST,
@@ -18,7 +17,7 @@ from dnsearch.data.batches import (
     training_batches,
     training_steps,
 )
-from dnsearch.data.facts import facts
+from dnsearch.data.facts import check_task, facts
 from dnsearch.data.images import Dataset
 from dnsearch.data.load import load
 from dnsearch.errors import DnsearchError, Problem, RunError
@@ -75,6 +74,7 @@ def run(document: Document, folder: RunFolder, watch: Watch, origin: Origin | No
         _refuse_imported(folder)
         folder.remove_leftovers()
         images = facts(experiment.data)
+        check_task(experiment, images)
         plan = plan_network(experiment.network, images.image_shape, images.classes)
         record = _begun(folder, experiment, cost(plan), origin)
         spent = record.wall_seconds
@@ -88,13 +88,11 @@ def run(document: Document, folder: RunFolder, watch: Watch, origin: Origin | No
             with memory.explained("while the images were read"):
                 dataset = load(experiment.data)
             folder.write_preprocessing(dataset.scaling.as_json(), dataset.image_shape, dataset.class_names)
-            devices = training_devices(training, len(dataset.training))
-            if missing := unmet(training, devices):
-                watch(Notice(missing))
+            devices, saving = _means(plan, experiment, dataset, watch)
             with memory.explained("while the network was built"):
-                trainer = _trainer(plan, experiment, dataset, devices)
+                trainer = _trainer(plan, experiment, dataset, devices, saving=saving)
             history = _restored(trainer, folder, watch)
-            record = _caught_up(record, history)
+            record = replace(_caught_up(record, history), memory="saving" if saving else "plain")
             folder.write(record)
             if training.start_from is not None and not history:
                 _start_from(Path(training.start_from), trainer, folder)
@@ -125,15 +123,30 @@ def run(document: Document, folder: RunFolder, watch: Watch, origin: Origin | No
         return record
 
 
-def _trainer(plan: NetworkPlan, experiment: Experiment, dataset: Dataset, devices: Sequence[str]) -> Trainer:
+def _means(
+    plan: NetworkPlan, experiment: Experiment, dataset: Dataset, watch: Watch
+) -> tuple[Sequence[str], bool]:
+    """The graphics cards to train on and whether to save memory; told where the spec does not say it."""
+    training, free = experiment.training, runtime.free_memory_bytes()
+    devices = training_devices(training, len(dataset.training))
+    saving = saves_memory(experiment, plan, free)
+    if missing := unmet(training, devices):
+        watch(Notice(missing))
+    if saving and training.memory == "auto":
+        watch(Notice(f"training.memory: saving; plain would not fit into the {free:,} bytes free"))
+    return devices, saving
+
+
+def _trainer(
+    plan: NetworkPlan, experiment: Experiment, dataset: Dataset, devices: Sequence[str], *, saving: bool
+) -> Trainer:
     """The network, its frozen parts out of the training, and what trains it."""
     training, weights = experiment.training, None
-    model = build(plan, experiment.name, precision=training.precision)
+    model = build(plan, experiment.name, saving, training.precision)
     freeze(model, {node.name for node in plan.nodes if node.part in training.freeze})
     if training.class_weights is not None:
         names = dataset.class_names
-        counts = np.bincount(dataset.training.labels.ravel(), minlength=len(names)).tolist()
-        weights = class_weights(training.class_weights, names, counts)
+        weights = class_weights(training.class_weights, names, dataset.training.counts(len(names)))
     return build_trainer(model, training, weights, devices)
 
 

@@ -1,4 +1,7 @@
-"""How good a network is, on a terminal: headline figures, classes, and what is taken for what."""
+"""How good a network is, on a terminal: headline figures, classes, and what is taken for what.
+
+The same of masks is in ``segmentation``, which takes the pieces that both have from here.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -28,35 +31,53 @@ def assessment(found: Assessment, title: str, width: int) -> RenderableType:
         width: cells of the terminal.
     """
     names = [shortened(one_line(each.name), LONGEST_NAME) for each in found.classes]
-    lines = matrix_lines(found.confusion, names)
-    fits = max(map(cell_len, lines)) <= width
-    confused = _matrix(lines) if fits else _mistakes(found.confusion, names)
+    confused = what_for_what(found.confusion, names, width, "images")
     return Group(_headline(found, title), "", _classes(found.classes, names), "", confused)
 
 
-def _headline(found: Assessment, title: str) -> Table:
-    table = _table(title)
+def what_for_what(counts: Counts, names: Sequence[str], width: int, unit: str) -> RenderableType:
+    """The confusion matrix or, where it is wider than the terminal, the most frequent confusions.
+
+    Args:
+        counts: (classes, classes), rows are what is shown.
+        names: one per class.
+        width: cells of the terminal.
+        unit: what is counted: images or pixels.
+    """
+    lines = matrix_lines(counts, names)
+    return _matrix(lines, unit) if max(map(cell_len, lines)) <= width else _mistakes(counts, names, unit)
+
+
+def headline_table(title: str) -> Table:
+    """A table of figures with their intervals and a remark each."""
+    table = plain_table(title)
     table.add_column("")
     table.add_column("", justify="right")
     table.add_column("95 % interval", justify="right")
     table.add_column("", style="dim")
-    low, high = found.wilson
-    table.add_row(*_shares("accuracy", found.accuracy), f"Wilson {100 * low:.2f} – {percent(high)}")
-    if found.top5_accuracy is not None:
-        table.add_row(*_shares("top-5 accuracy", found.top5_accuracy), "")
-    loss = found.loss
-    table.add_row("loss", f"{loss.value:.4f}", f"{loss.low:.4f} – {loss.high:.4f}", "nats")
-    table.add_row(*_shares("calibration error", found.calibration_error), "15 bins")
     return table
 
 
-def _shares(name: str, figure: Figure) -> tuple[str, str, str]:
+def _headline(found: Assessment, title: str) -> Table:
+    table = headline_table(title)
+    low, high = found.wilson
+    table.add_row(*shares("accuracy", found.accuracy), f"Wilson {100 * low:.2f} – {percent(high)}")
+    if found.top5_accuracy is not None:
+        table.add_row(*shares("top-5 accuracy", found.top5_accuracy), "")
+    loss = found.loss
+    table.add_row("loss", f"{loss.value:.4f}", f"{loss.low:.4f} – {loss.high:.4f}", "nats")
+    table.add_row(*shares("calibration error", found.calibration_error), "15 bins")
+    return table
+
+
+def shares(name: str, figure: Figure) -> tuple[str, str, str]:
+    """A share and its interval, in percent."""
     return name, percent(figure.value), f"{100 * figure.low:.2f} – {percent(figure.high)}"
 
 
 def _classes(classes: Sequence[ClassFigures], names: Sequence[str]) -> Table:
     """All classes in their order or, where they are many, those with the lowest F1."""
-    table = _table("")
+    table = plain_table("")
     table.add_column("class")
     for heading in ("precision", "recall", "F1", "images"):
         table.add_column(heading, justify="right")
@@ -98,21 +119,21 @@ def matrix_lines(counts: Counts, names: Sequence[str]) -> list[str]:
     return [" " * cell_len(labels[0]) + "".join(f"{number:>{cell}}" for number in numbers), *rows]
 
 
-def _matrix(lines: Sequence[str]) -> Text:
+def _matrix(lines: Sequence[str], unit: str) -> Text:
     return Text.assemble(
-        ("rows: what the images show; columns: what was predicted\n", "bold"), "\n".join(lines), no_wrap=True
+        (f"rows: what the {unit} show; columns: what was predicted\n", "bold"), "\n".join(lines), no_wrap=True
     )
 
 
-def _mistakes(counts: Counts, names: Sequence[str]) -> RenderableType:
+def _mistakes(counts: Counts, names: Sequence[str], unit: str) -> RenderableType:
     """The most frequent confusions, for a matrix that is wider than the terminal."""
     wrong = mistakes(counts, MOST_MISTAKES)
     if not wrong:
         return Text("nothing was taken for anything else")
-    table = _table("most often confused")
+    table = plain_table("most often confused")
     table.add_column("class")
     table.add_column("predicted")
-    table.add_column("images", justify="right")
+    table.add_column(unit, justify="right")
     table.add_column("of its class", justify="right")
     for truth, taken, count in wrong:
         share = percent(count / int(counts[truth].sum()))
@@ -120,7 +141,8 @@ def _mistakes(counts: Counts, names: Sequence[str]) -> RenderableType:
     return table
 
 
-def _table(title: str) -> Table:
+def plain_table(title: str) -> Table:
+    """A table without a frame; no title where it is empty."""
     return Table(
         title=Text(title, style="bold") if title else None,
         title_justify="left",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from dnsearch.board import units
 from dnsearch.board.ranking import Row
 from dnsearch.errors import DnsearchError, Problem
+from dnsearch.records.record import Metrics
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,10 @@ def _best_accuracy(row: Row) -> str:
 
 def _test_accuracy(row: Row) -> str:
     return units.percent(row.record.test.accuracy if row.record.test else None)
+
+
+def _mean_iou(metrics: Metrics | None) -> str:
+    return units.percent(metrics.mean_iou if metrics else None)
 
 
 def _parameters(row: Row) -> str:
@@ -65,6 +70,9 @@ COLUMNS = {
     "validation_accuracy": Column("validation", _accuracy),
     "best_validation_accuracy": Column("best epoch", _best_accuracy),
     "test_accuracy": Column("test", _test_accuracy),
+    "validation_mean_iou": Column("mean IoU", lambda row: _mean_iou(row.record.last)),
+    "best_validation_mean_iou": Column("best mean IoU", lambda row: _mean_iou(row.record.best)),
+    "test_mean_iou": Column("test mean IoU", lambda row: _mean_iou(row.record.test)),
     "parameters": Column("parameters", _parameters),
     "parameters_total": Column("all parameters", _all_parameters),
     "macs": Column("macs", lambda row: units.short_count(row.record.macs)),
@@ -89,7 +97,7 @@ COLUMNS = {
 Arranged = list[tuple[int, Column]]
 """Columns from left to right, each with its importance: 0 is always shown, the higher the sooner left out."""
 
-USUAL = {"test_accuracy": 1, "parameters": 0, "macs": 6, "epochs": 2, "wall_seconds": 4}
+USUAL = {"test_accuracy": 1, "test_mean_iou": 1, "parameters": 0, "macs": 6, "epochs": 2, "wall_seconds": 4}
 FIRST_SETTINGS, OTHER_SETTINGS = 3, 7
 
 
@@ -105,15 +113,21 @@ def arranged(rows: Sequence[Row], extra: Sequence[str] = ()) -> Arranged:
     """
     best = any(row.select == "best" for row in rows)
     tested = any(row.record.test for row in rows)
-    usual = [key for key in USUAL if tested or key != "test_accuracy"]
-    accuracy = "best_validation_accuracy" if best else "validation_accuracy"
+    masks = any(row.record.last and row.record.last.mean_iou is not None for row in rows)
+    absent = {
+        key for key, there in (("test_accuracy", tested), ("test_mean_iou", tested and masks)) if not there
+    }
+    usual = [key for key in USUAL if key not in absent]
+    validation = [
+        f"{'best_' if best else ''}validation_{kind}" for kind in ("mean_iou", "accuracy")[not masks :]
+    ]
     varying = list(dict.fromkeys(heading for row in rows for heading in row.settings))
-    fixed = {"rank", "name", accuracy, "state", *usual, *varying}
+    fixed = {"rank", "name", *validation, "state", *usual, *varying}
     settings = [(0 if key in extra else _setting_importance(place), key) for place, key in enumerate(varying)]
     return [
         (0, COLUMNS["rank"]),
         (0, _name_column(rows)),
-        (0, COLUMNS[accuracy]),
+        *((0, COLUMNS[key]) for key in validation),
         *((0 if key in extra else USUAL[key], COLUMNS[key]) for key in usual),
         *((0, _extra_column(key, rows)) for key in dict.fromkeys(extra) if key not in fixed),
         *((importance, _setting_column(key)) for importance, key in settings),

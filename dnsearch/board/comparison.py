@@ -38,7 +38,7 @@ def comparison(networks: Sequence[tuple[str, str, Summary]]) -> Table:
             *(_cell(heading, summary, first) for heading in FIGURES),
         )
     table.caption = Text(
-        "training, saving: bytes of one training step, plain and memory-saving; inference: activations of "
+        "training, saving: memory of a training, plain and saving; inference: activations of "
         "one image; sees: side of what an output pixel sees; below each its ratio to the first network's"
     )
     table.caption_justify = "left"

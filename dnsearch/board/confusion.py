@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dnsearch.assess.confusion import Counts
+from dnsearch.assess.scores import Floats
 from dnsearch.board.units import one_line, shortened
 from dnsearch.records.atomic import atomic_write
 
@@ -16,6 +17,8 @@ DPI = 160
 CELL, FINEST_CELL = 0.42, 0.13
 """Inches; the finest is for so many classes that no numbers are written."""
 MOST_NUMBERED = 25
+LONGEST_COUNT = 99_999
+"""Where a cell has more, percents of the rows are written: counts would not fit."""
 LONGEST_NAME = 24
 
 
@@ -50,7 +53,7 @@ def _figure(counts: Counts, names: Sequence[str], title: str) -> Figure:
     _label(axes, [shortened(one_line(name), LONGEST_NAME) for name in names], 9 if numbered else 6)
     axes.set_title(one_line(title), fontsize=11, loc="left", pad=10)
     if numbered:
-        _number(axes, counts, shares > 0.5)
+        _number(axes, counts, shares)
     bar = figure.add_axes((1.03, 0.0, min(0.04, 0.15 / side), 1.0))
     figure.colorbar(image, cax=bar).set_label("share of the row", fontsize=9)
     bar.tick_params(labelsize=8)
@@ -68,11 +71,12 @@ def _label(axes: Axes, names: Sequence[str], size: int) -> None:
     axes.tick_params(length=0)
 
 
-def _number(axes: Axes, counts: Counts, dark: Counts) -> None:
-    """Write the counts into the cells, white on dark ones."""
+def _number(axes: Axes, counts: Counts, shares: Floats) -> None:
+    """Write the counts into the cells, or percents for long ones, white on dark cells."""
+    long = counts.max() > LONGEST_COUNT
     size = 9 if counts.max() < 1000 else 7
     for row, column in zip(*counts.nonzero(), strict=True):
-        colour = "white" if dark[row, column] else "#222222"
-        axes.text(
-            column, row, f"{counts[row, column]}", ha="center", va="center", fontsize=size, color=colour
-        )
+        share = shares[row, column]
+        text = f"{100 * share:.1f} %" if long else f"{counts[row, column]}"
+        colour = "white" if share > 0.5 else "#222222"
+        axes.text(column, row, text, ha="center", va="center", fontsize=size, color=colour)

@@ -17,6 +17,10 @@ def _accuracy(metrics: Metrics | None) -> float | None:
     return _finite(metrics.accuracy) if metrics else None
 
 
+def _mean_iou(metrics: Metrics | None) -> float | None:
+    return metrics.mean_iou if metrics else None
+
+
 def _finite(number: float | None) -> float | None:
     return number if number is not None and math.isfinite(number) else None
 
@@ -31,6 +35,9 @@ FACTS: dict[str, Callable[[RunRecord], Any]] = {
     "validation_accuracy": lambda record: _accuracy(record.last),
     "best_validation_accuracy": lambda record: _accuracy(record.best),
     "test_accuracy": lambda record: _accuracy(record.test),
+    "validation_mean_iou": lambda record: _mean_iou(record.last),
+    "best_validation_mean_iou": lambda record: _mean_iou(record.best),
+    "test_mean_iou": lambda record: _mean_iou(record.test),
     "parameters": lambda record: record.parameters.trainable if record.parameters else None,
     "parameters_total": lambda record: record.parameters.total if record.parameters else None,
     "macs": lambda record: record.macs,

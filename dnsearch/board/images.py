@@ -1,4 +1,4 @@
-"""What a data set consists of, as a table: images per class and part, their size, and their scaling."""
+"""What a data set consists of, as a table: images or pixels per class and part, size and scaling."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +23,9 @@ class Collection:
         name: the spec's name.
         image_shape: (height, width, channels).
         class_names: in the order of the labels.
-        counts: part → images of each class.
+        counts: part → images or, of masks, pixels of each class.
+        images: part → images.
+        masks: whether pixels are counted.
         offset: what is subtracted, one number per channel.
         scale: what is divided by.
     """
@@ -32,6 +34,8 @@ class Collection:
     image_shape: tuple[int, int, int]
     class_names: tuple[str, ...]
     counts: Mapping[str, Sequence[int]]
+    images: Mapping[str, int]
+    masks: bool
     offset: tuple[float, ...]
     scale: tuple[float, ...]
 
@@ -41,13 +45,13 @@ def image_table(images: Collection) -> Group:
     height, width, channels = images.image_shape
     title = f"{images.name}, {height}x{width}x{channels}, {len(images.class_names)} classes"
     table = Table(title=Text(title), title_justify="left", box=box.SIMPLE_HEAD, show_edge=False, padding=0)
-    table.add_column("class", overflow="ellipsis", no_wrap=True)
+    table.add_column("pixels of class" if images.masks else "class", overflow="ellipsis", no_wrap=True)
     for part in images.counts:
         table.add_column(f"  {part}", justify="right", no_wrap=True)
     for name, *row in zip(images.class_names, *images.counts.values(), strict=True):
         table.add_row(Text(one_line(name)), *map(count, row))
     table.add_section()
-    table.add_row("all", *(count(sum(row)) for row in images.counts.values()), style="bold")
+    table.add_row("images", *map(count, images.images.values()), style="bold")
     return Group(table, Text(_scaling(images.offset, images.scale)))
 
 
@@ -76,6 +80,7 @@ def images_json(images: Collection) -> dict[str, Any]:
             {"name": name, **dict(zip(images.counts, row, strict=True))}
             for name, *row in zip(images.class_names, *images.counts.values(), strict=True)
         ],
-        "images": {part: sum(row) for part, row in images.counts.items()},
+        "images": dict(images.images),
+        "counted": "pixels" if images.masks else "images",
         "scaling": {"offset": images.offset, "scale": images.scale},
     }

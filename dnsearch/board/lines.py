@@ -23,7 +23,17 @@ def epoch_line(epoch: EpochRecord, planned: int) -> str:
 
 
 def _metrics(metrics: Metrics) -> str:
-    return f"{units.percent(metrics.accuracy)} (loss {metrics.loss:.4f})"
+    overlap = "" if metrics.mean_iou is None else f", {score(metrics)}"
+    return f"{units.percent(metrics.accuracy)} (loss {metrics.loss:.4f}{overlap})"
+
+
+def score(metrics: Metrics) -> str:
+    """What networks are chosen by, by its name.
+
+    >>> score(Metrics(0.3, 0.9, 100)), score(Metrics(0.3, 0.9, 100, 0.75))
+    ('accuracy 90.00 %', 'mean IoU 75.00 %')
+    """
+    return f"{'accuracy' if metrics.mean_iou is None else 'mean IoU'} {units.percent(metrics.score)}"
 
 
 def run_line(record: RunRecord) -> str:
@@ -31,11 +41,15 @@ def run_line(record: RunRecord) -> str:
     parts = [
         units.one_line(record.name) if record.trial is None else f"trial {record.trial}",
         record.state,
-        *([f"validation {units.percent(record.last.accuracy)}"] if record.last else []),
-        *([f"test {units.percent(record.test.accuracy)}"] if record.test else []),
+        *([f"validation {_brief(record.last)}"] if record.last else []),
+        *([f"test {_brief(record.test)}"] if record.test else []),
         *([f"{units.count(record.parameters.trainable)} parameters"] if record.parameters else []),
         "1 epoch" if record.epochs == 1 else f"{record.epochs} epochs",
         units.duration(record.wall_seconds),
         *([units.shortened(units.one_line(record.reason), 120)] if record.reason else []),
     ]
     return "  ".join(parts)
+
+
+def _brief(metrics: Metrics) -> str:
+    return score(metrics).removeprefix("accuracy ")

@@ -15,7 +15,7 @@ from dnsearch.board.ranking import Row
 from dnsearch.board.table import leaderboard
 
 Running = tuple[str, int, int, float | None]
-"""A run at work: its name, epochs done, epochs planned, last validation accuracy from 0 to 1."""
+"""A run at work: its name, epochs done, epochs planned, last validation accuracy or, of a U-Net, mean IoU."""
 
 TABLE_FRAME = 5
 """Lines that a leaderboard may have beside its rows: title, two of headings, rule, caption."""

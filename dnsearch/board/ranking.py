@@ -18,8 +18,11 @@ from dnsearch.records.record import RunRecord
 Select = Literal["last", "best"]
 
 HIGHER_IS_BETTER = {
+    "validation": True,
     "validation_accuracy": True,
+    "validation_mean_iou": True,
     "test_accuracy": True,
+    "test_mean_iou": True,
     "parameters": False,
     "macs": False,
     "epochs": False,
@@ -29,7 +32,7 @@ HIGHER_IS_BETTER = {
     "images_per_second": True,
     "peak_memory_bytes": False,
 }
-"""What runs can be ranked by."""
+"""What runs can be ranked by; validation is the accuracy or, of a U-Net, the mean IoU."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,7 @@ class Row:
         rank: place from 1, or None without a figure to rank by.
         record: the run.
         settings: heading → value, of the settings that differ among the rows.
-        select: whether the run is judged by its last or its best epoch's validation accuracy.
+        select: whether the run is judged by its last or its best epoch's validation figures.
     """
 
     rank: int | None
@@ -51,7 +54,7 @@ class Row:
 
 def rank(
     records: Iterable[RunRecord],
-    sort: str = "validation_accuracy",
+    sort: str = "validation",
     select: Select = "last",
     top: int | None = None,
 ) -> list[Row]:
@@ -60,7 +63,7 @@ def rank(
     Args:
         records: the runs.
         sort: what to rank by, a key of ``HIGHER_IS_BETTER``.
-        select: which epoch's validation accuracy counts.
+        select: which epoch's validation figures count.
         top: how many rows to keep; None keeps all.
 
     Raises:
@@ -79,19 +82,20 @@ def rank(
     return [Row(*parts, select) for parts in zip(ranks[: len(shown)], shown, settings, strict=True)]
 
 
-def validation_accuracy(record: RunRecord, select: Select) -> float | None:
-    """The last or the best epoch's validation accuracy, from 0 to 1."""
-    metrics = record.best if select == "best" else record.last
-    return metrics.accuracy if metrics else None
-
-
 def _figure(record: RunRecord, sort: str, select: Select) -> float | str | None:
     figure: float | str | None
+    validation = record.best if select == "best" else record.last
     match sort:
+        case "validation":
+            figure = validation.score if validation else None
         case "validation_accuracy":
-            figure = validation_accuracy(record, select)
+            figure = validation.accuracy if validation else None
+        case "validation_mean_iou":
+            figure = validation.mean_iou if validation else None
         case "test_accuracy":
             figure = record.test.accuracy if record.test else None
+        case "test_mean_iou":
+            figure = record.test.mean_iou if record.test else None
         case "parameters":
             figure = record.parameters.trainable if record.parameters else None
         case "epochs" | "wall_seconds":

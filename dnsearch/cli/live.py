@@ -80,5 +80,5 @@ def _ended_before(request: Request) -> list[RunRecord]:
 
 
 def _at_work(job: Job, epoch: EpochRecord | None) -> tuple[str, int, int, float | None]:
-    done, accuracy = (epoch.epoch, epoch.validation.accuracy) if epoch else (0, None)
-    return job.folder.name, done, job.document.experiment.training.epochs, accuracy
+    done, score = (epoch.epoch, epoch.validation.score) if epoch else (0, None)
+    return job.folder.name, done, job.document.experiment.training.epochs, score

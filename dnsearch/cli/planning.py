@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dnsearch.budget import Budgeted, budgeted
-from dnsearch.data.facts import Facts, facts
+from dnsearch.data.facts import Facts, check_task, facts
+from dnsearch.errors import SpecError
 from dnsearch.spec.document import Document, load
 
 
@@ -32,4 +33,8 @@ def planned(spec: str, overrides: Iterable[str] | None, *, limits: bool = True) 
     """
     document = load(spec, overrides or ())
     known = facts(document.experiment.data)
+    try:
+        check_task(document.experiment, known)
+    except SpecError as error:
+        raise document.located(error) from None
     return Planned(document, budgeted(document, known.image_shape, known.classes, limits=limits), known)

@@ -2,8 +2,9 @@
 
 The order: RandAugment on the pixels as they are, then scaling, then flips and shifts, blank rectangles, and
 last the mixing of two images. Scaled pixels of 0 are the mean colour (with ``normalize: unit``, black), and
-that is what comes in from outside. An image's partner in mixing is the next one of its batch; the batch is
-in random order, so the partner is random as well.
+that is what comes in from outside. A mask goes wherever its image goes, by the nearest pixel; what is
+blanked or comes in from outside does not count there. An image's partner in mixing is the next one of its
+batch; the batch is in random order, so the partner is random as well.
 
 Keras' layers are not used. They draw one seed after another from a state, which a resumed training would
 have to restore inside tf.data; RandAugment and the blend draw one operation, or one flag, for a whole
@@ -18,11 +19,12 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from dnsearch.data.checks import IGNORED
 from dnsearch.data.draws import draw, own_shares
 from dnsearch.data.files import Files
 from dnsearch.data.geometry import inside, moved, placements
 from dnsearch.data.images import Dataset, Images, Scaling
-from dnsearch.data.rand_augment import rand_augment
+from dnsearch.data.rand_augment import followed, rand_augment
 from dnsearch.spec.augmentation import Augmentation
 from dnsearch.spec.training import Training
 
@@ -77,14 +79,21 @@ def _compiled(augmentation: Augmentation, dataset: Dataset) -> Vary:
     height, width, _ = dataset.image_shape
     size, scaling, classes = (height, width), dataset.scaling, len(dataset.class_names)
     random = augmentation.rand_augment
-    limits = bounds(dataset.training.images) if random else (0.0, 0.0)
+    limits, masked = bounds(dataset.training.images) if random else (0.0, 0.0), dataset.has_masks
 
     def vary(pixels: Tensor, labels: Tensor, rows: Rows) -> tuple[Tensor, Tensor]:
+        labels = labels[..., tf.newaxis] if masked else labels
         if random is not None:
             chosen = rows["operations"], rows["reversed"]
             pixels = rand_augment(pixels, *chosen, random.magnitude, limits, scaling.offset)
+            labels = followed(labels, *chosen, random.magnitude, IGNORED) if masked else labels
         images = _placed(scaled(pixels, scaling), rows, size)
-        return _mixed(images, labels, rows, size, classes) if "kept" in rows else (images, labels)
+        if not masked:
+            return _mixed(images, labels, rows, size, classes) if "kept" in rows else (images, labels)
+        masks = _placed(labels, rows, size, IGNORED)
+        if "kept" in rows:
+            images, masks = _pasted(images, rows, size), _pasted(masks, rows, size)
+        return images, masks[..., 0]
 
     compiled: Vary = tf.function(vary, autograph=False)
     return compiled
@@ -100,12 +109,18 @@ def scaled(pixels: Tensor, scaling: Scaling) -> Tensor:
     return (pixels - tf.constant(scaling.offset, tf.float32)) / tf.constant(scaling.scale, tf.float32)
 
 
-def _placed(images: Tensor, rows: Rows, size: tuple[int, int]) -> Tensor:
+def _placed(images: Tensor, rows: Rows, size: tuple[int, int], blank: int = 0) -> Tensor:
+    """Images or masks, mirrored, moved and with blank rectangles."""
     if "shifted" in rows:
-        images = moved(images, placements(rows["flipped"], rows["shifted"], size))
+        images = moved(images, placements(rows["flipped"], rows["shifted"], size), blank)
     for rectangles in tf.unstack(rows["blanked"], axis=1) if "blanked" in rows else ():
-        images = tf.where(inside(rectangles, size), 0.0, images)
+        images = tf.where(inside(rectangles, size), tf.cast(blank, images.dtype), images)
     return images
+
+
+def _pasted(images: Tensor, rows: Rows, size: tuple[int, int]) -> Tensor:
+    """Images or masks with CutMix's rectangles of their partners."""
+    return tf.where(inside(rows["pasted"], size), tf.roll(images, -1, axis=0), images)
 
 
 def _mixed(

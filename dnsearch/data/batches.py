@@ -76,8 +76,8 @@ def training_batches(
         fewest: a smaller last batch is dropped; two for each device that a batch is shared out to.
 
     Returns:
-        Batches of float32 (batch, height, width, channels) and int32 (batch,); where labels are mixed,
-        float32 (batch, classes).
+        Batches of float32 (batch, height, width, channels) and int32 (batch,), of masks (batch, height,
+        width); where labels are mixed, float32 (batch, classes).
     """
     return _batches(split, scaling, batch_size, order[: _visited(len(order), batch_size, fewest)], varied)
 

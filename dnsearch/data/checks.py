@@ -19,6 +19,8 @@ from dnsearch.spec.data import Data
 MAX_SIDE = 4096
 MAX_CHANNELS = 64
 MAX_CLASSES = 100_000
+IGNORED = -1
+"""The label of pixels that do not count, whatever number they have in a file."""
 
 
 def refuse(where: Path | str, expected: str, found: str = "", hint: str = "") -> DataError:
@@ -77,30 +79,58 @@ def checked_labels(labels: NDArray[Any], images: int, where: Path | str) -> NDAr
     """
     if labels.shape not in {(images,), (images, 1)}:
         raise refuse(where, f"one label for each of {images} images", f"labels of shape {labels.shape}")
-    if labels.dtype.kind not in "biuf":
-        raise refuse(where, "labels that are numbers", f"dtype {labels.dtype}")
     flat = labels.reshape(-1)
+    _check_whole(flat, where, "image {}")
+    return flat.astype(np.int32)
+
+
+def _check_whole(flat: NDArray[Any], where: Path | str, of: str) -> None:
+    if flat.dtype.kind not in "biuf":
+        raise refuse(where, "labels that are numbers", f"dtype {flat.dtype}")
     wrong = ~((flat >= 0) & (flat < MAX_CLASSES) & (np.floor(flat) == flat))  # also true for NaN
     if wrong.any():
         position = int(np.argmax(wrong))
         raise refuse(
             where,
             f"whole labels from 0 to {MAX_CLASSES - 1}",
-            f"{flat[position]} for image {position}",
+            f"{flat[position]} for {of.format(position)}",
             "Number the classes 0, 1, 2 and so on.",
         )
-    return flat.astype(np.int32)
+
+
+def checked_masks(
+    labels: NDArray[Any], shape: tuple[int, int, int], where: Path | str, ignore_label: int | None
+) -> NDArray[np.int32]:
+    """Masks as int32, shape (n, height, width), with IGNORED where a pixel does not count.
+
+    >>> checked_masks(np.array([[[[0], [255]]]]), (1, 1, 2), "y_train", 255)
+    array([[[ 0, -1]]], dtype=int32)
+
+    Raises:
+        DataError: not one whole number from 0 to MAX_CLASSES - 1 per pixel.
+    """
+    if labels.shape not in {shape, (*shape, 1)}:
+        raise refuse(where, f"masks of the images' size, {list(shape)}", f"masks of shape {labels.shape}")
+    flat = labels.reshape(-1)
+    ignored = np.zeros(flat.shape, bool) if ignore_label is None else flat == ignore_label
+    counted = flat[~ignored]
+    _check_whole(counted, where, "a pixel")
+    masks = np.full(flat.shape, IGNORED, np.int32)
+    masks[~ignored] = counted
+    return masks.reshape(shape)
 
 
 def check_range(labels: NDArray[np.int32], classes: int, where: Path | str) -> None:
-    """Look whether every label is below the number of classes.
+    """Look whether every label is below the number of classes; IGNORED is.
 
     Raises:
         DataError: a label is too large.
     """
     if len(labels) and labels.max() >= classes:
-        position = int(np.argmax(labels))
-        raise refuse(where, f"labels from 0 to {classes - 1}", f"{labels[position]} for image {position}")
+        image = int(np.argmax(labels)) // math.prod(labels.shape[1:])
+        hint = "" if labels.ndim == 1 else "Name more classes, or set data.ignore_label."
+        which = f" for image {image}" if len(labels) > 1 else ""
+        raise refuse(where, f"labels from 0 to {classes - 1}", f"{labels.max()}{which}", hint)
 
 
 def count_classes(labels: NDArray[np.int32], where: Path | str) -> int:

@@ -19,13 +19,18 @@ NAMES = tuple(map(str, range(10)))
 
 
 def read() -> Original:
-    """All digits, parted into training and test images.
+    """All digits, as a source.
 
     >>> digits = read()
     >>> digits.training.images.shape, digits.test.images.shape, digits.largest_pixel
     ((1438, 8, 8, 1), (359, 8, 8, 1), 16)
     """
+    training, test = parted()
+    return Original(training, test, NAMES, LARGEST_PIXEL)
+
+
+def parted() -> tuple[Split, Split]:
+    """The training and the test images."""
     bunch = load_digits()
     everything = Split(bunch.images[..., np.newaxis].astype(np.uint8), bunch.target.astype(np.int32))
-    training, test = hold_out(everything, TEST_FRACTION, TEST_SEED, NAMES)
-    return Original(training, test, NAMES, LARGEST_PIXEL)
+    return hold_out(everything, TEST_FRACTION, TEST_SEED, NAMES)

@@ -10,24 +10,29 @@ from pathlib import Path
 from dnsearch.data import folder, idx, listing, npz
 from dnsearch.data.checks import check_declared, refuse
 from dnsearch.data.pictures import supported
+from dnsearch.errors import Problem, SpecError
 from dnsearch.spec.data import Data
+from dnsearch.spec.experiment import Experiment
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """The two facts.
+    """What a network has to fit.
 
     Args:
         image_shape: (height, width, channels).
         classes: number of classes.
+        masks: whether every pixel has a label; None where the files are not there to tell.
     """
 
     image_shape: tuple[int, int, int]
     classes: int
+    masks: bool | None = False
 
 
 KNOWN = {
     "digits": Facts((8, 8, 1), 10),
+    "scenes": Facts((32, 32, 1), 11, masks=True),
     "cifar10": Facts((32, 32, 3), 10),
     "cifar100": Facts((32, 32, 3), 100),
     "svhn": Facts((32, 32, 3), 10),
@@ -40,7 +45,7 @@ def facts(data: Data) -> Facts:
     What the spec declares is believed here and compared with the files when they are loaded.
 
     >>> facts(Data(source="cifar10"))
-    Facts(image_shape=(32, 32, 3), classes=10)
+    Facts(image_shape=(32, 32, 3), classes=10, masks=False)
 
     Raises:
         DataError: the spec contradicts what is known, or a file that is needed is missing or broken.
@@ -49,13 +54,38 @@ def facts(data: Data) -> Facts:
     if known is not None:
         check_declared(data, known.image_shape, known.classes, data.source)
         return known
-    return Facts(_image_shape(data), data.classes or _classes(data))
+    return Facts(_image_shape(data), data.class_count or _classes(data), _masks(data))
+
+
+def check_task(experiment: Experiment, known: Facts) -> None:
+    """Look whether the network answers what the data asks: an image at a time, or a pixel.
+
+    Raises:
+        SpecError: a densenet gets masks, or a U-Net one label per image.
+    """
+    per_pixel = experiment.network.family == "unet"
+    if known.masks in {None, per_pixel}:
+        return
+    source = experiment.data.source
+    if known.masks:
+        expected, hint = f"unet, since every pixel of {source} has a label", "Set network.family: unet."
+    else:
+        expected = f"densenet, since {source} has one label per image"
+        hint = "Set network.family: densenet, or use data with masks: source scenes, masks or npz."
+    raise SpecError([Problem("network.family", expected, experiment.network.family, hint)])
+
+
+def _masks(data: Data) -> bool | None:
+    path = Path(data.location)
+    if data.source == "npz":
+        return npz.has_masks(path) if path.is_file() else None
+    return data.source == "masks"
 
 
 def _image_shape(data: Data) -> tuple[int, int, int]:
     path = Path(data.location)
     match data.source:
-        case "folder" | "csv":
+        case "folder" | "csv" | "masks":
             return target_shape(data)
         case _ if data.image_shape is not None:
             return data.image_shape
@@ -75,7 +105,7 @@ def _classes(data: Data) -> int:
         case "idx":
             return idx.classes(path)
         case _:
-            return npz.classes(path)
+            return npz.classes(path, data.ignore_label)
 
 
 def target_shape(data: Data) -> tuple[int, int, int]:

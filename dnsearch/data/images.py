@@ -1,4 +1,4 @@
-"""Images with one label each, as values: what every source turns into.
+"""Images with a label or a mask each, as values: what every source turns into.
 
 A source is read into an ``Original``; splitting it gives a ``Dataset``, which is all that the rest of
 dnsearch sees::
@@ -35,7 +35,8 @@ class Split:
 
     Args:
         images: (n, height, width, channels), uint8 or float32, or files that are read when they are wanted.
-        labels: (n,) int32, from 0 to the number of classes less one.
+        labels: int32, from 0 to the number of classes less one: (n,) or, of pixels, (n, height, width) with
+            -1 where a pixel does not count.
     """
 
     images: Images | Files
@@ -45,9 +46,14 @@ class Split:
         return len(self.labels)
 
     def counts(self, classes: int) -> list[int]:
-        """The number of images of each class."""
-        counted: list[int] = np.bincount(self.labels, minlength=classes).tolist()
+        """The number of images or, of masks, of pixels of each class."""
+        counted: list[int] = np.bincount(self.labels[self.labels >= 0], minlength=classes).tolist()
         return counted
+
+    @property
+    def strata(self) -> Labels:
+        """(n,): what a part of the images shall have in proportion; of masks all are alike."""
+        return self.labels if self.labels.ndim == 1 else np.zeros(len(self), np.int32)
 
     def first(self, count: int) -> Images:
         """The pixels of the first images; files are read."""
@@ -162,6 +168,11 @@ class Dataset:
         """(height, width, channels) of every image."""
         _, height, width, channels = self.training.images.shape
         return height, width, channels
+
+    @property
+    def has_masks(self) -> bool:
+        """Whether every pixel has a label."""
+        return self.training.labels.ndim == 3
 
 
 def _numbers(values: object) -> TypeGuard[list[float]]:

@@ -1,11 +1,12 @@
 """From the ``data`` section to images that are parted and ready to be batched."""
 
+from dataclasses import replace
 from pathlib import Path
 
-from dnsearch.data import cifar, digits, folder, idx, listing, npz, svhn
-from dnsearch.data.checks import check_declared
+from dnsearch.data import cifar, digits, folder, idx, listing, masks, npz, scenes, svhn
+from dnsearch.data.checks import check_declared, refuse
 from dnsearch.data.facts import target_shape
-from dnsearch.data.images import Dataset, Original
+from dnsearch.data.images import Dataset, Original, Split
 from dnsearch.data.split import hold_out, scaling, subset
 from dnsearch.spec.data import Data
 
@@ -27,6 +28,8 @@ def load(data: Data) -> Dataset:
     )
     if data.training_examples is not None:
         training = subset(training, data.training_examples, data.split_seed)
+    for part in (training, validation, original.test):
+        _check_counted(part, data)
     measured = scaling(training, data.normalize, original.largest_pixel)
     return Dataset(training, validation, original.test, original.class_names, measured)
 
@@ -36,6 +39,8 @@ def _read(data: Data) -> Original:
     match data.source:
         case "digits":
             return digits.read()
+        case "scenes":
+            return scenes.read()
         case "cifar10" | "cifar100":
             return cifar.read(data.source, path, verify=data.verify)
         case "svhn":
@@ -43,11 +48,34 @@ def _read(data: Data) -> Original:
         case "idx":
             return idx.read(path)
         case "npz":
-            return npz.read(path)
+            original = npz.read(path, data.class_count, data.ignore_label)
+            return original if data.class_names is None else _named(original, data.class_names)
         case "folder":
             return folder.read(path, target_shape(data), data.resize)
         case "csv":
             return listing.read(path, target_shape(data), data.resize)
+        case "masks":
+            names = data.class_names or tuple(map(str, range(data.classes or 0)))
+            return masks.read(path, target_shape(data), data.resize, names, data.ignore_label)
+
+
+def _named(original: Original, names: tuple[str, ...]) -> Original:
+    """The classes by the names that the spec gives them.
+
+    Raises:
+        DataError: there are more or fewer classes.
+    """
+    if len(names) != len(original.class_names):
+        expected = f"{len(original.class_names)} names, one for each class of the labels"
+        raise refuse("data.class_names", expected, str(len(names)))
+    return replace(original, class_names=names)
+
+
+def _check_counted(part: Split | None, data: Data) -> None:
+    """Refuse masks without any pixel that counts: nothing could be learned or said of them."""
+    if part is not None and not (part.labels >= 0).any():
+        found = f"ignore_label {data.ignore_label} alone"
+        raise refuse(data.location, "pixels that count in training, validation and test", found)
 
 
 def _check(data: Data, original: Original) -> None:

@@ -1,6 +1,7 @@
 """A NumPy archive with the arrays x_train, y_train and, if there are test images, x_test and y_test.
 
-Images are (n, height, width, channels), or (n, height, width) for one channel, uint8 or float. Object
+Images are (n, height, width, channels), or (n, height, width) for one channel, uint8 or float. Labels are
+(n,), or masks: (n, height, width), a class number for every pixel. Object
 arrays are pickles in disguise and are never loaded. The headers are read first and checked against the
 sizes that the archive states.
 """
@@ -18,8 +19,15 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from dnsearch.data.checks import check_range, check_size, checked_labels, count_classes, refuse
-from dnsearch.data.images import Images, Original, Split
+from dnsearch.data.checks import (
+    check_range,
+    check_size,
+    checked_labels,
+    checked_masks,
+    count_classes,
+    refuse,
+)
+from dnsearch.data.images import Images, Labels, Original, Split
 
 SAVE = "Save it with numpy.savez(path, x_train=..., y_train=..., x_test=..., y_test=...)."
 
@@ -32,16 +40,26 @@ class Header:
     dtype: np.dtype[np.generic]
 
 
-def read(path: Path) -> Original:
+def read(path: Path, declared: int | None = None, ignore_label: int | None = None) -> Original:
     """All images of an archive.
+
+    Args:
+        path: the archive.
+        declared: number of classes; masks may lack some of them. None: counted.
+        ignore_label: the number of pixels that do not count.
 
     Raises:
         DataError: an array is missing, broken, unsafe or does not fit the others.
     """
+    where = f"{path.absolute()}, y_train"
     with _opened(path) as archive:
-        training = _split(archive, path, "train")
-        classes = count_classes(training.labels, f"{path.absolute()}, y_train")
-        test = _test(archive, path, training, classes)
+        training = _split(archive, path, "train", ignore_label)
+        if training.labels.ndim == 3 and declared is not None:
+            check_range(training.labels, declared, where)
+            classes = declared
+        else:
+            classes = count_classes(training.labels, where)
+        test = _test(archive, path, training, classes, ignore_label)
     limit = 255 if training.images.dtype == np.uint8 else None
     return Original(training, test, tuple(map(str, range(classes))), limit)
 
@@ -57,37 +75,64 @@ def image_shape(path: Path) -> tuple[int, int, int]:
     return height, width, channels
 
 
-def classes(path: Path) -> int:
-    """The largest label of y_train plus one.
+def classes(path: Path, ignore_label: int | None = None) -> int:
+    """The largest label of y_train plus one; pixels that are ignored do not count.
 
     Raises:
         DataError: the array is missing or holds no labels.
     """
-    with _opened(path) as archive:
-        labels = _array(archive, path, "y_train")
     where = f"{path.absolute()}, y_train"
-    return count_classes(checked_labels(labels, len(labels) if labels.ndim else 0, where), where)
+    with _opened(path) as archive:
+        shape = _image_shape(archive, path, "x_train")
+        return count_classes(_labels(_array(archive, path, "y_train"), shape, where, ignore_label), where)
 
 
-def _test(archive: zipfile.ZipFile, path: Path, training: Split, classes: int) -> Split | None:
+def has_masks(path: Path) -> bool:
+    """Whether every pixel has a label, from the header of y_train alone.
+
+    Raises:
+        DataError: the array is missing.
+    """
+    with _opened(path) as archive:
+        return len(_header(archive, path, "y_train").shape) > 2
+
+
+def _test(
+    archive: zipfile.ZipFile, path: Path, training: Split, classes: int, ignore_label: int | None
+) -> Split | None:
     if not {"x_test.npy", "y_test.npy"} & set(archive.namelist()):
         return None
-    test = _split(archive, path, "test")
-    check_range(test.labels, classes, f"{path.absolute()}, y_test")
+    test = _split(archive, path, "test", ignore_label)
+    where = f"{path.absolute()}, y_test"
+    if test.labels.ndim != training.labels.ndim:
+        raise refuse(where, "labels like those of y_train", f"shape {test.labels.shape}")
+    check_range(test.labels, classes, where)
     ours, theirs = (f"{list(part.images.shape[1:])} {part.images.dtype}" for part in (test, training))
     if ours != theirs:
         raise refuse(f"{path.absolute()}, x_test", f"images like those of x_train, {theirs}", ours)
     return test
 
 
-def _split(archive: zipfile.ZipFile, path: Path, part: str) -> Split:
+def _split(archive: zipfile.ZipFile, path: Path, part: str, ignore_label: int | None) -> Split:
     shape = _image_shape(archive, path, f"x_{part}")
     images = _array(archive, path, f"x_{part}").reshape(shape)
     labels = _array(archive, path, f"y_{part}")
     return Split(
         _pixels(images, f"{path.absolute()}, x_{part}"),
-        checked_labels(labels, len(images), f"{path.absolute()}, y_{part}"),
+        _labels(labels, shape, f"{path.absolute()}, y_{part}", ignore_label),
     )
+
+
+def _labels(
+    labels: NDArray[np.generic], shape: tuple[int, int, int, int], where: str, ignore_label: int | None
+) -> Labels:
+    """One label per image, or per pixel where there are more than two dimensions."""
+    if labels.ndim > 2:
+        return checked_masks(labels, shape[:3], where, ignore_label)
+    if ignore_label is not None:
+        expected = "no data.ignore_label, since y_train has one label per image"
+        raise refuse(where, expected, str(ignore_label), "Remove data.ignore_label.")
+    return checked_labels(labels, shape[0], where)
 
 
 def _pixels(images: NDArray[np.generic], where: str) -> Images:

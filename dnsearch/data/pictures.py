@@ -1,4 +1,4 @@
-"""One PNG or JPEG file → one array of a wanted shape. Training and prediction read files here alone.
+"""One PNG or JPEG file → one array of a wanted shape. Training and prediction read images here alone.
 
 Files come from strangers, so only these two formats are opened, the size is looked at before anything is
 decoded, and whatever a decoder stumbles over is refused with the file's name. Nothing here is shared
@@ -7,6 +7,8 @@ between calls: many threads may read at once, and Pillow lets them, since it dec
 
 import struct
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -45,16 +47,27 @@ def read_image(path: Path, image_shape: tuple[int, int, int], resize: Resize) ->
         DataError: the file is missing, no image, broken, too large, or has more than 8 bits per channel.
     """
     height, width, channels = supported(image_shape)
+    with opened(path) as image:
+        converted = _converted(image, MODES[channels], path)
+    return np.asarray(fitted(converted, width, height, resize), np.uint8).reshape(image_shape)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[PngImageFile | JpegImageFile]:
+    """An image file whose header was found sensible, still undecoded, for a block that decodes it.
+
+    Raises:
+        DataError: the file is missing, no image, broken or too large.
+    """
     try:
         with path.open("rb") as stream:
             image = _opened(stream, path)
             if image.width * image.height > MAX_PIXELS:
                 found = f"{image.width:,} x {image.height:,}"
                 raise refuse(path, f"at most {MAX_PIXELS:,} pixels", found, "Make the image smaller.")
-            converted = _converted(image, MODES[channels], path)
+            yield image
     except UNREADABLE as error:
         raise refuse(path, "a PNG or JPEG image", str(error), "Remove or replace the file.") from error
-    return np.asarray(fitted(converted, width, height, resize), np.uint8).reshape(image_shape)
 
 
 def supported(image_shape: tuple[int, int, int]) -> tuple[int, int, int]:
@@ -69,7 +82,14 @@ def supported(image_shape: tuple[int, int, int]) -> tuple[int, int, int]:
     return image_shape
 
 
-def fitted(image: Image.Image, width: int, height: int, resize: Resize) -> Image.Image:
+def fitted(
+    image: Image.Image,
+    width: int,
+    height: int,
+    resize: Resize,
+    resample: Image.Resampling = Image.Resampling.BILINEAR,
+    fill: int = 0,
+) -> Image.Image:
     """An image at a size; bilinear, and averaged over all pixels that fall together where it shrinks.
 
     >>> wide = Image.new("L", (80, 40), color=9)
@@ -82,23 +102,24 @@ def fitted(image: Image.Image, width: int, height: int, resize: Resize) -> Image
         height: the wanted height.
         resize: stretch: each side by itself; crop: the largest centred piece of the wanted proportions;
             pad: the whole image, centred, with black (and, where there is opacity, clear) bars.
+        resample: NEAREST for masks.
+        fill: the bars' value; 0 is black.
     """
     if image.size == (width, height):
         return image
-    bilinear = Image.Resampling.BILINEAR
     match resize:
         case "stretch":
-            return image.resize((width, height), bilinear)
+            return image.resize((width, height), resample)
         case "crop":
             factor = max(width / image.width, height / image.height)
             across, down = min(image.width, width / factor), min(image.height, height / factor)
             left, top = (image.width - across) / 2, (image.height - down) / 2
-            return image.resize((width, height), bilinear, (left, top, left + across, top + down))
+            return image.resize((width, height), resample, (left, top, left + across, top + down))
         case "pad":
             factor = min(width / image.width, height / image.height)
             across, down = (max(1, round(side * factor)) for side in image.size)
-            canvas = Image.new(image.mode, (width, height))
-            inner = image.resize((across, down), bilinear)
+            canvas = Image.new(image.mode, (width, height), fill)
+            inner = image.resize((across, down), resample)
             canvas.paste(inner, ((width - across) // 2, (height - down) // 2))
             return canvas
 

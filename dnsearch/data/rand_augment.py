@@ -61,6 +61,22 @@ def rand_augment(
     return images / unit + low
 
 
+def followed(masks: Tensor, operations: Tensor, backwards: Tensor, magnitude: float, fill: int) -> Tensor:
+    """Masks after the same operations, of which those that change colours leave them as they are.
+
+    Args:
+        masks: (batch, height, width, 1) int32.
+        operations: as for ``rand_augment``.
+        backwards: likewise.
+        magnitude: likewise.
+        fill: what comes in from outside.
+    """
+    for operation, back in zip(tf.unstack(operations, axis=1), tf.unstack(backwards, axis=1), strict=True):
+        strength = tf.where(back, -1.0, 1.0) * magnitude / 10
+        masks = moved(masks, warps(operation, strength, (masks.shape[1], masks.shape[2])), fill)
+    return masks
+
+
 def warps(operation: Tensor, strength: Tensor, size: tuple[int, int]) -> Placements:
     """Where the pixels come from; a mask of labels can follow with the nearest.
 

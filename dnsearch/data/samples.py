@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from dnsearch.data.augmented import augmenter, bounds
 from dnsearch.data.batches import epoch_order, training_batches
 from dnsearch.data.images import Dataset
+from dnsearch.data.painting import Pixels, overlaid, visible
 from dnsearch.spec.training import Training
 
-Pixels = NDArray[np.float32]
+MOST_TOLD = 6
+"""Classes of a mask that are named."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,9 +25,10 @@ class Sample:
     """One training image.
 
     Args:
-        original: (height, width, 3), from 0 to 1.
+        original: (height, width, 3), from 0 to 1; under its mask, where it has one.
         seen: the same after augmentation.
-        classes: the names and shares of its classes, the largest share first.
+        classes: the names and shares of its classes (of a mask, of the pixels that are seen and count), the
+            largest share first.
     """
 
     original: Pixels
@@ -48,15 +51,20 @@ def samples(dataset: Dataset, training: Training, count: int, epoch: int) -> lis
     batches = training_batches(
         split, scaling, training.batch_size, order, augment(epoch) if augment else None
     )
-    limits, originals = bounds(split.images), split.take(order[:count]).first(count)
+    limits, chosen = bounds(split.images), split.take(order[:count])
     offset, scale = np.asarray(scaling.offset, np.float32), np.asarray(scaling.scale, np.float32)
+
+    def shown(pixels: NDArray[Any], label: NDArray[Any]) -> Pixels:
+        image = visible(pixels, limits)
+        return overlaid(image, label, len(dataset.class_names)) if dataset.has_masks else image
+
     return [
         Sample(
-            _visible(original, limits),
-            _visible(seen * scale + offset, limits),
-            _classes(label, dataset.class_names),
+            shown(original, own), shown(seen * scale + offset, label), _classes(label, dataset.class_names)
         )
-        for original, (seen, label) in zip(originals, _each(batches), strict=False)
+        for original, own, (seen, label) in zip(
+            chosen.first(count), chosen.labels, _each(batches), strict=False
+        )
     ]
 
 
@@ -65,16 +73,12 @@ def _each(batches: Any) -> Iterator[tuple[Pixels, NDArray[np.generic]]]:  # noqa
         yield from zip(images, labels, strict=True)
 
 
-def _visible(pixels: NDArray[Any], limits: tuple[float, float]) -> Pixels:
-    """From 0 to 1, in three channels: of one or two the first alone, of more than three the first three."""
-    low, high = limits
-    shown = pixels[..., :3] if pixels.shape[-1] >= 3 else np.repeat(pixels[..., :1], 3, axis=-1)
-    return ((shown.astype(np.float32) - low) / (high - low if high > low else 1)).clip(0, 1)
-
-
 def _classes(label: NDArray[Any], names: tuple[str, ...]) -> tuple[tuple[str, float], ...]:
-    """Of a class or, where labels are mixed, of the shares of all classes."""
+    """Of a class or, where labels are mixed or a mask, of the shares of all classes."""
     if label.ndim == 0:
         return ((names[int(label)], 1.0),)
+    if label.ndim == 2:
+        counts = np.bincount(label[label >= 0], minlength=len(names))
+        label = counts / max(1, counts.sum())
     shares = {names[int(number)]: float(label[number]) for number in np.argsort(-label, kind="stable")}
-    return tuple((name, share) for name, share in shares.items() if share > 0)
+    return tuple((name, share) for name, share in shares.items() if share > 0)[:MOST_TOLD]

@@ -1,8 +1,8 @@
 """Which images are learned from, which are held out, and how pixels are scaled.
 
 Every choice is made class by class and from one seed, by plain NumPy: shuffle all positions, group them
-by class without disturbing that order, and take the first few of each group. The positions taken are
-sorted, so a part keeps the order of its files.
+by class without disturbing that order, and take the first few of each group. Images with masks are one
+group. The positions taken are sorted, so a part keeps the order of its files.
 """
 
 import math
@@ -34,19 +34,20 @@ def hold_out(split: Split, fraction: float, seed: int, class_names: tuple[str, .
     Raises:
         DataError: a class has a single image.
     """
-    counts = np.bincount(split.labels, minlength=len(class_names))
+    strata = split.strata
+    counts = np.bincount(strata, minlength=len(class_names))
     if (counts == 1).any():
         name = class_names[int(np.argmax(counts == 1))]
         raise refuse(
-            f"class {name}",
+            f"class {name}" if split.labels.ndim == 1 else "masks",
             "at least 2 training images, one to learn from and one to hold out",
             "1",
-            "Add images of this class, or remove it.",
+            "Add images of this class, or remove it." if split.labels.ndim == 1 else "Add images.",
         )
     quota = proportional(counts, round(len(split) * fraction))
     # A class without any image has nothing to part; the others give at least one and keep at least one.
     quota = np.where(counts > 0, np.clip(quota, 1, counts - 1), 0)
-    held = _draw(split.labels, quota, [seed, HOLD_OUT])
+    held = _draw(strata, quota, [seed, HOLD_OUT])
     kept = np.setdiff1d(np.arange(len(split)), held, assume_unique=True)
     return split.take(kept), split.take(held)
 
@@ -66,12 +67,12 @@ def subset(split: Split, examples: int, seed: int) -> Split:
             str(examples),
             "Lower it, or leave it out to train on all of them.",
         )
-    counts = np.bincount(split.labels)
+    counts = np.bincount(split.strata)
     quota = proportional(counts, examples)
     present = (counts > 0).astype(np.intp)
     if (quota < present).any() and examples >= present.sum():
         quota = present + proportional(counts - present, examples - int(present.sum()))
-    return split.take(_draw(split.labels, quota, [seed, SUBSET]))
+    return split.take(_draw(split.strata, quota, [seed, SUBSET]))
 
 
 def proportional(counts: NDArray[np.intp], total: int) -> NDArray[np.intp]:

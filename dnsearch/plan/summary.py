@@ -21,8 +21,8 @@ class Summary:
         weights_bytes: all parameters, in float32.
         optimizer_bytes: what the optimizer keeps, in float32.
         inference_peak_bytes: activations alive at once for one image, in float32.
-        training_memory_bytes: one training step, plain.
-        saving_memory_bytes: one training step that computes joined features again.
+        training_memory_bytes: what a process grows by while it trains, plain.
+        saving_memory_bytes: the same where joined features are computed again.
     """
 
     cost: Cost
@@ -83,7 +83,7 @@ def summarize(plan: NetworkPlan, batch_size: int, slots: int) -> Summary:
 
     Args:
         plan: the network.
-        batch_size: images per step.
+        batch_size: images that are worked through at once.
         slots: numbers that the optimizer keeps per trainable parameter.
     """
     costs, kept, field = cost(plan), memory(plan), output_field(plan)
@@ -96,6 +96,6 @@ def summarize(plan: NetworkPlan, batch_size: int, slots: int) -> Summary:
         weights_bytes=FLOAT_BYTES * costs.parameters,
         optimizer_bytes=FLOAT_BYTES * costs.trainable * slots,
         inference_peak_bytes=FLOAT_BYTES * kept.inference_peak,
-        training_memory_bytes=training_bytes(kept.kept_plain, costs, batch_size, slots),
-        saving_memory_bytes=training_bytes(kept.kept_saving, costs, batch_size, slots),
+        training_memory_bytes=training_bytes(plan, kept.kept_plain, batch_size, slots),
+        saving_memory_bytes=training_bytes(plan, kept.kept_saving, batch_size, slots),
     )

@@ -15,11 +15,19 @@ class Metrics:
         loss: mean cross-entropy per label, in nats, without label smoothing.
         accuracy: share of labels that were found, from 0 to 1.
         examples: how many labels: images or, for a U-Net, pixels.
+        mean_iou: of a U-Net, the mean over the classes of the share of right pixels among those that are or
+            were given the class; None for labels per image, and while the weights change.
     """
 
     loss: float
     accuracy: float
     examples: int
+    mean_iou: float | None = None
+
+    @property
+    def score(self) -> float:
+        """What networks are chosen by: the mean IoU of a U-Net, else the accuracy."""
+        return self.accuracy if self.mean_iou is None else self.mean_iou
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +84,14 @@ class RunRecord:
         trial: its number in the study, from 0.
         epochs: epochs that ended.
         last: the last epoch's validation metrics.
-        best: the validation metrics of the epoch with the highest accuracy.
+        best: the validation metrics of the epoch with the highest score.
         best_epoch: that epoch's number.
         test: metrics on the test images, where they were looked at.
         wall_seconds: time spent training, over all sittings.
         first_step_seconds: from the start of the training code to the end of the first optimizer step.
         images_per_second: median over the steps of the last epoch.
         peak_memory_bytes: the process' largest resident set.
+        memory: whether the training keeps what its backward pass asks for, or computes it again.
         versions: library → version.
         hardware: what the run ran on, in words and numbers.
         process: host name and process id of the trainer.
@@ -110,6 +119,7 @@ class RunRecord:
     first_step_seconds: float | None = None
     images_per_second: float | None = None
     peak_memory_bytes: int | None = None
+    memory: Literal["plain", "saving"] | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
     hardware: Mapping[str, Any] = field(default_factory=dict)
     process: Mapping[str, Any] = field(default_factory=dict)
@@ -118,8 +128,8 @@ class RunRecord:
 def with_epoch(
     record: RunRecord, epoch: EpochRecord, wall_seconds: float, peak_memory_bytes: int
 ) -> RunRecord:
-    """The record of a run after one more epoch; of two equal accuracies the earlier is the best."""
-    better = record.best is None or epoch.validation.accuracy > record.best.accuracy
+    """The record of a run after one more epoch; of two equal scores the earlier is the best."""
+    better = record.best is None or epoch.validation.score > record.best.score
     return replace(
         record,
         epochs=epoch.epoch,

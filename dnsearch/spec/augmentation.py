@@ -74,14 +74,15 @@ class Augmentation(Section):
         le=10,
         description="Blend pairs of images and their labels; the share is drawn from Beta(alpha, alpha), and "
         "this is alpha (Zhang et al., 2017, arXiv 1710.09412: 1 for CIFAR, 0.2 for ImageNet). With cutmix "
-        "too, each image gets one of them.",
+        "too, each image gets one of them. Not for U-Nets.",
     )
     cutmix: float = Field(
         0.0,
         ge=0,
         le=10,
-        description="Paste a rectangle of another image and its share of the label; the share is drawn from "
-        "Beta(alpha, alpha), and this is alpha (Yun et al., 2019, arXiv 1905.04899: 1).",
+        description="Paste a rectangle of another image and its share of the label (for a U-Net, its pixels' "
+        "labels); the share is drawn from Beta(alpha, alpha), and this is alpha (Yun et al., 2019, arXiv "
+        "1905.04899: 1).",
     )
     rand_augment: RandAugment | None = Field(
         None, description="RandAugment, for grey and RGB images alike. null: none."
@@ -89,7 +90,7 @@ class Augmentation(Section):
 
     @property
     def mixes_labels(self) -> bool:
-        """Whether a label is a share of several classes.
+        """Whether a label per image is a share of several classes.
 
         >>> Augmentation(crop=4).mixes_labels, Augmentation(mixup=0.2).mixes_labels
         (False, True)

@@ -14,13 +14,17 @@ Resize = Literal["stretch", "crop", "pad"]
 
 
 class Data(Section):
-    """Images with one label each."""
+    """Images with one label each or, for U-Nets, a mask of labels each."""
 
-    source: Literal["digits", "cifar10", "cifar100", "svhn", "idx", "npz", "folder", "csv"] = Field(
-        description="digits: scikit-learn's 1,797 handwritten digits, nothing to download; cifar10, "
-        "cifar100: the binary or Python archives; svhn: the cropped digits' .mat files; idx: MNIST and "
-        "Fashion-MNIST files; npz: arrays x_train, y_train and optionally x_test, y_test; folder: one "
-        "sub-folder of PNG or JPEG images per class; csv: a table of such images and their labels.",
+    source: Literal[
+        "digits", "scenes", "cifar10", "cifar100", "svhn", "idx", "npz", "folder", "csv", "masks"
+    ] = Field(
+        description="digits: scikit-learn's 1,797 handwritten digits, nothing to download; scenes: such "
+        "digits scattered on grey canvases with a mask each, for U-Nets; cifar10, cifar100: the binary or "
+        "Python archives; svhn: the cropped digits' .mat files; idx: MNIST and Fashion-MNIST files; npz: "
+        "arrays x_train, y_train and optionally x_test, y_test, whose labels may be masks; folder: one "
+        "sub-folder of PNG or JPEG images per class; csv: a table of such images and their labels; masks: "
+        "the folders images and masks, one PNG of class numbers for each image.",
     )
     path: str | None = Field(
         None,
@@ -42,21 +46,34 @@ class Data(Section):
         | None
     ) = Field(
         None,
-        description="[height, width, channels]. folder, csv: images are brought to it, and it is needed; "
-        "other sources know their own and refuse a different one.",
+        description="[height, width, channels]. folder, csv, masks: images are brought to it, and it is "
+        "needed; other sources know their own and refuse a different one.",
     )
     resize: Resize = Field(
         "stretch",
-        description="How image files, those of folder and csv and those given to predict, are brought to "
-        "height and width. stretch: each side by itself; crop: the largest centred piece of the wanted "
-        "proportions; pad: the whole image between black bars.",
+        description="How image files, those of folder, csv and masks and those given to predict, are brought "
+        "to height and width. stretch: each side by itself; crop: the largest centred piece of the wanted "
+        "proportions; pad: the whole image between black bars, which in a mask do not count.",
     )
     classes: int | None = Field(
         None,
         ge=2,
         le=100_000,
         description="Number of classes. Left out: counted in the data. Given: checked against it, and "
-        "inspect works where the files are not.",
+        "inspect works where the files are not. masks needs it, or class_names.",
+    )
+    class_names: tuple[Annotated[str, Field(min_length=1)], ...] | None = Field(
+        None,
+        min_length=2,
+        max_length=100_000,
+        description="masks, npz: names of the classes, in the order of their numbers. Left out: the numbers.",
+    )
+    ignore_label: int | None = Field(
+        None,
+        ge=-1000,
+        le=100_000,
+        description="masks, npz with masks: pixels of this number count neither in the loss nor in any "
+        "figure, such as 255 in Pascal VOC. null: all pixels count.",
     )
     validation_fraction: float = Field(
         0.1,
@@ -82,17 +99,17 @@ class Data(Section):
     @model_validator(mode="after")
     def _source_has_what_it_needs(self) -> Self:
         problems = []
-        if self.source == "digits" and self.path is not None:
+        if self.source in {"digits", "scenes"} and self.path is not None:
             problems.append(
                 Problem(
                     "path",
-                    "digits come with scikit-learn and have no path",
+                    f"{self.source} come with scikit-learn and have no path",
                     hint="Remove path, or choose another source.",
                 )
             )
-        if self.source in {"svhn", "idx", "npz", "folder", "csv"} and self.path is None:
+        if self.source in {"svhn", "idx", "npz", "folder", "csv", "masks"} and self.path is None:
             problems.append(Problem("source", f"path is missing: where the {self.source} data lies"))
-        if self.source in {"folder", "csv"} and self.image_shape is None:
+        if self.source in {"folder", "csv", "masks"} and self.image_shape is None:
             problems.append(
                 Problem(
                     "source",
@@ -104,9 +121,38 @@ class Data(Section):
             problems.append(
                 Problem("verify", f"only the CIFAR archives have a known MD5, {self.source} has none")
             )
+        problems += self._class_problems()
         if problems:
             raise refuse(*problems)
         return self
+
+    def _class_problems(self) -> list[Problem]:
+        problems = []
+        named = {"class_names": self.class_names, "ignore_label": self.ignore_label}
+        if self.source not in {"masks", "npz"}:
+            expected = f"only masks and npz have numbers that need it; {self.source} has not"
+            problems += [Problem(field, expected) for field, value in named.items() if value is not None]
+        elif self.class_names is not None:
+            expected = f"classes: {len(self.class_names)}, as many as class_names has"
+            if self.classes not in {None, len(self.class_names)}:
+                problems.append(Problem("classes", expected, str(self.classes), "Remove one of the two."))
+            if twice := [name for name in self.class_names if self.class_names.count(name) > 1]:
+                problems.append(Problem("class_names", "every name once", found=f"{twice[0]} again"))
+        elif self.source == "masks" and self.classes is None:
+            hint = "For example class_names: [background, cell], or classes: 2."
+            problems.append(
+                Problem("source", "class_names or classes is missing: what the masks show", hint=hint)
+            )
+        return problems
+
+    @property
+    def class_count(self) -> int | None:
+        """The number of classes, where the section says it.
+
+        >>> Data(source="npz", path="a.npz", class_names=("sky", "sea")).class_count
+        2
+        """
+        return self.classes if self.class_names is None else len(self.class_names)
 
     @property
     def location(self) -> str:

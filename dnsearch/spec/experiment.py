@@ -1,14 +1,16 @@
 """A whole spec: one experiment."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from dnsearch.errors import Problem
 from dnsearch.spec.budget import Limits, Match
 from dnsearch.spec.data import Data
 from dnsearch.spec.network import Network
-from dnsearch.spec.section import Section, Whole
-from dnsearch.spec.training import Training
+from dnsearch.spec.network.unet import UNet
+from dnsearch.spec.section import Section, Whole, refuse
+from dnsearch.spec.training import OF_PIXELS, Training
 from dnsearch.spec.tune import Tune
 
 
@@ -47,3 +49,19 @@ class Experiment(Section):
     limits: Limits = Field(Limits(), description="What the network may cost at most.")
     tune: Tune | None = Field(None, description="The search, for dnsearch tune.")
     expect: Expect | None = Field(None, description="Facts to check.")
+
+    @model_validator(mode="after")
+    def _training_suits_network(self) -> Self:
+        problems, loss, augmentation = [], self.training.loss, self.training.augmentation
+        if isinstance(self.network, UNet):
+            if augmentation is not None and augmentation.mixup:
+                expected = "0 for a U-Net: a blend of two masks is no mask"
+                hint = "Use cutmix, which pastes pixels with their labels."
+                where = "training.augmentation.mixup"
+                problems.append(Problem(where, expected, f"{augmentation.mixup:g}", hint))
+        elif loss in OF_PIXELS:
+            expected = "cross_entropy or focal for a densenet: Dice is for masks"
+            problems.append(Problem("training.loss", expected, loss, "Or set network.family: unet."))
+        if problems:
+            raise refuse(*problems)
+        return self

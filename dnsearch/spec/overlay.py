@@ -30,7 +30,7 @@ BRANCHES = {
     "schedule": ("name", None),
     "connectivity": ("name", None),
     "network": ("family", OF_ONE_FAMILY),
-    "data": ("source", ("path", "verify", "image_shape", "classes")),
+    "data": ("source", ("path", "verify", "image_shape", "classes", "class_names", "ignore_label")),
 }
 """Sections of several kinds: the field that tells the kind, and what to drop when it changes (None: all)."""
 

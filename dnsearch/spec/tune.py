@@ -84,8 +84,8 @@ class Tune(Section):
     )
     select: Literal["last", "best"] = Field(
         "last",
-        description="Which validation accuracy a trial is judged by: its last epoch's (the paper's habit) or "
-        "its best epoch's (optimistic). Both are recorded.",
+        description="Which validation accuracy (of a U-Net: mean IoU) a trial is judged by: its last "
+        "epoch's (the paper's habit) or its best epoch's (optimistic). Both are recorded.",
     )
     sampler: Literal["tpe", "random"] = Field(
         "tpe", description="Who proposes: tpe (multivariate tree-structured Parzen estimator) or random."

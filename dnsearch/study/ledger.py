@@ -102,7 +102,7 @@ class Ledger:
         """
         if trial.user_attrs.get(SITTINGS):
             trial.set_user_attr(SITTINGS, 0)
-        accuracies = [epoch.validation.accuracy]
+        accuracies = [epoch.validation.score]
         if self.tune.select == "best":
             frozen = self.study.get_trials(deepcopy=False)[trial.number]
             accuracies += frozen.intermediate_values.values()
@@ -121,7 +121,7 @@ class Ledger:
         metrics = record.last if self.tune.select == "last" else record.best
         match record.state:
             case "finished" if metrics is not None:
-                self.study.tell(trial, metrics.accuracy)
+                self.study.tell(trial, metrics.score)
             case "pruned":
                 self.study.tell(trial, state=TrialState.PRUNED)
             case _:

@@ -46,7 +46,7 @@ def write_best(folder: Path, number: int) -> None:
     heading = f"""\
 # The best network of study {folder.name}.
 #
-# Found:    {run.name}, {record.epochs} epochs, validation accuracy {_accuracies(record)}
+# Found:    {run.name}, {record.epochs} epochs, validation {_scores(record)}
 # Settings: fingerprint {record.fingerprint}; the trial's folder lies beside this file
 # Run:      dnsearch train {folder / BEST}
 """
@@ -58,8 +58,9 @@ def write_best(folder: Path, number: int) -> None:
         atomic_write(path, content)
 
 
-def _accuracies(record: RunRecord) -> str:
+def _scores(record: RunRecord) -> str:
     if record.last is None or record.best is None:
         return "unknown"
-    last, best = (f"{100 * metrics.accuracy:.2f} %" for metrics in (record.last, record.best))
-    return f"{last} at the last epoch, {best} at epoch {record.best_epoch}"
+    last, best = (f"{100 * metrics.score:.2f} %" for metrics in (record.last, record.best))
+    kind = "accuracy" if record.last.mean_iou is None else "mean IoU"
+    return f"{kind} {last} at the last epoch, {best} at epoch {record.best_epoch}"

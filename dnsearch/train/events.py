@@ -42,7 +42,8 @@ def tensorboard(folder: Path) -> Iterator[Callable[[EpochRecord], None]]:
                 (training, epoch.training, speed),
                 (validation, epoch.validation, {}),
             ):
-                figures = {"loss": metrics.loss, "accuracy": metrics.accuracy, **more}
+                overlap = {} if metrics.mean_iou is None else {"mean_iou": metrics.mean_iou}
+                figures = {"loss": metrics.loss, "accuracy": metrics.accuracy, **overlap, **more}
                 with _explained(folder):
                     writer.write(_event(epoch.epoch, figures))
                     writer.flush()

@@ -14,8 +14,9 @@ from dnsearch.errors import TrainingError
 from dnsearch.records.record import EpochRecord, Metrics, StepEnded
 from dnsearch.spec.training import EarlyStopping, Training
 from dnsearch.train import memory
+from dnsearch.train.losses import label_count
 from dnsearch.train.schedule import learning_rate
-from dnsearch.train.steps import Logits, Trainer, evaluate, evaluator, label_count
+from dnsearch.train.steps import Logits, Trainer, evaluate, evaluator
 
 Batches = Iterable[tuple[Any, Any]]
 
@@ -95,7 +96,7 @@ def _step(
         loss, hits = float(sums[0]), int(sums[1])  # a graphics card has only now really done it
     seconds = time.perf_counter() - started
     examples, count = label_count(labels), int(labels.shape[0])
-    _check_finite(loss / examples, moment, rate)
+    _check_finite(loss, moment, rate)
     totals.loss += loss
     totals.hits += hits
     totals.examples += examples
@@ -121,11 +122,11 @@ def _check_finite(loss: float, moment: str, rate: float) -> None:
 
 
 def stopped_early(history: Sequence[EpochRecord], rule: EarlyStopping | None) -> bool:
-    """Whether the validation accuracy has not risen for as long as the rule has patience."""
+    """Whether the validation score has not risen for as long as the rule has patience."""
     if rule is None:
         return False
     best, since = -math.inf, 0
     for record in history:
-        risen = record.validation.accuracy > best + rule.minimum_delta
-        best, since = (record.validation.accuracy, 0) if risen else (best, since + 1)
+        risen = record.validation.score > best + rule.minimum_delta
+        best, since = (record.validation.score, 0) if risen else (best, since + 1)
     return since >= rule.patience

@@ -25,7 +25,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, assert_never
 
-import numpy as np
 import tensorflow as tf
 
 from dnsearch.spec.training import Training
@@ -79,8 +78,7 @@ def _decayed(rule: Rule, weights: Vector) -> Any:  # noqa: ANN401  (a number, or
     """1 for each number that decays and 0 for the others."""
     if rule.decayed == "all":
         return 1.0
-    kinds = [np.full(variable.shape, is_kernel(variable), np.float32) for variable in weights.variables]
-    return tf.constant(np.concatenate([each.ravel() for each in kinds]))
+    return weights.each(lambda weight: float(is_kernel(weight)))
 
 
 def is_kernel(weight: Any) -> bool:  # noqa: ANN401  (a Keras variable)

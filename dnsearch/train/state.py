@@ -12,13 +12,16 @@ and the gradient by the weights comes back as one vector. The model's own variab
 again when somebody wants to look at them: after an epoch.
 """
 
-from collections.abc import Iterable, Sequence
+import contextlib
+from collections.abc import Callable, Iterable, Sequence
 from math import prod
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+
+from dnsearch.model.layers import NormalizedConvolution
 
 Tensor = Any
 Variable = Any
@@ -56,6 +59,13 @@ class Vector:
         pieces = [each if len(each.shape) == 1 else tf.reshape(each, [-1]) for each in tensors]
         return tf.concat(pieces, axis=0) if pieces else tf.zeros(0, self.value.dtype)
 
+    def each(self, number: Callable[[Variable], float]) -> Tensor:
+        """A vector of this form with one number for each variable."""
+        values = [
+            np.full(size, number(v), np.float32) for v, size in zip(self.variables, self._sizes, strict=True)
+        ]
+        return tf.constant(np.concatenate(values) if values else np.zeros(0, np.float32))
+
     def read(self) -> None:
         """Take over what the variables hold."""
         self.value.assign(self._held())
@@ -81,6 +91,17 @@ class State:
         self.weights = Vector(model.trainable_variables)
         self.statistics = Vector([each for each in others if not _counts(each)])
         self.counters = Vector([each for each in others if _counts(each)])
+        self._normalizing = [
+            layer for layer in model.layers if isinstance(layer, NormalizedConvolution) and layer.trainable
+        ]
+        moved = {
+            id(v): layer for layer in self._normalizing for v in (layer.moving_mean, layer.moving_variance)
+        }
+        variances = {id(layer.moving_variance) for layer in self._normalizing}
+        self._share = self.statistics.each(lambda v: 1 - moved[id(v)].momentum if id(v) in moved else 1.0)
+        self._inverse_pixels = self.statistics.each(
+            lambda v: 1 / moved[id(v)].pixels if id(v) in variances else 0.0
+        )
 
     def network(
         self, vectors: tuple[Tensor, Tensor, Tensor], images: Tensor
@@ -97,16 +118,26 @@ class State:
         weights, statistics, counters = vectors
         others = [_counts(variable) for variable in self.model.non_trainable_variables]
         numbers, counts = iter(self.statistics.parts(statistics)), iter(self.counters.parts(counters))
-        logits, after = self.model.stateless_call(
-            self.weights.parts(weights),
-            [next(counts if counter else numbers) for counter in others],
-            images,
-            training=True,
-        )
+        with contextlib.ExitStack() as stack:
+            for layer in self._normalizing:
+                stack.enter_context(layer.unmoved())
+            logits, after = self.model.stateless_call(
+                self.weights.parts(weights),
+                [next(counts if counter else numbers) for counter in others],
+                images,
+                training=True,
+            )
         numbers = (value for value, counter in zip(after, others, strict=True) if not counter)
         counts = (value for value, counter in zip(after, others, strict=True) if counter)
-        logits = tf.cast(logits, tf.float32)
-        return logits, self.statistics.joined(numbers), self.counters.joined(counts)
+        found = self._moved(statistics, self.statistics.joined(numbers), tf.shape(images)[0])
+        return tf.cast(logits, tf.float32), found, self.counters.joined(counts)
+
+    def _moved(self, old: Tensor, new: Tensor, batch: Tensor) -> Tensor:
+        """Statistics on their way to a batch's: its variances without Bessel's correction."""
+        if not self._normalizing:
+            return new
+        biased = new * (1 - self._inverse_pixels / tf.cast(batch, tf.float32))
+        return self._share * biased + (1 - self._share) * old
 
 
 def _counts(variable: Variable) -> bool:

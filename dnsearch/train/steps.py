@@ -15,6 +15,8 @@ from dnsearch.train.accumulation import accumulated
 from dnsearch.train.averages import Averages
 from dnsearch.train.devices import uses_xla
 from dnsearch.train.loss_scaling import LossScaling
+from dnsearch.train.losses import confusion, counted, label_count, loss_and_hits, mean_iou
+from dnsearch.train.losses import loss as loss_of
 from dnsearch.train.optimizer import Optimizer, build_optimizer
 from dnsearch.train.replicas import shared_out, strategy_over
 from dnsearch.train.state import State
@@ -27,7 +29,8 @@ Logits = Callable[[Any], Any]
 TrainingStep = Callable[[Any, Any, float], tuple[Any, Any]]
 """``(images, labels, learning rate) → (sum of losses, number of hits)``; changes the state.
 
-Labels are int32 (batch,); where augmentation mixes them, float32 (batch, classes), their shares.
+Labels are int32 (batch,) or, of pixels, (batch, height, width); where augmentation mixes them, float32
+(batch, classes), their shares.
 """
 
 
@@ -120,33 +123,37 @@ def _training_step(
 ) -> TrainingStep:
     """The step: ``move`` is given the gradient, of the scaled loss where that is scaled, and the rate."""
     shape = state.model.output_shape
-    mixed = training.augmentation is not None and training.augmentation.mixes_labels
+    per_image = len(shape) == 2  # of masks nothing is mixed but whole pixels
+    mixed = per_image and training.augmentation is not None and training.augmentation.mixes_labels
 
     def of_part(
-        images: Tensor, labels: Tensor, given: Sequence[Tensor], weights: Tensor, count: Tensor
+        images: Tensor,
+        labels: Tensor,
+        given: Sequence[Tensor],
+        weights: Tensor,
+        count: Tensor,
+        scale: Tensor | None,
     ) -> tuple[list[Tensor], list[Tensor]]:
-        """Gradient and sums of the losses over these images, divided by ``count``; statistics, counters."""
+        """Gradient and sums of the losses over these images, divided by ``count``; statistics, counters.
+
+        The gradient is that of the loss times ``scale``.
+        """
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(weights)
             logits, *passed_on = state.network((weights, *given), images)
-            shares = labels if mixed else tf.one_hot(labels, shape[-1])
-            target = shares * (1 - training.label_smoothing) + training.label_smoothing / shape[-1]
-            losses = tf.nn.softmax_cross_entropy_with_logits(target, logits)
-            if class_weights is not None:
-                losses *= tf.linalg.matvec(shares, tf.constant(class_weights, losses.dtype))
-            loss = tf.reduce_sum(losses) / count
-        return [tape.gradient(loss, weights), *_loss_and_hits(logits, labels)], passed_on
+            loss = loss_of(training, logits, labels, count, class_weights)
+            loss = loss if scale is None else loss * scale
+        return [tape.gradient(loss, weights), *loss_and_hits(logits, labels)], passed_on
 
     if uses_xla(training, devices):
         of_part = tf.function(of_part, autograph=False, jit_compile=True)
     strategy = strategy_over(tuple(devices)) if len(devices) > 1 else None
 
     def step(images: Tensor, labels: Tensor, learning_rate: Tensor) -> tuple[Tensor, Tensor]:
-        count = tf.size(labels) // (shape[-1] if mixed else 1)
         weights = state.weights.value.read_value()
         given = [state.statistics.value.read_value(), state.counters.value.read_value()]
-        divisor = tf.cast(count, tf.float32)
-        part = partial(of_part, weights=weights, count=divisor / scaling.scale if scaling else divisor)
+        scale = scaling.scale.read_value() if scaling else None
+        part = partial(of_part, weights=weights, count=counted(labels), scale=scale)
         if training.accumulate > 1:
             nothing = [tf.zeros_like(weights), tf.zeros(()), tf.zeros((), tf.int32)]
             part = partial(accumulated, part, parts=training.accumulate, nothing=nothing)
@@ -167,22 +174,6 @@ def _training_step(
     return compiled
 
 
-def _loss_and_hits(logits: Any, labels: Any) -> tuple[Any, Any]:  # noqa: ANN401  (tensors)
-    """Of labels, or of the shares that mixing gave several classes: a hit is then the heaviest of them."""
-    if labels.dtype == tf.float32:
-        losses = tf.nn.softmax_cross_entropy_with_logits(labels, logits)
-        labels = tf.argmax(labels, axis=-1, output_type=tf.int32)
-    else:
-        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-    hits = tf.equal(tf.argmax(logits, axis=-1, output_type=tf.int32), labels)
-    return tf.reduce_sum(losses), tf.reduce_sum(tf.cast(hits, tf.int32))
-
-
-def label_count(labels: Any) -> int:  # noqa: ANN401  (tensors)
-    """How many labels there are: one per image or pixel, however many classes share it."""
-    return int(np.prod(labels.shape[:-1] if labels.dtype == tf.float32 else labels.shape))
-
-
 def evaluator(model: keras.Model) -> Logits:
     """A compiled ``images → logits``, with moving statistics and without dropout."""
     images = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32)
@@ -195,11 +186,16 @@ def evaluator(model: keras.Model) -> Logits:
 
 
 def evaluate(logits_of: Logits, batches: Iterable[tuple[Any, Any]]) -> Metrics:
-    """Mean loss and accuracy over batches of images and labels, one per image or, for a U-Net, per pixel."""
-    loss, hits, examples = 0.0, 0, 0
+    """Mean loss and accuracy over batches of images and labels; of masks, over pixels, and mean IoU."""
+    loss, hits, examples, counts = 0.0, 0, 0, None
     for images, labels in batches:
-        batch_loss, batch_hits = _loss_and_hits(logits_of(images), labels)
+        logits = logits_of(images)
+        batch_loss, batch_hits = loss_and_hits(logits, labels)
         loss += float(batch_loss)
         hits += int(batch_hits)
         examples += label_count(labels)
-    return Metrics(loss / examples, hits / examples, examples)
+        if logits.shape.rank == 4:
+            found = np.asarray(confusion(logits, labels))
+            counts = found if counts is None else counts + found
+    overlap = None if counts is None else mean_iou(counts)
+    return Metrics(loss / examples, hits / examples, examples, overlap)

@@ -21,22 +21,25 @@ Tensor = Any
 def averaged(logits_of: Logits, views: Views) -> Logits:
     """Logits whose softmax is the mean of the views' probabilities.
 
+    A mirrored view's logits for pixels are mirrored back.
+
     Args:
-        logits_of: ``images (batch, height, width, channels) → logits (batch, classes)``.
+        logits_of: ``images (batch, height, width, channels) → logits (batch, classes)``; for pixels (batch,
+            height, width, classes), and without shifts.
         views: flip: mirrored left to right as well; shifts: also a sixteenth of the side up, down, left and
             right, zeros (the mean colour) coming in; flip,shifts: each of the shifted ones mirrored, too.
     """
 
     def logits(images: Tensor) -> Tensor:
-        seen = [tf.nn.log_softmax(logits_of(view)) for view in _views(tf.convert_to_tensor(images), views)]
+        images = tf.convert_to_tensor(images)
+        shown = [images, *_shifted(images)] if "shifts" in views else [images]
+        seen = [tf.nn.log_softmax(logits_of(view)) for view in shown]
+        if "flip" in views:
+            mirrored = [tf.nn.log_softmax(logits_of(view[:, :, ::-1])) for view in shown]
+            seen += [each[:, :, ::-1] if each.shape.rank == 4 else each for each in mirrored]
         return tf.reduce_logsumexp(tf.stack(seen), axis=0) - tf.math.log(float(len(seen)))
 
     return logits
-
-
-def _views(images: Tensor, views: Views) -> list[Tensor]:
-    shown = [images, *_shifted(images)] if "shifts" in views else [images]
-    return shown + [each[:, :, ::-1] for each in shown] if "flip" in views else shown
 
 
 def _shifted(images: Tensor) -> list[Tensor]:

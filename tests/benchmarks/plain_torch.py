@@ -1,4 +1,4 @@
-"""Baseline: the article's network in plain PyTorch, channels_last, on request with checkpointed layers.
+"""Rival: the article's network in plain PyTorch, channels_last, on request with checkpointed layers.
 
 "Checkpointed" is what torchvision's ``memory_efficient=True`` does (Pleiss et al., 2017): the part up to the
 bottleneck convolution is computed again in the backward pass.
@@ -35,7 +35,7 @@ class DenseLayer(nn.Module):
 
 
 class Network(nn.Module):
-    def __init__(self, checkpointed):
+    def __init__(self, checkpointed=False):
         super().__init__()
         channels = 2 * K
         self.stem, self.stem_norm = nn.Conv2d(3, channels, 3, padding=1), nn.BatchNorm2d(channels)
@@ -71,24 +71,31 @@ class Network(nn.Module):
 
 
 def optimizer(name, parameters):
-    if name == "sgd":
-        return torch.optim.SGD(parameters, 0.1, momentum=0.9, nesterov=True)
-    return torch.optim.AdamW(parameters, 1e-3)
+    match name:
+        case "sgd":
+            return torch.optim.SGD(parameters, 0.1, momentum=0.9, nesterov=True)
+        case "adamw":
+            return torch.optim.AdamW(parameters, 1e-3)
 
 
-def measured(optimizer_name, batch_size, steps, checkpointed=False):
-    """(seconds from an empty process to the first step's end, images per second after it)."""
+def training(update, batch_size, steps, checkpointed=False):
+    """The network built and trained for some steps, on one batch."""
     rng = np.random.default_rng(0)
     images = torch.from_numpy(rng.random((batch_size, 3, 32, 32), np.float32))
     images = images.contiguous(memory_format=torch.channels_last)
     labels = torch.from_numpy(rng.integers(0, 10, batch_size))
     began = time.perf_counter()
     model = Network(checkpointed).to(memory_format=torch.channels_last)
-    update = optimizer(optimizer_name, model.parameters())
+    updates = optimizer(update, model.parameters())
     ends = []
     for _ in range(steps):
-        update.zero_grad(set_to_none=True)
-        functional.cross_entropy(model(images), labels).backward()
-        update.step()
+        updates.zero_grad(set_to_none=True)
+        loss = functional.cross_entropy(model(images), labels)
+        loss.backward()
+        updates.step()
+        loss.item()
         ends.append(time.perf_counter())
-    return ends[0] - began, batch_size / float(np.median(np.diff(ends)))
+    return {
+        "first_step_seconds": ends[0] - began,
+        "images_per_second": batch_size / float(np.median(np.diff(ends))),
+    }

@@ -42,3 +42,10 @@ def test_a_long_reason_is_shortened(make: Make) -> None:
     line = run_line(make("a", None, state="failed", reason="x" * 500))
     assert line.endswith("x…")
     assert len(line) < 200
+
+
+def test_of_a_u_net_mean_iou_is_told(make: Callable[..., RunRecord]) -> None:
+    metrics = Metrics(0.38, 0.892, 180, 0.5)
+    line = epoch_line(EpochRecord(3, 0.1, Metrics(0.4, 0.8, 1000), metrics, 12.34, 1234.5), 10)
+    assert "validation 89.20 % (loss 0.3800, mean IoU 50.00 %)" in line
+    assert "validation mean IoU 50.00 %" in run_line(make("unet", last=metrics, best=metrics))

@@ -119,8 +119,9 @@ def test_an_unknown_figure_is_refused_and_the_known_ones_listed() -> None:
     with pytest.raises(DnsearchError) as caught:
         rank([], sort="beauty")
     assert str(caught.value) == (
-        "sort\n  expected one of validation_accuracy, test_accuracy, parameters, macs, epochs, wall_seconds, "
-        "name, first_step_seconds, images_per_second, peak_memory_bytes, found beauty"
+        "sort\n  expected one of validation, validation_accuracy, validation_mean_iou, test_accuracy, "
+        "test_mean_iou, parameters, macs, epochs, wall_seconds, name, first_step_seconds, "
+        "images_per_second, peak_memory_bytes, found beauty"
     )
 
 
@@ -137,3 +138,12 @@ def test_the_top_is_cut_and_settings_are_compared_within_it(make: Make) -> None:
     assert [row.settings for row in rank(runs, top=1)] == [{}]
     assert rank(runs, top=0) == []
     assert len(rank(runs, top=99)) == 4
+
+
+def test_u_nets_are_ranked_by_mean_iou(make: Make) -> None:
+    fine = make("fine", last=Metrics(0.3, 0.90, 99, 0.7), best=Metrics(0.3, 0.90, 99, 0.7))
+    coarse = make("coarse", last=Metrics(0.3, 0.95, 99, 0.4), best=Metrics(0.3, 0.95, 99, 0.8))
+    assert names(rank([coarse, fine])) == [(1, "fine"), (2, "coarse")]
+    assert names(rank([coarse, fine], select="best")) == [(1, "coarse"), (2, "fine")]
+    assert names(rank([coarse, fine], "validation_accuracy")) == [(1, "coarse"), (2, "fine")]
+    assert names(rank([coarse, fine, make("plain")], "validation_mean_iou"))[-1] == (None, "plain")

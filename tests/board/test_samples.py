@@ -53,6 +53,8 @@ def collection(**changes):
         "image_shape": (32, 30, 3),
         "class_names": ("cat", "[red]dog"),
         "counts": {"training": [1200, 3], "validation": [10, 1]},
+        "images": {"training": 1203, "validation": 11},
+        "masks": False,
         "offset": (125.0, 0.0, 1.5),
         "scale": (63.25, 255.0, 2.0),
     }
@@ -68,7 +70,7 @@ def shown(images):
 def test_the_table():
     assert shown(collection())[0] == "pets, 32x30x3, 2 classes"
     lines = shown(collection())
-    assert "cat 1,200 10" in lines and "[red]dog 3 1" in lines and "all 1,203 11" in lines
+    assert "cat 1,200 10" in lines and "[red]dog 3 1" in lines and "images 1,203 11" in lines
     assert lines[-3:] == [
         "channel 1: (pixel - 125) / 63.25",
         "channel 2: (pixel - 0) / 255",

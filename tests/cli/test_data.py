@@ -15,7 +15,7 @@ def test_a_table_of_the_images(dnsearch):
     lines = [line.split() for line in ran.out.splitlines() if line.strip()]
     assert " ".join(lines[0]) == "tiny, 8x8x1, 10 classes"
     assert lines[1] == ["class", "training", "validation", "test"]
-    assert lines[-2] == ["all", "200", "144", "359"]
+    assert lines[-2] == ["images", "200", "144", "359"]
     assert " ".join(lines[-1]).startswith("channel 1: (pixel - ")
     assert len(lines) == 15
     assert max(map(len, ran.out.splitlines())) <= 80

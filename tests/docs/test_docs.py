@@ -47,7 +47,7 @@ def test_every_preset_is_in_the_readme(preset):
     assert f"`{preset}`" in README
 
 
-@pytest.mark.parametrize("kind", ["Optimizer", "Schedule", "Recipe"])
+@pytest.mark.parametrize("kind", ["Optimizer", "Schedule", "Recipe", "Loss"])
 def test_every_choice_of_a_training_is_explained(kind):
     page = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
     names = {"Recipe": recipe.NAMES}.get(kind) or schema.at(("training", kind.lower()))[0]["enum"]
@@ -93,7 +93,7 @@ def test_every_command_line_names_a_real_command():
         assert name in COMMANDS
 
 
-@pytest.mark.parametrize("source", ["digits", "cifar10", "cifar100", "svhn", "idx", "npz", "folder", "csv"])
+@pytest.mark.parametrize("source", schema.at(("data", "source"))[0]["enum"])
 def test_every_source_is_documented(source):
     assert re.search(rf"^\| `{source}` \|", EVERYTHING, re.M)
 

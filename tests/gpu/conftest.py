@@ -5,7 +5,7 @@ import os
 import pytest
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="session")
 def cards(tensorflow_ready):
     import tensorflow as tf
 

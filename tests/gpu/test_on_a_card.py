@@ -24,7 +24,7 @@ training: {epochs: 2, batch_size: 64, learning_rate: 0.05}
 BENCHMARK = Path(__file__).parents[1] / "benchmarks" / "stock_keras.py"
 BATCH, STEPS = 64, 30
 
-pytestmark = pytest.mark.xdist_group("a graphics card")
+pytestmark = [pytest.mark.xdist_group("a graphics card"), pytest.mark.usefixtures("cards")]
 
 
 @pytest.fixture

@@ -25,10 +25,10 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "records": ("spec", "errors"),
     "data": ("spec", "errors", "runtime"),
     "model": ("plan", "errors", "runtime"),
-    "train": ("spec", "records.record", "errors", "runtime"),
+    "train": ("spec", "records.record", "errors", "runtime", "model.layers"),
     "board": ("records", "plan", "assess", "errors"),
     "budget": ("errors", "spec", "plan"),
-    "run": ("errors", "runtime", "spec", "plan", "records", "data", "model", "train"),
+    "run": ("errors", "runtime", "spec", "plan", "records", "data", "model", "train", "budget"),
     "inference": ("errors", "runtime", "spec", "plan", "assess", "records", "data", "model", "train"),
     "importing": ("errors", "runtime", "spec", "plan", "records", "data", "model", "train"),
     "exporting": (
@@ -296,7 +296,8 @@ def checked(module: str, text: str) -> list[str]:
         (
             "train.loop",
             "from dnsearch.records.store import Store",
-            "imports dnsearch.records.store; train may import spec, records.record, errors, runtime",
+            "imports dnsearch.records.store; "
+            "train may import spec, records.record, errors, runtime, model.layers",
         ),
         (
             "spec.data",

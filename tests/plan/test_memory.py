@@ -1,7 +1,11 @@
 """Memory, receptive fields and matching."""
 
+import json
+from pathlib import Path
+
 import pytest
 
+from dnsearch.budget import slots
 from dnsearch.errors import SpecError
 from dnsearch.plan.cost import cost
 from dnsearch.plan.family import plan_network
@@ -60,10 +64,28 @@ def test_what_is_computed_again_is_joined_and_normalised_features_before_a_convo
     assert names == {f"block1_layer{i}_{what}" for i in (2, 3) for what in ("concat", "bottleneck_norm")}
 
 
-def test_bytes_of_a_training_step():
-    costs = cost(plan_network(example(), (8, 8, 1), 10))
-    total = 4 * (100 * 32 + costs.parameters + 3 * costs.trainable)
-    assert training_bytes(100, costs, batch_size=32, slots=2) == total
+def test_bytes_of_a_training():
+    plan = plan_network(example(), (8, 8, 1), 10)
+    numbers = 32 * (100 + round(2.75 * memory(plan).inference_peak)) + 11 * cost(plan).parameters
+    total = 28_000_000 + 300_000 * len(plan.nodes) + 4 * numbers
+    assert training_bytes(plan, 100, batch_size=32, slots=2) == total
+
+
+MEASURED = json.loads((Path(__file__).parents[1] / "benchmarks" / "memory.json").read_text(encoding="utf-8"))[
+    "trainings"
+]
+
+
+@pytest.mark.parametrize("row", MEASURED, ids=[f"{row['network']}, {row['memory']}" for row in MEASURED])
+def test_the_prediction_is_near_what_trainings_took(row):
+    """Of trainings that make bench-memory measured; more than ten, within a fifth of the truth."""
+    experiment = load(row["network"]).experiment
+    plan = plan_network(experiment.network, tuple(row["image_shape"]), 10)
+    summary = summarize(plan, row["batch_size"], slots(experiment))
+    plain, saving = summary.training_memory_bytes, summary.saving_memory_bytes
+    predicted = plain if row["memory"] == "plain" else saving
+    assert len(MEASURED) > 10
+    assert predicted == pytest.approx(row["peak_bytes"], rel=0.2)
 
 
 def test_inference_peak_of_a_chain_counts_two_neighbours():
@@ -89,7 +111,7 @@ def test_summary_of_bc_100_12():
     assert (found.layers, found.edges, found.output_stride) == (48, 408, 4.0)
     assert found.weights_bytes == 4 * 793_150
     assert found.optimizer_bytes == 4 * 769_162
-    assert found.saving_memory_bytes < 0.35 * found.training_memory_bytes
+    assert found.saving_memory_bytes < 0.45 * found.training_memory_bytes
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,7 @@ def test_a_missing_and_an_unknown_key_are_both_told(record: RunRecord) -> None:
 
 
 def test_a_missing_key_within_is_told(record: RunRecord) -> None:
-    told = refusal(changed(record, "last", to={"loss": 0.1, "accuracy": 0.5}))
+    told = refusal(changed(record, "last", to={"loss": 0.1, "accuracy": 0.5, "mean_iou": None}))
     assert told.startswith("runs/a/run.json  last\n  expected the keys of Metrics, found no examples\n")
 
 

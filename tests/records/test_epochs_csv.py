@@ -24,9 +24,11 @@ def test_a_row_for_each_epoch(tmp_path, epoch):
         "training_loss": "0.5",
         "training_accuracy": "0.25",
         "training_examples": "1000",
+        "training_mean_iou": "",
         "validation_loss": "0.25",
         "validation_accuracy": "0.5",
         "validation_examples": "180",
+        "validation_mean_iou": "",
         "wall_seconds": "6.25",
         "images_per_second": "1234.5",
     }

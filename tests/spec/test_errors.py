@@ -80,8 +80,8 @@ data:
         "a.yaml:6:36  network.layers_per_block.2 | expected a whole number from 1 to 256, found 0",
         f"a.yaml:6:53  network.growth_rate | expected {GROWTH}, found ten",
         "a.yaml:6:67  network.pooling | expected avg, max, both or conv, found min",
-        "a.yaml:8:11  data.source | expected digits, cifar10, cifar100, svhn, idx, npz, folder or csv, "
-        "found mnist",
+        "a.yaml:8:11  data.source | expected digits, scenes, cifar10, cifar100, svhn, idx, npz, folder, "
+        "csv or masks, found mnist",
     ]
 
 
@@ -226,8 +226,16 @@ def test_a_section_that_is_none(value: str, minimal: str, refused: Refused) -> N
             "[1, 2, 3, 4, 5, 6, 7, 8, 9]",
             "expected a list of 1 to 8 values, found [1, 2, 3, 4, 5, 6, 7, 8, 9]",
         ),
-        ("source", "cifar", "expected digits, cifar10, cifar100, svhn, idx, npz, folder or csv, found cifar"),
-        ("source", "1", "expected digits, cifar10, cifar100, svhn, idx, npz, folder or csv, found 1"),
+        (
+            "source",
+            "cifar",
+            "expected digits, scenes, cifar10, cifar100, svhn, idx, npz, folder, csv or masks, found cifar",
+        ),
+        (
+            "source",
+            "1",
+            "expected digits, scenes, cifar10, cifar100, svhn, idx, npz, folder, csv or masks, found 1",
+        ),
         ("epochs", "1e3", "expected a whole number from 1 to 100000, found 1000.0"),
         ("learning_rate", "0", "expected a number above 0 and at most 100, found 0"),
         ("learning_rate", "fast", "expected a number above 0 and at most 100, found fast"),

@@ -275,3 +275,15 @@ def test_other_errors_pass_through_memory_explained(tensorflow_ready):
 
     with pytest.raises(tf.errors.InvalidArgumentError):
         wrong()
+
+
+def test_a_u_net_stops_early_by_its_mean_iou(training):
+    from dnsearch.train.loop import stopped_early
+
+    rule = training(early_stopping={"patience": 2}).early_stopping
+    rising = [record(number, 0.9 + number / 100) for number in (1, 2, 3)]
+    falling = [
+        replace(each, validation=replace(each.validation, mean_iou=0.5 / each.epoch)) for each in rising
+    ]
+    assert not stopped_early(rising, rule)
+    assert stopped_early(falling, rule)

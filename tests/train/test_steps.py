@@ -121,7 +121,7 @@ def test_mixed_labels_are_learned_by_their_shares(regression, training, points, 
 
 
 def test_an_image_counts_once_however_many_classes_share_it(points):
-    from dnsearch.train.steps import label_count
+    from dnsearch.train.losses import label_count
 
     labels = points[1]
     assert label_count(labels) == label_count(shares_of(labels)) == 24

@@ -63,12 +63,18 @@ def _check(out: Path | None) -> None:
 def _collection(name: str, dataset: "Dataset") -> "Collection":
     from dnsearch.board.images import Collection
 
-    parts = {"training": dataset.training, "validation": dataset.validation, "test": dataset.test}
-    counts = {
-        part: split.counts(len(dataset.class_names)) for part, split in parts.items() if split is not None
-    }
-    scaling = dataset.scaling
-    return Collection(name, dataset.image_shape, dataset.class_names, counts, scaling.offset, scaling.scale)
+    named = {"training": dataset.training, "validation": dataset.validation, "test": dataset.test}
+    parts = {part: split for part, split in named.items() if split is not None}
+    return Collection(
+        name,
+        dataset.image_shape,
+        dataset.class_names,
+        counts={part: split.counts(len(dataset.class_names)) for part, split in parts.items()},
+        images={part: len(split) for part, split in parts.items()},
+        masks=dataset.has_masks,
+        offset=dataset.scaling.offset,
+        scale=dataset.scaling.scale,
+    )
 
 
 def _draw(out: Path, experiment: "Experiment", dataset: "Dataset", count: int, epoch: int) -> None:
@@ -86,6 +92,7 @@ def _draw(out: Path, experiment: "Experiment", dataset: "Dataset", count: int, e
     ]
     kinds = ", ".join(training.augmentation.kinds) if training.augmentation else ""
     how = f"left: as it was; right: {kinds}" if kinds else "no augmentation"
+    how += ", all under their masks" if dataset.has_masks else ""
     subtitle = f"training images, epoch {epoch}, seed {training.seed} · {how}"
     write(out, contact_sheet(experiment.name, subtitle, pairs, compared=bool(kinds)))
     console.say(f"drew {out}")

@@ -40,8 +40,8 @@ def evaluate(
     tta: Annotated[
         Views | None,
         typer.Option(
-            help="Test-time augmentation: average the probabilities of mirrored and shifted views. Told, not "
-            "recorded.",
+            help="Test-time augmentation: average the probabilities of mirrored and shifted views (a U-Net: "
+            "flip alone). Told, not recorded.",
             show_default=False,
         ),
     ] = None,
@@ -56,7 +56,7 @@ def evaluate(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Measure a trained run on its test images; the leaderboard shows accuracy and loss.
+    """Measure a trained run on its test images; the leaderboard shows accuracy (a U-Net's mean IoU) and loss.
 
     Example: [cyan]dnsearch evaluate runs/article[/cyan]
     """
@@ -65,18 +65,23 @@ def evaluate(
 
     folder = RunFolder.open(run)
     runtime.prepare_tensorflow()
-    from dnsearch.board.assessment import as_dict, assessment
+    from dnsearch.assess.segmentation import Segmentation
+    from dnsearch.board import assessment, segmentation
     from dnsearch.board.confusion import draw_confusion
     from dnsearch.inference import evaluate_run
 
     found = evaluate_run(folder, split.value, tta.value if tta else None)
+    width = console.data.width
     views = f" with --tta {tta.value}" if tta else ""
     title = f"{folder.name}: {found.examples:,} {split.value} images{views}"
-    if as_json:
-        about = {"name": folder.name, "split": split.value, "tta": tta and tta.value}
-        console.show_json({**about, **as_dict(found)})
+    if isinstance(found, Segmentation):
+        figures, shown = segmentation.as_dict(found), segmentation.segmentation(found, title, width)
     else:
-        console.show(assessment(found, title, console.data.width))
+        figures, shown = assessment.as_dict(found), assessment.assessment(found, title, width)
+    if as_json:
+        console.show_json({"name": folder.name, "split": split.value, "tta": tta and tta.value, **figures})
+    else:
+        console.show(shown)
     if confusion is not None:
         names = [each.name for each in found.classes]
         draw_confusion(found.confusion, names, title, confusion)

@@ -15,7 +15,7 @@ from dnsearch.errors import DnsearchError
 
 
 class Select(StrEnum):
-    """Which epoch's validation accuracy counts."""
+    """Which epoch's validation figures count."""
 
     last = "last"
     best = "best"
@@ -31,10 +31,13 @@ def leaderboard(
     runs: Runs = RUNS,
     study: Study = None,
     sort: Annotated[
-        str, typer.Option(help=f"What to rank by: {', '.join(HIGHER_IS_BETTER)}.")
-    ] = "validation_accuracy",
+        str,
+        typer.Option(
+            help=f"What to rank by: {', '.join(HIGHER_IS_BETTER)}. validation: accuracy, of U-Nets mean IoU."
+        ),
+    ] = "validation",
     select: Annotated[
-        Select, typer.Option(help="Rank by the last or the best epoch's validation accuracy.")
+        Select, typer.Option(help="Rank by the last or the best epoch's validation figures.")
     ] = Select.last,
     top: Annotated[
         int | None, typer.Option(min=1, help="Show the first so many.", show_default=False)

@@ -132,16 +132,18 @@ def _trained(document: "Document", folder: "RunFolder", kinds: list[Log], *, pla
 
 
 def _summary(record: "RunRecord", folder: "RunFolder") -> str:
+    from dnsearch.board.lines import score
+
     if record.state == "interrupted":
         epochs = "1 epoch" if record.epochs == 1 else f"{record.epochs} epochs"
         return f"interrupted after {epochs}\nnext: dnsearch train --resume {folder.path}"
     last = record.last
-    accuracy = (
-        f"validation accuracy {100 * last.accuracy:.2f} % at the last epoch, trained on {_devices(record)}"
+    reached = (
+        f"validation {score(last)} at the last epoch, trained on {_devices(record)}"
         if last
         else "no epoch ended"
     )
-    return f"{accuracy}\nnext: dnsearch evaluate {folder.path}; dnsearch leaderboard {folder.path.parent}"
+    return f"{reached}\nnext: dnsearch evaluate {folder.path}; dnsearch leaderboard {folder.path.parent}"
 
 
 def _devices(record: "RunRecord") -> str:

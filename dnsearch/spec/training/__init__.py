@@ -13,17 +13,20 @@ from dnsearch.spec.section import Section, refuse
 from dnsearch.spec.training.optimizer import Optimizer, Sgd, Share
 from dnsearch.spec.training.schedule import Constant, OneCycle, Schedule
 
+OF_PIXELS = ("dice", "cross_entropy_dice")
+"""Losses that need masks."""
+
 Recipe = Literal["paper-cifar", "paper-cifar-augmented", "fast"]
 
 
 class EarlyStopping(Section):
-    """Stop when the validation accuracy no longer rises."""
+    """Stop when the validation accuracy, of a U-Net the mean IoU, no longer rises."""
 
     patience: int = Field(
         ge=1, le=100_000, description="Epochs without improvement before the training stops."
     )
     minimum_delta: float = Field(
-        0.0, ge=0, le=1, description="A smaller rise of the accuracy does not count."
+        0.0, ge=0, le=1, description="A smaller rise of the accuracy or mean IoU does not count."
     )
 
 
@@ -75,8 +78,14 @@ class Training(Section):
         ge=0,
         description="The learning rate rises in a straight line over the first epochs. The paper: 0.",
     )
+    loss: Literal["cross_entropy", "focal", "dice", "cross_entropy_dice"] = Field(
+        "cross_entropy",
+        description="What is minimised. cross_entropy: the paper's; focal: the same, hard examples first "
+        "(Lin et al., 2017, arXiv 1708.02002, gamma 2); for U-Nets also dice: the overlap of each class "
+        "(Milletari et al., 2016, arXiv 1606.04797), and cross_entropy_dice: the sum of the two.",
+    )
     label_smoothing: Share = Field(
-        0.0, description="Share of each label spread over all classes. The paper: 0."
+        0.0, description="Share of each label spread over all classes. The paper: 0. Not with loss: dice."
     )
     augmentation: Augmentation | None = Field(
         None,
@@ -87,9 +96,10 @@ class Training(Section):
         Literal["balanced"] | Annotated[dict[str, Annotated[float, Field(ge=0, le=1e6)]], Field(min_length=1)]
     ) | None = Field(
         None,
-        description="What each image's training loss is multiplied by. balanced: images / (classes x images "
-        "of its class), of the training images; a mapping of a class (its name, or its number from 0) to a "
-        "weight: the others have 1. null: all have 1, as in the paper.",
+        description="What each image's (of a mask, each pixel's) training loss is multiplied by; in dice, "
+        "what each class counts in the mean. balanced: images / (classes x images of its class), of the "
+        "training images; a mapping of a class (its name, or its number from 0) to a weight: the others have "
+        "1. null: all have 1, as in the paper.",
     )
     clip_norm: float | None = Field(
         None,
@@ -102,7 +112,8 @@ class Training(Section):
         ge=1,
         le=65_536,
         description="Parts that a batch is worked through in, one after the other, for less memory; their "
-        "gradients add up to the batch's. BatchNorm sees each part for itself. At most batch_size.",
+        "gradients add up to the batch's. BatchNorm sees each part for itself. At most batch_size; 1 with "
+        "dice, whose parts do not add up.",
     )
     ema: Averaging | None = Field(
         None,
@@ -124,6 +135,13 @@ class Training(Section):
         description="Weights to start from: a run folder, relative to where dnsearch is started. Layers "
         "whose shape differs (the classifier, for other classes) start afresh and are named. null: all start "
         "afresh.",
+    )
+    memory: Literal["auto", "plain", "saving"] = Field(
+        "auto",
+        description="plain: keep all that the backward pass reads; saving: compute concatenations, their "
+        "BatchNorms and activations again there (Pleiss et al., 2017, arXiv 1707.06990), for a half to a "
+        "third of the memory, a fifth slower; auto: plain where that fits into the free memory. The results "
+        "are the same to the last bit.",
     )
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = Field(
         "float32",
@@ -164,6 +182,17 @@ class Training(Section):
         if self.accumulate > self.batch_size:
             expected = f"at most batch_size, {self.batch_size}"
             problems.append(Problem("accumulate", expected, found=str(self.accumulate)))
+        if self.loss in OF_PIXELS and self.accumulate > 1:
+            expected = f"1 with loss {self.loss}: Dice is a ratio over the whole batch"
+            problems.append(
+                Problem("accumulate", expected, str(self.accumulate), "Lower batch_size instead.")
+            )
+        if self.loss == "dice" and self.label_smoothing:
+            expected, hint = "0 with loss dice", "Smooth with cross_entropy_dice, or leave it out."
+            problems.append(Problem("label_smoothing", expected, f"{self.label_smoothing:g}", hint))
+        if self.loss in OF_PIXELS and self.devices == "all":
+            expected = f"one with loss {self.loss}: Dice is a ratio over the whole batch"
+            problems.append(Problem("devices", expected, "all"))
         if self.xla == "on" and self.deterministic:
             expected, hint = "auto or off with deterministic: true", "XLA does not promise the same bits."
             problems.append(Problem("xla", expected, "on", hint))

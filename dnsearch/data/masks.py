@@ -1,0 +1,115 @@
+"""A folder of images and one of masks, which pair by their names.
+
+A mask is a PNG whose grey values or palette indices are class numbers, of its image's size. Test images have
+a tree of their own, or there are none::
+
+    cells/images/1.jpg          cells/train/images/1.jpg     cells/test/images/9.jpg
+    cells/masks/1.png           cells/train/masks/1.png      cells/test/masks/9.png
+
+A mask is brought to the wanted shape as its image is, by the nearest pixel. Bars of ``pad`` do not count.
+Images too many for the memory stay files; masks are read at once, four bytes a pixel.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from PIL.PngImagePlugin import PngImageFile
+
+from dnsearch import runtime
+from dnsearch.data.checks import IGNORED, check_range, check_sides, check_size, checked_masks, refuse
+from dnsearch.data.files import Files
+from dnsearch.data.images import Labels, Original, Split, of_files
+from dnsearch.data.pictures import ENDINGS, fitted, opened, supported
+from dnsearch.spec.data import Resize
+
+IMAGES, MASKS = "images", "masks"
+PALE = ("L", "P", "1")
+"""Pillow's modes with one number per pixel."""
+LAYOUT = "Put images into images/ and their masks, PNGs of the same names, into masks/."
+
+
+def read(
+    folder: Path,
+    image_shape: tuple[int, int, int],
+    resize: Resize,
+    names: tuple[str, ...],
+    ignore_label: int | None,
+) -> Original:
+    """All images of a folder with their masks.
+
+    Args:
+        folder: holds ``images`` and ``masks``, or ``train`` and maybe ``test`` with these.
+        image_shape: (height, width, channels) to bring the images to.
+        resize: how they are brought to height and width.
+        names: of the classes, in the order of their numbers.
+        ignore_label: the number of pixels that do not count.
+
+    Raises:
+        DataError: a mask is missing, of another size than its image, no PNG of one channel, or has numbers
+            that no class has; or a file is broken or too large.
+    """
+    apart = (folder / "train").is_dir()
+
+    def split(part: Path) -> Split:
+        pairs = _pairs(part)
+        files = Files(tuple(str(image) for image, _ in pairs), supported(image_shape), resize)
+        check_sides(files.shape, part)
+        check_size((*files.shape[:3], 1), np.dtype(np.int32).itemsize, part)
+        with ThreadPoolExecutor(runtime.cores()) as threads:
+            masks = threads.map(lambda pair: _mask(pair, files, len(names), ignore_label), pairs)
+            return Split(files, np.stack([*masks]))
+
+    test = split(folder / "test") if apart and (folder / "test").is_dir() else None
+    return of_files(split(folder / "train" if apart else folder), test, names)
+
+
+def _pairs(folder: Path) -> list[tuple[Path, Path]]:
+    """Images with their masks, by name."""
+    images, masks = (
+        _files(folder / part, endings) for part, endings in ((IMAGES, ENDINGS), (MASKS, (".png",)))
+    )
+    if lone := [path for name, path in images.items() if name not in masks]:
+        raise refuse(lone[0], f"a mask {MASKS}/{lone[0].stem}.png", "none", LAYOUT)
+    if lone := [path for name, path in masks.items() if name not in images]:
+        raise refuse(lone[0], f"an image of this name in {IMAGES}/", "none", LAYOUT)
+    return [(image, masks[name]) for name, image in images.items()]
+
+
+def _files(folder: Path, endings: tuple[str, ...]) -> dict[str, Path]:
+    """The files of a folder by their names without ending; hidden ones are passed over."""
+    if not folder.is_dir():
+        raise refuse(folder, f"a folder of files ending in {', '.join(endings)}", "no such folder", LAYOUT)
+    found: dict[str, Path] = {}
+    for path in sorted(entry for entry in folder.iterdir() if entry.name[0] != "." and entry.is_file()):
+        if path.suffix.lower() not in endings:
+            raise refuse(path, f"files ending in {', '.join(endings)} alone", path.suffix or "none", LAYOUT)
+        if path.stem in found:
+            raise refuse(path, "every name once", f"also {found[path.stem].name}", "Rename or remove one.")
+        found[path.stem] = path
+    if not found:
+        raise refuse(folder, f"files ending in {', '.join(endings)}", "none", LAYOUT)
+    return found
+
+
+def _mask(pair: tuple[Path, Path], files: Files, classes: int, ignore_label: int | None) -> Labels:
+    """(height, width), with IGNORED where a pixel does not count."""
+    image, path = pair
+    height, width, _ = files.image_shape
+    with opened(image) as pixels:
+        size = pixels.size
+    with opened(path) as mask:
+        if mask.size != size:
+            expected = f"the size of its image {image.name}, {size[0]}x{size[1]}"
+            raise refuse(path, expected, f"{mask.width}x{mask.height}", "Save image and mask at one size.")
+        if not isinstance(mask, PngImageFile) or mask.mode not in PALE:
+            hint = "Save it as a PNG in grey or with a palette, whose values are class numbers from 0."
+            found = f"mode {mask.mode}" if isinstance(mask, PngImageFile) else "a JPEG"
+            raise refuse(path, "one class number per pixel, 8 bits", found, hint)
+        numbers = np.asarray(mask, np.uint8)
+    labels = checked_masks(numbers[np.newaxis], (1, *numbers.shape), path, ignore_label)
+    check_range(labels, classes, path)
+    whole = Image.fromarray(labels[0])
+    shown = fitted(whole, width, height, files.resize, Image.Resampling.NEAREST, IGNORED)
+    return np.asarray(shown, np.int32)

@@ -1,0 +1,146 @@
+"""What a training minimises, and what is told of it: pure functions of logits and labels.
+
+Labels are int32, one per image (batch,) or per pixel (batch, height, width); negative ones do not count.
+Where augmentation mixes images they are shares instead, float32 (batch, classes). With p the softmax of the
+logits, t the target and N the labels that count:
+
+- cross-entropy: Σ -t·log p / N;
+- focal: Σ -t·(1 - p)^γ·log p / N, γ = 2 (Lin et al., 2017, arXiv 1708.02002; without its α, which is
+  ``class_weights``);
+- Dice: the mean over the classes c that the batch shows of 1 - (2·Σ p·t + s) / (Σ p² + Σ t² + s), s = 1
+  (Milletari et al., 2016, arXiv 1606.04797, for each class).
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from dnsearch.spec.training import Training
+
+Tensor = Any
+
+FOCUS = 2.0
+"""γ, the paper's best."""
+SMOOTH = 1.0
+"""s: a class of few pixels has no sudden slope."""
+
+
+def shares_of(labels: Tensor, classes: int) -> Tensor:
+    """Float32 (..., classes): the share of each class; all 0 where a label does not count."""
+    return labels if labels.dtype == tf.float32 else tf.one_hot(labels, classes)
+
+
+def label_count(labels: Tensor) -> int:
+    """How many labels count: one per image or pixel, however many classes share it."""
+    if labels.dtype == tf.float32:
+        return int(np.prod(labels.shape[:-1]))
+    return int(np.count_nonzero(np.asarray(labels) >= 0))
+
+
+def counted(labels: Tensor) -> Tensor:
+    """The same inside a graph, float32 and at least 1, to divide by."""
+    if labels.dtype == tf.float32:
+        return tf.cast(tf.shape(labels)[0], tf.float32)
+    return tf.maximum(tf.reduce_sum(tf.cast(labels >= 0, tf.float32)), 1.0)
+
+
+def loss(
+    training: Training, logits: Tensor, labels: Tensor, count: Tensor, class_weights: Sequence[float] | None
+) -> Tensor:
+    """The loss that is minimised, a scalar.
+
+    Args:
+        training: the section of the spec, for its loss and its label smoothing.
+        logits: (..., classes).
+        labels: as the module says.
+        count: what sums are divided by: the labels of the whole batch, of which these may be a part.
+        class_weights: what each class counts; None: all the same.
+    """
+    shares, smoothing = shares_of(labels, logits.shape[-1]), training.label_smoothing
+    weights = None if class_weights is None else tf.constant(class_weights, tf.float32)
+    # Where a label does not count, its shares are 0 and so must be what smoothing gives each class.
+    valid = tf.reduce_sum(shares, axis=-1, keepdims=True)
+    target = shares * (1 - smoothing) + valid * smoothing / logits.shape[-1] if smoothing else shares
+    match training.loss:
+        case "cross_entropy":
+            losses = _cross_entropy(logits, target, valid)
+        case "focal":
+            losses = focal(logits, target)
+        case "dice":
+            return dice(logits, shares, weights)
+        case "cross_entropy_dice":
+            losses = _cross_entropy(logits, target, valid)
+    if weights is not None:
+        losses *= tf.linalg.matvec(shares, weights)
+    mean = tf.reduce_sum(losses) / count
+    return mean + dice(logits, shares, weights) if training.loss == "cross_entropy_dice" else mean
+
+
+def _cross_entropy(logits: Tensor, target: Tensor, valid: Tensor) -> Tensor:
+    """Of each label; the factor is there since TensorFlow's gradient supposes targets that sum to 1."""
+    return tf.nn.softmax_cross_entropy_with_logits(target, logits) * valid[..., 0]
+
+
+def focal(logits: Tensor, target: Tensor) -> Tensor:
+    """The focal loss of each label, (...,)."""
+    logs = tf.nn.log_softmax(logits)
+    return -tf.reduce_sum(target * (1 - tf.exp(logs)) ** FOCUS * logs, axis=-1)
+
+
+def dice(logits: Tensor, shares: Tensor, weights: Tensor | None) -> Tensor:
+    """The soft Dice loss of a batch, a scalar from 0 to 1.
+
+    Args:
+        logits: (..., classes).
+        shares: (..., classes), all 0 where a label does not count.
+        weights: (classes,), what each class counts in the mean; None: all the same.
+    """
+    shares = tf.reshape(shares, (-1, shares.shape[-1]))
+    valid = tf.reduce_sum(shares, axis=-1, keepdims=True)
+    likely = tf.reshape(tf.nn.softmax(logits), tf.shape(shares)) * valid
+    shown = tf.reduce_sum(shares**2, axis=0)
+    both, all_of_it = tf.reduce_sum(likely * shares, axis=0), tf.reduce_sum(likely**2, axis=0) + shown
+    share = tf.cast(shown > 0, tf.float32) * (1.0 if weights is None else weights)
+    off = 1 - (2 * both + SMOOTH) / (all_of_it + SMOOTH)
+    return tf.math.divide_no_nan(tf.reduce_sum(share * off), tf.reduce_sum(share))
+
+
+def loss_and_hits(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """The sum of cross-entropies, which is what is told of every training, and the number of hits.
+
+    Where labels are shares, a hit is the heaviest of them.
+    """
+    losses = tf.nn.softmax_cross_entropy_with_logits(shares_of(labels, logits.shape[-1]), logits)
+    if labels.dtype == tf.float32:
+        labels = tf.argmax(labels, axis=-1, output_type=tf.int32)
+    hits = tf.equal(tf.argmax(logits, axis=-1, output_type=tf.int32), labels)
+    return tf.reduce_sum(losses), tf.reduce_sum(tf.cast(hits, tf.int32))
+
+
+def confusion(logits: Tensor, labels: Tensor) -> Tensor:
+    """How many labels of each class (row) were given each class (column), int64; those that count alone."""
+    classes = logits.shape[-1]
+    given = tf.argmax(logits, axis=-1, output_type=tf.int64)
+    places = tf.cast(labels, tf.int64) * classes + given
+    counts = tf.math.bincount(
+        tf.cast(tf.boolean_mask(places, labels >= 0), tf.int32),
+        minlength=classes**2,
+        maxlength=classes**2,
+        dtype=tf.int64,
+    )
+    return tf.reshape(counts, (classes, classes))
+
+
+def mean_iou(counts: Any) -> float:  # noqa: ANN401  (an array)
+    """The mean over the classes of what is right of all that is or was given the class.
+
+    Classes that are neither shown nor predicted are left out (the Jaccard index, 1901).
+
+    >>> mean_iou(np.array([[2, 1, 0], [1, 2, 0], [0, 0, 0]]))
+    0.5
+    """
+    counts = np.asarray(counts)
+    right, either = counts.diagonal(), counts.sum(axis=0) + counts.sum(axis=1) - counts.diagonal()
+    return float((right[either > 0] / either[either > 0]).mean())

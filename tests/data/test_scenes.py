@@ -1,0 +1,58 @@
+"""Digits on canvases, with a mask each."""
+
+import numpy as np
+import pytest
+
+from dnsearch.data import digits, scenes
+from dnsearch.data.load import load
+from dnsearch.spec.data import Data
+
+
+@pytest.fixture(scope="module")
+def original():
+    return scenes.read()
+
+
+def test_they_are_always_the_same(original):
+    again = scenes.read()
+    for ours, theirs in ((original.training, again.training), (original.test, again.test)):
+        np.testing.assert_array_equal(ours.images, theirs.images)
+        np.testing.assert_array_equal(ours.labels, theirs.labels)
+
+
+def test_every_class_is_there_and_the_background_prevails(original):
+    for split in (original.training, original.test):
+        counts = np.array(split.counts(len(original.class_names)))
+        assert (counts[1:] > 1000).all()
+        assert 0.85 < counts[0] / counts.sum() < 0.95
+    assert original.class_names == ("background", *"0123456789")
+
+
+def test_ink_is_brighter_than_its_ground(original):
+    for pixels, mask in zip(original.training.images[:100, ..., 0], original.training.labels, strict=False):
+        assert pixels[mask > 0].mean() > pixels[mask == 0].mean() + 50
+
+
+def stamps(split):
+    """The digits' shapes with their classes, as they stand in masks."""
+    return {
+        (np.where(ink[..., 0] >= scenes.INK, label + 1, 0)).astype(np.int32).tobytes()
+        for ink, label in zip(split.images, split.labels, strict=True)
+    }
+
+
+def test_test_scenes_show_digits_that_training_scenes_do_not(original):
+    training, test = map(stamps, digits.parted())
+    whole = original.test.labels
+    windows = np.lib.stride_tricks.sliding_window_view(whole[:40], (8, 8), axis=(1, 2))
+    seen = {window.tobytes() for window in np.ascontiguousarray(windows).reshape(-1, 8, 8) if window.any()}
+    assert len(seen & test) > 100
+    assert not seen & (training - test)
+
+
+def test_loaded_they_are_split_and_scaled_like_any_other():
+    dataset = load(Data(source="scenes", training_examples=100))
+    assert (len(dataset.training), len(dataset.validation), len(dataset.test)) == (100, 120, 300)
+    assert dataset.has_masks and dataset.image_shape == (32, 32, 1)
+    scaled = dataset.scaling.apply(dataset.training.images)
+    assert abs(scaled.mean()) < 1e-3 and abs(scaled.std() - 1) < 1e-3
