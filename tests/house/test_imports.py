@@ -28,7 +28,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "train": ("spec", "records.record", "errors", "runtime", "model.layers"),
     "board": ("records", "plan", "assess", "errors"),
     "budget": ("errors", "spec", "plan"),
-    "run": ("errors", "runtime", "spec", "plan", "records", "data", "model", "train", "budget"),
+    "keeping": ("errors", "runtime", "spec", "plan", "records", "train"),
+    "run": ("errors", "runtime", "spec", "plan", "records", "data", "model", "train", "budget", "keeping"),
     "inference": ("errors", "runtime", "spec", "plan", "assess", "records", "data", "model", "train"),
     "importing": ("errors", "runtime", "spec", "plan", "records", "data", "model", "train"),
     "exporting": (
