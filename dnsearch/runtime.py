@@ -163,6 +163,12 @@ def memory_kills() -> int | None:
     return None
 
 
+def address_space_limit() -> int | None:
+    """Bytes of address space that this process and its children may have (``ulimit -v``); None: no limit."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    return None if limit == resource.RLIM_INFINITY else limit
+
+
 def process_identity() -> dict[str, Any]:
     """Host name and process id, so that a person can find a run's trainer."""
     return {"host": socket.gethostname(), "pid": os.getpid()}

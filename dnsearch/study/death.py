@@ -1,8 +1,10 @@
 """Why a child died without a word, as far as that can be known.
 
-A lack of memory shows in two ways besides an error that the child can tell. The system kills the process
-(signal 9) and counts such kills; a person's ``kill -9`` looks the same but is not counted. Or a library gives
-up (signal 6 or 11) after a last line on its error output. Where neither sign is there nothing is claimed.
+A lack of memory shows in three ways besides an error that the child can tell. The system kills the process
+(signal 9), or the server that knows its exit code, and counts such kills; a person's ``kill -9`` looks the same but is not counted. Or a library gives
+up (signal 6 or 11) after a last line on its error output. Or it does so without a word, while the address
+space is limited (``ulimit -v``): then it is likely, and said to be no more. Where no sign is there nothing is
+claimed.
 """
 
 from dataclasses import dataclass
@@ -43,24 +45,31 @@ def explained(exitcode: int | None, started: Before) -> RunFailed:
         exitcode: of its process; below 0 it is the number of the signal that killed it.
         started: how things stood when it was started.
     """
-    if exitcode is None or exitcode >= 0:
-        return RunFailed(f"the child process ended without a word (exit code {exitcode})")
-    said = f"the child process was killed by signal {-exitcode}"
-    if -exitcode == KILLED:
-        return _killed(said, started.kills, runtime.memory_kills())
-    if words := _last_words(started):
-        return RunFailed(f"memory is used up: {said} after {words!r}", memory=True)
-    return RunFailed(said)
-
-
-def _killed(said: str, kills: int | None, now: int | None) -> RunFailed:
-    if kills is None or now is None:
-        return RunFailed(f"{said}; the system kills with 9 when memory is used up")
-    if now > kills:
+    signal = -exitcode if exitcode is not None and exitcode < 0 else None
+    how = f"was killed by signal {signal}" if signal else f"ended without a word (exit code {exitcode})"
+    said = f"the child process {how}"
+    kills = runtime.memory_kills()
+    if started.kills is not None and kills is not None and kills > started.kills:
         return RunFailed(
             f"memory is used up: {said}, and the system killed for a lack of memory", memory=True
         )
-    return RunFailed(f"{said}; the system did not kill for a lack of memory meanwhile")
+    if signal == KILLED:
+        return RunFailed(f"{said}; {_doubt(kills)}")
+    if signal is None:
+        return RunFailed(said)
+    if words := _last_words(started):
+        return RunFailed(f"memory is used up: {said} after {words!r}", memory=True)
+    if (limit := runtime.address_space_limit()) is not None:
+        return RunFailed(
+            f"memory may be used up: {said}, with an address space of {limit:,} bytes", memory=True
+        )
+    return RunFailed(said)
+
+
+def _doubt(kills: int | None) -> str:
+    if kills is None:
+        return "the system kills with 9 when memory is used up"
+    return "the system did not kill for a lack of memory meanwhile"
 
 
 def _last_words(started: Before) -> str:

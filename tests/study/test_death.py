@@ -43,6 +43,13 @@ def test_what_an_earlier_child_said_does_not_count(log):
     assert said == RunFailed("the child process was killed by signal 6")
 
 
+def test_a_limited_address_space_makes_a_lack_of_memory_likely(log, monkeypatch):
+    monkeypatch.setattr(runtime, "address_space_limit", lambda: 2_000_000_000)
+    expected = "the child process was killed by signal 11, with an address space of 2,000,000,000 bytes"
+    said = death.explained(SIGSEGV, death.before(log))
+    assert said == RunFailed(f"memory may be used up: {expected}", memory=True)
+
+
 def test_without_a_log_nothing_is_claimed(tmp_path):
     before = death.before(tmp_path / "workers.log")
     assert before.length == 0
