@@ -1,10 +1,10 @@
 """Why a child died without a word, as far as that can be known.
 
-A lack of memory shows in three ways besides an error that the child can tell. The system kills the process
-(signal 9), or the server that knows its exit code, and counts such kills; a person's ``kill -9`` looks the same but is not counted. Or a library gives
-up (signal 6 or 11) after a last line on its error output. Or it does so without a word, while the address
-space is limited (``ulimit -v``): then it is likely, and said to be no more. Where no sign is there nothing is
-claimed.
+A lack of memory shows in three ways besides an error that the child can tell. The system kills a process,
+the child (signal 9) or the server that knows its exit code, and counts such kills; a person's ``kill -9``
+looks the same but is not counted. Or a library gives up (signal 6 or 11) after a last line on its error
+output. Or it does so without a word, while the address space is limited (``ulimit -v``): then it is likely,
+and said to be no more. Where no sign is there nothing is claimed.
 """
 
 from dataclasses import dataclass
