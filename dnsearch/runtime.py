@@ -5,6 +5,7 @@ test keeps every other module from touching ``os.environ``.
 """
 
 import contextlib
+import gc
 import importlib
 import importlib.util
 import multiprocessing
@@ -179,6 +180,17 @@ def address_space_limit() -> int | None:
     """Bytes of address space that this process and its children may have (``ulimit -v``); None: no limit."""
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
     return None if limit == resource.RLIM_INFINITY else limit
+
+
+@contextlib.contextmanager
+def without_collector() -> Iterator[None]:
+    """Make many objects that stay, in a block in which the garbage collector does not walk over them."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        gc.freeze()  # nor later: none of them is garbage
 
 
 def process_identity() -> dict[str, Any]:

@@ -16,6 +16,7 @@ from optuna.pruners import BasePruner, MedianPruner, NopPruner, SuccessiveHalvin
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from sqlalchemy.exc import SQLAlchemyError
 
+from dnsearch import runtime
 from dnsearch.errors import Problem, StudyError
 from dnsearch.spec.document import settings
 from dnsearch.spec.experiment import Experiment
@@ -54,6 +55,8 @@ def open_study(url: str, name: str, experiment: Experiment, tune: Tune) -> optun
             load_if_exists=True,
         )
         _same_spec(study, _description(experiment, tune))
+        with runtime.without_collector():
+            study.get_trials(deepcopy=False)  # Optuna keeps the ended ones from here on
     return study
 
 
