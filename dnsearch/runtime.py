@@ -68,7 +68,7 @@ def prepare_tensorflow(threads: int | None = None, cards: Sequence[str] | None =
 def prepare_training(*, deterministic: bool) -> None:
     """Set TensorFlow up for one training, to the end of this process.
 
-    On a processor its graphs run as they are traced. Rewriting them first takes half a second per network, and a
+    On a processor its graphs run as they are traced. Rewriting them takes half a second per network, and a
     training gains nothing by it; predictions do, and so does everything on a graphics card.
 
     Args:
