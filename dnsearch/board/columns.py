@@ -93,7 +93,7 @@ def _seeds(row: Row) -> str:
 
 
 def _tied(row: Row) -> str:
-    return "with #1" if row.standing and row.standing.tied else ""
+    return "= #1" if row.standing and row.standing.tied else ""
 
 
 def _front(row: Row) -> str:
@@ -140,6 +140,7 @@ Arranged = list[tuple[int, Column]]
 """Columns from left to right, each with its importance: 0 is always shown, the higher the sooner left out."""
 
 USUAL = {"test_accuracy": 1, "test_mean_iou": 1, "parameters": 0, "macs": 6, "epochs": 2, "wall_seconds": 4}
+IN_STUDIES = USUAL | {"seeds": 1, "parameters": 2}
 FIRST_SETTINGS, OTHER_SETTINGS = 3, 7
 TESTS: dict[str, Callable[[Row], bool]] = {
     "test_accuracy": lambda row: row.record.test is not None,
@@ -160,6 +161,7 @@ def arranged(rows: Sequence[Row], extra: Sequence[str] = ()) -> Arranged:
     """
     of_study = any(row.standing for row in rows)
     figures = _study_figures(rows) if of_study else _run_figures(rows)
+    importance = IN_STUDIES if of_study else USUAL
     absent = {key for key in TESTS if of_study or not any(map(TESTS[key], rows))}
     usual = [key for key in USUAL if key not in absent]
     varying = list(dict.fromkeys(heading for row in rows for heading in row.settings))
@@ -168,8 +170,8 @@ def arranged(rows: Sequence[Row], extra: Sequence[str] = ()) -> Arranged:
     return [
         (0, COLUMNS["rank"]),
         (0, _name_column(rows)),
-        *((0, column) for column in figures.values()),
-        *((0 if key in extra else USUAL[key], COLUMNS[key]) for key in usual),
+        *((importance.get(key, 0), column) for key, column in figures.items()),
+        *((0 if key in extra else importance[key], COLUMNS[key]) for key in usual),
         *((0, _extra_column(key, rows)) for key in dict.fromkeys(extra) if key not in fixed),
         *((importance, _setting_column(key)) for importance, key in settings),
         (0, COLUMNS["state"]),

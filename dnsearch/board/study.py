@@ -1,5 +1,6 @@
 """A study as a whole: its trials in a table, and below it what the table's rows do not tell."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from rich.console import Group
@@ -8,9 +9,10 @@ from rich.text import Text
 from dnsearch.board.ranking import Row
 from dnsearch.board.settings import headings
 from dnsearch.board.table import leaderboard
-from dnsearch.board.units import one_line
+from dnsearch.board.units import one_line, shortened
 from dnsearch.records.study import StudyRecord
 
+MOST_REASONS, LONGEST_REASON = 3, 100
 STATES = ("finished", "pruned", "paused", "failed", "running")
 
 
@@ -43,7 +45,7 @@ def facts(study: StudyRecord, rows: Sequence[Row]) -> list[str]:
     epochs: 30 trained, 10 saved by stopping early (25 %)
     importance: too few trials
     """
-    return [*_counts(study), *_importances(study), *_legend(study, rows)]
+    return [*_counts(study), *_failures(rows), *_importances(study), *_legend(study, rows)]
 
 
 def _counts(study: StudyRecord) -> Iterator[str]:
@@ -62,6 +64,16 @@ def _counts(study: StudyRecord) -> Iterator[str]:
         yield f"epochs: {study.epochs_trained:,} trained"
 
 
+def _failures(rows: Sequence[Row]) -> Iterator[str]:
+    """Why trials failed, the most frequent reasons first; a narrow table has no room for them."""
+    failed = [row.record for row in rows if row.record.state == "failed"]
+    reasons = Counter(one_line(record.reason) for record in failed if record.reason).most_common()
+    for reason, count in reasons[:MOST_REASONS]:
+        yield f"failed: {count} x {shortened(reason, LONGEST_REASON)}"
+    if len(reasons) > MOST_REASONS:
+        yield f"failed: {sum(count for _, count in reasons[MOST_REASONS:])} for other reasons"
+
+
 def _importances(study: StudyRecord) -> Iterator[str]:
     names = headings(study.importances)
     shares = ", ".join(f"{one_line(names[path])} {share:.2f}" for path, share in study.importances.items())
@@ -73,8 +85,8 @@ def _legend(study: StudyRecord, rows: Sequence[Row]) -> Iterator[str]:
     """What the signs in the table mean, as far as they are there."""
     standings = [row.standing for row in rows if row.standing is not None]
     if any(standing.confirmations for standing in standings):
-        yield "seeds: trained again on so many fresh seeds; ± is their mean's interval (Student)"
-    if any(standing.validation and standing.validation.interval for standing in standings):
-        yield "tied: the interval of the difference to #1 holds 0; without seeds, of the images alone"
+        yield "±: of the mean over fresh seeds (Student); else of the images alone (Wilson)"
+    if any(standing.tied for standing in standings):
+        yield "= #1: the 95 % interval of the difference to the first holds 0"
     if any(standing.front for standing in standings):
         yield f"◆: no other finished trial is better in all of {', '.join(study.objectives)}"

@@ -23,12 +23,12 @@ def interval(estimate: Estimate) -> str:
     """The interval of an estimate in percent: over seeds by its half width, else by its two ends.
 
     >>> interval(Estimate(0.92, (0.87, 0.97), 3)), interval(Estimate(0.9, (0.848, 0.936), 1))
-    ('± 5.00', '84.8 – 93.6')
+    ('± 5.00', '84.8–93.6')
     """
     if estimate.interval is None:
         return ""
     low, high = estimate.interval
-    return f"± {50 * (high - low):.2f}" if estimate.seeds > 1 else f"{100 * low:.1f} – {100 * high:.1f}"
+    return f"± {50 * (high - low):.2f}" if estimate.seeds > 1 else f"{100 * low:.1f}–{100 * high:.1f}"
 
 
 def count(number: int | None) -> str:

@@ -120,9 +120,9 @@ class _Coordinator:
     def go(self, interrupts: Callable[[], int]) -> Iterator[SearchEvent]:
         self._renew_best()
         while interrupts() < 2:
+            self._chronicle.renew()
             while interrupts() == 0 and self._has_room():
                 yield from self._launch()
-            self._chronicle.renew()
             if not self._running:
                 break
             yield from self._listen()
