@@ -65,6 +65,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "rich": ("board", "cli"),
     "typer": ("cli",),
     "optuna": ("study",),
+    "optuna_dashboard": ("study.dashboard",),
     "sqlalchemy": ("study",),
     "ray": ("study",),
     "psutil": ("runtime",),
