@@ -5,6 +5,7 @@ test keeps every other module from touching ``os.environ``.
 """
 
 import contextlib
+import ctypes
 import gc
 import importlib
 import importlib.util
@@ -36,6 +37,7 @@ ENVIRONMENT = {
     "GRPC_VERBOSITY": "ERROR",
     "CUDA_DEVICE_ORDER": "PCI_BUS_ID",  # nvidia-smi's numbers; CUDA alone would count the fastest card first
 }
+PR_SET_PDEATHSIG = 1
 VISIBLE_CARDS = "CUDA_VISIBLE_DEVICES"
 LIBRARIES = ("dnsearch", "tensorflow", "keras", "numpy")
 
@@ -269,8 +271,20 @@ def _ctrl_c_held_back() -> Iterator[None]:
 
 
 def _child(module: str, function: str, arguments: tuple[object, ...]) -> None:
+    _end_with_server()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     getattr(importlib.import_module(module), function)(*arguments)
+
+
+def _end_with_server() -> None:
+    """Have Linux kill this process when the fork server ends: a process that is stopped cannot end itself.
+
+    The server ends when nobody holds its pipe any more; it gives every child a copy, for children of its own.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        pipe: int = forkserver._forkserver._forkserver_alive_fd  # type: ignore[attr-defined]  # no other way to it
+        os.close(pipe)
 
 
 def _end_with_parent() -> None:
