@@ -59,7 +59,7 @@ DOORS: dict[str, tuple[str, ...]] = {
         *("runtime", "foreign.savedmodel", "model", "train"),
         *("data.batches", "data.augmented", "data.geometry", "data.rand_augment"),
     ),
-    "keras": ("runtime", "foreign.keras_weights", "model", "train", "inference"),
+    "keras": ("runtime", "foreign.keras_weights", "model", "train", "inference.trained"),
     "matplotlib": ("board",),
     "scipy": ("board",),
     "rich": ("board", "cli"),
