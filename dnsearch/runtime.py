@@ -16,7 +16,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import wait
@@ -35,6 +35,10 @@ ENVIRONMENT = {
     "GRPC_VERBOSITY": "ERROR",
 }
 LIBRARIES = ("dnsearch", "tensorflow", "keras", "numpy")
+NETWORK_FILE_SYSTEMS = {
+    *("nfs", "nfs3", "nfs4", "cifs", "smb2", "smb3", "smbfs", "afs", "ncpfs", "davfs", "sshfs", "ceph"),
+    *("glusterfs", "lustre", "beegfs", "gpfs", "pvfs2", "orangefs", "s3fs", "gcsfuse", "goofys", "rclone"),
+}
 
 
 def set_environment() -> None:
@@ -134,6 +138,36 @@ def free_memory_bytes() -> int:
 def process_identity() -> dict[str, Any]:
     """Host name and process id, so that a person can find a run's trainer."""
     return {"host": socket.gethostname(), "pid": os.getpid()}
+
+
+def process_started(pid: int) -> float | None:
+    """When a process of this machine started, in seconds since 1970; None where it does not live.
+
+    A number is given to another process after its own has died; together with the start it is unique.
+    """
+    try:
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
+    except psutil.NoSuchProcess:
+        return None
+
+
+def network_file_system(folder: Path) -> str | None:
+    """The kind of network file system that a folder is on, such as ``nfs4``; None on a disk of ours."""
+    kinds = {Path(part.mountpoint): part.fstype for part in psutil.disk_partitions(all=True)}
+    return network_kind(folder.resolve(), kinds)
+
+
+def network_kind(folder: Path, mounts: Mapping[Path, str]) -> str | None:
+    """The same, told what is mounted where: mount point → kind.
+
+    >>> network_kind(Path("/home/me/runs"), {Path("/"): "ext4", Path("/home"): "nfs4"})
+    'nfs4'
+    >>> network_kind(Path("/srv/runs"), {Path("/"): "ext4", Path("/home"): "nfs4"})
+    """
+    above = next((each for each in (folder, *folder.parents) if each in mounts), None)
+    kind = mounts[above].lower() if above else ""
+    return kind if kind.removeprefix("fuse.") in NETWORK_FILE_SYSTEMS else None
 
 
 def require(extra: str, *libraries: str) -> None:

@@ -20,6 +20,7 @@ from dnsearch.records.store import RunFolder
 from dnsearch.spec.document import Document
 from dnsearch.spec.tune import Tune
 from dnsearch.study import outcome, worker
+from dnsearch.study.database import reachable
 from dnsearch.study.ledger import MAX_SITTINGS, Ledger
 from dnsearch.study.messages import (
     EpochEnded,
@@ -32,7 +33,7 @@ from dnsearch.study.messages import (
     TrialStarted,
 )
 from dnsearch.study.proposal import Proposal, known, propose, trial_name
-from dnsearch.study.storage import open_study, reachable
+from dnsearch.study.storage import open_study
 from dnsearch.study.worker import Worker
 
 POLL_SECONDS = 0.2

@@ -62,8 +62,8 @@ def _request(
 ) -> "Request":
     from dnsearch.cli.planning import planned
     from dnsearch.errors import Problem, SpecError
+    from dnsearch.study.database import default_url
     from dnsearch.study.search import Request
-    from dnsearch.study.storage import default_url
 
     found = planned(spec, overrides, limits=limits)
     document, facts = found.written, found.facts
