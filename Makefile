@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: install demo test test-all test-kill test-gpu bench bench-memory lint clean
+.PHONY: install demo test test-all test-kill test-gpu bench bench-search bench-memory lint clean
 
 install: $(VENV)/installed
 
@@ -34,6 +34,9 @@ test-gpu: install  ## what only a graphics card can show; fails where there is n
 
 bench: install  ## dnsearch against stock Keras and PyTorch; 15 minutes of a machine that does nothing else
 	$(BIN)/python tests/benchmarks/bench.py
+
+bench-search: install  ## whole searches against Optuna with stock Keras and KerasTuner (45 minutes)
+	$(BIN)/python tests/benchmarks/bench_search.py
 
 bench-memory: install  ## how much memory trainings take, for the prediction (10 minutes)
 	$(BIN)/python tests/benchmarks/training_memory.py

@@ -78,6 +78,7 @@ def run(document: Document, folder: RunFolder, watch: Watch, origin: Origin | No
         try:
             if training.deterministic:
                 runtime.make_deterministic()
+            runtime.start_sooner()
             start_afresh(training.seed)
             with memory.explained("while the images were read"):
                 dataset = load(experiment.data)

@@ -15,12 +15,13 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+from comparisons import COMPARISONS, Comparison
 from jobs import Job, jobs
-from page import section, with_results
+from page import section, with_sections
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
@@ -45,9 +46,9 @@ def main() -> None:
     if with_torch:
         result["versions"]["torch"] = version("torch")
     result["jobs"] = in_rounds(wanted)
-    print(section(result))
+    print(section(result, COMPARISONS))
     if not quick:
-        store(result)
+        store(result, "training", "make bench", COMPARISONS)
 
 
 def in_rounds(wanted: Iterable[Job]) -> dict[str, list[dict[str, float]]]:
@@ -79,19 +80,21 @@ def measured(job: Job) -> dict:
     return json.loads(ran.stdout.splitlines()[-1])
 
 
-def store(result: dict) -> None:
+def store(result: dict, kind: str, command: str, comparisons: Sequence[Comparison]) -> None:
     """Keep a result in the place of the machine's earlier one, and bring the page up to date."""
     machine = f"{result['machine']['processor']} {result['machine']['cores']} cores"
-    path = RESULTS / f"{re.sub(r'[^a-z0-9]+', '-', machine.lower()).strip('-')}.json"
-    path.parent.mkdir(exist_ok=True)
+    path = RESULTS / kind / f"{re.sub(r'[^a-z0-9]+', '-', machine.lower()).strip('-')}.json"
+    path.parent.mkdir(exist_ok=True, parents=True)
     path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    PAGE.write_text(with_results(PAGE.read_text(encoding="utf-8"), stored()), encoding="utf-8")
+    page = PAGE.read_text(encoding="utf-8")
+    sections = [section(each, comparisons) for each in stored(kind)]
+    PAGE.write_text(with_sections(page, command, sections), encoding="utf-8")
     say(f"stored in {path} and {PAGE}")
 
 
-def stored() -> list[dict]:
+def stored(kind: str) -> list[dict]:
     """The results of all machines."""
-    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(RESULTS.glob("*.json"))]
+    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted((RESULTS / kind).glob("*.json"))]
 
 
 def say(text: str) -> None:

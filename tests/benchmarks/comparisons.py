@@ -87,6 +87,30 @@ COMPARISONS = (
     ),
 )
 
+WORK, RACE = "work_seconds", "race_seconds"
+
+
+def _work(what: str, rival: str, own: str, at_least: float | None = None) -> Comparison:
+    return Comparison(f"12 trials of 5 epochs, digits: {what}", (rival, WORK), (own, WORK), at_least)
+
+
+SEARCHES = (
+    _work("Optuna + stock Keras / dnsearch", "Optuna", "dnsearch, 2 at once", 3.5),
+    _work("KerasTuner / dnsearch", "KerasTuner", "dnsearch, 2 at once", 3.5),
+    _work("Optuna + stock Keras / dnsearch, one at once", "Optuna", "dnsearch, 1 at once"),
+    Comparison(
+        "until KerasTuner's best accuracy, Fashion-MNIST: dnsearch / KerasTuner",
+        ("dnsearch, race", RACE),
+        ("KerasTuner, race", RACE),
+        at_most=0.1,
+    ),
+    Comparison(
+        "the same over all the time that KerasTuner had",
+        ("dnsearch, race", RACE),
+        ("KerasTuner, race", "allowed_seconds"),
+    ),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Row:

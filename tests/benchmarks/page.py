@@ -1,28 +1,28 @@
 """Results as text: a table per machine, in a terminal and in ``docs/benchmarks.md``."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from comparisons import Row, rows
+from comparisons import Comparison, Row, rows
 
-BEGIN, END = "<!-- from here: make bench -->", "<!-- to here: make bench -->"
 HEAD = ("ratio", "target", "what", "is", "over")
 
 
-def section(result: Mapping[str, Any]) -> str:
+def section(result: Mapping[str, Any], comparisons: Sequence[Comparison]) -> str:
     """One machine's result: where and when it was measured, then a row per comparison, ratios first."""
-    lines = [HEAD, *map(_cells, rows(result["jobs"]))]
+    lines = [HEAD, *map(_cells, rows(result["jobs"], comparisons))]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     table = [f"| {' | '.join(map(str.ljust, line, widths))} |" for line in lines]
     table.insert(1, f"|{'|'.join('-' * (width + 2) for width in widths)}|")
     return "\n".join([f"### {_machine(result['machine'])}", "", _circumstances(result), "", *table]) + "\n"
 
 
-def with_results(page: str, results: Iterable[Mapping[str, Any]]) -> str:
-    """A page with these results between its two marks, instead of those that are there."""
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return "\n\n".join([before + BEGIN, *(section(each).rstrip() for each in results), END + after])
+def with_sections(page: str, command: str, sections: Sequence[str]) -> str:
+    """A page with these sections between the two marks of a command, instead of those that are there."""
+    begin, end = f"<!-- from here: {command} -->", f"<!-- to here: {command} -->"
+    before, _, rest = page.partition(begin)
+    _, _, after = rest.partition(end)
+    return "\n\n".join([before + begin, *map(str.rstrip, sections), end + after])
 
 
 def _cells(row: Row) -> tuple[str, ...]:

@@ -10,40 +10,62 @@ import keras
 import numpy as np
 from keras import layers
 
-K, LAYERS, ALPHA, DROPOUT, COMPRESSION = 12, (12, 12, 12), 0.1, 0.2, 0.5
+K = 12
+ARTICLE = {"growth_rate": K, "layers_per_block": (12, 12, 12), "compression": 0.5, "dropout": 0.2}
 
 
-def dense_layer(features):
-    new = layers.BatchNormalization()(features)
-    new = layers.ReLU()(new)
-    new = layers.Conv2D(4 * K, 1)(new)
-    new = layers.BatchNormalization()(new)
-    new = layers.ReLU()(new)
-    new = layers.Conv2D(K, 3, padding="same")(new)
-    new = layers.Dropout(DROPOUT)(new)
+def activation(alpha):
+    return layers.LeakyReLU(alpha) if alpha else layers.ReLU()
+
+
+def dense_layer(features, growth_rate, alpha, dropout, momentum):
+    new = layers.BatchNormalization(momentum=momentum)(features)
+    new = activation(alpha)(new)
+    new = layers.Conv2D(4 * growth_rate, 1)(new)
+    new = layers.BatchNormalization(momentum=momentum)(new)
+    new = activation(alpha)(new)
+    new = layers.Conv2D(growth_rate, 3, padding="same")(new)
+    if dropout:
+        new = layers.Dropout(dropout)(new)
     return layers.Concatenate()([features, new])
 
 
-def transition(features):
-    features = layers.BatchNormalization()(features)
-    features = layers.ReLU()(features)
-    features = layers.Conv2D(int(COMPRESSION * features.shape[-1]), 1)(features)
-    return layers.AveragePooling2D(2)(features)
+def transition(features, compression, alpha, pooling, momentum):
+    features = layers.BatchNormalization(momentum=momentum)(features)
+    features = activation(alpha)(features)
+    features = layers.Conv2D(int(compression * features.shape[-1]), 1)(features)
+    return (layers.MaxPooling2D if pooling == "max" else layers.AveragePooling2D)(2)(features)
+
+
+def densenet(
+    image_shape,
+    *,
+    growth_rate,
+    layers_per_block,
+    compression,
+    dropout=0,
+    alpha=0,
+    stem_alpha=None,
+    pooling="avg",
+    momentum=0.99,
+):
+    """A DenseNet-BC for ten classes; ``stem_alpha`` is the first activation's slope where it has its own."""
+    images = keras.Input(image_shape)
+    features = layers.Conv2D(2 * K, 3, padding="same")(images)
+    features = layers.BatchNormalization(momentum=momentum)(features)
+    features = activation(alpha if stem_alpha is None else stem_alpha)(features)
+    for block, depth in enumerate(layers_per_block, 1):
+        for _ in range(depth):
+            features = dense_layer(features, growth_rate, alpha, dropout, momentum)
+        if block < len(layers_per_block):
+            features = transition(features, compression, alpha, pooling, momentum)
+    features = layers.BatchNormalization(momentum=momentum)(features)
+    features = layers.GlobalAveragePooling2D()(features)
+    return keras.Model(images, layers.Dense(10)(features))
 
 
 def network():
-    images = keras.Input((32, 32, 3))
-    features = layers.Conv2D(2 * K, 3, padding="same")(images)
-    features = layers.BatchNormalization()(features)
-    features = layers.LeakyReLU(ALPHA)(features)
-    for block, depth in enumerate(LAYERS, 1):
-        for _ in range(depth):
-            features = dense_layer(features)
-        if block < len(LAYERS):
-            features = transition(features)
-    features = layers.BatchNormalization()(features)
-    features = layers.GlobalAveragePooling2D()(features)
-    return keras.Model(images, layers.Dense(10)(features))
+    return densenet((32, 32, 3), stem_alpha=0.1, **ARTICLE)
 
 
 def optimizer(name):

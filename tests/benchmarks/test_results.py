@@ -5,10 +5,11 @@ import sys
 
 import bench
 import pytest
-from comparisons import COMPARISONS, Comparison, rows
+from comparisons import COMPARISONS, SEARCHES, Comparison, rows
 from jobs import Job, jobs
-from page import BEGIN, END, section, with_results
+from page import section, with_sections
 
+BEGIN, END = "<!-- from here: make bench -->", "<!-- to here: make bench -->"
 FAST, SLOW = ("fast", "first_step_seconds"), ("slow", "first_step_seconds")
 FIGURES = {
     "Keras, SGD": [{"first_step_seconds": 30.0, "images_per_second": 30.0}] * 2,
@@ -72,19 +73,24 @@ def test_what_was_not_measured_has_no_row():
 
 
 def test_the_table_of_a_machine():
-    assert section(RESULT) == TABLE
+    assert section(RESULT, COMPARISONS) == TABLE
 
 
 def test_results_take_the_place_of_earlier_ones():
     page = f"Before.\n\n{BEGIN}\n\nan old table\n\n{END}\n\nAfter.\n"
-    assert with_results(page, [RESULT]) == f"Before.\n\n{BEGIN}\n\n{TABLE}\n{END}\n\nAfter.\n"
-    assert with_results(page, [RESULT, RESULT]).count(TABLE) == 2
-    assert with_results(page, []) == f"Before.\n\n{BEGIN}\n\n{END}\n\nAfter.\n"
+    assert with_sections(page, "make bench", [TABLE]) == f"Before.\n\n{BEGIN}\n\n{TABLE}\n{END}\n\nAfter.\n"
+    assert with_sections(page, "make bench", [TABLE, TABLE]).count(TABLE) == 2
+    assert with_sections(page, "make bench", []) == f"Before.\n\n{BEGIN}\n\n{END}\n\nAfter.\n"
 
 
 def test_the_docs_have_the_stored_results():
     page = bench.PAGE.read_text(encoding="utf-8")
-    assert page == with_results(page, bench.stored()), "write it anew: make bench"
+    for kind, command, comparisons in (
+        ("training", "make bench", COMPARISONS),
+        ("search", "make bench-search", SEARCHES),
+    ):
+        sections = [section(each, comparisons) for each in bench.stored(kind)]
+        assert page == with_sections(page, command, sections), f"write it anew: {command}"
 
 
 def test_a_result_is_stored_by_its_machine(tmp_path, monkeypatch):
@@ -93,9 +99,11 @@ def test_a_result_is_stored_by_its_machine(tmp_path, monkeypatch):
     monkeypatch.setattr(bench, "RESULTS", tmp_path / "results")
     monkeypatch.setattr(bench, "PAGE", page)
     for date in ("2026-01-31", "2026-02-01"):
-        bench.store({**RESULT, "date": date})
-    assert [path.name for path in (tmp_path / "results").iterdir()] == ["abacus-2-cores.json"]
-    assert json.loads((tmp_path / "results" / "abacus-2-cores.json").read_text())["jobs"] == FIGURES
+        bench.store({**RESULT, "date": date}, "training", "make bench", COMPARISONS)
+    assert [path.name for path in (tmp_path / "results" / "training").iterdir()] == ["abacus-2-cores.json"]
+    assert (
+        json.loads((tmp_path / "results" / "training" / "abacus-2-cores.json").read_text())["jobs"] == FIGURES
+    )
     assert page.read_text(encoding="utf-8").count("Abacus") == 1
     assert "2026-02-01" in page.read_text(encoding="utf-8")
 
@@ -110,7 +118,7 @@ def test_every_comparison_is_of_jobs_that_there_are(quick):
 
 def test_quick_jobs_are_done_once():
     assert {job.rounds for job in jobs(quick=True)} == {1}
-    assert {job.rounds for job in jobs()} == {1, 2}
+    assert {job.rounds for job in jobs()} == {1, 3}
 
 
 def test_jobs_take_turns(monkeypatch):
@@ -121,7 +129,9 @@ def test_jobs_take_turns(monkeypatch):
         return {"number": len(done)}
 
     monkeypatch.setattr(bench, "measured", note)
-    found = bench.in_rounds([Job("a", "", "", {}), Job("b", "", "", {}), Job("once", "", "", {}, rounds=1)])
+    found = bench.in_rounds(
+        [Job(name, "", "", {}, rounds) for name, rounds in (("a", 2), ("b", 2), ("once", 1))]
+    )
     assert done == ["a", "b", "once", "a", "b"]
     assert found == {
         "a": [{"number": 1}, {"number": 4}],
@@ -182,6 +192,6 @@ def test_a_quick_run_writes_nothing(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["bench.py", "--quick"])
     monkeypatch.setattr(bench, "measured", lambda job: {"machine": RESULT["machine"], "versions": {}})
     monkeypatch.setattr(bench, "in_rounds", lambda jobs: FIGURES)
-    monkeypatch.setattr(bench, "store", lambda result: pytest.fail("it stored"))
+    monkeypatch.setattr(bench, "store", lambda *_: pytest.fail("it stored"))
     bench.main()
     assert "5.00" in capsys.readouterr().out

@@ -3,13 +3,14 @@
 import inspect
 from importlib import import_module
 from math import prod
+from pathlib import Path
 
 import pytest
 from jobs import jobs
 
 from dnsearch.plan.cost import cost
 from dnsearch.plan.family import plan_network
-from dnsearch.spec.document import load
+from dnsearch.spec.document import load, settings
 
 
 @pytest.fixture(scope="module")
@@ -100,3 +101,14 @@ def test_our_machine(tensorflow_ready):
     found = import_module("ours").machine()
     assert found["machine"]["cores"] >= 1
     assert "keras" in found["versions"]
+
+
+def test_the_sides_of_a_search_have_dnsearchs_networks(tensorflow_ready):
+    from our_search import SEARCHED
+
+    spec = load(str(Path(__file__).parent / "search_digits.yaml"), ["network.growth_rate=7"]).experiment
+    values = settings(spec)
+    network = {name: values[path] for path, name in SEARCHED.items() if path != "training.learning_rate"}
+    costs = cost(plan_network(spec.network, (8, 8, 1), 10))
+    rival = import_module("stock_keras").densenet((8, 8, 1), **network)
+    assert rival.count_params() == costs.trainable + costs.other

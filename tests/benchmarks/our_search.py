@@ -1,0 +1,54 @@
+"""dnsearch's side of the search benchmark: images for all sides, and ``dnsearch tune`` as it is typed."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from dnsearch.data.load import load
+from dnsearch.spec import document
+
+SEARCHED = {
+    "network.growth_rate": "growth_rate",
+    "network.layers_per_block": "layers_per_block",
+    "network.compression": "compression",
+    "network.pooling": "pooling",
+    "network.alpha.layers": "alpha",
+    "training.learning_rate": "learning_rate",
+}
+
+
+def images(spec, overrides, file):
+    """The spec's training and validation images, as every side gets them."""
+    dataset = load(document.load(spec, overrides).experiment.data)
+    parts = {"training": dataset.training, "validation": dataset.validation}
+    pixels = {f"{name}_images": dataset.scaling.apply(part.images) for name, part in parts.items()}
+    labels = {f"{name}_labels": part.labels for name, part in parts.items()}
+    np.savez(file, **pixels, **labels)
+    return {name: len(part) for name, part in parts.items()}
+
+
+def tuned(spec, runs, *options):
+    """A whole search as a process, from the shell's prompt to the leaderboard; its seconds."""
+    program = Path(sys.executable).with_name("dnsearch")
+    began = time.perf_counter()
+    subprocess.run(
+        [program, "tune", spec, "--runs", runs, "--plain", *options], check=True, capture_output=True
+    )
+    return time.perf_counter() - began
+
+
+def trained(study):
+    """What each trial of a study was asked for and how it ended."""
+    records = [json.loads(path.read_text()) for path in sorted(Path(study).glob("trial-*/run.json"))]
+    return [
+        {
+            "network": {name: record["settings"][path] for path, name in SEARCHED.items()},
+            "accuracy": record["best"]["accuracy"],
+            "epochs": record["epochs"],
+        }
+        for record in records
+    ]
