@@ -74,11 +74,12 @@ def run(document: Document, folder: RunFolder, watch: Watch, origin: Origin | No
         spent = record.wall_seconds
         if not folder.resolved.exists():  # the later of the two
             folder.write_spec(document.text, resolved_yaml(experiment))
+        if record.parts is not None:  # memory was used up with fewer
+            training = training.model_copy(update={"accumulate": record.parts})
+            experiment = experiment.model_copy(update={"training": training})
         folder.write(record)
         try:
-            if training.deterministic:
-                runtime.make_deterministic()
-            runtime.start_sooner()
+            runtime.prepare_training(deterministic=training.deterministic)
             start_afresh(training.seed)
             with memory.explained("while the images were read"):
                 dataset = load(experiment.data)

@@ -16,7 +16,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import wait
@@ -33,12 +33,10 @@ ENVIRONMENT = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "TF_ENABLE_ONEDNN_OPTS": "1",  # off by default on some CPUs; a third faster on convolutions
     "GRPC_VERBOSITY": "ERROR",
+    "CUDA_DEVICE_ORDER": "PCI_BUS_ID",  # nvidia-smi's numbers; CUDA alone would count the fastest card first
 }
+VISIBLE_CARDS = "CUDA_VISIBLE_DEVICES"
 LIBRARIES = ("dnsearch", "tensorflow", "keras", "numpy")
-NETWORK_FILE_SYSTEMS = {
-    *("nfs", "nfs3", "nfs4", "cifs", "smb2", "smb3", "smbfs", "afs", "ncpfs", "davfs", "sshfs", "ceph"),
-    *("glusterfs", "lustre", "beegfs", "gpfs", "pvfs2", "orangefs", "s3fs", "gcsfuse", "goofys", "rclone"),
-}
 
 
 def set_environment() -> None:
@@ -47,13 +45,17 @@ def set_environment() -> None:
         os.environ.setdefault(name, value)
 
 
-def prepare_tensorflow(threads: int | None = None) -> None:
+def prepare_tensorflow(threads: int | None = None, cards: Sequence[str] | None = None) -> None:
     """Import TensorFlow without its chatter and set it up, before anything is computed.
 
     Args:
         threads: threads for one operation; all cores when left out.
+        cards: the graphics cards to use, by their names in ``installed_cards``; all when left out. They are
+            hidden from the whole process, which must not have touched a card yet.
     """
     set_environment()
+    if cards is not None:
+        os.environ[VISIBLE_CARDS] = ",".join(cards)
     with _stderr_to(os.devnull):
         import tensorflow as tf
     if threads is not None:
@@ -63,23 +65,21 @@ def prepare_tensorflow(threads: int | None = None) -> None:
         tf.config.experimental.set_memory_growth(gpu, enable=True)
 
 
-def start_sooner() -> None:
-    """Have TensorFlow run its graphs as they are traced, to the end of this process.
+def prepare_training(*, deterministic: bool) -> None:
+    """Set TensorFlow up for one training, to the end of this process.
 
-    Rewriting them first takes half a second per network, and on a processor a training gains nothing by it;
-    predictions do, and so does everything on a graphics card.
+    On a processor its graphs run as they are traced. Rewriting them takes half a second per network, and a
+    training gains nothing by it; predictions do, and so does everything on a graphics card.
+
+    Args:
+        deterministic: whether to choose operations that give the same bits every time.
     """
     import tensorflow as tf
 
+    if deterministic:
+        tf.config.experimental.enable_op_determinism()
     if not tf.config.list_physical_devices("GPU"):
         tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
-
-
-def make_deterministic() -> None:
-    """Have TensorFlow choose operations that give the same bits every time, to the end of this process."""
-    import tensorflow as tf
-
-    tf.config.experimental.enable_op_determinism()
 
 
 @contextlib.contextmanager
@@ -122,6 +122,22 @@ def graphics_cards() -> tuple[str, ...]:
     return tuple(device.name.removeprefix("/device:") for device in tf.config.list_logical_devices("GPU"))
 
 
+def installed_cards() -> tuple[str, ...]:
+    """Names of the graphics cards that children could be given, without TensorFlow.
+
+    What ``CUDA_VISIBLE_DEVICES`` lists, where it is set (a batch system sets it to what it has lent); else
+    the numbers that ``nvidia-smi`` tells. Both count the cards by their place in the machine.
+    """
+    if (lent := os.environ.get(VISIBLE_CARDS)) is not None:
+        return tuple(name.strip() for name in lent.split(",") if name.strip())
+    listed = ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"]
+    try:
+        ran = subprocess.run(listed, capture_output=True, text=True, check=True, timeout=60)
+    except (OSError, subprocess.SubprocessError):
+        return ()
+    return tuple(ran.stdout.split())
+
+
 def cores() -> int:
     """Processors that this process may use."""
     return len(psutil.Process().cpu_affinity()) if sys.platform == "linux" else os.cpu_count() or 1
@@ -147,6 +163,22 @@ def free_memory_bytes() -> int:
     return psutil.virtual_memory().available
 
 
+def memory_kills() -> int | None:
+    """Processes that the system has killed for a lack of memory since it started; None: it does not tell."""
+    with contextlib.suppress(OSError), open("/proc/vmstat", encoding="utf-8") as lines:  # noqa: PTH123  (not a path of ours)
+        for line in lines:
+            name, _, number = line.partition(" ")
+            if name == "oom_kill":
+                return int(number)
+    return None
+
+
+def address_space_limit() -> int | None:
+    """Bytes of address space that this process and its children may have (``ulimit -v``); None: no limit."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    return None if limit == resource.RLIM_INFINITY else limit
+
+
 def process_identity() -> dict[str, Any]:
     """Host name and process id, so that a person can find a run's trainer."""
     return {"host": socket.gethostname(), "pid": os.getpid()}
@@ -164,22 +196,9 @@ def process_started(pid: int) -> float | None:
         return None
 
 
-def network_file_system(folder: Path) -> str | None:
-    """The kind of network file system that a folder is on, such as ``nfs4``; None on a disk of ours."""
-    kinds = {Path(part.mountpoint): part.fstype for part in psutil.disk_partitions(all=True)}
-    return network_kind(folder.resolve(), kinds)
-
-
-def network_kind(folder: Path, mounts: Mapping[Path, str]) -> str | None:
-    """The same, told what is mounted where: mount point → kind.
-
-    >>> network_kind(Path("/home/me/runs"), {Path("/"): "ext4", Path("/home"): "nfs4"})
-    'nfs4'
-    >>> network_kind(Path("/srv/runs"), {Path("/"): "ext4", Path("/home"): "nfs4"})
-    """
-    above = next((each for each in (folder, *folder.parents) if each in mounts), None)
-    kind = mounts[above].lower() if above else ""
-    return kind if kind.removeprefix("fuse.") in NETWORK_FILE_SYSTEMS else None
+def mounted_file_systems() -> dict[Path, str]:
+    """What is mounted on this machine: mount point → kind of file system."""
+    return {Path(part.mountpoint): part.fstype for part in psutil.disk_partitions(all=True)}
 
 
 def require(extra: str, *libraries: str) -> None:

@@ -16,7 +16,7 @@ from dnsearch.spec.experiment import Experiment
 from dnsearch.spec.overlay import completed, nested, overlay
 from dnsearch.spec.section import RULE
 from dnsearch.spec.tree import Items, Table, Tree, from_plain, plain, walk, without
-from dnsearch.spec.tune import Searched
+from dnsearch.spec.tune.parameters import Searched
 
 SECTIONS = ("network", "training")
 GROWTH = "network.growth_rate"

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from optuna.trial import Trial
 
+from dnsearch.errors import RunError
+from dnsearch.records.lock import locked
 from dnsearch.records.store import RunFolder
 from dnsearch.study.database import TROUBLE, clock
 from dnsearch.study.leases import DEAD_SECONDS, LEASE, RENEW_SECONDS, found, is_alive, is_ours, renew
@@ -31,6 +33,16 @@ class Claims:
         self._folder = folder
         self._clock = clock(url)
         self._beat = self._clock()
+        self._present = contextlib.ExitStack()
+        self._is_present = False
+        self._be_present()
+
+    def _be_present(self) -> None:
+        """Hold the study's lock, by which others see that it is searched; one of several searches does."""
+        if not self._is_present:
+            with contextlib.suppress(RunError):
+                self._present.enter_context(locked(self._folder / "lock", wait_seconds=0))
+                self._is_present = True
 
     def take(self, budget: int) -> Trial | None:
         """A trial that nobody is at work on, a dead coordinator's or a new one; None where there is none.
@@ -59,6 +71,7 @@ class Claims:
         Args:
             held: the trials that this coordinator believes to hold.
         """
+        self._be_present()
         now = self._clock()
         if now - self._beat < RENEW_SECONDS:
             return frozenset()
@@ -79,3 +92,4 @@ class Claims:
         with contextlib.suppress(*TROUBLE):  # of a database that is gone, the leases end by themselves
             for trial in held:
                 trial.set_user_attr(LEASE, None)
+        self._present.close()

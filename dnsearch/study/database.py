@@ -18,6 +18,7 @@ from sqlalchemy.pool import NullPool
 
 from dnsearch import runtime
 from dnsearch.errors import Problem, StudyError
+from dnsearch.study.mounts import network_kind
 
 SQLITE = "sqlite:///"
 POSTGRES = "postgresql"
@@ -73,7 +74,7 @@ def make_room(file: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     if file.is_dir():
         raise IsADirectoryError("a folder, where the file of the database should be")
-    kind = runtime.network_file_system(folder)
+    kind = network_kind(folder.resolve(), runtime.mounted_file_systems())
     if kind is not None:
         expected = "a folder on a disk of this machine, since SQLite's locks do not hold across a network"
         hint = (

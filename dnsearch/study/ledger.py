@@ -19,6 +19,9 @@ BASE = "dnsearch:base"
 FINGERPRINT = "dnsearch:fingerprint"
 PARAMETERS = "dnsearch:parameters"
 REASON = "dnsearch:reason"
+PAUSED = "dnsearch:paused"
+INFEASIBLE = "dnsearch:infeasible"
+EPOCHS = "dnsearch:epochs"
 SITTINGS = "dnsearch:sittings"
 MAX_SITTINGS = 3
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
@@ -128,9 +131,13 @@ class Ledger:
                 self.study.tell(trial, state=TrialState.FAIL)
 
     def best(self) -> int | None:
-        """The number of the best finished trial; of equal ones, the one with the fewest parameters."""
+        """The number of the best finished trial."""
+        return next(iter(self.ranked()), None)
+
+    def ranked(self) -> list[int]:
+        """Numbers of the finished trials, the best first; of equal ones, that with the fewest parameters."""
         complete = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        return min(complete, key=_order).number if complete else None
+        return [trial.number for trial in sorted(complete, key=_order)]
 
 
 def _order(trial: FrozenTrial) -> tuple[float, int, int]:

@@ -6,20 +6,15 @@ train and tell of their epochs. Whatever dies, the study's folder and storage sa
 
 import time
 from collections.abc import Callable, Container, Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import replace
 
 from optuna.trial import Trial
 
 from dnsearch import runtime
-from dnsearch.errors import Problem, StudyError
-from dnsearch.records.atomic import writing
 from dnsearch.records.find import is_run
 from dnsearch.records.record import RunRecord
 from dnsearch.records.store import RunFolder
-from dnsearch.spec.document import Document
-from dnsearch.spec.tune import Tune
-from dnsearch.study import artifacts, outcome, worker
+from dnsearch.study import artifacts, outcome, placement, retention, worker
 from dnsearch.study.claims import Claims
 from dnsearch.study.database import reachable
 from dnsearch.study.ledger import MAX_SITTINGS, Ledger
@@ -31,73 +26,19 @@ from dnsearch.study.messages import (
     SearchEvent,
     TrialEnded,
     TrialProgressed,
+    TrialRetried,
     TrialStarted,
 )
 from dnsearch.study.proposal import Proposal, known, propose, trial_name
-from dnsearch.study.storage import open_study
-from dnsearch.study.terms import Terms, keep
+from dnsearch.study.request import Request, create
+from dnsearch.study.retry import in_more_parts
+from dnsearch.study.summary import Chronicle
 from dnsearch.study.worker import Worker
 
 POLL_SECONDS = 0.2
 IDLE_SECONDS = 2.0
 """How long to wait before the book is asked again, while all that is left is in others' hands."""
 OVER = ("finished", "pruned", "failed")
-
-
-@dataclass(frozen=True)
-class Request:
-    """A search to do.
-
-    Args:
-        document: the base spec.
-        tune: its ``tune`` section.
-        image_shape: (height, width, channels) of its images.
-        classes: number of its classes.
-        folder: the study's folder; its name is the study's.
-        url: the storage.
-        trials: ended trials that the study shall have in all.
-        workers: children at once.
-        limits: whether the spec's limits hold.
-        artifacts: the artifact store that trials are sent to; None where all share the study's folder.
-        takes: trials that this process takes at most, without waiting for more; None for all there are.
-    """
-
-    document: Document
-    tune: Tune
-    image_shape: tuple[int, ...]
-    classes: int
-    folder: Path
-    url: str
-    trials: int
-    workers: int
-    limits: bool = True
-    artifacts: str | None = None
-    takes: int | None = None
-
-    @property
-    def terms(self) -> Terms:
-        """What the study is to know of itself."""
-        images = (self.image_shape, self.classes)
-        return Terms(self.document, *images, self.trials, self.limits, self.artifacts)
-
-
-def create(request: Request) -> Ledger:
-    """Make the study, or open it where it is already; its book.
-
-    Raises:
-        StudyError: the study cannot be opened, or is another spec's.
-        RunError: its folder cannot be made.
-    """
-    folder = request.folder
-    if is_run(folder):
-        hint = "Give the study another name: --study NAME"
-        raise StudyError(str(Problem(str(folder), "the folder of a study", "that of a run", hint)))
-    with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    study = open_study(request.url, folder.name, request.document.experiment, request.tune)
-    with reachable(request.url):
-        keep(study, request.terms)
-    return Ledger(study, request.document, request.tune)
 
 
 def search(request: Request, interrupts: Callable[[], int]) -> Iterator[SearchEvent]:
@@ -109,9 +50,13 @@ def search(request: Request, interrupts: Callable[[], int]) -> Iterator[SearchEv
             end. Twice: end them too; they are taken up again by the next search.
 
     Raises:
-        StudyError: the study cannot be opened, or is another spec's.
+        StudyError: the study cannot be opened, or is another spec's; or a graphics card is not there, or has
+            no room for so many trials.
         RunError: a folder cannot be written to.
     """
+    if request.cards:
+        installed, share = runtime.installed_cards(), request.tune.gpus_per_trial
+        placement.check(request.cards, share, installed, request.workers)
     ledger = create(request)
     with reachable(request.url):
         coordinator = _Coordinator(request, ledger)
@@ -128,6 +73,7 @@ class _Coordinator:
         self._request = request
         self._ledger = ledger
         self._claims = Claims(ledger, request.url, request.folder)
+        self._chronicle = Chronicle(request.folder, ledger.study)
         self._running: dict[int, tuple[Proposal, Worker]] = {}
         self._followers: list[Proposal] = []
         self._left = request.takes
@@ -136,13 +82,15 @@ class _Coordinator:
     def go(self, interrupts: Callable[[], int]) -> Iterator[SearchEvent]:
         self._renew_best()
         while interrupts() < 2:
+            self._chronicle.renew()
             while interrupts() == 0 and (trial := self._taken()) is not None:
                 yield from self._launch(trial)
             if not self._running and (interrupts() or self._is_over()):
-                return
+                break
             yield from self._listen()
             yield from self._end_overdue()
             self._give_up(self._claims.keep(self._held()))
+        self._chronicle.close()
 
     def _is_over(self) -> bool:
         """Whether there is nothing to wait for: no trial to take, and none of another's that may be lost."""
@@ -218,11 +166,16 @@ class _Coordinator:
     def _start(self, proposal: Proposal) -> TrialStarted:
         request = self._request
         threads = max(1, runtime.cores() // request.workers)
-        job = Job(proposal.document, proposal.folder.path, proposal.origin, threads)
+        job = Job(proposal.document, proposal.folder.path, proposal.origin, threads, self._cards())
         proposal.folder.write(proposal.record)
         child = worker.start(job, request.tune.trial_timeout_seconds, request.folder / "workers.log")
         self._running[job.origin.trial] = (proposal, child)
         return TrialStarted(job)
+
+    def _cards(self) -> placement.Cards | None:
+        taken = (child.job.cards or () for _, child in self._running.values())
+        cards, share = self._request.cards, self._request.tune.gpus_per_trial
+        return placement.place(cards, share, taken) if cards else None
 
     def _listen(self) -> Iterator[SearchEvent]:
         children = [child for _, child in self._running.values()]
@@ -236,8 +189,20 @@ class _Coordinator:
                     worker.answer(child, self._ledger.verdict(proposal.trial, epoch, planned))
                 case RunEnded(record):
                     yield from self._close(proposal, record)
-                case RunFailed(reason):
-                    yield from self._close(proposal, outcome.failed(proposal, reason))
+                case RunFailed(reason, memory):
+                    yield from self._failed(proposal, reason, memory=memory)
+
+    def _failed(self, proposal: Proposal, reason: str, *, memory: bool) -> Iterator[SearchEvent]:
+        """Try once more where memory was used up and the batches can be cut; else that was its end."""
+        failed = outcome.failed(proposal, reason)
+        again = in_more_parts(failed, proposal.document.experiment.training) if memory else None
+        if again is None or again.parts is None:
+            yield from self._close(proposal, failed)
+            return
+        _, child = self._running.pop(proposal.origin.trial)
+        worker.end(child)
+        self._start(replace(proposal, record=again))
+        yield TrialRetried(child.job, again.parts)
 
     def _end_overdue(self) -> Iterator[SearchEvent]:
         for proposal, child in list(self._running.values()):
@@ -259,6 +224,7 @@ class _Coordinator:
         self._ask_again = 0.0
         if self._ledger.best() == number:
             self._renew_best()
+        retention.thin(self._request.folder, self._ledger.ranked(), number, self._request.tune.keep)
         yield TrialEnded(record)
         for follower in [each for each in self._followers if each.twin == number]:
             self._followers.remove(follower)

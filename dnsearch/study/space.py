@@ -12,7 +12,8 @@ from optuna.trial import Trial
 
 from dnsearch.errors import SpecError
 from dnsearch.spec.document import Document, fingerprint, settings
-from dnsearch.spec.tune import FloatRange, IntRange, Searched, Tune
+from dnsearch.spec.tune import Tune
+from dnsearch.spec.tune.parameters import FloatRange, IntRange, Searched
 
 Values = dict[str, Any]
 

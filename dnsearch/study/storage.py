@@ -13,10 +13,14 @@ from dnsearch.errors import Problem, StudyError
 from dnsearch.spec.document import settings
 from dnsearch.spec.experiment import Experiment
 from dnsearch.spec.tune import Tune
-from dnsearch.study.database import opening, storage
+from dnsearch.study.database import opening, shown, sqlite_file, storage
 from dnsearch.study.turns import exclusive
 
 SPEC = "dnsearch:spec"
+OPENING = ".opening"
+"""Whose turn it is to open a database; no study has such a name."""
+LENGTH_AND_ROOM = {"trials", "trial_timeout_seconds", "keep", "gpus_per_trial"}
+"""Fields of ``tune`` that make no trial another one: how long a search goes on and what it takes up."""
 
 
 def open_study(url: str, name: str, experiment: Experiment, tune: Tune) -> optuna.Study:
@@ -26,7 +30,7 @@ def open_study(url: str, name: str, experiment: Experiment, tune: Tune) -> optun
         StudyError: the storage cannot be reached, or holds a study of another spec under this name.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    with opening(url), exclusive(url, name):  # two that made the same tables at once would both fail
+    with opening(url), exclusive(url, OPENING):  # two that made the same tables at once would both fail
         study = optuna.create_study(
             storage=storage(url),
             study_name=name,
@@ -36,6 +40,28 @@ def open_study(url: str, name: str, experiment: Experiment, tune: Tune) -> optun
         )
         _same_spec(study, _description(experiment, tune))
     return study
+
+
+def existing_study(url: str, name: str) -> optuna.Study:
+    """Open a study to look at; nothing is made where there is none.
+
+    Raises:
+        StudyError: the storage cannot be reached, or has no such study.
+    """
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    file = sqlite_file(url)
+    if file is not None and not file.is_file():
+        raise _no_study(name, url, "no such file")
+    with opening(url):
+        names = optuna.get_all_study_names(opened := storage(url))
+    if name not in names:
+        raise _no_study(name, url, ", ".join(names) or "none")
+    return optuna.load_study(study_name=name, storage=opened)
+
+
+def _no_study(name: str, url: str, found: str) -> StudyError:
+    hint = "Studies are made by: dnsearch tune SPEC --study NAME"
+    return StudyError(str(Problem(f"study {name}", f"a study in {shown(url)}", found, hint)))
 
 
 def sampler(tune: Tune, number: int) -> BaseSampler:
@@ -82,8 +108,8 @@ def first_rung(epochs: int) -> int:
 
 
 def _description(experiment: Experiment, tune: Tune) -> dict[str, str]:
-    """All that makes trials comparable: the base settings and the search, but not how long it goes on."""
-    search = tune.model_dump(mode="json", by_alias=True, exclude={"trials", "trial_timeout_seconds"})
+    """All that makes trials comparable: the base settings and the search, but not its length or its room."""
+    search = tune.model_dump(mode="json", by_alias=True, exclude=LENGTH_AND_ROOM)
     parameters = {f"tune.parameters.{path}": values for path, values in search.pop("parameters").items()}
     rest = {f"tune.{key}": value for key, value in search.items()}
     if experiment.match is not None:

@@ -135,7 +135,9 @@ def test_each_pruner_is_optuna_s_own(tiny, tmp_path, name, expected):
 
 
 def test_a_database_on_another_machine_s_disk_is_refused(tiny, tmp_path, monkeypatch):
-    monkeypatch.setattr("dnsearch.runtime.network_file_system", lambda folder: "nfs4")  # none is mounted here
+    monkeypatch.setattr(
+        "dnsearch.runtime.mounted_file_systems", lambda: {tmp_path: "nfs4"}
+    )  # none is mounted here
     text = refusal(tiny(), tmp_path)
     assert text.startswith(
         f"{tmp_path}\n  expected a folder on a disk of this machine, since SQLite's locks do not hold across "

@@ -1,6 +1,6 @@
-"""The ``tune`` section: which fields to search, over which values, and how."""
+"""What a searched field may be: one of some choices, or a number of a range."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
@@ -68,34 +68,3 @@ Searched = Annotated[
     | Annotated[FloatRange, Tag("#float")],
     Discriminator(_kind),
 ]
-
-
-class Tune(Section):
-    """A search over variants of the spec."""
-
-    parameters: dict[str, Searched] = Field(
-        min_length=1,
-        max_length=100,
-        description="What to search: the dotted path of a field of network or training, and its values: a "
-        "list of choices, {int: [low, high], step: 4} or {float: [low, high], log: true}.",
-    )
-    trials: int = Field(
-        50, ge=1, le=1_000_000, description="Finished trials that the study shall have in all."
-    )
-    select: Literal["last", "best"] = Field(
-        "last",
-        description="Which validation accuracy (of a U-Net: mean IoU) a trial is judged by: its last "
-        "epoch's (the paper's habit) or its best epoch's (optimistic). Both are recorded.",
-    )
-    sampler: Literal["tpe", "random"] = Field(
-        "tpe", description="Who proposes: tpe (multivariate tree-structured Parzen estimator) or random."
-    )
-    pruner: Literal["halving", "median", "none"] = Field(
-        "halving",
-        description="Who stops poor trials early: successive halving over the epochs, the median of the "
-        "earlier trials, or nobody.",
-    )
-    trial_timeout_seconds: float | None = Field(
-        None, gt=0, description="A trial that takes longer is stopped and recorded as failed. null: no limit."
-    )
-    seed: int = Field(0, ge=0, lt=2**32, description="Seed of the sampler.")

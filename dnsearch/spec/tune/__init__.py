@@ -1,0 +1,62 @@
+"""The ``tune`` section: which fields to search, over which values, and how."""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from dnsearch.errors import Problem
+from dnsearch.spec.section import Section, refuse
+from dnsearch.spec.tune.parameters import Searched
+
+
+class Tune(Section):
+    """A search over variants of the spec."""
+
+    parameters: dict[str, Searched] = Field(
+        min_length=1,
+        max_length=100,
+        description="What to search: the dotted path of a field of network or training, and its values: a "
+        "list of choices, {int: [low, high], step: 4} or {float: [low, high], log: true}.",
+    )
+    trials: int = Field(
+        50, ge=1, le=1_000_000, description="Finished trials that the study shall have in all."
+    )
+    select: Literal["last", "best"] = Field(
+        "last",
+        description="Which validation accuracy (of a U-Net: mean IoU) a trial is judged by: its last "
+        "epoch's (the paper's habit) or its best epoch's (optimistic). Both are recorded.",
+    )
+    sampler: Literal["tpe", "random"] = Field(
+        "tpe", description="Who proposes: tpe (multivariate tree-structured Parzen estimator) or random."
+    )
+    pruner: Literal["halving", "median", "none"] = Field(
+        "halving",
+        description="Who stops poor trials early: successive halving over the epochs, the median of the "
+        "earlier trials, or nobody.",
+    )
+    trial_timeout_seconds: float | None = Field(
+        None, gt=0, description="A trial that takes longer is stopped and recorded as failed. null: no limit."
+    )
+    keep: int = Field(
+        5,
+        ge=1,
+        le=1_000_000,
+        description="Trials that keep their checkpoints and weights: the best so many. Of the others that "
+        "ended, spec, epochs and record stay; what runs or waits keeps everything.",
+    )
+    gpus_per_trial: float = Field(
+        1.0,
+        gt=0,
+        le=64,
+        description="Graphics cards of a trial, of those named with --gpus: a share such as 0.5 (two trials "
+        "on a card at once) or a whole number (of use with training.devices: all).",
+    )
+    seed: int = Field(0, ge=0, lt=2**32, description="Seed of the sampler.")
+
+    @model_validator(mode="after")
+    def _cards_are_a_share_or_whole(self) -> Self:
+        share = self.gpus_per_trial
+        if share > 1 and not share.is_integer():
+            expected = "a share of a card up to 1, or a whole number of cards"
+            raise refuse(Problem("gpus_per_trial", expected, found=f"{share:g}"))
+        return self
