@@ -99,8 +99,12 @@ def test_accepted(line):
         ),
         ("network.growth_rate: {int: [4, 8], step: 2, log: true}", "5:46", "no step together with log: true"),
         ("network.growth_rate: []", "5:26", "expected a list of 1 to 1000 values, found []"),
-        ("network.growth_rate: 4", "5:26", "expected a list of 1 to 1000 values or a mapping with int"),
-        ("network.growth_rate: {ints: [4, 8]}", "5:26", "a mapping with int, step or log"),
+        (
+            "network.growth_rate: 4",
+            "5:26",
+            "expected a list of 1 to 1000 values or a mapping with choices or when",
+        ),
+        ("network.growth_rate: {ints: [4, 8]}", "5:26", "a mapping with int, step, log or when"),
     ],
 )
 def test_refused(line, place, said):
