@@ -6,7 +6,8 @@ The tree, with the exit code that the command line gives each branch::
      ├── SpecError           2   the YAML, a preset's name or a --set is wrong; carries every problem at once
      ├── DataError           3   images or labels are missing, broken or unsafe
      ├── RunError            4   a run folder is missing, unreadable or in use
-     ├── TrainingError       5   training cannot go on (the loss is not finite, memory is used up)
+     ├── TrainingError       5   training cannot go on (the loss is not finite)
+     │    └── OutOfMemoryError 5   … because memory is used up; smaller batches may help
      └── StudyError          6   a study cannot be opened or continued
 """
 
@@ -122,6 +123,10 @@ class TrainingError(DnsearchError):
     """A training that cannot go on."""
 
     exit_code = 5
+
+
+class OutOfMemoryError(TrainingError):
+    """A training that cannot go on because memory, the processor's or a card's, is used up."""
 
 
 class StudyError(DnsearchError):

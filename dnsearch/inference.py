@@ -94,13 +94,21 @@ def trained(folder: RunFolder) -> Trained:
         RunError: the run has no weights, or a file of it is damaged.
     """
     if not folder.weights.exists():
-        raise RunError(str(Problem(str(folder.path), "weights.npz", "no epoch that has ended")))
+        raise _no_weights(folder)
     experiment = load_spec(str(folder.resolved)).experiment
     scaling, image_shape, class_names = _preprocessing(folder)
     plan = plan_network(experiment.network, image_shape, len(class_names))
     model = build(plan, experiment.name)
     load_weights(model, str(folder.weights))
     return Trained(experiment, plan, model, evaluator(model), scaling, image_shape, class_names)
+
+
+def _no_weights(folder: RunFolder) -> RunError:
+    if not folder.read().epochs:
+        return RunError(str(Problem(str(folder.path), "weights.npz", "no epoch that has ended")))
+    found = "none: of a study's trials only the best keep their weights (tune.keep)"
+    hint = f"Train it again: dnsearch train {folder.resolved}"
+    return RunError(str(Problem(str(folder.path), "weights.npz", found, hint)))
 
 
 def _preprocessing(folder: RunFolder) -> tuple[Scaling, tuple[int, int, int], tuple[str, ...]]:

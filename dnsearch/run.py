@@ -74,6 +74,9 @@ def run(document: Document, folder: RunFolder, watch: Watch, origin: Origin | No
         spent = record.wall_seconds
         if not folder.resolved.exists():  # the later of the two
             folder.write_spec(document.text, resolved_yaml(experiment))
+        if record.parts is not None:  # memory was used up with fewer
+            training = training.model_copy(update={"accumulate": record.parts})
+            experiment = experiment.model_copy(update={"training": training})
         folder.write(record)
         try:
             if training.deterministic:

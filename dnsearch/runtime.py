@@ -16,7 +16,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import wait
@@ -33,7 +33,9 @@ ENVIRONMENT = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "TF_ENABLE_ONEDNN_OPTS": "1",  # off by default on some CPUs; a third faster on convolutions
     "GRPC_VERBOSITY": "ERROR",
+    "CUDA_DEVICE_ORDER": "PCI_BUS_ID",  # nvidia-smi's numbers; CUDA alone would count the fastest card first
 }
+VISIBLE_CARDS = "CUDA_VISIBLE_DEVICES"
 LIBRARIES = ("dnsearch", "tensorflow", "keras", "numpy")
 
 
@@ -43,13 +45,17 @@ def set_environment() -> None:
         os.environ.setdefault(name, value)
 
 
-def prepare_tensorflow(threads: int | None = None) -> None:
+def prepare_tensorflow(threads: int | None = None, cards: Sequence[str] | None = None) -> None:
     """Import TensorFlow without its chatter and set it up, before anything is computed.
 
     Args:
         threads: threads for one operation; all cores when left out.
+        cards: the graphics cards to use, by their names in ``installed_cards``; all when left out. They are
+            hidden from the whole process, which must not have touched a card yet.
     """
     set_environment()
+    if cards is not None:
+        os.environ[VISIBLE_CARDS] = ",".join(cards)
     with _stderr_to(os.devnull):
         import tensorflow as tf
     if threads is not None:
@@ -118,6 +124,22 @@ def graphics_cards() -> tuple[str, ...]:
     return tuple(device.name.removeprefix("/device:") for device in tf.config.list_logical_devices("GPU"))
 
 
+def installed_cards() -> tuple[str, ...]:
+    """Names of the graphics cards that children could be given, without TensorFlow.
+
+    What ``CUDA_VISIBLE_DEVICES`` lists, where it is set (a batch system sets it to what it has lent); else
+    the numbers that ``nvidia-smi`` tells. Both count the cards by their place in the machine.
+    """
+    if (lent := os.environ.get(VISIBLE_CARDS)) is not None:
+        return tuple(name.strip() for name in lent.split(",") if name.strip())
+    listed = ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"]
+    try:
+        ran = subprocess.run(listed, capture_output=True, text=True, check=True, timeout=60)
+    except (OSError, subprocess.SubprocessError):
+        return ()
+    return tuple(ran.stdout.split())
+
+
 def cores() -> int:
     """Processors that this process may use."""
     return len(psutil.Process().cpu_affinity()) if sys.platform == "linux" else os.cpu_count() or 1
@@ -141,6 +163,22 @@ def peak_memory_bytes() -> int:
 def free_memory_bytes() -> int:
     """Memory that can be had without swapping."""
     return psutil.virtual_memory().available
+
+
+def memory_kills() -> int | None:
+    """Processes that the system has killed for a lack of memory since it started; None: it does not tell."""
+    with contextlib.suppress(OSError), open("/proc/vmstat", encoding="utf-8") as lines:  # noqa: PTH123  (not a path of ours)
+        for line in lines:
+            name, _, number = line.partition(" ")
+            if name == "oom_kill":
+                return int(number)
+    return None
+
+
+def address_space_limit() -> int | None:
+    """Bytes of address space that this process and its children may have (``ulimit -v``); None: no limit."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    return None if limit == resource.RLIM_INFINITY else limit
 
 
 def process_identity() -> dict[str, Any]:

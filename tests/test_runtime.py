@@ -29,6 +29,45 @@ def test_set_environment_keeps_what_a_person_set(monkeypatch):
     assert os.environ["KERAS_BACKEND"] == "tensorflow"
 
 
+def test_a_child_s_cards_are_the_only_ones_that_it_sees(monkeypatch, tensorflow_ready):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    runtime.prepare_tensorflow(threads=1, cards=("1",))
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "1"
+    runtime.prepare_tensorflow(threads=1)
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "1", "whatever there is stays"
+
+
+def test_installed_cards_are_those_that_were_lent_or_that_nvidia_smi_lists(monkeypatch, tmp_path):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3, MIG-7,")
+    assert runtime.installed_cards() == ("3", "MIG-7")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert runtime.installed_cards() == ()
+    program = tmp_path / "nvidia-smi"
+    program.write_text("#!/bin/sh\necho 0\necho 1\n")
+    program.chmod(0o755)
+    assert runtime.installed_cards() == ("0", "1")
+    program.write_text("#!/bin/sh\necho no driver; exit 9\n")
+    assert runtime.installed_cards() == ()
+
+
+def test_memory_kills_are_counted_by_the_system(monkeypatch):
+    assert runtime.memory_kills() is None or runtime.memory_kills() >= 0
+
+    def missing(*_: object, **__: object) -> None:
+        raise FileNotFoundError
+
+    monkeypatch.setattr("builtins.open", missing)
+    assert runtime.memory_kills() is None
+
+
+def test_the_limit_of_the_address_space():
+    program = "from dnsearch import runtime; print(runtime.address_space_limit())"
+    command = ["sh", "-c", 'ulimit -v "$1" && exec "$2" -c "$3"', "sh", "2000000", sys.executable, program]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert int(said) == 2_000_000 * 1024
+
+
 def test_versions_are_those_that_are_installed():
     found = runtime.versions()
     assert list(found) == ["python", "dnsearch", "tensorflow", "keras", "numpy"]

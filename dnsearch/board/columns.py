@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from dnsearch.board import units
+from dnsearch.board.lines import in_parts
 from dnsearch.board.ranking import Row
 from dnsearch.errors import DnsearchError, Problem
 from dnsearch.records.record import Metrics
@@ -60,8 +61,9 @@ def _time(row: Row) -> str:
 def _state(row: Row) -> str:
     """The state, with the reason where a run went wrong."""
     record = row.record
+    state = f"{record.state} {in_parts(record.parts)}" if record.parts else record.state
     told = record.state in {"failed", "interrupted"} and record.reason
-    return f"{record.state}: {units.one_line(record.reason)}" if told else record.state
+    return f"{state}: {units.one_line(record.reason)}" if told else state
 
 
 COLUMNS = {

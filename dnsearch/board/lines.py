@@ -41,6 +41,7 @@ def run_line(record: RunRecord) -> str:
     parts = [
         units.one_line(record.name) if record.trial is None else f"trial {record.trial}",
         record.state,
+        *([f"{in_parts(record.parts)} for lack of memory"] if record.parts else []),
         *([f"validation {_brief(record.last)}"] if record.last else []),
         *([f"test {_brief(record.test)}"] if record.test else []),
         *([f"{units.count(record.parameters.trainable)} parameters"] if record.parameters else []),
@@ -49,6 +50,11 @@ def run_line(record: RunRecord) -> str:
         *([units.shortened(units.one_line(record.reason), 120)] if record.reason else []),
     ]
     return "  ".join(parts)
+
+
+def in_parts(parts: int) -> str:
+    """What is said of a run whose batches were too much for the memory as the spec has them."""
+    return f"in {parts} parts"
 
 
 def _brief(metrics: Metrics) -> str:

@@ -13,7 +13,14 @@ from dnsearch.board.ranking import rank
 from dnsearch.cli import console
 from dnsearch.records.record import EpochRecord, RunRecord
 from dnsearch.records.scan import scan
-from dnsearch.study.messages import Job, SearchEvent, TrialEnded, TrialProgressed, TrialStarted
+from dnsearch.study.messages import (
+    Job,
+    SearchEvent,
+    TrialEnded,
+    TrialProgressed,
+    TrialRetried,
+    TrialStarted,
+)
 from dnsearch.study.search import Request
 
 Tell = Callable[[SearchEvent], None]
@@ -36,8 +43,15 @@ def live(request: Request, *, plain: bool) -> Iterator[Tell]:
 
 
 def _say_line(event: SearchEvent) -> None:
-    if isinstance(event, TrialEnded):
-        console.say(run_line(event.record))
+    match event:
+        case TrialEnded(record):
+            console.say(run_line(record))
+        case TrialRetried(job, parts):
+            console.say(_retried(job, parts))
+
+
+def _retried(job: Job, parts: int) -> str:
+    return f"trial {job.origin.trial}  memory is used up; once more, with each batch in {parts} parts"
 
 
 class _View:
@@ -56,6 +70,9 @@ class _View:
                 self._running[job.origin.trial] = (job, None)
             case TrialProgressed(job, epoch):
                 self._running[job.origin.trial] = (job, epoch)
+            case TrialRetried(job, parts):
+                self._running[job.origin.trial] = (job, None)
+                console.say(_retried(job, parts))
             case TrialEnded(record):
                 self._running.pop(record.trial if record.trial is not None else -1, None)
                 self._ended.append(record)

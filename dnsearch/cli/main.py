@@ -7,6 +7,7 @@ import typer
 from dnsearch import __version__
 from dnsearch.cli import console
 from dnsearch.cli.commands.check import check
+from dnsearch.cli.commands.clean import clean
 from dnsearch.cli.commands.data import data
 from dnsearch.cli.commands.draw import draw
 from dnsearch.cli.commands.evaluate import evaluate
@@ -58,6 +59,7 @@ for command in (
     export,
     tune,
     leaderboard,
+    clean,
     schema,
 ):
     app.command(short_help=_short_help(command.__doc__ or ""))(command)

@@ -56,6 +56,11 @@ def atomic_write(path: Path, content: bytes) -> None:
         handle.write(content)
 
 
+def leftovers(folder: Path) -> list[Path]:
+    """The temporary files in a folder: of processes that died while they wrote, or of one that writes now."""
+    return sorted(folder.glob(".*.tmp"))
+
+
 def remove_leftovers(folder: Path) -> None:
     """Remove the temporary files of processes that died while they wrote in a folder.
 
@@ -64,7 +69,7 @@ def remove_leftovers(folder: Path) -> None:
     Raises:
         RunError: the folder is read-only.
     """
-    for leftover in folder.glob(".*.tmp"):
+    for leftover in leftovers(folder):
         with writing(leftover):
             leftover.unlink(missing_ok=True)
 

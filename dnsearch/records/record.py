@@ -92,6 +92,8 @@ class RunRecord:
         images_per_second: median over the steps of the last epoch.
         peak_memory_bytes: the process' largest resident set.
         memory: whether the training keeps what its backward pass asks for, or computes it again.
+        parts: parts that each batch was worked through in, more than the spec asks for, since memory was used
+            up with fewer; None: as many as the spec asks for.
         versions: library → version.
         hardware: what the run ran on, in words and numbers.
         process: host name and process id of the trainer.
@@ -120,6 +122,7 @@ class RunRecord:
     images_per_second: float | None = None
     peak_memory_bytes: int | None = None
     memory: Literal["plain", "saving"] | None = None
+    parts: int | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
     hardware: Mapping[str, Any] = field(default_factory=dict)
     process: Mapping[str, Any] = field(default_factory=dict)

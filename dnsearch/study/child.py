@@ -5,7 +5,7 @@ import traceback
 from multiprocessing.connection import Connection
 
 from dnsearch import runtime
-from dnsearch.errors import DnsearchError
+from dnsearch.errors import DnsearchError, OutOfMemoryError
 from dnsearch.records.record import EpochRecord, Notice, StepEnded, Stop
 from dnsearch.records.store import RunFolder
 from dnsearch.run import run
@@ -24,12 +24,12 @@ def main(connection: Connection, job: Job) -> None:
         answer: Stop | None = connection.recv()
         return answer
 
-    runtime.prepare_tensorflow(job.threads)
+    runtime.prepare_tensorflow(job.threads, job.cards)
     message: Message
     try:
         message = RunEnded(run(job.document, RunFolder(job.folder), watch, job.origin))
     except DnsearchError as error:
-        message = RunFailed(str(error))
+        message = RunFailed(str(error), memory=isinstance(error, OutOfMemoryError))
     except Exception:  # whatever it is, the study goes on and the record says what it was
         message = RunFailed(traceback.format_exc(limit=-5))
     connection.send(message)

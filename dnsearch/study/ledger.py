@@ -128,9 +128,13 @@ class Ledger:
                 self.study.tell(trial, state=TrialState.FAIL)
 
     def best(self) -> int | None:
-        """The number of the best finished trial; of equal ones, the one with the fewest parameters."""
+        """The number of the best finished trial."""
+        return next(iter(self.ranked()), None)
+
+    def ranked(self) -> list[int]:
+        """Numbers of the finished trials, the best first; of equal ones, that with the fewest parameters."""
         complete = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        return min(complete, key=_order).number if complete else None
+        return [trial.number for trial in sorted(complete, key=_order)]
 
 
 def _order(trial: FrozenTrial) -> tuple[float, int, int]:

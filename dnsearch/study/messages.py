@@ -16,12 +16,14 @@ class Job:
         folder: its run folder.
         origin: study and number.
         threads: threads for one operation.
+        cards: the graphics cards to use; None: those that TensorFlow finds.
     """
 
     document: Document
     folder: Path
     origin: Origin
     threads: int
+    cards: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +42,15 @@ class RunEnded:
 
 @dataclass(frozen=True, slots=True)
 class RunFailed:
-    """From a child: the run could not go on."""
+    """From a child, or said of one that died: the run could not go on.
+
+    Args:
+        reason: why.
+        memory: whether memory was used up.
+    """
 
     reason: str
+    memory: bool = False
 
 
 Message = EpochEnded | RunEnded | RunFailed
@@ -64,10 +72,18 @@ class TrialProgressed:
 
 
 @dataclass(frozen=True, slots=True)
+class TrialRetried:
+    """To the caller: memory was used up, and the trial goes to a child again, each batch in more parts."""
+
+    job: Job
+    parts: int
+
+
+@dataclass(frozen=True, slots=True)
 class TrialEnded:
     """To the caller: a trial is finished, pruned or failed."""
 
     record: RunRecord
 
 
-SearchEvent = TrialStarted | TrialProgressed | TrialEnded
+SearchEvent = TrialStarted | TrialProgressed | TrialRetried | TrialEnded

@@ -7,7 +7,7 @@ train and tell of their epochs. Whatever dies, the study's folder and storage sa
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dnsearch import runtime
@@ -19,7 +19,7 @@ from dnsearch.records.record import RunRecord
 from dnsearch.records.store import RunFolder
 from dnsearch.spec.document import Document
 from dnsearch.spec.tune import Tune
-from dnsearch.study import outcome, worker
+from dnsearch.study import outcome, placement, retention, worker
 from dnsearch.study.ledger import MAX_SITTINGS, Ledger
 from dnsearch.study.messages import (
     EpochEnded,
@@ -29,9 +29,11 @@ from dnsearch.study.messages import (
     SearchEvent,
     TrialEnded,
     TrialProgressed,
+    TrialRetried,
     TrialStarted,
 )
 from dnsearch.study.proposal import Proposal, known, propose, trial_name
+from dnsearch.study.retry import in_more_parts
 from dnsearch.study.storage import open_study, reachable
 from dnsearch.study.worker import Worker
 
@@ -53,6 +55,7 @@ class Request:
         trials: ended trials that the study shall have in all.
         workers: children at once.
         limits: whether the spec's limits hold.
+        cards: the graphics cards that trials are placed on; none: what TensorFlow finds is everybody's.
     """
 
     document: Document
@@ -64,6 +67,7 @@ class Request:
     trials: int
     workers: int
     limits: bool = True
+    cards: placement.Cards = ()
 
 
 def search(request: Request, interrupts: Callable[[], int]) -> Iterator[SearchEvent]:
@@ -75,9 +79,13 @@ def search(request: Request, interrupts: Callable[[], int]) -> Iterator[SearchEv
             end. Twice: end them too; they are taken up again by the next search.
 
     Raises:
-        StudyError: the study cannot be opened, is another spec's, or is being searched by another process.
+        StudyError: the study cannot be opened, is another spec's, or is being searched by another process; or
+            a graphics card is not there, or has no room for so many trials.
         RunError: a folder cannot be written to.
     """
+    if request.cards:
+        installed, share = runtime.installed_cards(), request.tune.gpus_per_trial
+        placement.check(request.cards, share, installed, request.workers)
     with _alone(request.folder):
         study = open_study(request.url, request.folder.name, request.document.experiment, request.tune)
         coordinator = _Coordinator(request, Ledger(study, request.document, request.tune))
@@ -165,11 +173,16 @@ class _Coordinator:
     def _start(self, proposal: Proposal) -> TrialStarted:
         request = self._request
         threads = max(1, runtime.cores() // request.workers)
-        job = Job(proposal.document, proposal.folder.path, proposal.origin, threads)
+        job = Job(proposal.document, proposal.folder.path, proposal.origin, threads, self._cards())
         proposal.folder.write(proposal.record)
         child = worker.start(job, request.tune.trial_timeout_seconds, request.folder / "workers.log")
         self._running[job.origin.trial] = (proposal, child)
         return TrialStarted(job)
+
+    def _cards(self) -> placement.Cards | None:
+        taken = (child.job.cards or () for _, child in self._running.values())
+        cards, share = self._request.cards, self._request.tune.gpus_per_trial
+        return placement.place(cards, share, taken) if cards else None
 
     def _listen(self) -> Iterator[SearchEvent]:
         children = [child for _, child in self._running.values()]
@@ -183,8 +196,20 @@ class _Coordinator:
                     worker.answer(child, self._ledger.verdict(proposal.trial, epoch, planned))
                 case RunEnded(record):
                     yield from self._close(proposal, record)
-                case RunFailed(reason):
-                    yield from self._close(proposal, outcome.failed(proposal, reason))
+                case RunFailed(reason, memory):
+                    yield from self._failed(proposal, reason, memory=memory)
+
+    def _failed(self, proposal: Proposal, reason: str, *, memory: bool) -> Iterator[SearchEvent]:
+        """Try once more where memory was used up and the batches can be cut; else that was its end."""
+        failed = outcome.failed(proposal, reason)
+        again = in_more_parts(failed, proposal.document.experiment.training) if memory else None
+        if again is None or again.parts is None:
+            yield from self._close(proposal, failed)
+            return
+        _, child = self._running.pop(proposal.origin.trial)
+        worker.end(child)
+        self._start(replace(proposal, record=again))
+        yield TrialRetried(child.job, again.parts)
 
     def _end_overdue(self) -> Iterator[SearchEvent]:
         for proposal, child in list(self._running.values()):
@@ -204,6 +229,7 @@ class _Coordinator:
         self._ended += 1
         if self._ledger.best() == number:
             self._renew_best()
+        retention.thin(self._request.folder, self._ledger.ranked(), number, self._request.tune.keep)
         yield TrialEnded(record)
         for follower in [each for each in self._followers if each.twin == number]:
             self._followers.remove(follower)

@@ -22,6 +22,8 @@ from dnsearch.spec.experiment import Experiment
 from dnsearch.spec.tune import Tune
 
 SPEC = "dnsearch:spec"
+LENGTH_AND_ROOM = {"trials", "trial_timeout_seconds", "keep", "gpus_per_trial"}
+"""Fields of ``tune`` that make no trial another one: how long a search goes on and what it takes up."""
 SQLITE = "sqlite:///"
 PASSWORD = re.compile(r"(://[^:/@]*:)[^@]+(?=@)")
 Kinds = tuple[type[Exception], ...]
@@ -133,8 +135,8 @@ def first_rung(epochs: int) -> int:
 
 
 def _description(experiment: Experiment, tune: Tune) -> dict[str, str]:
-    """All that makes trials comparable: the base settings and the search, but not how long it goes on."""
-    search = tune.model_dump(mode="json", by_alias=True, exclude={"trials", "trial_timeout_seconds"})
+    """All that makes trials comparable: the base settings and the search, but not its length or its room."""
+    search = tune.model_dump(mode="json", by_alias=True, exclude=LENGTH_AND_ROOM)
     parameters = {f"tune.parameters.{path}": values for path, values in search.pop("parameters").items()}
     rest = {f"tune.{key}": value for key, value in search.items()}
     if experiment.match is not None:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from dnsearch import runtime
 from dnsearch.records.record import Stop
-from dnsearch.study.messages import Job, Message, RunFailed
+from dnsearch.study import death
+from dnsearch.study.messages import Job, Message
 
 
 @dataclass(frozen=True)
@@ -22,21 +23,24 @@ class Worker:
         process: the child.
         connection: where its messages come from and the answers go to.
         deadline: when it has taken too long, on ``time.monotonic``'s clock.
+        started: how things stood when it was started.
     """
 
     job: Job
     process: BaseProcess
     connection: Connection
     deadline: float
+    started: death.Before
 
 
 def start(job: Job, timeout_seconds: float | None, log: Path) -> Worker:
     """Start a child for a job."""
     here, there = Pipe()
+    started = death.before(log)
     process = runtime.start_process(str(log), "dnsearch.study.child", "main", there, job)
     there.close()  # the child's end lives in the child alone, so that its death closes the pipe
     deadline = time.monotonic() + (timeout_seconds or float("inf"))
-    return Worker(job, process, here, deadline)
+    return Worker(job, process, here, deadline, started)
 
 
 def ready(workers: Iterable[Worker], seconds: float) -> list[Worker]:
@@ -52,7 +56,7 @@ def receive(worker: Worker) -> Message:
         message: Message = worker.connection.recv()
     except (EOFError, ConnectionResetError):
         worker.process.join()
-        message = RunFailed(_death(worker.process.exitcode))
+        message = death.explained(worker.process.exitcode, worker.started)
     return message
 
 
@@ -71,10 +75,3 @@ def end(worker: Worker) -> None:
     if worker.process.is_alive():
         worker.process.kill()
         worker.process.join()
-
-
-def _death(exitcode: int | None) -> str:
-    if exitcode is not None and exitcode < 0:
-        hint = "; the system kills with 9 when memory is used up" if exitcode == -9 else ""
-        return f"the child process was killed by signal {-exitcode}{hint}"
-    return f"the child process ended without a word (exit code {exitcode})"

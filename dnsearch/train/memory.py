@@ -5,21 +5,21 @@ from collections.abc import Iterator
 
 import tensorflow as tf
 
-from dnsearch.errors import TrainingError
+from dnsearch.errors import OutOfMemoryError
 
 
 @contextlib.contextmanager
 def explained(moment: str) -> Iterator[None]:
-    """Turn a lack of memory, the processor's or the graphics card's, into a TrainingError.
+    """Turn a lack of memory, the processor's or the graphics card's, into a OutOfMemoryError.
 
     Args:
         moment: when it happens, such as ``at step 1 of epoch 1``.
 
     Raises:
-        TrainingError: memory is used up.
+        OutOfMemoryError: memory is used up.
     """
     try:
         yield
     except (tf.errors.ResourceExhaustedError, MemoryError) as error:
         hint = "A smaller training.batch_size needs less, and so does a smaller network."
-        raise TrainingError(f"memory is used up {moment}.\n  {hint}") from error
+        raise OutOfMemoryError(f"memory is used up {moment}.\n  {hint}") from error

@@ -78,15 +78,21 @@ class Searching:
         self.folder, self.document = folder, document
         self.url = default_url(folder)
 
-    def request(self, trials: int, workers: int = 1, document: Document | None = None) -> Request:
-        document = document or self.document
-        tune = document.experiment.tune
-        return Request(document, tune, (8, 8, 1), 10, self.folder, self.url, trials, workers)
+    def request(self, trials: int, workers: int = 1, cards: tuple[str, ...] = ()) -> Request:
+        tune = self.document.experiment.tune
+        shape, classes = (8, 8, 1), 10
+        return Request(
+            self.document, tune, shape, classes, self.folder, self.url, trials, workers, cards=cards
+        )
 
     def start(
-        self, trials: int, workers: int = 1, interrupts: Callable[[], int] = lambda: 0
+        self,
+        trials: int,
+        workers: int = 1,
+        interrupts: Callable[[], int] = lambda: 0,
+        cards: tuple[str, ...] = (),
     ) -> Iterator[SearchEvent]:
-        return search(self.request(trials, workers), interrupts)
+        return search(self.request(trials, workers, cards), interrupts)
 
     def run(self, trials: int, workers: int = 1) -> list[SearchEvent]:
         return list(self.start(trials, workers))

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from dnsearch.records.record import Origin, Stop
-from dnsearch.study import worker
+from dnsearch.study import death, worker
 from dnsearch.study.messages import EpochEnded, Job, RunFailed
 from dnsearch.study.worker import Worker
 
@@ -22,7 +22,7 @@ def job(tiny, tmp_path):
 
 
 @pytest.fixture
-def started(job):
+def started(job, tmp_path):
     """Runs a function in a child and gives the worker; whatever is left is ended."""
     workers = []
 
@@ -31,7 +31,7 @@ def started(job):
         process = CONTEXT.Process(target=function, args=(*arguments,) if arguments else (), daemon=True)
         process.start()
         there.close()
-        workers.append(Worker(job, process, here, math.inf))
+        workers.append(Worker(job, process, here, math.inf, death.before(tmp_path / "workers.log")))
         return workers[-1]
 
     yield start
@@ -42,7 +42,9 @@ def started(job):
 def test_a_child_that_is_killed(started):
     child = started(time.sleep, 60)
     os.kill(child.process.pid, signal.SIGKILL)
-    expected = "the child process was killed by signal 9; the system kills with 9 when memory is used up"
+    expected = (
+        "the child process was killed by signal 9; the system did not kill for a lack of memory meanwhile"
+    )
     assert worker.receive(child) == RunFailed(expected)
 
 
@@ -72,11 +74,12 @@ def test_end_takes_no_longer_than_it_must(started):
     assert time.monotonic() - began < 4
 
 
-def test_ready_gives_those_that_have_something_to_say(job, epoch):
+def test_ready_gives_those_that_have_something_to_say(job, epoch, tmp_path):
     process = multiprocessing.current_process()
     here, there = CONTEXT.Pipe()
     other_here, other_there = CONTEXT.Pipe()
-    quiet, talkative = Worker(job, process, other_here, math.inf), Worker(job, process, here, math.inf)
+    before = death.before(tmp_path / "workers.log")
+    quiet, talkative = (Worker(job, process, end, math.inf, before) for end in (other_here, here))
     there.send(EpochEnded(epoch(1, 0.5)))
     assert worker.ready([quiet, talkative], 0.2) == [talkative]
     assert worker.receive(talkative) == EpochEnded(epoch(1, 0.5))

@@ -1,5 +1,6 @@
 """``dnsearch tune``: search a spec's variants."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,8 +28,31 @@ def tune(
         ),
     ] = None,
     workers: Annotated[
-        int, typer.Option(min=1, help="Trials at once; the processor's threads are divided among them.")
-    ] = 1,
+        int | None,
+        typer.Option(
+            min=1,
+            help="Trials at once; the processor's threads are divided among them. Left out: 1, or as many as "
+            "the cards of --gpus have room for.",
+            show_default=False,
+        ),
+    ] = None,
+    gpus: Annotated[
+        str,
+        typer.Option(
+            metavar="CARDS",
+            help="Graphics cards to place trials on, such as 0,1, in nvidia-smi's numbers; each trial gets "
+            "tune.gpus_per_trial of them. Left out: TensorFlow's choice.",
+            show_default=False,
+        ),
+    ] = "",
+    keep: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Trials that keep checkpoints and weights: the best so many. Left out: tune.keep.",
+            show_default=False,
+        ),
+    ] = None,
     overrides: Set = None,
     runs: Runs = RUNS,
     study: Study = None,
@@ -43,7 +67,8 @@ def tune(
 
     Ctrl-C once lets the running trials end; twice stops them, and the next search takes them up again.
     """
-    request = _request(spec, overrides, (runs, study), storage, trials, workers, limits=not no_limits)
+    request = _request(spec, overrides, (runs, study), storage, trials, limits=not no_limits)
+    request = _placed(request, workers, tuple(filter(None, gpus.replace(" ", "").split(","))), keep)
     stopped = _searched(request, plain=plain)
     _show_outcome(request, as_json=as_json)
     if stopped:
@@ -56,7 +81,6 @@ def _request(
     place: tuple[Path, str | None],
     storage: str | None,
     trials: int | None,
-    workers: int,
     *,
     limits: bool,
 ) -> "Request":
@@ -87,9 +111,18 @@ def _request(
         folder,
         storage or default_url(folder),
         trials or search.trials,
-        workers,
-        limits,
+        workers=1,
+        limits=limits,
     )
+
+
+def _placed(request: "Request", workers: int | None, cards: tuple[str, ...], keep: int | None) -> "Request":
+    """The request with what the command line says about the machine: trials at once, cards, room."""
+    from dnsearch.study.placement import room
+
+    tune = request.tune if keep is None else request.tune.model_copy(update={"keep": keep})
+    at_once = workers or max(1, room(cards, tune.gpus_per_trial))
+    return replace(request, tune=tune, workers=at_once, cards=cards)
 
 
 def _folder(runs: Path, study: str | None, experiment: str) -> Path:

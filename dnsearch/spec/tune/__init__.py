@@ -1,10 +1,11 @@
 """The ``tune`` section: which fields to search, over which values, and how."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from dnsearch.spec.section import Section
+from dnsearch.errors import Problem
+from dnsearch.spec.section import Section, refuse
 from dnsearch.spec.tune.constraints import Constraints
 from dnsearch.spec.tune.parameters import Searched
 from dnsearch.spec.tune.relations import Relation
@@ -48,4 +49,26 @@ class Tune(Section):
     trial_timeout_seconds: float | None = Field(
         None, gt=0, description="A trial that takes longer is stopped and recorded as failed. null: no limit."
     )
+    keep: int = Field(
+        5,
+        ge=1,
+        le=1_000_000,
+        description="Trials that keep their checkpoints and weights: the best so many. Of the others that "
+        "ended, spec, epochs and record stay; what runs or waits keeps everything.",
+    )
+    gpus_per_trial: float = Field(
+        1.0,
+        gt=0,
+        le=64,
+        description="Graphics cards of a trial, of those named with --gpus: a share such as 0.5 (two trials "
+        "on a card at once) or a whole number (of use with training.devices: all).",
+    )
     seed: int = Field(0, ge=0, lt=2**32, description="Seed of the sampler.")
+
+    @model_validator(mode="after")
+    def _cards_are_a_share_or_whole(self) -> Self:
+        share = self.gpus_per_trial
+        if share > 1 and not share.is_integer():
+            expected = "a share of a card up to 1, or a whole number of cards"
+            raise refuse(Problem("gpus_per_trial", expected, found=f"{share:g}"))
+        return self
