@@ -5,7 +5,7 @@ train and tell of their epochs. Whatever dies, the study's folder and storage sa
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,10 +20,12 @@ from dnsearch.records.store import RunFolder
 from dnsearch.spec.document import Document
 from dnsearch.spec.tune import Tune
 from dnsearch.study import outcome, placement, retention, worker
+from dnsearch.study.feasibility import MAX_IN_A_ROW, Judge, hopeless
 from dnsearch.study.ledger import MAX_SITTINGS, Ledger
 from dnsearch.study.messages import (
     EpochEnded,
     Job,
+    ProposalRefused,
     RunEnded,
     RunFailed,
     SearchEvent,
@@ -32,7 +34,7 @@ from dnsearch.study.messages import (
     TrialRetried,
     TrialStarted,
 )
-from dnsearch.study.proposal import Proposal, known, propose, trial_name
+from dnsearch.study.proposal import Infeasible, Proposal, known, propose, trial_name
 from dnsearch.study.retry import in_more_parts
 from dnsearch.study.storage import open_study, reachable
 from dnsearch.study.worker import Worker
@@ -122,6 +124,9 @@ class _Coordinator:
         self._ended = ledger.ended()
         self._running: dict[int, tuple[Proposal, Worker]] = {}
         self._followers: list[Proposal] = []
+        self._refused: list[Mapping[str, str]] = []
+        images = request.image_shape, request.classes
+        self._judge = Judge(request.document, request.tune, *images, limits=request.limits)
 
     def go(self, interrupts: Callable[[], int]) -> Iterator[SearchEvent]:
         self._renew_best()
@@ -146,14 +151,13 @@ class _Coordinator:
 
     def _launch(self) -> Iterator[SearchEvent]:
         """Give the next trial to a child, unless it is over before it begins."""
-        request = self._request
         trial = self._waiting.pop(0) if self._waiting else self._ledger.new()
-        proposal = propose(
-            self._ledger, trial, request.folder, (request.image_shape, request.classes), limits=request.limits
-        )
-        if proposal.record.state in OVER:
-            yield from self._close(proposal, proposal.record)
-        elif proposal.twin in self._running:
+        proposal = propose(self._ledger, trial, self._request.folder, self._judge)
+        if isinstance(proposal, Infeasible):
+            yield self._refuse(proposal)
+            return
+        self._refused.clear()
+        if proposal.twin in self._running:
             self._followers.append(proposal)
         elif (twin := self._ended_twin(proposal)) is not None:
             yield from self._close(proposal, outcome.same_as(proposal, twin))
@@ -162,6 +166,13 @@ class _Coordinator:
             yield from self._close(proposal, outcome.failed(proposal, reason))
         else:
             yield self._start(proposal)
+
+    def _refuse(self, proposal: Infeasible) -> ProposalRefused:
+        """Go on to the next proposal, unless there have been none but such for long."""
+        self._refused.append(proposal.reasons)
+        if len(self._refused) >= MAX_IN_A_ROW:
+            raise hopeless(self._ledger.study.study_name, self._refused)
+        return ProposalRefused(proposal.reasons)
 
     def _ended_twin(self, proposal: Proposal) -> RunRecord | None:
         """The record of the trial that had the same settings, unless a person has removed it."""
