@@ -22,7 +22,7 @@ from dnsearch.assess.scores import softmax
 from dnsearch.data.digits import LARGEST_PIXEL
 from dnsearch.data.images import Images
 from dnsearch.errors import Problem, RunError
-from dnsearch.inference import Trained, images_of, trained
+from dnsearch.inference.trained import Trained, images_of, trained
 from dnsearch.model.outgoing import Outgoing, weights_by_node
 from dnsearch.records.atomic import writing
 from dnsearch.records.store import RunFolder

@@ -79,9 +79,7 @@ def run(document: Document, folder: RunFolder, watch: Watch, origin: Origin | No
             experiment = experiment.model_copy(update={"training": training})
         folder.write(record)
         try:
-            if training.deterministic:
-                runtime.make_deterministic()
-            runtime.start_sooner()
+            runtime.prepare_training(deterministic=training.deterministic)
             start_afresh(training.seed)
             with memory.explained("while the images were read"):
                 dataset = load(experiment.data)

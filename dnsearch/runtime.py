@@ -65,23 +65,21 @@ def prepare_tensorflow(threads: int | None = None, cards: Sequence[str] | None =
         tf.config.experimental.set_memory_growth(gpu, enable=True)
 
 
-def start_sooner() -> None:
-    """Have TensorFlow run its graphs as they are traced, to the end of this process.
+def prepare_training(*, deterministic: bool) -> None:
+    """Set TensorFlow up for one training, to the end of this process.
 
-    Rewriting them first takes half a second per network, and on a processor a training gains nothing by it;
-    predictions do, and so does everything on a graphics card.
+    On a processor its graphs run as they are traced. Rewriting them takes half a second per network, and a
+    training gains nothing by it; predictions do, and so does everything on a graphics card.
+
+    Args:
+        deterministic: whether to choose operations that give the same bits every time.
     """
     import tensorflow as tf
 
+    if deterministic:
+        tf.config.experimental.enable_op_determinism()
     if not tf.config.list_physical_devices("GPU"):
         tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
-
-
-def make_deterministic() -> None:
-    """Have TensorFlow choose operations that give the same bits every time, to the end of this process."""
-    import tensorflow as tf
-
-    tf.config.experimental.enable_op_determinism()
 
 
 @contextlib.contextmanager

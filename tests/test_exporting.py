@@ -60,7 +60,7 @@ def onnx(tensorflow_ready):
 def test_each_format_says_what_the_run_says(digits, kind):
     from dnsearch.cli.commands.export import Kind, format_of
     from dnsearch.exporting import TOLERANCE, export_run
-    from dnsearch.inference import trained
+    from dnsearch.inference.trained import trained
 
     out = digits.path / "export" / kind
     exported = export_run(digits, format_of(Kind(kind)), out, force=False)

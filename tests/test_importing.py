@@ -126,7 +126,7 @@ def test_preprocessing_is_that_of_keras_applications(imported):
 def test_it_predicts_what_keras_predicts(imported, keras_model, tmp_path):
     import keras
 
-    from dnsearch.inference import predict_images
+    from dnsearch.inference.prediction import predict_images
 
     noise = np.random.default_rng(3).integers(0, 256, (3, 32, 32, 3))
     pixels = (noise // [[[[1]]], [[[2]]], [[[8]]]]).astype(np.uint8)  # light, grey and dark
@@ -147,7 +147,7 @@ def test_where_the_images_are_there_their_folders_name_the_classes(weights, imag
     folder = brought_in(document, weights[1], tmp_path / "runs").folder
     assert json.loads(folder.preprocessing.read_bytes())["class_names"] == ["green", "red"]
 
-    from dnsearch.inference import evaluate_run
+    from dnsearch.inference.evaluation import evaluate_run
 
     assert evaluate_run(folder, "validation").examples == 2
 

@@ -73,7 +73,8 @@ def test_a_processor_saves_no_time_and_this_is_said_once(finished):
 def test_it_is_evaluated_and_leaves_the_house_in_float32(finished, tmp_path):
     from dnsearch.cli.commands.export import Kind, format_of
     from dnsearch.exporting import TOLERANCE, export_run
-    from dnsearch.inference import evaluate_run, trained
+    from dnsearch.inference.evaluation import evaluate_run
+    from dnsearch.inference.trained import trained
 
     folder, _ = finished
     found = evaluate_run(folder, "validation")

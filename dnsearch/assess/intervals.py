@@ -104,3 +104,27 @@ def wilson(right: int, examples: int) -> tuple[float, float]:
     middle = (share + z**2 / (2 * examples)) / scale
     half = z * math.sqrt(share * (1 - share) / examples + z**2 / (4 * examples**2)) / scale
     return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def difference_of_shares(first: float, second: float, examples: tuple[int, int]) -> Figure:
+    """How much higher the first share is, with Newcombe's interval (1998, method 10), made of Wilson's two.
+
+    With ``(l, u)`` Wilson's interval of each share ``p``: ``p₁ - p₂ - √((p₁ - l₁)² + (u₂ - p₂)²)`` to
+    ``p₁ - p₂ + √((u₁ - p₁)² + (p₂ - l₂)²)``. Two networks that are judged by the same images usually err on
+    the same ones; the interval knows nothing of that and so is rather too wide than too narrow.
+
+    Args:
+        first: a share from 0 to 1.
+        second: another.
+        examples: how many examples each was measured on.
+
+    >>> found = difference_of_shares(56 / 70, 48 / 80, (70, 80))
+    >>> round(found.low, 4), round(found.high, 4)
+    (0.0524, 0.3339)
+    """
+    (low_1, high_1), (low_2, high_2) = (
+        wilson(round(share * count), count) for share, count in zip((first, second), examples, strict=True)
+    )
+    difference = first - second
+    below, above = math.hypot(first - low_1, high_2 - second), math.hypot(high_1 - first, second - low_2)
+    return Figure(difference, difference - below, difference + above)

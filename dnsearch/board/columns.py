@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from dnsearch.board import units
 from dnsearch.board.lines import in_parts
 from dnsearch.board.ranking import Row
+from dnsearch.board.standing import Estimate
 from dnsearch.errors import DnsearchError, Problem
 from dnsearch.records.record import Metrics
 
@@ -66,9 +67,50 @@ def _state(row: Row) -> str:
     return f"{state}: {units.one_line(record.reason)}" if told else state
 
 
+def _figure(row: Row) -> str:
+    estimate = row.standing.validation if row.standing else None
+    return units.percent(estimate.value if estimate else None)
+
+
+def _interval(row: Row) -> str:
+    return (row.standing and row.standing.validation and units.interval(row.standing.validation)) or ""
+
+
+def _test_figure(row: Row) -> str:
+    return _with_interval(row.standing.test) if row.standing and row.standing.test else units.NOTHING
+
+
+def _with_interval(estimate: Estimate) -> str:
+    """Over seeds with its interval; that of a single training is in the JSON."""
+    interval = units.interval(estimate) if estimate.seeds > 1 else ""
+    return f"{100 * estimate.value:.2f} {interval} %" if interval else units.percent(estimate.value)
+
+
+def _seeds(row: Row) -> str:
+    """How many fresh seeds confirm a trial, and of how many where some failed or are still trained."""
+    if row.standing is None or not row.standing.confirmations:
+        return ""
+    done, begun = len(row.standing.seeds), row.standing.confirmations
+    return str(done) if done == begun else f"{done} of {begun}"
+
+
+def _tied(row: Row) -> str:
+    return "= #1" if row.standing and row.standing.tied else ""
+
+
+def _front(row: Row) -> str:
+    return "◆" if row.standing and row.standing.front else ""
+
+
 COLUMNS = {
     "rank": Column("#", lambda row: str(row.rank or units.NOTHING)),
     "name": Column("name", lambda row: units.one_line(row.record.name), numeric=False),
+    "tied": Column("tied", _tied, numeric=False),
+    "front": Column("front", _front, numeric=False),
+    "figure": Column("validation", _figure),
+    "interval": Column("95 % interval", _interval),
+    "seeds": Column("seeds", _seeds),
+    "test_figure": Column("test", _test_figure),
     "validation_accuracy": Column("validation", _accuracy),
     "best_validation_accuracy": Column("best epoch", _best_accuracy),
     "test_accuracy": Column("test", _test_accuracy),
@@ -100,7 +142,13 @@ Arranged = list[tuple[int, Column]]
 """Columns from left to right, each with its importance: 0 is always shown, the higher the sooner left out."""
 
 USUAL = {"test_accuracy": 1, "test_mean_iou": 1, "parameters": 0, "macs": 6, "epochs": 2, "wall_seconds": 4}
+IN_STUDIES = USUAL | {"seeds": 1, "parameters": 2}
 FIRST_SETTINGS, OTHER_SETTINGS = 3, 7
+TESTS: dict[str, Callable[[Row], bool]] = {
+    "test_accuracy": lambda row: row.record.test is not None,
+    "test_mean_iou": lambda row: row.record.test is not None and row.record.test.mean_iou is not None,
+}
+"""Columns that are there only where somebody looked at the test images."""
 
 
 def arranged(rows: Sequence[Row], extra: Sequence[str] = ()) -> Arranged:
@@ -113,28 +161,44 @@ def arranged(rows: Sequence[Row], extra: Sequence[str] = ()) -> Arranged:
     Raises:
         DnsearchError: an extra column that there is not.
     """
-    best = any(row.select == "best" for row in rows)
-    tested = any(row.record.test for row in rows)
-    masks = any(row.record.last and row.record.last.mean_iou is not None for row in rows)
-    absent = {
-        key for key, there in (("test_accuracy", tested), ("test_mean_iou", tested and masks)) if not there
-    }
+    of_study = any(row.standing for row in rows)
+    figures = _study_figures(rows) if of_study else _run_figures(rows)
+    importance = IN_STUDIES if of_study else USUAL
+    absent = {key for key in TESTS if of_study or not any(map(TESTS[key], rows))}
     usual = [key for key in USUAL if key not in absent]
-    validation = [
-        f"{'best_' if best else ''}validation_{kind}" for kind in ("mean_iou", "accuracy")[not masks :]
-    ]
     varying = list(dict.fromkeys(heading for row in rows for heading in row.settings))
-    fixed = {"rank", "name", *validation, "state", *usual, *varying}
+    fixed = {"rank", "name", *figures, "state", *usual, *varying}
     settings = [(0 if key in extra else _setting_importance(place), key) for place, key in enumerate(varying)]
     return [
         (0, COLUMNS["rank"]),
         (0, _name_column(rows)),
-        *((0, COLUMNS[key]) for key in validation),
-        *((0 if key in extra else USUAL[key], COLUMNS[key]) for key in usual),
+        *((importance.get(key, 0), column) for key, column in figures.items()),
+        *((0 if key in extra else importance[key], COLUMNS[key]) for key in usual),
         *((0, _extra_column(key, rows)) for key in dict.fromkeys(extra) if key not in fixed),
         *((importance, _setting_column(key)) for importance, key in settings),
         (0, COLUMNS["state"]),
     ]
+
+
+def _run_figures(rows: Sequence[Row]) -> dict[str, Column]:
+    """The validation figures of runs that stand for themselves."""
+    best = "best_" if any(row.select == "best" for row in rows) else ""
+    kinds = ("mean_iou", "accuracy")[not _have_masks(rows) :]
+    return {key: COLUMNS[key] for key in (f"{best}validation_{kind}" for kind in kinds)}
+
+
+def _study_figures(rows: Sequence[Row]) -> dict[str, Column]:
+    """What a study's trials are ranked by, and how sure that is; columns that would be empty are left out."""
+    told = {key: COLUMNS[key] for key in ("tied", "front", "figure", "interval", "seeds", "test_figure")}
+    found = {key: column for key, column in told.items() if any(column.cell(row) for row in rows)}
+    if not any(row.standing and row.standing.test for row in rows):
+        del found["test_figure"]
+    heading = next(iter(_run_figures(rows).values())).heading
+    return found | {"figure": Column(heading, _figure)}
+
+
+def _have_masks(rows: Sequence[Row]) -> bool:
+    return any(row.record.last and row.record.last.mean_iou is not None for row in rows)
 
 
 def _setting_importance(place: int) -> int:

@@ -5,12 +5,15 @@ import io
 import json
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from dnsearch.board.columns import Column, arranged
 from dnsearch.board.ranking import Row
+from dnsearch.board.standing import Estimate, Standing
 from dnsearch.board.units import one_line
 from dnsearch.records.record import Metrics, RunRecord
+from dnsearch.records.study import StudyRecord
 
 
 def _accuracy(metrics: Metrics | None) -> float | None:
@@ -63,9 +66,36 @@ def as_json(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """One mapping per row, ready for ``json.dumps``; shares are from 0 to 1, what is unknown is None.
 
     ``validation_accuracy`` is the last epoch's whatever the rows are ranked by. ``settings`` holds all
-    settings by their dotted paths, ``parameters`` the trainable ones alone.
+    settings by their dotted paths, ``parameters`` the trainable ones alone. Of a study's trial it also tells
+    ``figure``, what the trial is ranked by, and how sure that is.
     """
-    return [{"rank": row.rank} | {key: fact(row.record) for key, fact in FACTS.items()} for row in rows]
+    return [
+        {"rank": row.rank}
+        | (_standing(row.standing) if row.standing else {})
+        | {key: fact(row.record) for key, fact in FACTS.items()}
+        for row in rows
+    ]
+
+
+def study_json(study: StudyRecord, trials: list[dict[str, Any]]) -> dict[str, Any]:
+    """A study and its trials, for ``json.dumps``; ``trials`` is what ``as_json`` made."""
+    return {"study": {name: _listed(value) for name, value in asdict(study).items()}, "trials": trials}
+
+
+def _standing(standing: Standing) -> dict[str, Any]:
+    return {
+        **_estimate("figure", standing.validation),
+        **_estimate("test_figure", standing.test),
+        "seeds": list(standing.seeds),
+        "confirmations": standing.confirmations,
+        "tied_with_first": standing.tied,
+        "front": standing.front,
+    }
+
+
+def _estimate(name: str, estimate: Estimate | None) -> dict[str, float | None]:
+    low, high = (estimate.interval if estimate else None) or (None, None)
+    return {name: estimate.value if estimate else None, f"{name}_low": low, f"{name}_high": high}
 
 
 def as_csv(rows: Sequence[Row]) -> str:
@@ -75,7 +105,7 @@ def as_csv(rows: Sequence[Row]) -> str:
     """
     facts = as_json(rows)
     settings = dict.fromkeys(key for row in facts for key in row["settings"])
-    fixed = ["rank", *(key for key in FACTS if key != "settings")]
+    fixed = [key for key in (facts[0] if facts else {"rank": None} | FACTS) if key != "settings"]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*fixed, *settings])

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from dnsearch.board.settings import differing
+from dnsearch.board.standing import Standing
 from dnsearch.errors import DnsearchError, Problem
 from dnsearch.records.record import RunRecord
 
@@ -44,12 +45,14 @@ class Row:
         record: the run.
         settings: heading → value, of the settings that differ among the rows.
         select: whether the run is judged by its last or its best epoch's validation figures.
+        standing: of a study's trial, how sure its figures are; None for other runs.
     """
 
     rank: int | None
     record: RunRecord
     settings: Mapping[str, Any] = field(default_factory=dict)
     select: Select = "last"
+    standing: Standing | None = None
 
 
 def rank(
@@ -69,6 +72,17 @@ def rank(
     Raises:
         DnsearchError: an unknown ``sort``.
     """
+    return placed_rows(*in_order(records, sort, select), select, top)
+
+
+def in_order(
+    records: Iterable[RunRecord], sort: str, select: Select
+) -> tuple[list[RunRecord], list[RunRecord]]:
+    """The runs that have a figure, the best first, and those that have none, by their names.
+
+    Raises:
+        DnsearchError: an unknown ``sort``.
+    """
     if sort not in HIGHER_IS_BETTER:
         expected = ", ".join(HIGHER_IS_BETTER)
         raise DnsearchError(str(Problem("sort", f"one of {expected}", found=sort)))
@@ -76,10 +90,16 @@ def rank(
     having = [(record, figure) for record, figure in figures if figure is not None]
     placed = sorted(having, key=lambda pair: _order(pair[0], pair[1], sort))
     others = sorted((record for record, figure in figures if figure is None), key=_name)
-    shown = [*(record for record, _ in placed), *others][:top]
-    settings = differing(shown)
+    return [record for record, _ in placed], others
+
+
+def placed_rows(
+    placed: list[RunRecord], others: list[RunRecord], select: Select, top: int | None
+) -> list[Row]:
+    """Rows with places for some runs and, below them, without places for the others."""
+    shown = [*placed, *others][:top]
     ranks = [*range(1, len(placed) + 1), *[None] * len(others)]
-    return [Row(*parts, select) for parts in zip(ranks[: len(shown)], shown, settings, strict=True)]
+    return [Row(*parts, select) for parts in zip(ranks[: len(shown)], shown, differing(shown), strict=True)]
 
 
 def _figure(record: RunRecord, sort: str, select: Select) -> float | str | None:

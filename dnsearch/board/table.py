@@ -23,6 +23,7 @@ SHORTEST_REASON = 10
 STATE_STYLES = {
     "finished": Style(color="green"),
     "running": Style(color="cyan"),
+    "paused": Style(color="blue"),
     "pruned": Style(color="yellow"),
     "interrupted": Style(color="magenta"),
     "failed": Style(color="red"),

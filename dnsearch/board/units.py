@@ -5,6 +5,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from dnsearch.board.standing import Estimate
+
 NOTHING = "–"
 
 
@@ -15,6 +17,18 @@ def percent(share: float | None) -> str:
     '97.22 %'
     """
     return f"{100 * share:.2f} %" if share is not None and math.isfinite(share) else NOTHING
+
+
+def interval(estimate: Estimate) -> str:
+    """The interval of an estimate in percent: over seeds by its half width, else by its two ends.
+
+    >>> interval(Estimate(0.92, (0.87, 0.97), 3)), interval(Estimate(0.9, (0.848, 0.936), 1))
+    ('± 5.00', '84.8–93.6')
+    """
+    if estimate.interval is None:
+        return ""
+    low, high = estimate.interval
+    return f"± {50 * (high - low):.2f}" if estimate.seeds > 1 else f"{100 * low:.1f}–{100 * high:.1f}"
 
 
 def count(number: int | None) -> str:

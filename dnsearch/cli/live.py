@@ -93,7 +93,8 @@ class _View:
 
 def _ended_before(request: Request) -> list[RunRecord]:
     found = scan([request.folder]).records if request.folder.exists() else []
-    return [record for record in found if record.state in {"finished", "pruned", "failed"}]
+    ended = {"finished", "pruned", "failed"}
+    return [record for record in found if record.state in ended and not record.confirmation]
 
 
 def _at_work(job: Job, epoch: EpochRecord | None) -> tuple[str, int, int, float | None]:

@@ -8,6 +8,7 @@ from dnsearch import __version__
 from dnsearch.cli import console
 from dnsearch.cli.commands.check import check
 from dnsearch.cli.commands.clean import clean
+from dnsearch.cli.commands.dashboard import dashboard
 from dnsearch.cli.commands.data import data
 from dnsearch.cli.commands.draw import draw
 from dnsearch.cli.commands.evaluate import evaluate
@@ -59,6 +60,7 @@ for command in (
     export,
     tune,
     leaderboard,
+    dashboard,
     clean,
     schema,
 ):

@@ -14,14 +14,15 @@ from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from dnsearch.errors import Problem, RunError
-from dnsearch.records.record import EpochRecord, RunRecord
+from dnsearch.records.record import EpochRecord
 
 NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
-Record = TypeVar("Record", RunRecord, EpochRecord)
+Record = TypeVar("Record")
+"""One of the dataclasses of this room."""
 
 
-def to_json(record: RunRecord | EpochRecord, indent: int | None = None) -> bytes:
+def to_json(record: object, indent: int | None = None) -> bytes:
     """A record as UTF-8 JSON; on one line without ``indent``, else one value per line."""
     text = json.dumps(_plain(record), indent=indent, ensure_ascii=False, allow_nan=False)
     # Half a surrogate pair (from a file name that is no UTF-8) becomes \udcxx, which JSON reads back.
@@ -107,6 +108,8 @@ def _value(kind: Any, found: Any, where: str) -> Any:  # noqa: ANN401  (kind is 
         return None if found is None else _value(inner, found, where)
     if origin is Literal:
         return _one_of(get_args(kind), found, where)
+    if origin is tuple:
+        return _listed(get_args(kind)[0], found, where)
     return _mapping(kind, found, where) if origin is Mapping else _scalar(kind, found, where)
 
 
@@ -116,13 +119,19 @@ def _one_of(words: tuple[str, ...], found: Any, where: str) -> str:  # noqa: ANN
     return str(found)
 
 
+def _listed(kind: type, found: Any, where: str) -> tuple[Any, ...]:  # noqa: ANN401  (any JSON)
+    if not isinstance(found, list):
+        raise _refusal(where, "a list", _shown(found))
+    return tuple(_scalar(kind, item, f"{where}{number}.") for number, item in enumerate(found))
+
+
 def _mapping(kind: Any, found: Any, where: str) -> dict[str, Any]:  # noqa: ANN401  (kind is a type, found any JSON)
     if not isinstance(found, dict):
         raise _refusal(where, "a mapping", _shown(found))
     _, held = get_args(kind)
-    if held is str:
-        return {key: _scalar(str, item, f"{where}{key}.") for key, item in found.items()}
-    return dict(found)
+    if held is Any:
+        return dict(found)
+    return {key: _scalar(held, item, f"{where}{key}.") for key, item in found.items()}
 
 
 def _scalar(kind: type, found: Any, where: str) -> Any:  # noqa: ANN401  (any JSON)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-State = Literal["running", "finished", "pruned", "failed", "interrupted"]
+State = Literal["running", "paused", "finished", "pruned", "failed", "interrupted"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class RunRecord:
     Args:
         name: name of the run folder.
         experiment: name in the spec.
-        state: running, finished, pruned, failed or interrupted.
+        state: running, paused, finished, pruned, failed or interrupted.
         fingerprint: equal settings, equal fingerprint.
         seed: the training's seed.
         settings: dotted path → value, for network, data and training.
@@ -82,6 +82,7 @@ class RunRecord:
         reason: why a run is pruned, failed or interrupted; empty otherwise.
         study: the study that the run belongs to, if any.
         trial: its number in the study, from 0.
+        confirmation: whether it is a retraining of that trial on a fresh seed.
         epochs: epochs that ended.
         last: the last epoch's validation metrics.
         best: the validation metrics of the epoch with the highest score.
@@ -112,6 +113,7 @@ class RunRecord:
     reason: str = ""
     study: str | None = None
     trial: int | None = None
+    confirmation: bool = False
     epochs: int = 0
     last: Metrics | None = None
     best: Metrics | None = None

@@ -29,7 +29,7 @@ class Scan:
 def scan(paths: Iterable[Path]) -> Scan:
     """Read every run in the given run folders, folders of runs and study folders.
 
-    A run that says "running" while no process holds its lock is read as "interrupted".
+    A run that says "running" while no process holds its lock or its study's is read as "interrupted".
 
     Raises:
         RunError: a folder that was named does not exist.
@@ -50,10 +50,15 @@ def as_it_is(folder: RunFolder) -> RunRecord:
         RunError: the record cannot be read.
     """
     record = folder.read()
-    if record.state != "running" or not lock.available() or folder.is_locked():
+    if record.state != "running" or not lock.available() or _is_at_work(folder):
         return record
     again = folder.read()  # it may have finished and let go of the lock since it was read
     return replace(again, state="interrupted", reason=NO_WORD) if again.state == "running" else again
+
+
+def _is_at_work(folder: RunFolder) -> bool:
+    """Whether the run's process lives, or the search that has given the run to a child a moment ago."""
+    return any(RunFolder(place).is_locked() for place in (folder.path, *folder.path.parents[:2]))
 
 
 def _run_folders(paths: Iterable[Path]) -> Iterator[Path]:

@@ -37,6 +37,7 @@ from dnsearch.study.messages import (
 from dnsearch.study.proposal import Infeasible, Proposal, known, propose, trial_name
 from dnsearch.study.retry import in_more_parts
 from dnsearch.study.storage import open_study, reachable
+from dnsearch.study.summary import Chronicle
 from dnsearch.study.worker import Worker
 
 POLL_SECONDS = 0.2
@@ -120,6 +121,7 @@ class _Coordinator:
     def __init__(self, request: Request, ledger: Ledger) -> None:
         self._request = request
         self._ledger = ledger
+        self._chronicle = Chronicle(request.folder, ledger.study)
         self._waiting = ledger.left_running()
         self._ended = ledger.ended()
         self._running: dict[int, tuple[Proposal, Worker]] = {}
@@ -131,12 +133,14 @@ class _Coordinator:
     def go(self, interrupts: Callable[[], int]) -> Iterator[SearchEvent]:
         self._renew_best()
         while interrupts() < 2:
+            self._chronicle.renew()
             while interrupts() == 0 and self._has_room():
                 yield from self._launch()
             if not self._running:
-                return
+                break
             yield from self._listen()
             yield from self._end_overdue()
+        self._chronicle.close()
 
     def end_children(self) -> None:
         for _, child in self._running.values():

@@ -57,6 +57,32 @@ def open_study(url: str, name: str, experiment: Experiment, tune: Tune) -> optun
     return study
 
 
+def existing_study(url: str, name: str) -> optuna.Study:
+    """Open a study to look at; nothing is made where there is none.
+
+    Raises:
+        StudyError: the storage cannot be reached, or has no such study.
+    """
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    if url.startswith(SQLITE) and not Path(url.removeprefix(SQLITE)).is_file():
+        raise _no_study(name, url, "no such file")
+    with reachable(url, OPENING_TROUBLE):
+        names = optuna.get_all_study_names(opened := _storage(url))
+    if name not in names:
+        raise _no_study(name, url, ", ".join(names) or "none")
+    return optuna.load_study(study_name=name, storage=opened)
+
+
+def _no_study(name: str, url: str, found: str) -> StudyError:
+    hint = "Studies are made by: dnsearch tune SPEC --study NAME"
+    return StudyError(str(Problem(f"study {name}", f"a study in {_shown(url)}", found, hint)))
+
+
+def _shown(url: str) -> str:
+    """A database's URL without its password."""
+    return PASSWORD.sub(r"\1***", url)
+
+
 @contextmanager
 def reachable(url: str, also: Kinds = ()) -> Iterator[None]:
     """Turn what goes wrong with the database in the block into a StudyError.
@@ -69,8 +95,7 @@ def reachable(url: str, also: Kinds = ()) -> Iterator[None]:
         yield
     except TROUBLE + also as error:
         hint = "Examples: sqlite:///runs/study.db (a file), postgresql+psycopg://user@host/database"
-        shown = PASSWORD.sub(r"\1***", url)
-        problem = Problem(f"--storage {shown}", "a database that can be used", _first_line(error), hint)
+        problem = Problem(f"--storage {_shown(url)}", "a database that can be used", _first_line(error), hint)
         raise StudyError(str(problem)) from error
 
 

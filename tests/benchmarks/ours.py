@@ -40,7 +40,7 @@ def training(spec, overrides, steps, saving=False):
 
     The peak is that of the process, less what it had before the network was built.
     """
-    runtime.start_sooner()
+    runtime.prepare_training(deterministic=False)
     section = document.load(spec, overrides).experiment.training
     pixels, classes = _pixels(section.batch_size)
     before, began = psutil.Process().memory_info().rss, time.perf_counter()
@@ -67,7 +67,7 @@ def feeding(spec, overrides, examples, epochs):
         examples: images of an epoch, a multiple of the batch.
         epochs: of each kind, after one that traces.
     """
-    runtime.start_sooner()
+    runtime.prepare_training(deterministic=False)
     experiment = document.load(spec, overrides).experiment
     section, dataset = experiment.training, _dataset(experiment.data, examples)
     trainer, augment = _trainer(spec, overrides, dataset.image_shape), augmenter(dataset, section)

@@ -120,7 +120,7 @@ def test_a_missing_key_within_is_told(record: RunRecord) -> None:
         (
             ("state",),
             "asleep",
-            "state\n  expected one of running, finished, pruned, failed, interrupted, found",
+            "state\n  expected one of running, paused, finished, pruned, failed, interrupted, found",
         ),
         (("state",), [], "state\n  expected one of running"),
         (("last", "loss"), [1], "last.loss\n  expected a number, found [1]"),

@@ -133,7 +133,7 @@ def test_a_child_that_hangs_is_ended_by_the_time_out(searching):
 
 
 def test_only_the_best_keep_their_checkpoints_and_weights(searching, tensorflow_ready):
-    from dnsearch.inference import trained
+    from dnsearch.inference.trained import trained
 
     runs = searching({"training.batch_size": 20}, keep=2)
     runs.run(4, workers=2)

@@ -68,7 +68,7 @@ def evaluate(
     from dnsearch.assess.segmentation import Segmentation
     from dnsearch.board import assessment, segmentation
     from dnsearch.board.confusion import draw_confusion
-    from dnsearch.inference import evaluate_run
+    from dnsearch.inference.evaluation import evaluate_run
 
     found = evaluate_run(folder, split.value, tta.value if tta else None)
     width = console.data.width

@@ -10,7 +10,7 @@ from dnsearch.cli import console
 from dnsearch.cli.options import Json, RunPath
 
 if TYPE_CHECKING:
-    from dnsearch.inference import MaskPrediction
+    from dnsearch.inference.masks import MaskPrediction
 
 
 def predict(
@@ -41,7 +41,8 @@ def predict(
     if out is not None and not segments:
         raise typer.BadParameter("--out is for U-Nets, which write masks; this run tells one class per image")
     runtime.prepare_tensorflow()
-    from dnsearch.inference import predict_images, predict_masks
+    from dnsearch.inference.masks import predict_masks
+    from dnsearch.inference.prediction import predict_images
 
     if segments:
         _show_masks(predict_masks(folder, images, out), top, as_json=as_json)

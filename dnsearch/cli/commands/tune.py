@@ -150,16 +150,14 @@ def _searched(request: "Request", *, plain: bool) -> bool:
 
 
 def _show_outcome(request: "Request", *, as_json: bool) -> None:
-    from dnsearch.board import formats
-    from dnsearch.board.ranking import rank
-    from dnsearch.board.table import leaderboard
-    from dnsearch.records.scan import scan
+    from dnsearch.board.formats import as_json as listed
+    from dnsearch.cli.boards import View, read, show
 
-    rows = rank(scan([request.folder]).records, select=request.tune.select)
+    found, view = read([request.folder]), View()
     if as_json:
-        console.show_json(formats.as_json(rows))
+        console.show_json(listed(view.rows(found)))
     else:
-        console.show(leaderboard(rows, f"study {request.folder.name}", width=console.data.width))
+        show(found, view, "table")
     best = request.folder / "best.yaml"
     if best.exists():
         console.say(f"best network: {best}\nnext: dnsearch train {best}")
