@@ -127,7 +127,8 @@ def labelled(choices: Choices | tuple[Any, ...]) -> dict[Label, Any]:
     {'avg': 'avg', '[2, 2]': (2, 2)}
     """
     values = choices.choices if isinstance(choices, Choices) else choices
-    return {**values} if isinstance(values, dict) else {encoded(value): value for value in values}
+    pairs = values.items() if isinstance(values, dict) else ((encoded(value), value) for value in values)
+    return dict(pairs)
 
 
 def encoded(value: Any) -> Label:  # noqa: ANN401  (whatever the YAML holds)
