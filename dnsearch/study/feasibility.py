@@ -77,6 +77,11 @@ class Judge:
         beyond, reasons = self._costs(budget.summary)
         return Judgement({**margins, **beyond}, reasons, budget)
 
+    def names(self) -> tuple[str, ...]:
+        """The relations and constraints that can refuse something, in the order of the spec."""
+        relations = (str(each) for each in self.tune.relations if each.equal is None)
+        return (*relations, *self.tune.constraints.bounds())
+
     def kept_relations(self, values: Mapping[str, Any]) -> dict[str, float]:
         """Relation → how far some values are from keeping it."""
         relations = [each for each in self.tune.relations if each.equal is None]

@@ -5,7 +5,7 @@ before it costs anything. A path that holds a list stands for its numbers; what 
 left out.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Annotated, Any, Self
 
@@ -126,8 +126,3 @@ def _below(value: Any, path: str) -> Any:  # noqa: ANN401  (whatever the YAML ho
             case _:
                 return None
     return value
-
-
-def relation_names(relations: tuple[Relation, ...]) -> Iterator[str]:
-    """What the relations that can refuse something are called."""
-    return (str(relation) for relation in relations if relation.equal is None)
