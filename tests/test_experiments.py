@@ -32,7 +32,7 @@ class TestExperiment:
 
     def test_runs_as_its_head_says(self, path):
         assert (
-            f"dnsearch {'tune' if 'tune' in path.stem else 'train'} experiments/{path.name}"
+            f"dnsearch {'tune' if load(str(path)).experiment.tune else 'train'} experiments/{path.name}"
             in path.read_text(encoding="utf-8")
         )
 

@@ -20,6 +20,7 @@ from dnsearch.cli.commands.leaderboard import leaderboard
 from dnsearch.cli.commands.predict import predict
 from dnsearch.cli.commands.presets import presets
 from dnsearch.cli.commands.schema import schema
+from dnsearch.cli.commands.space import space
 from dnsearch.cli.commands.train import train
 from dnsearch.cli.commands.tune import tune
 from dnsearch.errors import DnsearchError
@@ -58,6 +59,7 @@ for command in (
     evaluate,
     predict,
     export,
+    space,
     tune,
     leaderboard,
     dashboard,

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from dnsearch.budget import Budgeted, budgeted
 from dnsearch.data.facts import Facts, check_task, facts
-from dnsearch.errors import SpecError
+from dnsearch.errors import Problem, SpecError
 from dnsearch.spec.document import Document, load
+from dnsearch.spec.tune import Tune
 
 
 @dataclass(frozen=True)
@@ -38,3 +39,15 @@ def planned(spec: str, overrides: Iterable[str] | None, *, limits: bool = True) 
     except SpecError as error:
         raise document.located(error) from None
     return Planned(document, budgeted(document, known.image_shape, known.classes, limits=limits), known)
+
+
+def searched(document: Document, spec: str) -> Tune:
+    """The ``tune`` section of a spec that has been asked to be searched.
+
+    Raises:
+        SpecError: there is none.
+    """
+    if document.experiment.tune is None:
+        hint = "Add tune: with parameters: to search, as in dnsearch init --preset speculations."
+        raise SpecError([Problem("tune", f"{spec} has no tune section", hint=hint)])
+    return document.experiment.tune

@@ -119,8 +119,10 @@ def _rule(pattern: OnePattern, layers: int, part: str) -> Rule:
             return partial(wiring.strided, stride=stride)
         case Random(probability=probability, seed=seed):
             return partial(wiring.random, probability=probability, seed=seed)
-        case Explicit(layers=lists):
-            return _listed(lists, layers, pattern.output == "rule", part)
+        case Explicit(layers=lists, flips=flips, seed=seed):
+            listed = _listed(lists, layers, pattern.output == "rule", part)
+            reads = wiring.flipped([listed(layer) for layer in range(1, layers + 1)], flips, seed)
+            return lambda layer: reads[layer - 1] if layer <= layers else listed(layer)
         case _:
             assert_never(pattern)
 

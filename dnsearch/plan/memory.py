@@ -10,7 +10,6 @@ from collections import Counter
 from dataclasses import dataclass
 from math import prod
 
-from dnsearch.plan.cost import cost
 from dnsearch.plan.graph import Activation, BatchNorm, Concatenate, Convolution, Dropout, NetworkPlan, Node
 
 FLOAT_BYTES = 4
@@ -93,7 +92,7 @@ def _overwrites(plan: NetworkPlan, number: int, node: Node, last_reader: dict[in
     return alike and last_reader[node.inputs[0]] == number
 
 
-def training_bytes(plan: NetworkPlan, kept: int, batch_size: int, slots: int) -> int:
+def training_bytes(nodes: int, parameters: int, kept: int, peak: int, batch_size: int, slots: int) -> int:
     """The most that a process grows by while it trains in float32 on a processor.
 
     What is kept for the backward pass is exact. What comes on top (the graph, copies of the parameters, the
@@ -101,12 +100,13 @@ def training_bytes(plan: NetworkPlan, kept: int, batch_size: int, slots: int) ->
     and the sum is within 11 % of what they took (``tests/benchmarks/memory.json``).
 
     Args:
-        plan: the network.
+        nodes: nodes of the plan.
+        parameters: all its parameters.
         kept: numbers kept for the backward pass, for one image.
+        peak: the inference peak, for one image.
         batch_size: images that are worked through at once.
         slots: numbers that the optimizer keeps per trainable parameter; SGD with momentum 1, Adam 2.
     """
-    parameters = cost(plan).parameters
-    numbers = kept * batch_size + round(GRADIENTS * _inference_peak(plan)) * batch_size
+    numbers = kept * batch_size + round(GRADIENTS * peak) * batch_size
     numbers += parameters * (COPIES + slots)
-    return START_BYTES + NODE_BYTES * len(plan.nodes) + FLOAT_BYTES * numbers
+    return START_BYTES + NODE_BYTES * nodes + FLOAT_BYTES * numbers

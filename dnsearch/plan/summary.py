@@ -87,6 +87,10 @@ def summarize(plan: NetworkPlan, batch_size: int, slots: int) -> Summary:
         slots: numbers that the optimizer keeps per trainable parameter.
     """
     costs, kept, field = cost(plan), memory(plan), output_field(plan)
+    plain, saving = (
+        training_bytes(len(plan.nodes), costs.parameters, numbers, kept.inference_peak, batch_size, slots)
+        for numbers in (kept.kept_plain, kept.kept_saving)
+    )
     return Summary(
         cost=costs,
         edges=sum(block.edges for block in plan.blocks),
@@ -96,6 +100,6 @@ def summarize(plan: NetworkPlan, batch_size: int, slots: int) -> Summary:
         weights_bytes=FLOAT_BYTES * costs.parameters,
         optimizer_bytes=FLOAT_BYTES * costs.trainable * slots,
         inference_peak_bytes=FLOAT_BYTES * kept.inference_peak,
-        training_memory_bytes=training_bytes(plan, kept.kept_plain, batch_size, slots),
-        saving_memory_bytes=training_bytes(plan, kept.kept_saving, batch_size, slots),
+        training_memory_bytes=plain,
+        saving_memory_bytes=saving,
     )

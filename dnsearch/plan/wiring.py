@@ -6,6 +6,7 @@ knows about channels, shapes or Keras.
 """
 
 import hashlib
+from collections.abc import Sequence
 
 
 def dense(layer: int) -> tuple[int, ...]:
@@ -75,6 +76,23 @@ def random(layer: int, probability: float, seed: int) -> tuple[int, ...]:
     """
     drawn = (feature for feature in range(layer - 1) if _chance(seed, layer, feature) < probability)
     return (*drawn, layer - 1)
+
+
+def flipped(reads: Sequence[tuple[int, ...]], flips: int, seed: int) -> tuple[tuple[int, ...], ...]:
+    """Add edges that are not there, or remove them where they are, in an order that the seed decides.
+
+    Edges to the layer before, and a layer's only one, stay. More flips of one seed flip the same and more.
+
+    >>> flipped([(0,), (0, 1), (0, 1, 2)], flips=1, seed=0)
+    ((0,), (0, 1), (0, 2))
+    """
+    edges = [(layer, feature) for layer in range(2, len(reads) + 1) for feature in range(layer - 1)]
+    found = [set(features) for features in reads]
+    for layer, feature in sorted(edges, key=lambda edge: _chance(seed, *edge)):
+        if flips and found[layer - 1] != {feature}:
+            found[layer - 1] ^= {feature}
+            flips -= 1
+    return tuple(tuple(sorted(features)) for features in found)
 
 
 def odd_and_last(layers: int) -> tuple[int, ...]:

@@ -99,7 +99,8 @@ def parse_path(dotted: str) -> Path:
     >>> parse_path("network.layers_per_block.1")
     ('network', 'layers_per_block', 1)
     """
-    return tuple(int(part) if part.isdecimal() else part for part in dotted.split("."))
+    parts = dotted.split(".") if dotted else ()
+    return tuple(int(part) if part.isdecimal() else part for part in parts)
 
 
 def _unknown_key(path: Path, tree: Tree) -> Problem:

@@ -41,13 +41,14 @@ class Document:
         """Another experiment: this one with some values changed, without ``expect`` and ``tune``.
 
         Args:
-            values: dotted path → value.
+            values: dotted path → value; a section is laid before the fields in it.
             origin: what to call the source of the values in problems, such as ``trial 3``.
 
         Raises:
             SpecError: the changed experiment is not valid.
         """
-        changes = [_change(path, value, origin) for path, value in values.items()]
+        downwards = sorted(values.items(), key=lambda change: change[0].count("."))
+        changes = [_change(path, value, origin) for path, value in downwards]
         tree = without(_changed(self.tree, changes), ("expect", "tune"))
         return Document(_validated(tree), tree, self.text)
 

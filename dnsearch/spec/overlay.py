@@ -78,7 +78,7 @@ def overlay(base: Tree, top: Tree, key: str = "", *, in_place: bool = False) -> 
     """``top`` laid over ``base``: mappings join, everything else replaces.
 
     A section of several kinds gives up what does not belong to a new kind. Of a list of such sections each
-    takes a mapping that says no kind.
+    takes a mapping that says no kind. A mapping of positions, from 0, changes those items of a list.
 
     Args:
         base: what is below; where it is a whole text, completed.
@@ -90,10 +90,14 @@ def overlay(base: Tree, top: Tree, key: str = "", *, in_place: bool = False) -> 
     >>> from dnsearch.spec.tree import plain
     >>> plain(overlay(read(b"a: {x: 1, y: 2}", "base"), read(b"a: {y: 3}", "top")))
     {'a': {'x': 1, 'y': 3}}
+    >>> plain(overlay(read(b"n: [4, 4]", "base"), read(b"n: {1: 6}", "top")))
+    {'n': (4, 6)}
     """
     if isinstance(base, Items) and key in LISTED and isinstance(top, Table) and _kind(top, key) is None:
         items = tuple(overlay(item, top, key, in_place=in_place) for item in base.items)
         return Items(items, base.place if in_place else top.place)
+    if isinstance(base, Items) and isinstance(top, Table) and _positions(top) <= set(range(len(base.items))):
+        return _with_items(base, top, key, in_place=in_place)
     if not (isinstance(base, Table) and isinstance(top, Table)) or key == "parameters":
         return top
     base = _kept(base, top, key)
@@ -103,6 +107,22 @@ def overlay(base: Tree, top: Tree, key: str = "", *, in_place: bool = False) -> 
     }
     place = base.place if in_place else top.place
     return Table({**base.entries, **joined}, {**base.keys, **top.keys}, place)
+
+
+def _positions(top: Table) -> set[int]:
+    """The positions that a mapping names; one that no list has, where there are other keys or none."""
+    named = {int(key) if key.isdecimal() else -1 for key in top.entries}
+    return named or {-1}
+
+
+def _with_items(base: Items, top: Table, key: str, *, in_place: bool) -> Items:
+    """A list with some of its items changed."""
+    changed = {int(position): entry for position, entry in top.entries.items()}
+    items = (
+        overlay(item, changed[position], key, in_place=in_place) if position in changed else item
+        for position, item in enumerate(base.items)
+    )
+    return Items(tuple(items), base.place if in_place else top.place)
 
 
 def nested(path: str, tree: Tree, place: Place) -> Tree:
@@ -115,7 +135,9 @@ def nested(path: str, tree: Tree, place: Place) -> Tree:
     """
     keys = path.split(".")
     for above, key in reversed([*pairwise(["", *keys])]):
-        inner = tree if above in SHORTHANDS else spelled_out(tree, key)  # alpha.head is no head
+        section = above if key.isdecimal() else key  # connectivity.0 is a connectivity
+        is_field = above in SHORTHANDS and section == key  # alpha.head is no head
+        inner = tree if is_field else spelled_out(tree, section)
         tree = Table({key: inner}, {key: place}, place)
     return tree
 

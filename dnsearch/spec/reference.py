@@ -31,17 +31,24 @@ def _section(title: str, path: str, kinds: list[Schema]) -> Iterator[str]:
         for field, subschema in section["properties"].items():
             yield _row(field, subschema, required=field in section.get("required", ()))
             known = below.setdefault(f"{path}{field}", [])
-            known += [each for each in _sections(subschema) if each not in known]
+            known += (each for each in _sections(subschema) if each not in known)
     for inner, sections in below.items():
         if sections:
             yield from _section(f"`{inner}`", f"{inner}.", sections)
 
 
 def _sections(subschema: Schema) -> list[Schema]:
-    """The mappings that a field may hold, without what is said of the field itself."""
+    """The mappings that a field may hold, also in a list or by name, without what is said of the field."""
     said = {"default", "description", "title"}
     bare = {key: value for key, value in subschema.items() if key not in said}
-    return [option for option in options(bare) if "properties" in option]
+    found: list[Schema] = []
+    for option in options(bare):
+        inner = option.get("items") or option.get("additionalProperties")
+        if "properties" in option:
+            found.append(option)
+        elif isinstance(inner, dict):
+            found += _sections(inner)
+    return found
 
 
 def _row(field: str, subschema: Schema, *, required: bool) -> str:

@@ -1,74 +1,165 @@
 """Whether the searched fields exist and can take their values, checked before anything is trained.
 
-Each choice, and each end of a range, is laid over the spec alone. Values that only do not fit the values
-of other fields pass: another searched field may make them fit.
+Each choice, and each end of a range, is laid over the spec alone, or over each of the choices that its
+condition asks for. Values that only do not fit the values of other fields pass: another searched field may
+make them fit.
 """
 
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import islice
+from itertools import islice, product
+from typing import Any
 
 from pydantic import ValidationError
 
 from dnsearch.errors import Place, Problem
-from dnsearch.spec import complaints, schema
+from dnsearch.spec import complaints, schema, searching_rules
 from dnsearch.spec.experiment import Experiment
 from dnsearch.spec.overlay import completed, nested, overlay
 from dnsearch.spec.section import RULE
-from dnsearch.spec.tree import Items, Table, Tree, from_plain, plain, walk, without
-from dnsearch.spec.tune.parameters import Searched
+from dnsearch.spec.tree import Items, Table, Tree, entry, from_plain, plain, walk, without
+from dnsearch.spec.tune import Tune
+from dnsearch.spec.tune.choosing import Parameters, parents, told_apart, value_of
+from dnsearch.spec.tune.conditions import holds
+from dnsearch.spec.tune.parameters import Choices, FloatRange, IntRange, Range, Searched, labelled, when
 
 SECTIONS = ("network", "training")
 GROWTH = "network.growth_rate"
+MAX_CONTEXTS = 100
 
 
 def problems(experiment: Experiment, tree: Tree) -> list[Problem]:
-    """The problems of the ``tune`` section's parameters, in the order of the text."""
-    searched = experiment.tune.parameters if experiment.tune else {}
-    found = (problem for path, values in searched.items() for problem in _problems(path, values, tree))
-    return list(islice(found, complaints.MAX_PROBLEMS))
+    """The problems of the ``tune`` section's parameters and of the rules between them."""
+    if experiment.tune is None:
+        return []
+    found = list(islice(_all_problems(experiment.tune, tree), complaints.MAX_PROBLEMS))
+    return found or searching_rules.problems(experiment.tune, tree)
 
 
-def _problems(path: str, searched: Searched, tree: Tree) -> Iterator[Problem]:
+def _all_problems(tune: Tune, tree: Tree) -> Iterator[Problem]:
+    base = without(tree, ("tune", "expect"))
+    for path in tune.parameters:
+        yield from _problems(path, tune.parameters, tree, base)
+    for number, relation in enumerate(tune.relations):
+        first, *others = relation.equal or ("",)
+        *_, place = walk(tree, ("tune", "relations", number))
+        for path in others:
+            taken = _followed(path, tune.parameters.get(first), base)
+            yield from (
+                replace(problem, where=f"tune.relations.{number}", place=place.place) for problem in taken
+            )
+
+
+def _followed(path: str, searched: Searched | None, base: Tree) -> Iterator[Problem]:
+    """What is wrong with a field that takes the values of a parameter."""
+    if not known(path):
+        yield Problem("", _unknown(path))
+    elif (missing := _missing_position(path, base)) is not None:
+        yield missing
+    elif searched is not None:
+        place = base.place
+        for value in searched.bounds if isinstance(searched, Range) else labelled(searched).values():
+            yield from _field_problems([(path, from_plain(value, place), place)], base, path)
+
+
+def _problems(path: str, parameters: Parameters, tree: Tree, base: Tree) -> Iterator[Problem]:
     *_, section = walk(tree, ("tune", "parameters"))
+    where, searched = f"tune.parameters.{path}", parameters[path]
     place = section.keys[path] if isinstance(section, Table) else section.place
-    parts = complaints.parse_path(path)
-    if parts[0] not in SECTIONS or not schema.at(parts) or len(parts) < 2:
-        yield _unknown(path, place)
+    if not known(path):
+        yield Problem(where, _unknown(path), place=place)
         return
     if path == GROWTH and plain(tree).get("match") is not None and not _several(searched):
         hint = "Search lists of growth rates, whose proportions match keeps, or remove match."
-        yield Problem(f"tune.parameters.{path}", "match solves for it in every trial", hint=hint, place=place)
-    base = without(tree, ("tune", "expect"))
+        yield Problem(where, "match solves for it in every trial", hint=hint, place=place)
+    above = [each for each in parameters if path.startswith(f"{each}.")]
+    if not above and (missing := _missing_position(path, base)) is not None:
+        yield replace(missing, where=where, place=place)
+        return
+    contexts = list(islice(_contexts(path, above, parameters), MAX_CONTEXTS)) or [{}]
     for value, value_place in _values(path, searched, tree):
-        changed = completed(overlay(base, nested(path, from_plain(value, value_place), value_place)))
-        for problem in _field_problems(changed, path):
-            yield replace(problem, where=f"tune.parameters.{path}", place=value_place)
+        for problem in _value_problems(path, from_plain(value, value_place), value_place, contexts, base):
+            yield replace(problem, where=where, place=value_place)
+
+
+def _value_problems(
+    path: str, value: Tree, place: Place, contexts: list[dict[str, Any]], base: Tree
+) -> list[Problem]:
+    """What is wrong with a value wherever it may be laid; nothing where it fits somewhere."""
+    found: list[Problem] = []
+    for context in contexts:
+        others = [(other, from_plain(each, place), place) for other, each in context.items()]
+        found = _field_problems([*others, (path, value, place)], base, path)
+        if not found:
+            return []
+    return found
+
+
+def _contexts(path: str, above: list[str], parameters: Parameters) -> Iterator[dict[str, Any]]:
+    """What the parameters that a field depends on may be while it counts, those of its sections included."""
+    condition = when(parameters[path])
+    others = dict.fromkeys([*above, *(each for each in parents(parameters[path]) if each in parameters)])
+    for labels in product(*(told_apart(other, parameters) for other in others)):
+        found = dict(zip(others, labels, strict=True))
+        if condition is None or holds(condition, found):
+            yield {other: value_of(parameters[other], label) for other, label in found.items()}
+
+
+def known(path: str) -> bool:
+    """Whether specs have such a field of network or training."""
+    parts = complaints.parse_path(path)
+    return parts[0] in SECTIONS and len(parts) > 1 and bool(schema.at(parts))
 
 
 def _several(searched: Searched) -> bool:
     """Whether some choice is a list."""
-    return isinstance(searched, tuple) and any(isinstance(choice, tuple) for choice in searched)
+    values: tuple[Any, ...] = () if isinstance(searched, Range) else tuple(labelled(searched).values())
+    return any(isinstance(choice, tuple) for choice in values)
 
 
-def _unknown(path: str, place: Place) -> Problem:
+def _unknown(path: str) -> str:
     *above, last = path.split(".")
-    known = schema.keys(tuple(above)) if above and above[0] in SECTIONS else ()
-    guess = complaints.did_you_mean(last, known)
-    expected = f"expected the path of a field of network or training{guess}"
-    return Problem(f"tune.parameters.{path}", expected, place=place)
+    keys = schema.keys(tuple(above)) if above and above[0] in SECTIONS else ()
+    guess = complaints.did_you_mean(last, keys)
+    return f"expected the path of a field of network or training{guess}"
+
+
+def _missing_position(path: str, base: Tree) -> Problem | None:
+    """A position in a list that the spec does not have there."""
+    found: Tree | None = base
+    done: list[str] = []
+    for part in complaints.parse_path(path):
+        if isinstance(part, int) and entry(found, part) is None:
+            name = ".".join(done)
+            there = f"a list of {len(found.items)}" if isinstance(found, Items) else "no list"
+            hint = f"Positions count from 0; write {name} as a list with one value per block."
+            return Problem("", f"a position in {name}", f"{part} in {there}", hint)
+        found, done = entry(found, part), [*done, str(part)]
+    return None
 
 
 def _values(path: str, searched: Searched, tree: Tree) -> Iterator[tuple[object, Place]]:
     """The choices, or the ends of the range, each with its place."""
-    below = () if isinstance(searched, tuple) else (str(type(searched).model_fields["bounds"].alias),)
+    below: tuple[str, ...] = ()
+    match searched:
+        case Choices():
+            below = ("choices",)
+        case IntRange() | FloatRange():
+            below = (str(type(searched).model_fields["bounds"].alias),)
     *_, written = walk(tree, ("tune", "parameters", path, *below))
-    items = written.items if isinstance(written, Items) else ()
-    yield from ((plain(item), item.place) for item in items)
+    match written:
+        case Items(items):
+            yield from ((plain(item), item.place) for item in items)
+        case Table(entries):
+            yield from ((plain(item), item.place) for item in entries.values())
 
 
-def _field_problems(tree: Tree, path: str) -> list[Problem]:
-    """What is wrong with the changed field itself, rules between fields left out."""
+def _field_problems(changes: list[tuple[str, Tree, Place]], base: Tree, path: str) -> list[Problem]:
+    """What is wrong with a changed field itself, rules between fields left out."""
+    tree = base
+    for changed, value, place in sorted(changes, key=lambda change: change[0].count(".")):
+        tree = overlay(completed(tree), nested(changed, value, place))
+    tree = completed(tree)
     try:
         Experiment.model_validate(plain(tree))
     except ValidationError as error:

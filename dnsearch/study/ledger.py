@@ -12,7 +12,9 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from dnsearch.records.record import EpochRecord, RunRecord, Stop
 from dnsearch.spec.document import Document, fingerprint
 from dnsearch.spec.tune import Tune
-from dnsearch.study.space import Values, base_values, encoded, sampled
+from dnsearch.spec.tune.choosing import Choice
+from dnsearch.study.feasibility import Judgement
+from dnsearch.study.space import base_labels, suggested, suggested_base
 from dnsearch.study.storage import sampler
 
 BASE = "dnsearch:base"
@@ -42,8 +44,9 @@ class Ledger:
     tune: Tune
 
     def ended(self) -> int:
-        """How many trials are finished, pruned or failed."""
-        return len(self.study.get_trials(deepcopy=False, states=ENDED))
+        """How many trials are finished, pruned or failed; infeasible proposals are none."""
+        ended = self.study.get_trials(deepcopy=False, states=ENDED)
+        return sum(INFEASIBLE not in trial.user_attrs for trial in ended)
 
     def running(self) -> list[Trial]:
         """The trials that are at work, or that a coordinator left when it died."""
@@ -55,8 +58,7 @@ class Ledger:
         number = len(self.study.get_trials(deepcopy=False))
         self.study.sampler = sampler(self.tune, number)
         if number == 0:
-            values = {path: encoded(value) for path, value in base_values(self.document, self.tune).items()}
-            self.study.enqueue_trial(values, user_attrs={BASE: True})
+            self.study.enqueue_trial(base_labels(self.document, self.tune), user_attrs={BASE: True})
         return self.study.ask()
 
     def sit_down(self, trial: Trial) -> bool:
@@ -65,21 +67,21 @@ class Ledger:
         trial.set_user_attr(SITTINGS, sittings)
         return sittings <= MAX_SITTINGS
 
-    def values(self, trial: Trial) -> Values:
-        """What the trial changes in the base spec: dotted path → value."""
-        if not is_base(trial):
-            return sampled(trial, self.tune.parameters)
-        own = base_values(self.document, self.tune)
-        sampled(trial, {path: self.tune.parameters[path] for path in own})
-        return {}
+    def choice(self, trial: Trial) -> Choice:
+        """What the trial changes in the base spec."""
+        if is_base(trial):
+            return suggested_base(trial, self.tune, base_labels(self.document, self.tune))
+        return suggested(trial, self.tune)
 
-    def spec(self, trial: Trial, values: Values) -> Document:
-        """The trial's spec.
-
-        Raises:
-            SpecError: the values do not fit together.
-        """
-        return self.document.with_values(values, f"trial {trial.number}") if values else self.document
+    def judge(self, trial: Trial, judgement: Judgement) -> None:
+        """Note how far a proposal is beyond each bound, and where it is refused, why; then it is over."""
+        noted = self.study.get_trials(deepcopy=False)[trial.number].constraints
+        for name, margin in judgement.margins.items():
+            if name not in noted:  # it was taken up again
+                trial.set_constraint(name, margin)
+        if judgement.reasons:
+            trial.set_user_attr(INFEASIBLE, dict(judgement.reasons))
+            self.study.tell(trial, state=TrialState.PRUNED)
 
     def note(self, trial: Trial, document: Document) -> None:
         """Note the settings that a trial is trained with, so that the same ones are not trained again."""

@@ -1,5 +1,6 @@
 """What the coordinator and its children tell each other, and what a search tells its caller."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,10 +81,21 @@ class TrialRetried:
 
 
 @dataclass(frozen=True, slots=True)
+class ProposalRefused:
+    """To the caller: a proposal is infeasible; it is no trial.
+
+    Args:
+        reasons: constraint or relation → why it refuses.
+    """
+
+    reasons: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class TrialEnded:
     """To the caller: a trial is finished, pruned or failed."""
 
     record: RunRecord
 
 
-SearchEvent = TrialStarted | TrialProgressed | TrialRetried | TrialEnded
+SearchEvent = ProposalRefused | TrialStarted | TrialProgressed | TrialRetried | TrialEnded

@@ -1,17 +1,18 @@
 """What a trial asks for, and what is known of it before it is trained."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from optuna.trial import Trial
 
-from dnsearch.budget import budgeted
-from dnsearch.errors import RunError, SpecError
+from dnsearch.errors import RunError
 from dnsearch.records.atomic import writing
 from dnsearch.records.opening import opening
 from dnsearch.records.record import Origin, Parameters, RunRecord
 from dnsearch.records.store import RunFolder
 from dnsearch.spec.document import Document
+from dnsearch.study.feasibility import Judge
 from dnsearch.study.ledger import Ledger
 
 
@@ -21,7 +22,7 @@ class Proposal:
 
     Args:
         trial: Optuna's trial.
-        document: its spec; the base spec where the proposed values do not fit together.
+        document: its spec.
         folder: its run folder.
         origin: study and number.
         record: what its folder should say as long as no child has written there.
@@ -36,35 +37,36 @@ class Proposal:
     twin: int | None = None
 
 
-def propose(
-    ledger: Ledger, trial: Trial, folder: Path, images: tuple[tuple[int, ...], int], *, limits: bool = True
-) -> Proposal:
-    """Work out what a trial asks for; its record is a failed one where it cannot be built.
+@dataclass(frozen=True, slots=True)
+class Infeasible:
+    """A proposal that is no trial: what refuses it, and why."""
+
+    number: int
+    reasons: Mapping[str, str]
+
+
+def propose(ledger: Ledger, trial: Trial, folder: Path, judge: Judge) -> Proposal | Infeasible:
+    """Work out what a trial asks for, and whether it may be tried.
 
     Args:
         ledger: the study's book.
         trial: a new trial, or one that an earlier search left running.
         folder: the study's folder.
-        images: shape of the images and number of classes.
-        limits: whether the spec's limits hold.
+        judge: what proposals are judged by.
 
     Raises:
         RunError: the run folder cannot be made.
     """
+    judgement = judge.of(ledger.choice(trial).values, f"trial {trial.number}")
+    ledger.judge(trial, judgement)
+    if judgement.budget is None or judgement.reasons:
+        return Infeasible(trial.number, judgement.reasons)
     origin = Origin(folder.name, trial.number)
     run = RunFolder(folder / trial_name(trial.number))
     with writing(run.path):
         run.path.mkdir(exist_ok=True)
-    document, values = ledger.document, ledger.values(trial)
-    try:
-        budget = budgeted(ledger.spec(trial, values), *images, limits=limits)
-        document, costs = budget.document, budget.summary.cost
-        ledger.note(trial, document)
-    except SpecError as error:
-        record = opening(run.name, document.experiment, None, None, origin)
-        wanted = {**record.settings, **values}
-        record = replace(record, settings=wanted, state="failed", reason=str(error))
-        return Proposal(trial, document, run, origin, record)
+    document, costs = judgement.budget.document, judgement.budget.summary.cost
+    ledger.note(trial, document)
     parameters = Parameters(costs.trainable, costs.other)
     record = opening(run.name, document.experiment, parameters, costs.macs, origin)
     return Proposal(trial, document, run, origin, known(run, record), ledger.twin(trial))

@@ -5,7 +5,7 @@ train and tell of their epochs. Whatever dies, the study's folder and storage sa
 """
 
 import time
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import replace
 
 from optuna.trial import Trial
@@ -17,10 +17,12 @@ from dnsearch.records.store import RunFolder
 from dnsearch.study import artifacts, outcome, placement, retention, worker
 from dnsearch.study.claims import Claims
 from dnsearch.study.database import reachable
+from dnsearch.study.feasibility import MAX_IN_A_ROW, Judge, hopeless
 from dnsearch.study.ledger import MAX_SITTINGS, Ledger
 from dnsearch.study.messages import (
     EpochEnded,
     Job,
+    ProposalRefused,
     RunEnded,
     RunFailed,
     SearchEvent,
@@ -29,7 +31,7 @@ from dnsearch.study.messages import (
     TrialRetried,
     TrialStarted,
 )
-from dnsearch.study.proposal import Proposal, known, propose, trial_name
+from dnsearch.study.proposal import Infeasible, Proposal, known, propose, trial_name
 from dnsearch.study.request import Request, create
 from dnsearch.study.retry import in_more_parts
 from dnsearch.study.summary import Chronicle
@@ -78,6 +80,9 @@ class _Coordinator:
         self._followers: list[Proposal] = []
         self._left = request.takes
         self._ask_again = 0.0
+        self._refused: list[Mapping[str, str]] = []
+        images = request.image_shape, request.classes
+        self._judge = Judge(request.document, request.tune, *images, limits=request.limits)
 
     def go(self, interrupts: Callable[[], int]) -> Iterator[SearchEvent]:
         self._renew_best()
@@ -132,15 +137,14 @@ class _Coordinator:
 
     def _launch(self, trial: Trial) -> Iterator[SearchEvent]:
         """Give a trial to a child, unless it is over before it begins."""
-        request = self._request
-        if request.artifacts is not None:
-            self._bring(trial, request.artifacts)
-        proposal = propose(
-            self._ledger, trial, request.folder, (request.image_shape, request.classes), limits=request.limits
-        )
-        if proposal.record.state in OVER:
-            yield from self._close(proposal, proposal.record)
-        elif proposal.twin in self._running:
+        if self._request.artifacts is not None:
+            self._bring(trial, self._request.artifacts)
+        proposal = propose(self._ledger, trial, self._request.folder, self._judge)
+        if isinstance(proposal, Infeasible):
+            yield self._refuse(proposal)
+            return
+        self._refused.clear()
+        if proposal.twin in self._running:
             self._followers.append(proposal)
         elif (twin := self._ended_twin(proposal)) is not None:
             yield from self._close(proposal, outcome.same_as(proposal, twin))
@@ -155,6 +159,12 @@ class _Coordinator:
         run = RunFolder(self._request.folder / trial_name(trial.number))
         if not is_run(run.path):
             artifacts.bring(where, trial, run)
+    def _refuse(self, proposal: Infeasible) -> ProposalRefused:
+        """Go on to the next proposal, unless there have been none but such for long."""
+        self._refused.append(proposal.reasons)
+        if len(self._refused) >= MAX_IN_A_ROW:
+            raise hopeless(self._ledger.study.study_name, self._refused)
+        return ProposalRefused(proposal.reasons)
 
     def _ended_twin(self, proposal: Proposal) -> RunRecord | None:
         """The record of the trial that had the same settings, unless a person has removed it."""

@@ -1,94 +1,89 @@
-"""From the ``tune`` section to what Optuna proposes, and back to values for a spec.
+"""The search space as Optuna's samplers walk through it, and where the base spec lies in it."""
 
-Optuna's categories are scalars; a choice that is a list or a mapping goes by its JSON text.
-"""
-
-import json
-from collections.abc import Mapping
-from decimal import Decimal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from optuna.trial import Trial
 
 from dnsearch.errors import SpecError
-from dnsearch.spec.document import Document, fingerprint, settings
+from dnsearch.spec.document import Document, settings
 from dnsearch.spec.tune import Tune
-from dnsearch.spec.tune.parameters import FloatRange, IntRange, Searched
+from dnsearch.spec.tune.choosing import Choice, chosen, counts, in_order
+from dnsearch.spec.tune.conditions import Label
+from dnsearch.spec.tune.parameters import FloatRange, IntRange, Range, Searched, holds_value, labelled
 
-Values = dict[str, Any]
+
+@dataclass(frozen=True, slots=True)
+class Suggested:
+    """Draws what a trial's sampler suggests; what the trial has been given before, it is given again."""
+
+    trial: Trial
+
+    def whole(self, path: str, searched: IntRange, high: int) -> int:
+        """A whole number of a range."""
+        low, _ = searched.bounds
+        return self.trial.suggest_int(path, low, high, step=searched.step, log=searched.log)
+
+    def number(self, path: str, searched: FloatRange, high: float) -> float:
+        """A number of a range."""
+        low, _ = searched.bounds
+        return self.trial.suggest_float(path, low, high, step=searched.step, log=searched.log)
+
+    def label(self, path: str, labels: Sequence[Label]) -> Label:
+        """One of some labels."""
+        label: Label = self.trial.suggest_categorical(path, labels)
+        return label
 
 
-def encoded(value: Any) -> Any:  # noqa: ANN401  (whatever the YAML holds)
-    """A choice as Optuna can store it: scalars as they are, the rest as JSON.
+def suggested(trial: Trial, tune: Tune) -> Choice:
+    """What a trial's sampler chooses."""
+    return chosen(tune, Suggested(trial))
 
-    >>> encoded((2, 2, 2))
-    '[2, 2, 2]'
+
+def suggested_base(trial: Trial, tune: Tune, labels: Mapping[str, Label]) -> Choice:
+    """Write the base spec's labels into its trial; nothing is laid over the spec."""
+    own = {path: tune.parameters[path] for path in labels}
+    chosen(tune.model_copy(update={"parameters": own, "relations": ()}), Suggested(trial))
+    return Choice(labels, {})
+
+
+def base_labels(document: Document, tune: Tune) -> dict[str, Label]:
+    """The labels that the unmodified spec has, as far as the search space holds them.
+
+    A section's choice is the spec's own where it differs in nothing but fields that are searched themselves.
     """
-    return json.dumps(value) if isinstance(value, tuple | list | dict) else value
-
-
-def sampled(trial: Trial, parameters: Mapping[str, Searched]) -> Values:
-    """Dotted path → the value that the sampler proposes, ready to be laid over the spec."""
-    return {path: _sampled(trial, path, searched) for path, searched in parameters.items()}
-
-
-def _sampled(trial: Trial, path: str, searched: Searched) -> Any:  # noqa: ANN401  (whatever the YAML holds)
-    match searched:
-        case IntRange(bounds=(low, high), step=step, log=log):
-            return trial.suggest_int(path, low, int(highest(low, high, step)), step=step, log=log)
-        case FloatRange(bounds=(low, high), step=step, log=log):
-            return trial.suggest_float(path, low, highest(low, high, step), step=step, log=log)
-        case choices:
-            return _chosen(trial, path, choices)
-
-
-def highest(low: float, high: float, step: float | None) -> float:
-    """The largest value of a range: Optuna wants it to be a whole number of steps away from the first.
-
-    >>> highest(0.1, 1.0, 0.4)
-    0.9
-    """
-    if step is None:
-        return high
-    first, end, width = (Decimal(str(value)) for value in (low, high, step))  # 0.1 is a tenth here
-    return float(first + (end - first) // width * width)
-
-
-def _chosen(trial: Trial, path: str, choices: tuple[Any, ...]) -> Any:  # noqa: ANN401  (whatever the YAML holds)
-    by_code = {encoded(choice): choice for choice in choices}
-    return by_code[trial.suggest_categorical(path, list(by_code))]
-
-
-def base_values(document: Document, tune: Tune) -> Values:
-    """The searched values that the unmodified spec has, as far as the search space holds them."""
-    found = {}
-    for path, searched in tune.parameters.items():
-        for value in _candidates(document, path, searched):
-            if _changes_nothing(document, path, value):
-                found[path] = value
+    found: dict[str, Label] = {}
+    for path in in_order(tune.parameters):
+        searched = tune.parameters[path]
+        if not counts(searched, found):
+            continue
+        for label, value in _candidates(document, path, searched):
+            if _changes_nothing(document, path, value, tune):
+                found[path] = label
                 break
     return found
 
 
-def _changes_nothing(document: Document, path: str, value: Any) -> bool:  # noqa: ANN401  (whatever the YAML holds)
+def _changes_nothing(document: Document, path: str, value: Any, tune: Tune) -> bool:  # noqa: ANN401  (whatever the YAML holds)
     try:
         changed = document.with_values({path: value}, path).experiment
     except SpecError:  # alone, beside the spec's other values, it may not even be allowed
         return False
-    return fingerprint(changed) == fingerprint(document.experiment)
+    before, after = settings(document.experiment), settings(changed)
+    differing = (key for key in before.keys() | after.keys() if before.get(key) != after.get(key))
+    inside = [other for other in tune.parameters if other.startswith(f"{path}.")]
+    return all(any(f"{key}.".startswith(f"{other}.") for other in inside) for key in differing)
 
 
-def _candidates(document: Document, path: str, searched: Searched) -> tuple[Any, ...]:
-    """The values of the space that could be the spec's own."""
-    if isinstance(searched, tuple):
-        return searched
+def _candidates(document: Document, path: str, searched: Searched) -> list[tuple[Label, Any]]:
+    """The labels and values of the space that could be the spec's own."""
+    if not isinstance(searched, Range):
+        return list(labelled(searched).items())
     own = settings(document.experiment)
-    values = [value for key, value in own.items() if f"{key}.".startswith(f"{path}.")]
-    return tuple(value for value in values[:1] if isinstance(value, int | float) and _holds(searched, value))
-
-
-def _holds(searched: IntRange | FloatRange, value: float) -> bool:
-    low, high = searched.bounds
-    if not low <= value <= high:
-        return False
-    return searched.step is None or highest(low, value, searched.step) == value
+    above, _, last = path.rpartition(".")
+    if last.isdecimal():
+        values = list(own.get(above, ()))[int(last) : int(last) + 1]
+    else:
+        values = [value for key, value in own.items() if f"{key}.".startswith(f"{path}.")][:1]
+    return [(each, each) for each in values if isinstance(each, int | float) and holds_value(searched, each)]

@@ -68,7 +68,8 @@ def test_bytes_of_a_training():
     plan = plan_network(example(), (8, 8, 1), 10)
     numbers = 32 * (100 + round(2.75 * memory(plan).inference_peak)) + 11 * cost(plan).parameters
     total = 28_000_000 + 300_000 * len(plan.nodes) + 4 * numbers
-    assert training_bytes(plan, 100, batch_size=32, slots=2) == total
+    peak = memory(plan).inference_peak
+    assert training_bytes(len(plan.nodes), cost(plan).parameters, 100, peak, 32, 2) == total
 
 
 MEASURED = json.loads((Path(__file__).parents[1] / "benchmarks" / "memory.json").read_text(encoding="utf-8"))[

@@ -421,7 +421,7 @@ def test_digits_with_a_path(minimal: str, refused: Refused) -> None:
         ("{int: [1, x]}", "int.1", "expected a whole number, found x"),
         ("{int: [1, 9], step: 0}", "step", "expected a whole number of at least 1, found 0"),
         ("{float: [1, 9], step: 0}", "step", "expected a number above 0, found 0"),
-        ("{float: [1, 9], base: 2}", "base", "unknown key; there are float, step, log"),
+        ("{float: [1, 9], base: 2}", "base", "unknown key; there are float, step, log, when"),
         ("{int: [1]}", "int.1", "missing: a whole number"),
     ],
 )
@@ -433,7 +433,10 @@ def test_ranges_of_a_search(values: str, where: str, said: str, minimal: str, re
     assert message == said
 
 
-RANGES = "a mapping with int, step or log or a mapping with float, step or log"
+RANGES = (
+    "a mapping with choices or when or a mapping with int, step, log or when or a mapping with float, step, "
+    "log or when"
+)
 
 
 @pytest.mark.parametrize(
@@ -443,7 +446,7 @@ RANGES = "a mapping with int, step or log or a mapping with float, step or log"
         ("null", f"a list of 1 to 1000 values or {RANGES}"),
         ("[]", "a list of 1 to 1000 values"),
         ("{}", RANGES),
-        ("{choices: [1]}", RANGES),
+        ("{values: [1]}", RANGES),
     ],
 )
 def test_values_that_are_no_search(values: str, expected: str, minimal: str, refused: Refused) -> None:

@@ -99,8 +99,12 @@ def test_accepted(line):
         ),
         ("network.growth_rate: {int: [4, 8], step: 2, log: true}", "5:46", "no step together with log: true"),
         ("network.growth_rate: []", "5:26", "expected a list of 1 to 1000 values, found []"),
-        ("network.growth_rate: 4", "5:26", "expected a list of 1 to 1000 values or a mapping with int"),
-        ("network.growth_rate: {ints: [4, 8]}", "5:26", "a mapping with int, step or log"),
+        (
+            "network.growth_rate: 4",
+            "5:26",
+            "expected a list of 1 to 1000 values or a mapping with choices or when",
+        ),
+        ("network.growth_rate: {ints: [4, 8]}", "5:26", "a mapping with int, step, log or when"),
     ],
 )
 def test_refused(line, place, said):
@@ -124,3 +128,157 @@ def test_every_problem_at_once():
     with pytest.raises(SpecError) as caught:
         parse(f"{HEAD}{lines}".encode(), "s.yaml")
     assert [problem.place.line for problem in caught.value.problems] == [5, 6]
+
+
+def tuned(parameters: str, rest: str = "") -> str:
+    return f"{HEAD}{parameters}{rest}"
+
+
+CONNECTED = """\
+    network.connectivity: {choices: {all: dense, sparse: {name: strided, stride: 2}}}
+    network.growth_rate: {int: [4, 16], step: 4}
+"""
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "network.connectivity.stride: {int: [2, 4], when: {network.connectivity: sparse}}",
+        "network.pooling: {choices: [avg, max], when: {network.growth_rate: {at_least: 8, at_most: 12}}}",
+        "network.pooling: {choices: [avg, max], when: {network.growth_rate: [4, 16]}}",
+        "network.pooling: {choices: [avg, max], when: {any: [{network.growth_rate: 4}, "
+        "{all: [{network.connectivity: all}, {network.growth_rate: {at_least: 8}}]}]}}",
+        "network.layers_per_block.0: {int: [2, 6]}",
+        # without when: what does not fit is refused when it is proposed
+        "network.connectivity.stride: {int: [2, 4]}",
+    ],
+)
+def test_conditions_labels_and_positions_are_accepted(line):
+    assert parse(tuned(CONNECTED, f"    {line}\n").encode(), "s.yaml").experiment.tune
+
+
+@pytest.mark.parametrize(
+    ("line", "where", "said"),
+    [
+        (
+            "network.connectivity.stride: {int: [0, 4], when: {network.connectivity: sparse}}",
+            "network.connectivity.stride",
+            "expected a whole number from 1 to 256, found 0",
+        ),
+        (
+            "network.connectivity.stride: {int: [2, 4], when: {network.connectivity: all}}",
+            "network.connectivity.stride",
+            "stride belongs to strided.",
+        ),
+        (
+            "network.pooling: {choices: [avg, max], when: {network.conectivity: all}}",
+            "network.pooling.when.network.conectivity",
+            "expected a parameter of this search; did you mean network.connectivity?",
+        ),
+        (
+            "network.pooling: {choices: [avg, max], when: {network.connectivity: dense}}",
+            "network.pooling.when.network.connectivity",
+            "expected all or sparse, found dense",
+        ),
+        (
+            "network.pooling: {choices: [avg, max], when: {network.growth_rate: 6}}",
+            "network.pooling.when.network.growth_rate",
+            "expected a number from 4 to 16 in steps of 4, found 6",
+        ),
+        (
+            "network.pooling: {choices: [avg, max], when: {any: [{network.growth_rate: {at_least: 20}}]}}",
+            "network.pooling.when.any.0.network.growth_rate",
+            "expected bounds for a number from 4 to 16 in steps of 4, found {",
+        ),
+        (
+            "network.pooling: {choices: [avg, max], when: {network.pooling: avg}}",
+            "network.pooling.when.network.pooling",
+            "expected other parameters, found the parameter itself",
+        ),
+        (
+            "network.pooling: {choices: [avg, max], when: {any: []}}",
+            "network.pooling.when.any",
+            "any: with a list of conditions, such as any: [{network.pooling: max}]",
+        ),
+        (
+            "network.pooling: {choices: [avg, max], when: {any: [avg]}}",
+            "network.pooling.when.any.0",
+            "a mapping of parameters and the labels that they shall have",
+        ),
+        (
+            "network.pooling: {choices: [avg, max], when: {network.growth_rate: {above: 3}}}",
+            "network.pooling.when",
+            "for network.growth_rate a label, a list of labels, or a mapping with at_least or at_most",
+        ),
+        (
+            "network.pooling: {choices: [avg, max], when: {all: [{network.growth_rate: 4}, "
+            "{network.growth_rate: 8}]}}",
+            "network.pooling.when",
+            "a condition that can hold",
+        ),
+        ("network.layers_per_block.2: {int: [2, 6]}", "network.layers_per_block.2", "found 2 in a list of 2"),
+        ("network.dropout.0: {float: [0.0, 0.5]}", "network.dropout.0", "found 0 in no list"),
+        ("network.compression: {choices: {half: 0.5, none: 0}}", "network.compression", "found 0"),
+    ],
+)
+def test_conditions_labels_and_positions_are_refused(line, where, said):
+    with pytest.raises(SpecError) as caught:
+        parse(tuned(CONNECTED, f"    {line}\n").encode(), "s.yaml")
+    assert caught.value.problems[0].where == f"tune.parameters.{where}"
+    assert caught.value.problems[0].place.line == 7
+    assert said in str(caught.value.problems[0])
+
+
+def test_conditions_that_go_round_in_a_circle():
+    lines = (
+        "    network.pooling: {choices: [avg, max], when: {network.compression: 0.5}}\n"
+        "    network.compression: {choices: [0.5, 1.0], when: {network.pooling: avg}}\n"
+    )
+    with pytest.raises(SpecError, match="conditions go round in a circle: network") as caught:
+        parse(tuned(lines).encode(), "s.yaml")
+    assert "Let one of them count always: remove its when." in str(caught.value)
+
+
+LAYERS = "    network.layers_per_block.0: {int: [2, 6]}\n"
+
+
+@pytest.mark.parametrize(
+    ("relation", "said"),
+    [
+        (
+            "{non_decreasing: network.pooling}",
+            "fields of network or training that hold numbers, found network.pooling",
+        ),
+        ("{sum_at_most: {of: [network.depth], at_most: 4}}", "found network.depth"),
+        ("{sum_at_most: {of: network.layers_per_block, at_most: 0}}", "expected a number above 0, found 0"),
+        ("{}", "exactly one of equal, non_decreasing and sum_at_most, found none"),
+        (
+            "{equal: [network.growth_rate, network.layers_per_block.1]}",
+            "expected a parameter of this search first, found network.growth_rate",
+        ),
+        (
+            "{equal: [network.layers_per_block.0, network.layers_per_block.0]}",
+            "after the first, fields that are not searched themselves, found network.layers_per_block.0",
+        ),
+        ("{equal: [network.layers_per_block.0, network.layers_per_block.7]}", "found 7 in a list of 2"),
+        (
+            "{equal: [network.layers_per_block.0, network.pooling]}",
+            "expected avg, max, both or conv, found 2",
+        ),
+        ("{equal: [network.layers_per_block.0, network.blocks]}", "did you mean layers_per_block?"),
+    ],
+)
+def test_relations_are_refused(relation, said):
+    with pytest.raises(SpecError) as caught:
+        parse(tuned(LAYERS, f"  relations: [{relation}]\n").encode(), "s.yaml")
+    problem = caught.value.problems[0]
+    assert problem.where.startswith("tune.relations.0")
+    assert said in str(problem)
+    assert problem.place.line == 6
+
+
+def test_a_field_follows_one_parameter():
+    follow = "{equal: [network.layers_per_block.0, network.layers_per_block.1]}"
+    assert parse(tuned(LAYERS, f"  relations: [{follow}]\n").encode(), "s.yaml").experiment.tune
+    with pytest.raises(SpecError, match=r"each field once, found network.layers_per_block.1 again"):
+        parse(tuned(LAYERS, f"  relations: [{follow}, {follow}]\n").encode(), "s.yaml")

@@ -6,7 +6,6 @@ import optuna
 import pytest
 from optuna.trial import Trial
 
-from dnsearch.errors import SpecError
 from dnsearch.records.opening import opening
 from dnsearch.records.record import Metrics, Parameters, Stop
 from dnsearch.spec.document import fingerprint
@@ -37,16 +36,14 @@ def test_the_first_trial_is_the_base_spec_and_only_the_first(ledger):
     book = ledger()
     trials = [book.new() for _ in range(3)]
     assert [is_base(trial) for trial in trials] == [True, False, False]
-    values = book.values(trials[0])
-    assert values == {}
-    assert book.spec(trials[0], values) is book.document
+    assert book.choice(trials[0]).values == {}
     assert trials[0].params == {"network.growth_rate": 4, "training.learning_rate": 0.1}
 
 
 def test_a_base_that_lies_outside_the_space_is_trial_0_all_the_same(ledger):
     book = ledger(parameters={"network.growth_rate": {"int": [10, 12]}, "network.pooling": ["avg", "max"]})
     trial = book.new()
-    assert book.values(trial) == {}
+    assert book.choice(trial).values == {}
     assert trial.params == {"network.pooling": "avg"}
 
 
@@ -54,36 +51,26 @@ def test_the_other_trials_are_variants(ledger):
     book = ledger()
     book.new()
     trial = book.new()
-    values = book.values(trial)
-    document = book.spec(trial, values)
+    values = book.choice(trial).values
+    document = book.document.with_values(values, "trial 1")
     book.note(trial, document)
     assert set(values) == {"network.growth_rate", "training.learning_rate"}
     assert document.experiment.network.growth_rate == values["network.growth_rate"]
     assert trial.user_attrs["dnsearch:fingerprint"] == fingerprint(document.experiment)
 
 
-def test_values_that_do_not_fit_together_name_the_trial(ledger):
-    book = ledger(parameters={"network.activation": ["relu", "leaky_relu"]})
-    book.new()
-    book.study.enqueue_trial({"network.activation": "leaky_relu"})
-    trial = book.new()
-    with pytest.raises(SpecError, match="alpha, the slope of leaky_relu, is missing") as caught:
-        book.spec(trial, book.values(trial))
-    assert "trial 1:1:1  network.activation" in str(caught.value)
-
-
 def test_a_continued_study_does_not_propose_the_same_again(ledger):
     first = ledger(sampler="random")
-    proposed = [first.values(first.new()) for _ in range(4)]
+    proposed = [first.choice(first.new()).values for _ in range(4)]
     continued = ledger(sampler="random")
-    proposed += [continued.values(continued.new()) for _ in range(4)]
+    proposed += [continued.choice(continued.new()).values for _ in range(4)]
     rates = [values["training.learning_rate"] for values in proposed[1:]]
     assert len(set(rates)) == 7
 
 
 def test_a_search_that_was_interrupted_proposes_what_one_without_a_break_does(ledger, tmp_path):
     def rates(book, count):
-        return [book.values(book.new()).get("training.learning_rate") for _ in range(count)]
+        return [book.choice(book.new()).values.get("training.learning_rate") for _ in range(count)]
 
     without_break = rates(ledger(sampler="random"), 6)
     (tmp_path / "study.db").unlink()
@@ -97,7 +84,7 @@ def test_the_twin_is_the_earliest_trial_of_the_same_settings(ledger):
     for rate in (0.05, 0.07, 0.05, 0.05):
         book.study.enqueue_trial({"network.growth_rate": 3, "training.learning_rate": rate})
         trial = book.new()
-        book.note(trial, book.spec(trial, book.values(trial)))
+        book.note(trial, book.document.with_values(book.choice(trial).values, "trial"))
         twins.append(book.twin(trial))
     assert twins == [None, None, 1, 1]
 

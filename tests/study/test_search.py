@@ -10,7 +10,7 @@ import pytest
 from dnsearch.cli.planning import planned
 from dnsearch.errors import StudyError
 from dnsearch.records.scan import scan
-from dnsearch.study.messages import TrialEnded, TrialProgressed, TrialStarted
+from dnsearch.study.messages import ProposalRefused, TrialEnded, TrialProgressed, TrialStarted
 
 pytestmark = pytest.mark.xdist_group("tune")
 
@@ -167,7 +167,7 @@ DIVERGING = {"name": "sgd", "weight_decay": 0.5}
 
 @pytest.fixture(scope="module")
 def failing(searching):
-    """A study where five of seven trials fail, each in another way."""
+    """A study where three of five trials fail, each in another way, and two proposals are infeasible."""
     runs = searching(
         parameters={
             "network.activation": ["relu", "leaky_relu"],
@@ -191,7 +191,7 @@ def failing(searching):
     runs.enqueue(**usual | {"training__learning_rate": 100.0, "training__optimizer": diverging})
     runs.enqueue(**usual)
     events = []
-    with closing(runs.start(7)) as going:
+    with closing(runs.start(5)) as going:
         for event in going:
             events.append(event)
             if isinstance(event, TrialProgressed) and event.job.origin.trial == 4:
@@ -201,17 +201,25 @@ def failing(searching):
 
 def test_a_study_goes_on_after_failures(failing):
     runs, events = failing
-    assert runs.states() == ["COMPLETE", "FAIL", "FAIL", "FAIL", "FAIL", "FAIL", "COMPLETE"]
-    assert [record.state for record in runs.records()[1:6]] == ["failed"] * 5
-    assert kinds(events, TrialEnded) == [1, 2, 3, 4, 5, 6]
+    assert runs.states() == ["COMPLETE", "PRUNED", "PRUNED", "FAIL", "FAIL", "FAIL", "COMPLETE"]
+    assert [record.state for record in runs.records()[1:4]] == ["failed"] * 3
+    assert kinds(events, TrialEnded) == [3, 4, 5, 6]
     assert kinds(events, TrialStarted) == [3, 4, 6], "what cannot be built needs no child"
+
+
+def test_what_cannot_be_built_is_no_trial(failing):
+    runs, events = failing
+    refused = [event.reasons["spec"] for event in events if isinstance(event, ProposalRefused)]
+    assert "alpha, the slope of leaky_relu, is missing" in refused[0]
+    assert "network.layers_per_block" in refused[1]
+    assert [path.name for path in sorted(runs.folder.glob("trial-*"))] == [
+        f"trial-{number:04d}" for number in (0, 3, 4, 5, 6)
+    ]
 
 
 @pytest.mark.parametrize(
     ("trial", "expected"),
     [
-        (1, "alpha, the slope of leaky_relu, is missing"),
-        (2, "network.layers_per_block"),
         (3, "nothing more can be learned"),
         (4, "the child process was killed by signal 9"),
         (5, "same settings as trial-0003; not trained again: the loss is"),
@@ -219,20 +227,35 @@ def test_a_study_goes_on_after_failures(failing):
 )
 def test_a_failure_says_why(failing, trial, expected):
     runs, _ = failing
-    assert expected in runs.records()[trial].reason
+    assert expected in runs.trial(trial).read().reason
     assert expected in runs.study().trials[trial].user_attrs["dnsearch:reason"]
 
 
 def test_a_killed_trial_keeps_the_epoch_that_had_ended(failing):
     runs, _ = failing
-    record = runs.records()[4]
+    record = runs.trial(4).read()
     assert (record.state, record.epochs) == ("failed", 1)
     assert record.last is not None
 
 
 def test_failed_trials_are_ended_trials(failing):
     runs, _ = failing
-    assert runs.run(7) == []
+    assert runs.run(5) == []
+
+
+def test_a_space_without_a_feasible_network_ends_the_search(searching, monkeypatch):
+    monkeypatch.setattr("dnsearch.study.search.MAX_IN_A_ROW", 30)
+    runs = searching(sampler="random", constraints={"parameters": 100})
+    with pytest.raises(StudyError) as caught:
+        runs.run(1)
+    said = str(caught.value)
+    assert said.startswith(
+        "study small\n  a feasible proposal among the last 30; they were refused by: parameters 30\n"
+    )
+    assert "Loosen parameters or narrow the parameters (its last word: " in said
+    assert "dnsearch space SPEC shows which share of the space is feasible." in said
+    assert runs.states() == ["PRUNED"] * 30
+    assert not list(runs.folder.glob("trial-*"))
 
 
 def test_a_trial_that_takes_too_long(searching):

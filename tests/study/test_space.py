@@ -6,7 +6,8 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 
 from dnsearch.spec.document import fingerprint
 from dnsearch.spec.tune import Tune
-from dnsearch.study.space import base_values, encoded, highest, sampled
+from dnsearch.spec.tune.parameters import encoded, highest
+from dnsearch.study.space import base_labels, suggested
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
@@ -20,7 +21,7 @@ def asked(parameters, **enqueued):
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     study.enqueue_trial(enqueued)
     trial = study.ask()
-    return sampled(trial, parameters), trial.distributions
+    return suggested(trial, Tune(parameters=parameters)).values, trial.distributions
 
 
 def test_an_int_range_with_a_step():
@@ -71,7 +72,7 @@ def test_what_optuna_stores_is_a_scalar():
 
 def own(tiny, values=None, **parameters):
     document = tiny(values, parameters={path.replace("__", "."): each for path, each in parameters.items()})
-    return base_values(document, document.experiment.tune)
+    return base_labels(document, document.experiment.tune)
 
 
 def test_the_base_value_is_found_among_choices(tiny):
@@ -85,7 +86,7 @@ def test_the_base_value_is_found_in_a_range(tiny):
 
 def test_a_list_is_found_among_lists(tiny):
     found = own(tiny, network__layers_per_block=[[2, 2], [1, 1]])
-    assert list(found["network.layers_per_block"]) == [1, 1]
+    assert found == {"network.layers_per_block": "[1, 1]"}
 
 
 @pytest.mark.parametrize("searched", [{"int": [5, 8]}, {"int": [2, 8], "step": 3}, [2, 8]])
@@ -120,7 +121,7 @@ def test_an_optimizer_by_its_name_alone(tiny):
 def test_an_optimizer_as_a_mapping(tiny):
     slow = {"name": "sgd", "momentum": 0.5}
     found = own(tiny, {"training.optimizer": slow}, training__optimizer=["adam", slow])
-    assert found == {"training.optimizer": slow}
+    assert found == {"training.optimizer": encoded(slow)}
 
 
 def test_a_choice_that_the_base_spec_cannot_have_is_not_its_own(tiny):
@@ -130,7 +131,77 @@ def test_a_choice_that_the_base_spec_cannot_have_is_not_its_own(tiny):
 
 def test_laying_the_base_values_over_the_base_changes_nothing(tiny):
     document = tiny(parameters={"network.growth_rate": {"int": [2, 4]}, "network.pooling": ["max", "avg"]})
-    values = base_values(document, document.experiment.tune)
+    values = base_labels(document, document.experiment.tune)
     again = document.with_values(values, "trial 0")
     assert len(values) == 2
     assert fingerprint(again.experiment) == fingerprint(document.experiment)
+
+
+SPARSE = {"name": "strided", "stride": 2}
+WIRED = {
+    "network.connectivity": {
+        "choices": {"all": "dense", "sparse": SPARSE, "drawn": {"name": "random", "probability": 0.5}}
+    },
+    "network.connectivity.stride": {"int": [2, 4], "when": {"network.connectivity": "sparse"}},
+    "network.connectivity.probability": {"float": [0.2, 0.8], "when": {"network.connectivity": "drawn"}},
+    "network.layers_per_block.0": {"int": [1, 3]},
+    "network.layers_per_block.1": {"int": [1, 3], "when": {"network.layers_per_block.0": {"at_least": 2}}},
+}
+
+
+@pytest.mark.parametrize(
+    ("connectivity", "expected"),
+    [
+        ("dense", {"network.connectivity": "all"}),
+        (
+            {"name": "strided", "stride": 3},
+            {"network.connectivity": "sparse", "network.connectivity.stride": 3},
+        ),
+        # beyond what is searched: the pattern is known, its stride is not
+        ({"name": "strided", "stride": 5}, {"network.connectivity": "sparse"}),
+        (
+            {"name": "random", "probability": 0.3},
+            {"network.connectivity": "drawn", "network.connectivity.probability": 0.3},
+        ),
+        ("log", {}),
+    ],
+)
+def test_a_section_of_the_base_is_known_by_its_label_and_the_fields_in_it(tiny, connectivity, expected):
+    document = tiny({"network.connectivity": connectivity}, parameters=WIRED)
+    found = base_labels(document, document.experiment.tune)
+    assert found.pop("network.layers_per_block.0") == 1
+    assert found == expected, "the second block counts only where the first has two layers"
+
+
+def test_what_does_not_count_is_not_asked_for():
+    parameters = tune(**WIRED).parameters
+    values, distributions = asked(
+        parameters,
+        **{
+            "network.connectivity": "sparse",
+            "network.connectivity.stride": 4,
+            "network.layers_per_block.0": 1,
+        },
+    )
+    assert values == {
+        "network.connectivity": SPARSE,
+        "network.connectivity.stride": 4,
+        "network.layers_per_block.0": 1,
+    }
+    assert set(distributions) == set(values)
+
+
+def test_the_label_is_what_optuna_stores():
+    _, distributions = asked(tune(**WIRED).parameters, **{"network.connectivity": "all"})
+    assert distributions["network.connectivity"] == CategoricalDistribution(["all", "sparse", "drawn"])
+
+
+def test_equal_fields_follow_a_parameter(tiny):
+    layers = [f"network.layers_per_block.{block}" for block in range(2)]
+    document = tiny(parameters={layers[0]: {"int": [1, 3]}}, relations=[{"equal": layers}])
+    study = optuna.create_study()
+    study.enqueue_trial({layers[0]: 3})
+    choice = suggested(study.ask(), document.experiment.tune)
+    assert choice.labels == {layers[0]: 3}
+    assert choice.values == {layers[0]: 3, layers[1]: 3}
+    assert document.with_values(choice.values, "trial").experiment.network.layers_per_block == (3, 3)

@@ -84,24 +84,13 @@ def _request(
     *,
     limits: bool,
 ) -> "Request":
-    from dnsearch.cli.planning import planned
-    from dnsearch.errors import Problem, SpecError
+    from dnsearch.cli.planning import planned, searched
     from dnsearch.study.database import default_url
     from dnsearch.study.request import Request
 
     found = planned(spec, overrides, limits=limits)
     document, facts = found.written, found.facts
-    search = document.experiment.tune
-    if search is None:
-        raise SpecError(
-            [
-                Problem(
-                    "tune",
-                    f"{spec} has no tune section",
-                    hint="Add tune: with parameters: to search, as in dnsearch init --preset speculations.",
-                )
-            ]
-        )
+    search = searched(document, spec)
     folder = _folder(*place, document.experiment.name)
     return Request(
         document,

@@ -89,6 +89,14 @@ class Explicit(Pattern):
             "what the block puts out.",
         )
     )
+    flips: int = Field(
+        0,
+        ge=0,
+        le=32_896,
+        description="How many edges are added where they are not, or removed where they are: a mutation of "
+        "the lists, for a search. An edge to l-1, and a layer's only one, stay. 0: as listed.",
+    )
+    seed: int = Field(0, ge=0, lt=2**32, description="Which edges are flipped; a larger flips flips more.")
 
 
 OnePattern = Annotated[

@@ -6,7 +6,9 @@ from pydantic import Field, model_validator
 
 from dnsearch.errors import Problem
 from dnsearch.spec.section import Section, refuse
+from dnsearch.spec.tune.constraints import Constraints
 from dnsearch.spec.tune.parameters import Searched
+from dnsearch.spec.tune.relations import Relation
 
 
 class Tune(Section):
@@ -15,8 +17,18 @@ class Tune(Section):
     parameters: dict[str, Searched] = Field(
         min_length=1,
         max_length=100,
-        description="What to search: the dotted path of a field of network or training, and its values: a "
-        "list of choices, {int: [low, high], step: 4} or {float: [low, high], log: true}.",
+        description="What to search: the dotted path of a field of network or training (a number is a "
+        "position in a list: network.layers_per_block.0), and its values: a list of choices, "
+        "{choices: {label: value}}, {int: [low, high], step: 4} or {float: [low, high], log: true}; the last "
+        "three also with when.",
+    )
+    relations: tuple[Relation, ...] = Field(
+        (),
+        max_length=100,
+        description="What must hold between fields: equal, non_decreasing or sum_at_most.",
+    )
+    constraints: Constraints = Field(
+        Constraints(), description="What a network may cost to be tried, exact from its plan."
     )
     trials: int = Field(
         50, ge=1, le=1_000_000, description="Finished trials that the study shall have in all."

@@ -1,13 +1,50 @@
-"""What a searched field may be: one of some choices, or a number of a range."""
+"""What a searched field may be: one of some choices, or a number of a range; always, or when others allow it.
 
+A choice goes by its label, which the study stores and conditions speak of: the word that the YAML gives it,
+or else the value itself; a list or a mapping without a word goes by its JSON text.
+"""
+
+import json
+from collections.abc import Mapping
+from decimal import Decimal
 from typing import Annotated, Any, Self
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from dnsearch.errors import Problem
 from dnsearch.spec.section import Section, refuse
+from dnsearch.spec.tune.conditions import Label, malformed
 
-Choices = Annotated[tuple[Any, ...], Field(min_length=1, max_length=1000)]
+Listed = Annotated[tuple[Any, ...], Field(min_length=1, max_length=1000)]
+Labelled = Annotated[dict[str, Any], Field(min_length=1, max_length=1000)]
+
+
+def _well_formed(when: dict[str, Any]) -> dict[str, Any]:
+    if problems := malformed(when):
+        raise refuse(*problems)
+    return when
+
+
+When = Annotated[dict[str, Any], Field(min_length=1, max_length=100), AfterValidator(_well_formed)]
+
+WHEN = (
+    "When the parameter counts: other parameters with the label that each shall have, a list of labels, or "
+    "{at_least: 3} or {at_most: 5} for numbers; all of them must hold. any: [...] and all: [...] hold such "
+    "mappings. Left out: always."
+)
+
+
+class Choices(Section):
+    """Some values, each with a label: ``{choices: {plain: dense, sparse: {name: strided, stride: 2}}}``."""
+
+    choices: Annotated[
+        Annotated[Listed, Tag("#listed")] | Annotated[Labelled, Tag("#labelled")],
+        Discriminator(lambda value: "#labelled" if isinstance(value, dict) else "#listed"),
+    ] = Field(
+        description="A list of values, or label: value. A value may be a whole section; the label is what "
+        "the study stores and the leaderboard shows."
+    )
+    when: When | None = Field(None, description=WHEN)
 
 
 class IntRange(Section):
@@ -16,6 +53,7 @@ class IntRange(Section):
     bounds: tuple[int, int] = Field(alias="int", description="[low, high], both included.")
     step: int = Field(1, ge=1, description="Distance between two values.")
     log: bool = Field(False, description="Sample evenly in the logarithm.")
+    when: When | None = Field(None, description=WHEN)
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -29,6 +67,7 @@ class FloatRange(Section):
     bounds: tuple[float, float] = Field(alias="float", description="[low, high], both included.")
     step: float | None = Field(None, gt=0, description="Distance between two values. null: any number.")
     log: bool = Field(False, description="Sample evenly in the logarithm.")
+    when: When | None = Field(None, description=WHEN)
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -36,7 +75,10 @@ class FloatRange(Section):
         return self
 
 
-def _check(searched: IntRange | FloatRange) -> None:
+Range = IntRange | FloatRange
+
+
+def _check(searched: Range) -> None:
     low, high = searched.bounds
     kind = "int" if isinstance(searched, IntRange) else "float"
     problems = []
@@ -53,6 +95,8 @@ def _check(searched: IntRange | FloatRange) -> None:
 def _kind(value: Any) -> str:  # noqa: ANN401  (whatever the YAML holds)
     match value:
         case tuple() | list():
+            return "#listed"
+        case Choices() | {"choices": _}:
             return "#choices"
         case IntRange() | {"int": _}:
             return "#int"
@@ -63,8 +107,59 @@ def _kind(value: Any) -> str:  # noqa: ANN401  (whatever the YAML holds)
 
 
 Searched = Annotated[
-    Annotated[Choices, Tag("#choices")]
+    Annotated[Listed, Tag("#listed")]
+    | Annotated[Choices, Tag("#choices")]
     | Annotated[IntRange, Tag("#int")]
     | Annotated[FloatRange, Tag("#float")],
     Discriminator(_kind),
 ]
+
+
+def when(searched: Searched) -> Mapping[str, Any] | None:
+    """The condition of a searched field; nothing where it is always searched."""
+    return None if isinstance(searched, tuple) else searched.when
+
+
+def labelled(choices: Choices | tuple[Any, ...]) -> dict[Label, Any]:
+    """Label → value of some choices.
+
+    >>> labelled(("avg", (2, 2)))
+    {'avg': 'avg', '[2, 2]': (2, 2)}
+    """
+    values = choices.choices if isinstance(choices, Choices) else choices
+    pairs = values.items() if isinstance(values, dict) else ((encoded(value), value) for value in values)
+    return dict(pairs)
+
+
+def encoded(value: Any) -> Label:  # noqa: ANN401  (whatever the YAML holds)
+    """The label of a choice that has no word: scalars are their own, the rest is JSON.
+
+    >>> encoded((2, 2, 2))
+    '[2, 2, 2]'
+    """
+    label: Label = json.dumps(value) if isinstance(value, tuple | list | dict) else value
+    return label
+
+
+def highest(low: float, high: float, step: float | None) -> float:
+    """The largest value of a range: Optuna wants it to be a whole number of steps away from the first.
+
+    >>> highest(0.1, 1.0, 0.4)
+    0.9
+    """
+    if step is None:
+        return high
+    first, end, width = (Decimal(str(value)) for value in (low, high, step))  # 0.1 is a tenth here
+    return float(first + (end - first) // width * width)
+
+
+def holds_value(searched: Range, value: float) -> bool:
+    """Whether a range has a value.
+
+    >>> holds_value(IntRange(int=(4, 16), step=4), 10)
+    False
+    """
+    low, high = searched.bounds
+    if not low <= value <= high or (isinstance(searched, IntRange) and value != int(value)):
+        return False
+    return searched.step is None or highest(low, value, searched.step) == value
