@@ -32,6 +32,7 @@ HIGHER_IS_BETTER = {
     "first_step_seconds": False,
     "images_per_second": True,
     "peak_memory_bytes": False,
+    "latency_seconds": False,
 }
 """What runs can be ranked by; validation is the accuracy or, of a U-Net, the mean IoU."""
 

@@ -16,7 +16,9 @@ from dnsearch.records.scan import scan
 from dnsearch.study.messages import (
     Job,
     SearchEvent,
+    SearchStopped,
     TrialEnded,
+    TrialPaused,
     TrialProgressed,
     TrialRetried,
     TrialStarted,
@@ -45,8 +47,10 @@ def live(request: Request, *, plain: bool) -> Iterator[Tell]:
 
 def _say_line(event: SearchEvent) -> None:
     match event:
-        case TrialEnded(record):
+        case TrialEnded(record) | TrialPaused(record):
             console.say(run_line(record))
+        case SearchStopped(reason):
+            console.say(reason)
         case TrialRetried(job, parts):
             console.say(_retried(job, parts))
 
@@ -75,6 +79,10 @@ class _View:
             case TrialRetried(job, parts):
                 self._running[job.origin.trial] = (job, None)
                 console.say(_retried(job, parts))
+            case SearchStopped(reason):
+                console.say(reason)
+            case TrialPaused(record):
+                self._running.pop(record.trial if record.trial is not None else -1, None)
             case TrialEnded(record):
                 self._running.pop(record.trial if record.trial is not None else -1, None)
                 self._done += 1

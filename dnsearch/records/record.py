@@ -92,6 +92,7 @@ class RunRecord:
         first_step_seconds: from the start of the training code to the end of the first optimizer step.
         images_per_second: median over the steps of the last epoch.
         peak_memory_bytes: the process' largest resident set.
+        latency_seconds: median time of a prediction for one image; measured where a study searches for it.
         memory: whether the training keeps what its backward pass asks for, or computes it again.
         parts: parts that each batch was worked through in, more than the spec asks for, since memory was used
             up with fewer; None: as many as the spec asks for.
@@ -123,6 +124,7 @@ class RunRecord:
     first_step_seconds: float | None = None
     images_per_second: float | None = None
     peak_memory_bytes: int | None = None
+    latency_seconds: float | None = None
     memory: Literal["plain", "saving"] | None = None
     parts: int | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
@@ -156,7 +158,7 @@ class Stop:
         reason: why, for its record.
     """
 
-    state: Literal["pruned", "interrupted"]
+    state: Literal["pruned", "paused", "interrupted"]
     reason: str
 
 

@@ -3,10 +3,12 @@
 import os
 import sys
 import traceback
+from dataclasses import replace
 from multiprocessing.connection import Connection
 
 from dnsearch import runtime
 from dnsearch.errors import DnsearchError, OutOfMemoryError
+from dnsearch.inference.latency import latency_seconds
 from dnsearch.records.record import EpochRecord, Notice, StepEnded, Stop
 from dnsearch.records.store import RunFolder
 from dnsearch.run import run
@@ -26,7 +28,11 @@ def main(connection: Connection, job: Job) -> None:
     runtime.prepare_tensorflow(job.threads, job.cards)
     message: Message
     try:
-        message = RunEnded(run(job.document, RunFolder(job.folder), watch, job.origin))
+        folder = RunFolder(job.folder)
+        record = run(job.document, folder, watch, job.origin)
+        if job.latency and record.state == "finished":
+            record = replace(record, latency_seconds=latency_seconds(folder))
+        message = RunEnded(record)
     except DnsearchError as error:
         message = RunFailed(str(error), memory=isinstance(error, OutOfMemoryError))
     except Exception:  # whatever it is, the study goes on and the record says what it was

@@ -1,7 +1,7 @@
 """Which trials this coordinator holds: taken in its turn, kept while it lives, given back when it ends."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Container, Sequence
 from pathlib import Path
 
 from optuna.trial import Trial
@@ -45,20 +45,43 @@ class Claims:
                 self._is_present = True
 
     def take(self, budget: int) -> Trial | None:
-        """A trial that nobody is at work on, a dead coordinator's or a new one; None where there is none.
+        """A trial that nobody is at work on: a dead one's, one that may go on from its rung, or a new one.
 
         Args:
-            budget: trials that the study shall have in all.
+            budget: trials that the study shall have in all. What waits at a rung may go on whatever it is.
+
+        Returns:
+            None where there is no such trial.
         """
         with exclusive(self._url, self._ledger.study.study_name):
             now = self._clock()
             running = self._ledger.running()
             orphans = [trial for trial in running if not self._is_at_work(trial, now)]
-            if self._ledger.ended() + len(running) - len(orphans) >= budget:
-                return None
-            trial = orphans[0] if orphans else self._ledger.new()
-            renew([trial], now)
+            counted = self._ledger.ended() + len(self._ledger.paused()) + len(running)
+            left = orphans if counted - len(orphans) < budget else []
+            trial = left[0] if left else self._ledger.promoted()
+            if trial is None and counted < budget:
+                trial = self._ledger.new()
+            if trial is not None:
+                renew([trial], now)
         return trial
+
+    def close_waiting(self, own: Container[int], end: Callable[[Trial], None]) -> bool:
+        """End the trials that wait at a rung, unless another coordinator's may yet let them go on.
+
+        Args:
+            own: numbers of the trials that this coordinator holds and that wait for others.
+            end: told of each in this coordinator's turn.
+
+        Returns:
+            Whether nobody is at work.
+        """
+        with exclusive(self._url, self._ledger.study.study_name):
+            if any(trial.number not in own for trial in self._ledger.running()):
+                return False
+            for trial in self._ledger.paused():
+                end(trial)
+        return True
 
     def _is_at_work(self, trial: Trial, now: float) -> bool:
         # A child outlives its coordinator for an instant, and for as long as the coordinator is only stopped.

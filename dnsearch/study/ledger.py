@@ -4,29 +4,43 @@ Optuna's storage is the book itself; this is how dnsearch writes in it. A trial 
 when its coordinator died stays RUNNING in the book and is taken up again, from its checkpoint.
 """
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import assert_never
 
 import optuna
+from optuna.samplers import GridSampler
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from dnsearch.records.record import EpochRecord, RunRecord, Stop
 from dnsearch.spec.document import Document, fingerprint
 from dnsearch.spec.tune import Tune
 from dnsearch.spec.tune.choosing import Choice
+from dnsearch.spec.tune.sampling import Objective
 from dnsearch.study.feasibility import Judgement
+from dnsearch.study.rungs import Entrant, admitted, behind_median, rungs, skipped_rungs
+from dnsearch.study.samplers import PAUSED, sampler
 from dnsearch.study.space import base_labels, suggested, suggested_base
-from dnsearch.study.storage import sampler
 
 BASE = "dnsearch:base"
 FINGERPRINT = "dnsearch:fingerprint"
-PARAMETERS = "dnsearch:parameters"
+COSTS = "dnsearch:costs"
 REASON = "dnsearch:reason"
-PAUSED = "dnsearch:paused"
 INFEASIBLE = "dnsearch:infeasible"
 EPOCHS = "dnsearch:epochs"
 SITTINGS = "dnsearch:sittings"
 MAX_SITTINGS = 3
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+COMPARED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
+
+KNOWN = {
+    "parameters": "parameters",
+    "macs": "macs",
+    "training_memory_bytes": "training_memory_bytes",
+    "latency_seconds": "macs",
+}
+"""Objective → the cost that stands for it while trials are compared: a latency is measured at the end only."""
 
 
 @dataclass(frozen=True)
@@ -49,14 +63,36 @@ class Ledger:
         return sum(INFEASIBLE not in trial.user_attrs for trial in ended)
 
     def running(self) -> list[Trial]:
-        """The trials that are at work, or that a coordinator left when it died."""
+        """The trials that are at work, or that a coordinator left when it died; none that waits at a rung."""
         running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-        return [Trial(self.study, frozen._trial_id) for frozen in running]
+        return [self._trial(each) for each in running if not each.user_attrs.get(PAUSED)]
 
-    def new(self) -> Trial:
-        """A new trial; the first one of a study is the unmodified base spec."""
+    def paused(self) -> list[Trial]:
+        """The trials that wait at a rung."""
+        running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        return [self._trial(each) for each in running if each.user_attrs.get(PAUSED)]
+
+    def _trial(self, frozen: FrozenTrial) -> Trial:
+        return Trial(self.study, frozen._trial_id)
+
+    def promoted(self) -> Trial | None:
+        """A trial that waited and may go on now, from the highest rung; it waits no more."""
+        waiting = {trial.number: trial for trial in self.paused()}
+        at = {number: int(trial.user_attrs[PAUSED]) for number, trial in waiting.items()}
+        for rung in sorted(set(at.values()), reverse=True):
+            for bracket in sorted({self._skipped(number) for number in at if at[number] == rung}):
+                for number in admitted(self._entrants(bracket), rung):
+                    if at.get(number) == rung:
+                        waiting[number].set_user_attr(PAUSED, 0)
+                        return waiting[number]
+        return None
+
+    def new(self) -> Trial | None:
+        """A new trial; the first one of a study is the unmodified base spec. None: the grid is used up."""
         number = len(self.study.get_trials(deepcopy=False))
-        self.study.sampler = sampler(self.tune, number)
+        self.study.sampler = proposer = sampler(self.tune, number)
+        if number and isinstance(proposer, GridSampler) and proposer.is_exhausted(self.study):
+            return None
         if number == 0:
             self.study.enqueue_trial(base_labels(self.document, self.tune), user_attrs={BASE: True})
         return self.study.ask()
@@ -83,9 +119,16 @@ class Ledger:
             trial.set_user_attr(INFEASIBLE, dict(judgement.reasons))
             self.study.tell(trial, state=TrialState.PRUNED)
 
-    def note(self, trial: Trial, document: Document) -> None:
-        """Note the settings that a trial is trained with, so that the same ones are not trained again."""
+    def note(self, trial: Trial, document: Document, costs: Mapping[str, int]) -> None:
+        """Note the settings that a trial is trained with, so that the same ones are not trained again.
+
+        Args:
+            trial: the trial.
+            document: its spec.
+            costs: what its network costs.
+        """
         trial.set_user_attr(FINGERPRINT, fingerprint(document.experiment))
+        trial.set_user_attr(COSTS, dict(costs))
 
     def twin(self, trial: Trial) -> int | None:
         """The number of an earlier trial with the same settings."""
@@ -95,8 +138,12 @@ class Ledger:
                 return other.number
         return None
 
+    def goes_on(self, number: int) -> bool:
+        """Whether a trial is at work or waits at a rung."""
+        return not self.study.get_trials(deepcopy=False)[number].state.is_finished()
+
     def verdict(self, trial: Trial, epoch: EpochRecord, planned: int) -> Stop | None:
-        """Note an epoch; a Stop where the pruner gives the trial up.
+        """Note an epoch; a Stop where the pruner gives the trial up or lets it wait.
 
         The base spec goes to its end, and who has come to the end is not given up any more.
 
@@ -107,43 +154,105 @@ class Ledger:
         """
         if trial.user_attrs.get(SITTINGS):
             trial.set_user_attr(SITTINGS, 0)
-        accuracies = [epoch.validation.score]
-        if self.tune.select == "best":
-            frozen = self.study.get_trials(deepcopy=False)[trial.number]
-            accuracies += frozen.intermediate_values.values()
-        trial.report(max(accuracies), step=epoch.epoch)
-        behind = trial.should_prune()  # asked of the base spec too: the others are compared with it
-        if is_base(trial) or not behind or epoch.epoch >= planned:
+        self._report(trial, epoch)
+        if is_base(trial) or epoch.epoch >= planned:
             return None
-        return Stop("pruned", f"behind the other trials after epoch {epoch.epoch}")
+        return self._compared(trial, epoch.epoch, planned)
+
+    def _report(self, trial: Trial, epoch: EpochRecord) -> None:
+        """Write an epoch's score down; Optuna's own place for it is for studies of one objective."""
+        scores = [epoch.validation.score]
+        known = scores_of(self.study.get_trials(deepcopy=False)[trial.number])
+        if self.tune.select == "best":
+            scores += known.values()
+        if len(self.tune.objectives) == 1:
+            trial.report(max(scores), step=epoch.epoch)
+        else:
+            trial.set_user_attr(EPOCHS, {**known, epoch.epoch: max(scores)})
+
+    def _compared(self, trial: Trial, epoch: int, planned: int) -> Stop | None:
+        skipped = self._skipped(trial.number)
+        match self.tune.pruner:
+            case "none":
+                return None
+            case "median":
+                entrants = self._entrants(skipped)
+                own = next(entrant for entrant in entrants if entrant.number == trial.number)
+                rivals = [each for each in entrants if each.number != trial.number]
+                behind = behind_median(own, rivals, epoch)
+                return Stop("pruned", f"below the median after epoch {epoch}") if behind else None
+            case "halving" | "hyperband":
+                if epoch not in rungs(planned, skipped):
+                    return None
+                if trial.number in admitted(self._entrants(skipped), epoch):
+                    return None
+                return Stop("paused", f"waits after epoch {epoch}")
+            case _:
+                assert_never(self.tune.pruner)
+
+    def _skipped(self, number: int) -> int:
+        """How many rungs a trial skips."""
+        levels = len(rungs(self.document.experiment.training.epochs))
+        return skipped_rungs(number, levels) if self.tune.pruner == "hyperband" else 0
+
+    def _entrants(self, skipped: int) -> list[Entrant]:
+        """The trials that are compared with each other: none that failed, all that skip as many rungs."""
+        aims = [aim for aim in self.tune.objectives if aim != "validation"]
+        return [
+            Entrant(
+                trial.number, scores_of(trial), tuple(trial.user_attrs[COSTS][KNOWN[aim]] for aim in aims)
+            )
+            for trial in self.study.get_trials(deepcopy=False, states=COMPARED)
+            if COSTS in trial.user_attrs and self._skipped(trial.number) == skipped
+        ]
 
     def close(self, trial: Trial, record: RunRecord) -> None:
-        """Note how a trial ended."""
+        """Note how a trial ended, or that it waits."""
         if record.reason:
             trial.set_user_attr(REASON, record.reason)
-        if record.parameters is not None:
-            trial.set_user_attr(PARAMETERS, record.parameters.trainable)
-        metrics = record.last if self.tune.select == "last" else record.best
         match record.state:
-            case "finished" if metrics is not None:
-                self.study.tell(trial, metrics.score)
+            case "paused":
+                trial.set_user_attr(PAUSED, record.epochs)
+            case "finished" if record.last is not None and record.best is not None:
+                self.study.tell(trial, [self._figure(aim, trial, record) for aim in self.tune.objectives])
             case "pruned":
                 self.study.tell(trial, state=TrialState.PRUNED)
             case _:
                 self.study.tell(trial, state=TrialState.FAIL)
+
+    def _figure(self, objective: Objective, trial: Trial, record: RunRecord) -> float:
+        match objective:
+            case "validation":
+                metrics = record.last if self.tune.select == "last" else record.best
+                return metrics.score if metrics else math.nan
+            case "latency_seconds":
+                return math.nan if record.latency_seconds is None else record.latency_seconds
+            case _:
+                cost: int = trial.user_attrs[COSTS][objective]
+                return cost
 
     def best(self) -> int | None:
         """The number of the best finished trial."""
         return next(iter(self.ranked()), None)
 
     def ranked(self) -> list[int]:
-        """Numbers of the finished trials, the best first; of equal ones, that with the fewest parameters."""
+        """Numbers of the finished trials, the best first; of equal ones, that with the fewest parameters.
+
+        Of several objectives the validation score counts.
+        """
         complete = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        return [trial.number for trial in sorted(complete, key=_order)]
+        aim = self.tune.objectives.index("validation")
+        return [trial.number for trial in sorted(complete, key=lambda trial: _order(trial, aim))]
 
 
-def _order(trial: FrozenTrial) -> tuple[float, int, int]:
-    return -(trial.value or 0.0), trial.user_attrs[PARAMETERS], trial.number
+def _order(trial: FrozenTrial, aim: int) -> tuple[float, int, int]:
+    return -trial.values[aim], trial.user_attrs[COSTS]["parameters"], trial.number
+
+
+def scores_of(trial: FrozenTrial) -> dict[int, float]:
+    """Epoch → validation score, as far as a trial was trained."""
+    told = trial.intermediate_values or trial.user_attrs.get(EPOCHS, {})
+    return {int(epoch): score for epoch, score in told.items()}
 
 
 def is_base(trial: Trial) -> bool:

@@ -18,6 +18,7 @@ class Job:
         origin: study and number.
         threads: threads for one operation.
         cards: the graphics cards to use; None: those that TensorFlow finds.
+        latency: whether to measure how long a prediction takes.
     """
 
     document: Document
@@ -25,6 +26,7 @@ class Job:
     origin: Origin
     threads: int
     cards: tuple[str, ...] | None = None
+    latency: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,4 +100,24 @@ class TrialEnded:
     record: RunRecord
 
 
-SearchEvent = ProposalRefused | TrialStarted | TrialProgressed | TrialRetried | TrialEnded
+@dataclass(frozen=True, slots=True)
+class TrialPaused:
+    """To the caller: a trial waits at a rung; it may go on later."""
+
+    record: RunRecord
+
+
+@dataclass(frozen=True, slots=True)
+class SearchStopped:
+    """To the caller: the search ends before its budget is used up.
+
+    Args:
+        reason: which rule ends it.
+    """
+
+    reason: str
+
+
+SearchEvent = (
+    ProposalRefused | TrialStarted | TrialProgressed | TrialRetried | TrialPaused | TrialEnded | SearchStopped
+)

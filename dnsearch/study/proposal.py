@@ -12,7 +12,7 @@ from dnsearch.records.opening import opening
 from dnsearch.records.record import Origin, Parameters, RunRecord
 from dnsearch.records.store import RunFolder
 from dnsearch.spec.document import Document
-from dnsearch.study.feasibility import Judge
+from dnsearch.study.feasibility import Judge, costs_of
 from dnsearch.study.ledger import Ledger
 
 
@@ -66,7 +66,7 @@ def propose(ledger: Ledger, trial: Trial, folder: Path, judge: Judge) -> Proposa
     with writing(run.path):
         run.path.mkdir(exist_ok=True)
     document, costs = judgement.budget.document, judgement.budget.summary.cost
-    ledger.note(trial, document)
+    ledger.note(trial, document, costs_of(judgement.budget.summary))
     parameters = Parameters(costs.trainable, costs.other)
     record = opening(run.name, document.experiment, parameters, costs.macs, origin)
     return Proposal(trial, document, run, origin, known(run, record), ledger.twin(trial))

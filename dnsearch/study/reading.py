@@ -6,7 +6,7 @@ that such a leaderboard has no intervals. Confirmations are no trials of the boo
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
@@ -14,7 +14,7 @@ from optuna.trial import FrozenTrial, TrialState
 from dnsearch.records.record import Metrics, Parameters, RunRecord
 from dnsearch.records.study import StudyRecord
 from dnsearch.study.database import reachable
-from dnsearch.study.ledger import EPOCHS, FINGERPRINT, INFEASIBLE, PARAMETERS, REASON
+from dnsearch.study.ledger import COSTS, FINGERPRINT, INFEASIBLE, REASON, scores_of
 from dnsearch.study.proposal import trial_name
 from dnsearch.study.storage import existing_study
 from dnsearch.study.summary import epochs, objectives, setting, summary, word
@@ -58,7 +58,7 @@ def records(study: optuna.Study) -> list[RunRecord]:
 
 def _record(study: optuna.Study, trial: FrozenTrial) -> RunRecord:
     facts = trial.user_attrs
-    parameters = facts.get(PARAMETERS)
+    parameters = facts.get(COSTS, {}).get("parameters")
     score = _score(study, trial)
     metrics = None if score is None else Metrics(math.nan, score, 0)
     return RunRecord(
@@ -87,6 +87,5 @@ def _score(study: optuna.Study, trial: FrozenTrial) -> float | None:
     aims = objectives(study)
     if trial.values and "validation" in aims:
         return float(trial.values[aims.index("validation")])
-    kept = {int(epoch): score for epoch, score in trial.user_attrs.get(EPOCHS, {}).items()}
-    told: Mapping[int, float] = trial.intermediate_values or kept
+    told = scores_of(trial)
     return told[max(told)] if told else None

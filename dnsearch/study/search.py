@@ -5,14 +5,14 @@ train and tell of their epochs. Whatever dies, the study's folder and storage sa
 """
 
 import time
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Container, Generator, Iterator, Mapping
 from dataclasses import replace
 
 from optuna.trial import Trial
 
 from dnsearch import runtime
 from dnsearch.records.find import is_run
-from dnsearch.records.record import RunRecord
+from dnsearch.records.record import EpochRecord, RunRecord, Stop
 from dnsearch.records.store import RunFolder
 from dnsearch.study import artifacts, outcome, placement, retention, worker
 from dnsearch.study.claims import Claims
@@ -26,7 +26,9 @@ from dnsearch.study.messages import (
     RunEnded,
     RunFailed,
     SearchEvent,
+    SearchStopped,
     TrialEnded,
+    TrialPaused,
     TrialProgressed,
     TrialRetried,
     TrialStarted,
@@ -34,6 +36,7 @@ from dnsearch.study.messages import (
 from dnsearch.study.proposal import Infeasible, Proposal, known, propose, trial_name
 from dnsearch.study.request import Request, create
 from dnsearch.study.retry import in_more_parts
+from dnsearch.study.stopping import Rules
 from dnsearch.study.summary import Chronicle
 from dnsearch.study.worker import Worker
 
@@ -80,6 +83,7 @@ class _Coordinator:
         self._followers: list[Proposal] = []
         self._left = request.takes
         self._ask_again = 0.0
+        self._rules = Rules(request.tune)
         self._refused: list[Mapping[str, str]] = []
         images = request.image_shape, request.classes
         self._judge = Judge(request.document, request.tune, *images, limits=request.limits)
@@ -88,18 +92,40 @@ class _Coordinator:
         self._renew_best()
         while interrupts() < 2:
             self._chronicle.renew()
-            while interrupts() == 0 and (trial := self._taken()) is not None:
+            while not interrupts() and not self._rules.reason() and (trial := self._taken()) is not None:
                 yield from self._launch(trial)
-            if not self._running and (interrupts() or self._is_over()):
+            if not self._running and (interrupts() or (yield from self._is_over())):
                 break
             yield from self._listen()
             yield from self._end_overdue()
+            yield from self._settle()
             self._give_up(self._claims.keep(self._held()))
+        if reason := self._rules.reason():
+            yield SearchStopped(reason)
         self._chronicle.close()
 
-    def _is_over(self) -> bool:
-        """Whether there is nothing to wait for: no trial to take, and none of another's that may be lost."""
-        return self._left is not None or self._ledger.ended() >= self._request.trials
+    def _is_over(self) -> Generator[SearchEvent, None, bool]:
+        """Whether there is nothing to wait for; then what waits at a rung waits in vain, and ends."""
+        if self._rules.reason() and not self._rules.is_final:
+            return True
+        if not self._rules.is_final and self._ask_again <= time.monotonic():
+            return self._left == 0  # it has not just heard that there is nothing left
+        ended: list[RunRecord] = []
+        own = {follower.origin.trial for follower in self._followers}
+        alone = self._claims.close_waiting(own, lambda trial: ended.append(self._end_waiting(trial)))
+        for record in ended:
+            yield TrialEnded(record)
+        yield from self._settle()
+        return alone or self._left is not None
+
+    def _end_waiting(self, trial: Trial) -> RunRecord:
+        run = RunFolder(self._request.folder / trial_name(trial.number))
+        if self._request.artifacts is not None:
+            self._bring(trial, self._request.artifacts)
+        record = run.read()
+        record = replace(record, state="pruned", reason=f"did not go on after epoch {record.epochs}")
+        self._write_down(trial, run, record)
+        return record
 
     def end_children(self) -> None:
         for _, child in self._running.values():
@@ -144,10 +170,10 @@ class _Coordinator:
             yield self._refuse(proposal)
             return
         self._refused.clear()
-        if proposal.twin in self._running:
-            self._followers.append(proposal)
-        elif (twin := self._ended_twin(proposal)) is not None:
+        if (twin := self._ended_twin(proposal)) is not None:
             yield from self._close(proposal, outcome.same_as(proposal, twin))
+        elif proposal.twin is not None and self._ledger.goes_on(proposal.twin):
+            self._followers.append(proposal)
         elif not self._ledger.sit_down(trial):
             reason = f"the search ended {MAX_SITTINGS} times while this trial was in its first epoch"
             yield from self._close(proposal, outcome.failed(proposal, reason))
@@ -159,6 +185,7 @@ class _Coordinator:
         run = RunFolder(self._request.folder / trial_name(trial.number))
         if not is_run(run.path):
             artifacts.bring(where, trial, run)
+
     def _refuse(self, proposal: Infeasible) -> ProposalRefused:
         """Go on to the next proposal, unless there have been none but such for long."""
         self._refused.append(proposal.reasons)
@@ -176,7 +203,14 @@ class _Coordinator:
     def _start(self, proposal: Proposal) -> TrialStarted:
         request = self._request
         threads = max(1, runtime.cores() // request.workers)
-        job = Job(proposal.document, proposal.folder.path, proposal.origin, threads, self._cards())
+        job = Job(
+            proposal.document,
+            proposal.folder.path,
+            proposal.origin,
+            threads,
+            self._cards(),
+            "latency_seconds" in request.tune.objectives,
+        )
         proposal.folder.write(proposal.record)
         child = worker.start(job, request.tune.trial_timeout_seconds, request.folder / "workers.log")
         self._running[job.origin.trial] = (proposal, child)
@@ -195,12 +229,17 @@ class _Coordinator:
             match worker.receive(child):
                 case EpochEnded(epoch):
                     yield TrialProgressed(child.job, epoch)
-                    planned = proposal.document.experiment.training.epochs
-                    worker.answer(child, self._ledger.verdict(proposal.trial, epoch, planned))
+                    worker.answer(child, self._verdict(proposal, epoch))
                 case RunEnded(record):
                     yield from self._close(proposal, record)
                 case RunFailed(reason, memory):
                     yield from self._failed(proposal, reason, memory=memory)
+
+    def _verdict(self, proposal: Proposal, epoch: EpochRecord) -> Stop | None:
+        planned = proposal.document.experiment.training.epochs
+        verdict = self._ledger.verdict(proposal.trial, epoch, planned)
+        self._rules.epoch_ended(proposal.trial.number, epoch)
+        return verdict or self._rules.stop(proposal.trial.number)
 
     def _failed(self, proposal: Proposal, reason: str, *, memory: bool) -> Iterator[SearchEvent]:
         """Try once more where memory was used up and the batches can be cut; else that was its end."""
@@ -222,23 +261,35 @@ class _Coordinator:
                 yield from self._close(proposal, outcome.failed(proposal, reason))
 
     def _close(self, proposal: Proposal, record: RunRecord) -> Iterator[SearchEvent]:
-        """Write down how a trial ended, first in its folder, then in the book; then those that follow it."""
-        number = proposal.origin.trial
-        _, child = self._running.pop(number, (None, None))
+        """Write down how a trial ended, or that it waits at a rung; then those that follow it."""
+        _, child = self._running.pop(proposal.origin.trial, (None, None))
         if child is not None:
             worker.end(child)
-        proposal.folder.write(record)
-        if self._request.artifacts is not None:
-            artifacts.send(self._request.artifacts, proposal.trial, proposal.folder, checkpoints=False)
-        self._ledger.close(proposal.trial, record)
+        self._write_down(proposal.trial, proposal.folder, record)
         self._ask_again = 0.0
-        if self._ledger.best() == number:
+        yield TrialPaused(record) if record.state == "paused" else TrialEnded(record)
+        yield from self._settle()
+
+    def _write_down(self, trial: Trial, folder: RunFolder, record: RunRecord) -> None:
+        """First in its folder, then in the book: whoever takes it up again finds in the folder what was done."""
+        folder.write(record)
+        if self._request.artifacts is not None:
+            artifacts.send(self._request.artifacts, trial, folder, checkpoints=record.state == "paused")
+        self._ledger.close(trial, record)
+        if record.state == "paused":
+            return
+        ranked = self._ledger.ranked()
+        self._rules.trial_ended(record, ranked)
+        if ranked[:1] == [trial.number]:
             self._renew_best()
-        retention.thin(self._request.folder, self._ledger.ranked(), number, self._request.tune.keep)
-        yield TrialEnded(record)
-        for follower in [each for each in self._followers if each.twin == number]:
-            self._followers.remove(follower)
-            yield from self._close(follower, outcome.same_as(follower, record))
+        retention.thin(self._request.folder, ranked, trial.number, self._request.tune.keep)
+
+    def _settle(self) -> Iterator[SearchEvent]:
+        """End the trials whose twins have ended, here or elsewhere."""
+        for follower in [*self._followers]:
+            if (twin := self._ended_twin(follower)) is not None:
+                self._followers.remove(follower)
+                yield from self._close(follower, outcome.same_as(follower, twin))
 
     def _renew_best(self) -> None:
         """Bring ``best.yaml`` up to date; a search that was killed may have left an old one."""

@@ -1,13 +1,9 @@
-"""Opening the Optuna study: its database, sampler, pruner, and whether it is the same study as before."""
+"""Opening the Optuna study, and whether it is the same study as before."""
 
 import json
-import math
-from typing import assert_never
-from zlib import crc32
 
 import optuna
-from optuna.pruners import BasePruner, MedianPruner, NopPruner, SuccessiveHalvingPruner
-from optuna.samplers import BaseSampler, RandomSampler, TPESampler
+from optuna.pruners import NopPruner
 
 from dnsearch import runtime
 from dnsearch.errors import Problem, StudyError
@@ -20,7 +16,10 @@ from dnsearch.study.turns import exclusive
 SPEC = "dnsearch:spec"
 OPENING = ".opening"
 """Whose turn it is to open a database; no study has such a name."""
-LENGTH_AND_ROOM = {"trials", "trial_timeout_seconds", "keep", "gpus_per_trial"}
+LENGTH_AND_ROOM = {
+    *("trials", "timeout_seconds", "patience", "target"),
+    *("trial_timeout_seconds", "keep", "gpus_per_trial"),
+}
 """Fields of ``tune`` that make no trial another one: how long a search goes on and what it takes up."""
 
 
@@ -35,8 +34,8 @@ def open_study(url: str, name: str, experiment: Experiment, tune: Tune) -> optun
         study = optuna.create_study(
             storage=storage(url),
             study_name=name,
-            direction="maximize",
-            pruner=_pruner(tune, experiment.training.epochs),
+            directions=["maximize" if aim == "validation" else "minimize" for aim in tune.objectives],
+            pruner=NopPruner(),  # who is stopped is decided in the ledger
             load_if_exists=True,
         )
         _same_spec(study, _description(experiment, tune))
@@ -65,49 +64,6 @@ def existing_study(url: str, name: str) -> optuna.Study:
 def _no_study(name: str, url: str, found: str) -> StudyError:
     hint = "Studies are made by: dnsearch tune SPEC --study NAME"
     return StudyError(str(Problem(f"study {name}", f"a study in {shown(url)}", found, hint)))
-
-
-def sampler(tune: Tune, number: int) -> BaseSampler:
-    """Who proposes a trial; its random numbers depend on the seed and the trial's number alone.
-
-    A study that is continued would otherwise start its random numbers, and so its proposals, over again.
-    """
-    seed = crc32(f"{tune.seed} {number}".encode())
-    match tune.sampler:
-        case "tpe":
-            return TPESampler(seed=seed)
-        case "random":
-            return RandomSampler(seed=seed)
-        case _:
-            assert_never(tune.sampler)
-
-
-def _pruner(tune: Tune, epochs: int) -> BasePruner:
-    match tune.pruner:
-        case "halving":
-            return SuccessiveHalvingPruner(min_resource=first_rung(epochs), reduction_factor=3)
-        case "median":
-            return MedianPruner(n_startup_trials=4, n_warmup_steps=2)  # epochs count from 1
-        case "none":
-            return NopPruner()
-        case _:
-            assert_never(tune.pruner)
-
-
-def first_rung(epochs: int) -> int:
-    """After how many epochs successive halving looks first; it keeps a third there and at 3, 9… times it.
-
-    At most three rungs, and none after a single epoch of a longer training: what a network shows then says
-    little about its end.
-
-    >>> [first_rung(epochs) for epochs in (1, 5, 10, 27, 300)]
-    [1, 2, 4, 3, 12]
-    """
-    rung = epochs
-    for _ in range(3):
-        if rung >= 5:
-            rung = math.ceil(rung / 3)
-    return rung
 
 
 def _description(experiment: Experiment, tune: Tune) -> dict[str, str]:

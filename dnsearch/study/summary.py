@@ -7,7 +7,7 @@ folders are. Finished trials are held in memory by Optuna, so a look costs littl
 import json
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -17,7 +17,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from dnsearch.records.study import StudyRecord, write_study
 from dnsearch.study.importances import FEWEST_TRIALS, importances
-from dnsearch.study.ledger import EPOCHS, INFEASIBLE, PAUSED
+from dnsearch.study.ledger import INFEASIBLE, scores_of
+from dnsearch.study.samplers import PAUSED
 from dnsearch.study.storage import SPEC
 
 RENEW_SECONDS = 10.0
@@ -120,8 +121,7 @@ def word(trial: FrozenTrial) -> Literal["finished", "pruned", "failed", "paused"
 
 def epochs(trial: FrozenTrial) -> int:
     """How many epochs a trial was trained; those of several objectives are kept apart from Optuna's."""
-    told: Mapping[Any, float] = trial.intermediate_values or trial.user_attrs.get(EPOCHS, {})
-    return max(map(int, told), default=0)
+    return max(scores_of(trial), default=0)
 
 
 def objectives(study: optuna.Study) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from dnsearch.spec.section import Section, refuse
 from dnsearch.spec.tune.constraints import Constraints
 from dnsearch.spec.tune.parameters import Searched
 from dnsearch.spec.tune.relations import Relation
+from dnsearch.spec.tune.sampling import Objective, Sampler, ill_chosen, unsuited
 
 
 class Tune(Section):
@@ -38,13 +39,33 @@ class Tune(Section):
         description="Which validation accuracy (of a U-Net: mean IoU) a trial is judged by: its last "
         "epoch's (the paper's habit) or its best epoch's (optimistic). Both are recorded.",
     )
-    sampler: Literal["tpe", "random"] = Field(
-        "tpe", description="Who proposes: tpe (multivariate tree-structured Parzen estimator) or random."
+    objectives: tuple[Objective, ...] = Field(
+        ("validation",),
+        min_length=1,
+        description="What is searched for: validation (higher is better), and what it is weighed against "
+        "(lower is better): parameters, macs, training_memory_bytes, latency_seconds (of one image, measured "
+        "after the training). Several: a front of trials that no other beats in everything.",
     )
-    pruner: Literal["halving", "median", "none"] = Field(
+    sampler: Sampler = Field(
+        "tpe",
+        description="Who proposes: tpe (tree-structured Parzen estimator), random, grid (every "
+        "combination), nsga2 (genetic), cmaes (an evolution strategy; extra cmaes), qmc (a Sobol sequence), "
+        "gp (a Gaussian process; extra gp).",
+    )
+    pruner: Literal["halving", "hyperband", "median", "none"] = Field(
         "halving",
-        description="Who stops poor trials early: successive halving over the epochs, the median of the "
-        "earlier trials, or nobody.",
+        description="Who keeps poor trials from taking all their epochs: successive halving (the best third "
+        "goes on, the others wait at their epoch), hyperband (some trials skip the first comparisons), the "
+        "median of the others, or nobody.",
+    )
+    timeout_seconds: float | None = Field(
+        None, gt=0, description="After so long a search starts no more trials. null: no limit."
+    )
+    patience: int | None = Field(
+        None, ge=1, description="End the search after so many trials that are no better. null: never."
+    )
+    target: float | None = Field(
+        None, gt=0, le=1, description="End the search when a trial reaches this validation score. null: none."
     )
     trial_timeout_seconds: float | None = Field(
         None, gt=0, description="A trial that takes longer is stopped and recorded as failed. null: no limit."
@@ -64,6 +85,13 @@ class Tune(Section):
         "on a card at once) or a whole number (of use with training.devices: all).",
     )
     seed: int = Field(0, ge=0, lt=2**32, description="Seed of the sampler.")
+
+    @model_validator(mode="after")
+    def _sampler_suits_search(self) -> Self:
+        problems = [*ill_chosen(self.objectives), *unsuited(self.sampler, self.parameters, self.objectives)]
+        if problems:
+            raise refuse(*problems)
+        return self
 
     @model_validator(mode="after")
     def _cards_are_a_share_or_whole(self) -> Self:
