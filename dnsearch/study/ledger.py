@@ -18,7 +18,6 @@ from dnsearch.study.space import base_labels, suggested, suggested_base
 from dnsearch.study.storage import sampler
 
 BASE = "dnsearch:base"
-INFEASIBLE = "dnsearch:infeasible"
 FINGERPRINT = "dnsearch:fingerprint"
 PARAMETERS = "dnsearch:parameters"
 REASON = "dnsearch:reason"
@@ -49,8 +48,8 @@ class Ledger:
         ended = self.study.get_trials(deepcopy=False, states=ENDED)
         return sum(INFEASIBLE not in trial.user_attrs for trial in ended)
 
-    def left_running(self) -> list[Trial]:
-        """The trials that an earlier coordinator did not see end."""
+    def running(self) -> list[Trial]:
+        """The trials that are at work, or that a coordinator left when it died."""
         running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
         return [Trial(self.study, frozen._trial_id) for frozen in running]
 

@@ -114,10 +114,10 @@ def test_a_proposal_that_was_being_refused_when_everything_died(ledger, tmp_path
     book = ledger(constraints={"parameters": 100})
     trial = book.new()
     trial.set_constraint("parameters", (1766 - 100) / 100)
-    (waiting,) = book.left_running()
+    (waiting,) = book.running()
     found = propose(book, waiting, tmp_path / "runs", judge(book))
     assert isinstance(found, Infeasible)
-    assert book.left_running() == []
+    assert book.running() == []
 
 
 def test_the_same_settings_again(ledger, tmp_path):
@@ -132,7 +132,7 @@ def test_what_the_folder_says_already_counts(ledger, tmp_path):
     first = proposed(book, tmp_path / "runs")
     begun = replace(first.record, epochs=1, last=Metrics(1.0, 0.5, 144))
     first.folder.write(begun)
-    taken_up = propose(book, book.left_running()[0], tmp_path / "runs", judge(book))
+    taken_up = propose(book, book.running()[0], tmp_path / "runs", judge(book))
     assert taken_up.record == replace(begun, settings=taken_up.record.settings)
 
 
