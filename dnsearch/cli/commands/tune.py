@@ -138,7 +138,7 @@ def _searched(request: "Request", *, plain: bool) -> bool:
     ):
         for event in search(request, interrupts):
             tell(event)
-            refused.update(event.reasons if isinstance(event, ProposalRefused) else ())
+            refused.update([*event.reasons] if isinstance(event, ProposalRefused) else ())
         stopped = interrupts() > 0
     if refused:
         said_by = ", ".join(f"{name} {count:,}" for name, count in refused.most_common())
