@@ -93,11 +93,11 @@ def overlay(base: Tree, top: Tree, key: str = "", *, in_place: bool = False) -> 
     >>> plain(overlay(read(b"n: [4, 4]", "base"), read(b"n: {1: 6}", "top")))
     {'n': (4, 6)}
     """
+    if isinstance(base, Items) and isinstance(top, Table) and _positions(top) <= set(range(len(base.items))):
+        return _with_items(base, top, key, in_place=in_place)
     if isinstance(base, Items) and key in LISTED and isinstance(top, Table) and _kind(top, key) is None:
         items = tuple(overlay(item, top, key, in_place=in_place) for item in base.items)
         return Items(items, base.place if in_place else top.place)
-    if isinstance(base, Items) and isinstance(top, Table) and _positions(top) <= set(range(len(base.items))):
-        return _with_items(base, top, key, in_place=in_place)
     if not (isinstance(base, Table) and isinstance(top, Table)) or key == "parameters":
         return top
     base = _kept(base, top, key)

@@ -40,7 +40,7 @@ KNOWN = {
     "training_memory_bytes": "training_memory_bytes",
     "latency_seconds": "macs",
 }
-"""Objective → the cost that stands for it while trials are compared: a latency is measured at the end only."""
+"""Objective → the cost that stands for it while trials are compared; a latency is measured at the end."""
 
 
 @dataclass(frozen=True)

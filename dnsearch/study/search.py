@@ -188,6 +188,7 @@ class _Coordinator:
 
     def _refuse(self, proposal: Infeasible) -> ProposalRefused:
         """Go on to the next proposal, unless there have been none but such for long."""
+        self._left = None if self._left is None else self._left + 1
         self._refused.append(proposal.reasons)
         if len(self._refused) >= MAX_IN_A_ROW:
             raise hopeless(self._ledger.study.study_name, self._refused)
@@ -271,7 +272,7 @@ class _Coordinator:
         yield from self._settle()
 
     def _write_down(self, trial: Trial, folder: RunFolder, record: RunRecord) -> None:
-        """First in its folder, then in the book: whoever takes it up again finds in the folder what was done."""
+        """First in its folder, then in the book: whoever takes it up again finds there what was done."""
         folder.write(record)
         if self._request.artifacts is not None:
             artifacts.send(self._request.artifacts, trial, folder, checkpoints=record.state == "paused")

@@ -10,7 +10,18 @@ from dnsearch.errors import DataError, RunError, SpecError, StudyError, Training
 
 COMMANDS = [
     *("init", "presets", "check", "inspect", "draw", "data", "import-weights"),
-    *("train", "evaluate", "predict", "export", "tune", "leaderboard", "dashboard", "clean", "schema"),
+    *(
+        "train",
+        "evaluate",
+        "predict",
+        "export",
+        "space",
+        "tune",
+        "leaderboard",
+        "dashboard",
+        "clean",
+        "schema",
+    ),
 ]
 
 
@@ -48,6 +59,7 @@ def test_every_command_shows_an_example_and_says_what_it_does(dnsearch, command)
         "evaluate",
         "predict",
         "export",
+        "space",
         "tune",
         "leaderboard",
     ],

@@ -66,6 +66,16 @@ def test_another_name_and_another_database(dnsearch, tmp_path):
     assert not (tmp_path / "runs/other/study.db").exists()
 
 
+def test_what_cost_too_much_is_counted_and_no_trial(dnsearch):
+    ran = dnsearch(
+        "tune", "spec.yaml", "--trials", "1", "--set", "tune.constraints.parameters=1700", "--json"
+    )
+    assert ran.code == 0
+    (row,) = json.loads(ran.out)
+    assert row["name"] != "trial-0000", "the base spec has 1,766"
+    assert "infeasible proposals, refused by: parameters " in ran.err
+
+
 def test_a_spec_that_was_trained_by_hand_keeps_its_run(dnsearch, run_folder):
     assert _folder(Path("runs"), None, "tiny") == Path("runs/tiny")
     run_folder(Path("runs/tiny"))

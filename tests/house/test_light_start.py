@@ -56,6 +56,7 @@ def started(arguments: list[str], folder: Path) -> tuple[int, set[str], str]:
         (["check", "article"], {0}),
         (["inspect", "article"], {0}),
         (["leaderboard", "small"], {0}),
+        (["space", "speculations", "--samples", "50"], {0}),
         (["leaderboard"], {0, 4}),  # 4: there are no runs here to rank, which is not the question
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

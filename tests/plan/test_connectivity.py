@@ -121,3 +121,31 @@ def test_what_is_refused(fields, said):
 def test_a_rule_that_leaves_a_layer_unread_is_refused():
     """A window of 1 is a chain: what the chain's output does not gather is read by its follower alone."""
     assert wired(Log(name="log", output="rule"), 1, "block1", 0).output == (0, 1)
+
+
+def mutated(flips: int, seed: int = 0):
+    return {"name": "explicit", "layers": ((0,), (0, 1), (0, 1, 2), (3,)), "flips": flips, "seed": seed}
+
+
+def read_by(connectivity):
+    network = example(layers_per_block=(4,), connectivity=connectivity)
+    return plan_network(network, (8, 8, 1), 10).blocks[0].reads
+
+
+def test_flips_mutate_an_explicit_list():
+    listed = read_by(mutated(0))
+    assert listed == ((0,), (0, 1), (0, 1, 2), (3,))
+    for seed in range(20):
+        one, three = read_by(mutated(1, seed)), read_by(mutated(3, seed))
+        assert differing(listed, one) == 1
+        assert differing(listed, three) == 3
+        assert all(layer - 1 in each for layer, each in enumerate(three, start=1)), "the layer before stays"
+    assert len({read_by(mutated(2, seed)) for seed in range(20)}) > 3
+
+
+def test_more_flips_than_edges_flip_all():
+    assert read_by(mutated(99)) == ((0,), (1,), (2,), (0, 1, 2, 3))
+
+
+def differing(before, after):
+    return sum(len(set(one) ^ set(other)) for one, other in zip(before, after, strict=True))

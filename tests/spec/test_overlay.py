@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from dnsearch.errors import SpecError
+from dnsearch.spec.document import load
 from dnsearch.spec.overlay import SHORTHANDS, completed, nested, overlay, shortened, spelled_out
 from dnsearch.spec.reading import read
 from dnsearch.spec.tree import Leaf, Table, Tree, plain, walk
@@ -282,3 +284,18 @@ def test_walk_passes_over_what_is_not_there() -> None:
     assert values == [2]
     assert list(walk(root, ("x", 0))) == [root]
     assert len(list(walk(root, ("a", "b", 7)))) == 3
+
+
+def test_an_item_of_a_list_by_its_position():
+    changed = ["network.layers_per_block.1=7", "network.connectivity=[dense, {name: window, size: 2}]"]
+    network = load(
+        "starter", [*changed, "network.connectivity.0=log", "network.connectivity.1.size=5"]
+    ).experiment.network
+    assert network.layers_per_block[1] == 7
+    assert [pattern.name for pattern in network.connectivity] == ["log", "window"]
+    assert network.connectivity[1].size == 5
+
+
+def test_a_position_that_the_list_does_not_have():
+    with pytest.raises(SpecError, match="expected a list of 1 to 8 values"):
+        load("starter", ["network.layers_per_block.9=7"])

@@ -8,6 +8,7 @@ from dnsearch.errors import RunError
 from dnsearch.records.record import Metrics
 from dnsearch.spec.document import fingerprint, load, resolved_yaml
 from dnsearch.study import outcome
+from dnsearch.study.feasibility import Judge
 from dnsearch.study.proposal import propose
 
 
@@ -16,7 +17,7 @@ def proposal(ledger, tmp_path):
     folder = tmp_path / "runs"
     folder.mkdir()
     book = ledger()
-    made = propose(book, book.new(), folder, ((8, 8, 1), 10))
+    made = propose(book, book.new(), folder, Judge(book.document, book.tune, (8, 8, 1), 10))
     made.folder.write_spec(made.document.text, resolved_yaml(made.document.experiment))
     last, best = Metrics(1.0, 0.5, 144), Metrics(0.9, 0.75, 144)
     record = replace(made.record, state="finished", epochs=2, last=last, best=best, best_epoch=1)

@@ -114,10 +114,10 @@ def test_a_proposal_that_was_being_refused_when_everything_died(ledger, tmp_path
     book = ledger(constraints={"parameters": 100})
     trial = book.new()
     trial.set_constraint("parameters", (1766 - 100) / 100)
-    (waiting,) = book.left_running()
+    (waiting,) = book.running()
     found = propose(book, waiting, tmp_path / "runs", judge(book))
     assert isinstance(found, Infeasible)
-    assert book.left_running() == []
+    assert book.running() == []
 
 
 def test_the_same_settings_again(ledger, tmp_path):

@@ -1,5 +1,6 @@
 """``dnsearch tune``: search a spec's variants."""
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -126,16 +127,23 @@ def _searched(request: "Request", *, plain: bool) -> bool:
     """Do the search; says whether a person stopped it."""
     from dnsearch.cli.interrupts import counted
     from dnsearch.cli.live import live
+    from dnsearch.study.messages import ProposalRefused
     from dnsearch.study.search import search
 
     said = ("letting the running trials end (Ctrl-C again stops them)…", "stopping the running trials…")
+    refused: Counter[str] = Counter()
     with (
         counted(lambda count: console.say(said[count - 1])) as interrupts,
         live(request, plain=plain) as tell,
     ):
         for event in search(request, interrupts):
             tell(event)
-        return interrupts() > 0
+            refused.update([*event.reasons] if isinstance(event, ProposalRefused) else ())
+        stopped = interrupts() > 0
+    if refused:
+        said_by = ", ".join(f"{name} {count:,}" for name, count in refused.most_common())
+        console.say(f"infeasible proposals, refused by: {said_by}")
+    return stopped
 
 
 def _show_outcome(request: "Request", *, as_json: bool) -> None:
