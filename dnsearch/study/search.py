@@ -128,7 +128,8 @@ class _Coordinator:
     def go(self, interrupts: Callable[[], int]) -> Iterator[SearchEvent]:
         self._renew_best()
         while interrupts() < 2:
-            self._chronicle.renew()
+            if self._running or self._has_room():
+                self._chronicle.renew()
             while interrupts() == 0 and self._has_room():
                 yield from self._launch()
             if not self._running:
