@@ -5,6 +5,8 @@ test keeps every other module from touching ``os.environ``.
 """
 
 import contextlib
+import ctypes
+import gc
 import importlib
 import importlib.util
 import multiprocessing
@@ -35,6 +37,7 @@ ENVIRONMENT = {
     "GRPC_VERBOSITY": "ERROR",
     "CUDA_DEVICE_ORDER": "PCI_BUS_ID",  # nvidia-smi's numbers; CUDA alone would count the fastest card first
 }
+PR_SET_PDEATHSIG = 1
 VISIBLE_CARDS = "CUDA_VISIBLE_DEVICES"
 LIBRARIES = ("dnsearch", "tensorflow", "keras", "numpy")
 
@@ -179,9 +182,37 @@ def address_space_limit() -> int | None:
     return None if limit == resource.RLIM_INFINITY else limit
 
 
+@contextlib.contextmanager
+def without_collector() -> Iterator[None]:
+    """Make many objects that stay, in a block in which the garbage collector does not walk over them."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        gc.freeze()  # nor later: none of them is garbage
+
+
 def process_identity() -> dict[str, Any]:
     """Host name and process id, so that a person can find a run's trainer."""
     return {"host": socket.gethostname(), "pid": os.getpid()}
+
+
+def process_started(pid: int) -> float | None:
+    """When a process of this machine started, in seconds since 1970; None where it does not live.
+
+    A number is given to another process after its own has died; together with the start it is unique.
+    """
+    try:
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
+    except psutil.NoSuchProcess:
+        return None
+
+
+def mounted_file_systems() -> dict[Path, str]:
+    """What is mounted on this machine: mount point → kind of file system."""
+    return {Path(part.mountpoint): part.fstype for part in psutil.disk_partitions(all=True)}
 
 
 def require(extra: str, *libraries: str) -> None:
@@ -257,8 +288,20 @@ def _ctrl_c_held_back() -> Iterator[None]:
 
 
 def _child(module: str, function: str, arguments: tuple[object, ...]) -> None:
+    _end_with_server()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     getattr(importlib.import_module(module), function)(*arguments)
+
+
+def _end_with_server() -> None:
+    """Have Linux kill this process when the fork server ends: a process that is stopped cannot end itself.
+
+    The server ends when nobody holds its pipe any more; it gives every child a copy, for children of its own.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        pipe: int = forkserver._forkserver._forkserver_alive_fd  # type: ignore[attr-defined]  # no other way to it
+        os.close(pipe)
 
 
 def _end_with_parent() -> None:

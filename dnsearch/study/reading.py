@@ -13,9 +13,10 @@ from optuna.trial import FrozenTrial, TrialState
 
 from dnsearch.records.record import Metrics, Parameters, RunRecord
 from dnsearch.records.study import StudyRecord
+from dnsearch.study.database import reachable
 from dnsearch.study.ledger import EPOCHS, FINGERPRINT, INFEASIBLE, PARAMETERS, REASON
 from dnsearch.study.proposal import trial_name
-from dnsearch.study.storage import existing_study, reachable
+from dnsearch.study.storage import existing_study
 from dnsearch.study.summary import epochs, objectives, setting, summary, word
 
 Look = Callable[[], tuple[list[RunRecord], StudyRecord]]
