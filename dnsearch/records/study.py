@@ -56,12 +56,14 @@ def is_study(folder: Path) -> bool:
 
 
 def write_study(folder: Path, record: StudyRecord) -> None:
-    """Make a record the one of a study's folder.
+    """Make a record the one of a study's folder; a file that says the same already stays as it is.
 
     Raises:
         RunError: the file cannot be written.
     """
-    atomic_write(folder / STUDY, to_json(record, indent=2) + b"\n")
+    path, content = folder / STUDY, to_json(record, indent=2) + b"\n"
+    if not path.exists() or path.read_bytes() != content:
+        atomic_write(path, content)
 
 
 def read_study(folder: Path) -> StudyRecord:

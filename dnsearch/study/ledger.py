@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import assert_never
 
 import optuna
-from optuna.samplers import GridSampler
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from dnsearch.records.record import EpochRecord, RunRecord, Stop
@@ -20,7 +19,7 @@ from dnsearch.spec.tune.choosing import Choice
 from dnsearch.spec.tune.sampling import Objective
 from dnsearch.study.feasibility import Judgement
 from dnsearch.study.rungs import Entrant, admitted, behind_median, rungs, skipped_rungs
-from dnsearch.study.samplers import PAUSED, sampler
+from dnsearch.study.samplers import PAUSED, Grid, sampler
 from dnsearch.study.space import base_labels, suggested, suggested_base
 
 BASE = "dnsearch:base"
@@ -91,7 +90,7 @@ class Ledger:
         """A new trial; the first one of a study is the unmodified base spec. None: the grid is used up."""
         number = len(self.study.get_trials(deepcopy=False))
         self.study.sampler = proposer = sampler(self.tune, number)
-        if number and isinstance(proposer, GridSampler) and proposer.is_exhausted(self.study):
+        if number and isinstance(proposer, Grid) and proposer.is_exhausted(self.study):
             return None
         if number == 0:
             self.study.enqueue_trial(base_labels(self.document, self.tune), user_attrs={BASE: True})

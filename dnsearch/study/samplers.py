@@ -1,6 +1,7 @@
 """Who proposes trials: Optuna's samplers, so that a continued study goes on as if it had never stopped."""
 
 import warnings
+from collections.abc import Sequence
 from typing import Any, assert_never
 from zlib import crc32
 
@@ -39,11 +40,11 @@ def sampler(tune: Tune, number: int) -> BaseSampler:
     seed = crc32(f"{tune.seed} {number}".encode())
     match tune.sampler:
         case "tpe":
-            return WaitingSeen(TPESampler(seed=seed, warn_independent_sampling=False))
+            return Parzen(seed)
         case "random":
             return RandomSampler(seed=seed)
         case "grid":
-            return GridSampler(grid(tune), seed=tune.seed)
+            return Grid(grid(tune), seed=tune.seed)
         case "nsga2":
             return NSGAIISampler(seed=seed)
         case "cmaes":
@@ -74,55 +75,64 @@ def _all_values(searched: Searched) -> list[Any]:
         case FloatRange(bounds=(low, high), step=step):
             width = step or high - low  # the spec has refused a grid of any number
             count = round((highest(low, high, width) - low) / width) + 1
-            return [low + index * width for index in range(count)]
+            return [highest(low, low + index * width, width) for index in range(count)]
         case choices:
             return list(labelled(choices))
 
 
-class WaitingSeen(BaseSampler):
-    """Shows a sampler the trials that wait at a rung as pruned ones.
+class Grid(GridSampler):
+    """Optuna's, but that it does not stop the study: whoever asks for trials looks for what is left."""
 
-    To Optuna they are running, of which its TPE learns nothing; but most of them will never go on.
+    def after_trial(
+        self, study: optuna.Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
+    ) -> None:
+        """Told of a trial's end."""
+
+
+class Parzen(BaseSampler):
+    """Optuna's TPE, which learns from trials that wait at a rung as from pruned ones.
+
+    To Optuna they are running, and of such it learns nothing. So where trials wait, it is shown a copy of the
+    study in which all that has not ended is pruned; a trial at work then counts as a poor one, as with
+    Optuna's constant liar.
 
     Args:
-        sampler: who proposes.
+        seed: of its random numbers.
     """
 
-    def __init__(self, sampler: BaseSampler) -> None:
-        self._sampler = sampler
+    def __init__(self, seed: int) -> None:
+        self._usual = TPESampler(seed=seed)
+        self._of_copies = TPESampler(seed=seed, constant_liar=False)
 
     def infer_relative_search_space(
         self, study: optuna.Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
         """What is sampled together."""
-        return self._sampler.infer_relative_search_space(_as_pruned(study), trial)
+        sampler, shown = self._shown(study, trial)
+        return sampler.infer_relative_search_space(shown, trial)
 
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         """Values that are sampled together."""
-        return self._sampler.sample_relative(_as_pruned(study), trial, search_space)
+        sampler, shown = self._shown(study, trial)
+        return sampler.sample_relative(shown, trial, search_space)
 
     def sample_independent(
         self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:  # noqa: ANN401  (whatever the distribution holds)
         """A value that is sampled alone."""
-        return self._sampler.sample_independent(_as_pruned(study), trial, param_name, param_distribution)
+        sampler, shown = self._shown(study, trial)
+        return sampler.sample_independent(shown, trial, param_name, param_distribution)
 
-    def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
-        """Told of a trial's start."""
-        self._sampler.before_trial(study, trial)
-
-
-def _as_pruned(study: optuna.Study) -> optuna.Study:
-    """The study itself, or where trials wait, a copy in memory in which they are pruned."""
-    trials = study.get_trials(deepcopy=False)
-    if not any(trial.user_attrs.get(PAUSED) for trial in trials):
-        return study
-    copy = optuna.create_study(directions=study.directions)
-    for trial in trials:
-        copy.add_trial(_pruned(trial) if trial.user_attrs.get(PAUSED) else trial)
-    return copy
+    def _shown(self, study: optuna.Study, trial: FrozenTrial) -> tuple[TPESampler, optuna.Study]:
+        trials = study.get_trials(deepcopy=False)
+        if not any(each.user_attrs.get(PAUSED) and not each.state.is_finished() for each in trials):
+            return self._usual, study
+        copy = optuna.create_study(directions=study.directions)
+        known = (each for each in trials if each.params and each.number != trial.number)
+        copy.add_trials(each if each.state.is_finished() else _pruned(each) for each in known)
+        return self._of_copies, copy
 
 
 def _pruned(trial: FrozenTrial) -> FrozenTrial:
@@ -130,7 +140,6 @@ def _pruned(trial: FrozenTrial) -> FrozenTrial:
         state=TrialState.PRUNED,
         params=trial.params,
         distributions=trial.distributions,
-        user_attrs=trial.user_attrs,
         system_attrs=trial.system_attrs,
         intermediate_values=trial.intermediate_values,
     )

@@ -91,7 +91,8 @@ class _Coordinator:
     def go(self, interrupts: Callable[[], int]) -> Iterator[SearchEvent]:
         self._renew_best()
         while interrupts() < 2:
-            self._chronicle.renew()
+            if self._running:
+                self._chronicle.renew()
             while not interrupts() and not self._rules.reason() and (trial := self._taken()) is not None:
                 yield from self._launch(trial)
             if not self._running and (interrupts() or (yield from self._is_over())):

@@ -37,7 +37,7 @@ def test_a_search_from_its_first_line_to_its_last(dnsearch):
     assert sorted(line[:17] for line in lines[1:3]) == ["trial 0  finished", "trial 1  finished"]
     assert lines[3:] == ["best network: runs/tiny/best.yaml", "next: dnsearch train runs/tiny/best.yaml"]
     assert ran.out.splitlines()[0].strip() == "study tiny"
-    assert ran.out.count("finished") == 2
+    assert ran.out.count("  finished") == 2
 
     again = dnsearch("tune", "spec.yaml", "--trials", "2", "--json")
     rows = json.loads(again.out)
@@ -47,7 +47,8 @@ def test_a_search_from_its_first_line_to_its_last(dnsearch):
     assert not [line for line in again.err.splitlines() if line.startswith("trial")], "nothing was left to do"
 
     board = json.loads(dnsearch("leaderboard", "--study", "tiny", "--json").out)
-    assert board == rows
+    assert board["trials"] == rows
+    assert board["study"]["trials"] == {"finished": 2}
     assert dnsearch("check", "runs/tiny/best.yaml").code == 0
 
     changed = dnsearch("tune", "spec.yaml", "--trials", "2", "--set", "training.learning_rate=0.2")

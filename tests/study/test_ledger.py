@@ -14,18 +14,25 @@ from dnsearch.study.ledger import MAX_SITTINGS, REASON, is_base
 FIVE = {"training.epochs": 5}
 
 
-def finished(book, trial, accuracy, best=None, parameters=1000):
+def asked(book, parameters=1000, macs=5000):
+    """A new trial, with what its network costs."""
+    trial = book.new()
+    costs = {"parameters": parameters, "macs": macs, "training_memory_bytes": 7000}
+    book.note(trial, book.document, costs)
+    return trial
+
+
+def finished(book, trial, accuracy, best=None):
     """Close a trial as a run that finished would."""
     experiment = book.document.experiment
-    counted = Parameters(parameters, 0)
-    record = opening(f"trial-{trial.number:04d}", experiment, counted, 1, None)
+    record = opening(f"trial-{trial.number:04d}", experiment, Parameters(1000, 0), 1, None)
     metrics = Metrics(1.0, accuracy, 144), Metrics(1.0, best or accuracy, 144)
     book.close(trial, replace(record, state="finished", epochs=2, last=metrics[0], best=metrics[1]))
 
 
 def trained(book, epoch, accuracies):
     """A trial that has these accuracies and ends as it wants to; returns its verdicts."""
-    trial = book.new()
+    trial = asked(book)
     verdicts = [book.verdict(trial, epoch(number, each), 5) for number, each in enumerate(accuracies, 1)]
     if not any(verdicts):
         finished(book, trial, accuracies[-1])
@@ -53,7 +60,7 @@ def test_the_other_trials_are_variants(ledger):
     trial = book.new()
     values = book.choice(trial).values
     document = book.document.with_values(values, "trial 1")
-    book.note(trial, document)
+    book.note(trial, document, {})
     assert set(values) == {"network.growth_rate", "training.learning_rate"}
     assert document.experiment.network.growth_rate == values["network.growth_rate"]
     assert trial.user_attrs["dnsearch:fingerprint"] == fingerprint(document.experiment)
@@ -84,7 +91,7 @@ def test_the_twin_is_the_earliest_trial_of_the_same_settings(ledger):
     for rate in (0.05, 0.07, 0.05, 0.05):
         book.study.enqueue_trial({"network.growth_rate": 3, "training.learning_rate": rate})
         trial = book.new()
-        book.note(trial, book.document.with_values(book.choice(trial).values, "trial"))
+        book.note(trial, book.document.with_values(book.choice(trial).values, "trial"), {})
         twins.append(book.twin(trial))
     assert twins == [None, None, 1, 1]
 
@@ -92,7 +99,7 @@ def test_the_twin_is_the_earliest_trial_of_the_same_settings(ledger):
 def test_ended_trials_are_the_finished_the_pruned_and_the_failed(ledger):
     book = ledger()
     record = opening("trial", book.document.experiment, Parameters(1000, 0), 1, None)
-    finished(book, book.new(), 0.5)
+    finished(book, asked(book), 0.5)
     book.close(book.new(), replace(record, state="pruned", reason="behind"))
     book.close(book.new(), replace(record, state="failed", reason="the loss is nan"))
     left = book.new()
@@ -112,7 +119,7 @@ def test_a_finished_run_without_an_epoch_has_failed(ledger):
 @pytest.mark.parametrize(("select", "value"), [("last", 0.5), ("best", 0.75)])
 def test_a_trial_is_judged_by_its_last_or_its_best_epoch(ledger, select, value):
     book = ledger(select=select)
-    finished(book, book.new(), 0.5, best=0.75)
+    finished(book, asked(book), 0.5, best=0.75)
     assert book.study.trials[0].value == value
 
 
@@ -132,29 +139,79 @@ def test_select_last_reports_what_there_is(ledger, epoch):
     assert book.study.trials[0].intermediate_values == {1: 0.5, 2: 0.75, 3: 0.25}
 
 
-def test_halving_gives_up_who_is_behind_the_base_spec(ledger, epoch):
+def paused(book, epoch, accuracies):
+    """A trial that comes to a rung and has to wait there."""
+    trial = asked(book)
+    for number, each in enumerate(accuracies, 1):
+        verdict = book.verdict(trial, epoch(number, each), 5)
+    assert verdict == Stop("paused", f"waits after epoch {len(accuracies)}")
+    record = opening("trial", book.document.experiment, Parameters(1000, 0), 1, None)
+    book.close(trial, replace(record, state="paused", reason=verdict.reason, epochs=len(accuracies)))
+    return trial
+
+
+def test_who_is_not_among_the_best_third_waits_at_its_rung(ledger, epoch):
     book = ledger(FIVE, pruner="halving")
     assert not any(trained(book, epoch, [0.5, 0.6, 0.7, 0.8, 0.9])[1])
-    trial = book.new()
-    assert book.verdict(trial, epoch(1, 0.1), 5) is None
-    assert book.verdict(trial, epoch(2, 0.1), 5) == Stop("pruned", "behind the other trials after epoch 2")
+    waiting = paused(book, epoch, [0.9, 0.1])
+    assert [trial.number for trial in book.paused()] == [waiting.number]
+    assert book.running() == []
+    assert book.ended() == 1
+    assert book.goes_on(waiting.number)
+    assert book.promoted() is None
 
 
-def test_halving_lets_the_better_one_go_on(ledger, epoch):
+def test_who_waits_goes_on_when_enough_worse_ones_have_come(ledger, epoch):
     book = ledger(FIVE, pruner="halving")
-    trained(book, epoch, [0.5, 0.6, 0.7, 0.8, 0.8])
+    trained(book, epoch, [0.1, 0.1, 0.7, 0.8, 0.9])
+    good = paused(book, epoch, [0.5, 0.6])
+    assert book.promoted() is None
+    paused(book, epoch, [0.5, 0.2])
+    assert book.promoted().number == good.number
+    assert [trial.number for trial in book.running()] == [good.number]
+    assert book.promoted() is None
+    assert book.verdict(book.running()[0], epoch(3, 0.1), 5) is None
+    assert book.study.trials[good.number].intermediate_values == {1: 0.5, 2: 0.6, 3: 0.1}
+
+
+def test_the_best_third_goes_on_without_waiting(ledger, epoch):
+    book = ledger(FIVE, pruner="halving")
+    trained(book, epoch, [0.1, 0.1, 0.7, 0.8, 0.9])
+    paused(book, epoch, [0.5, 0.05])
     assert trained(book, epoch, [0.6, 0.7, 0.8, 0.9, 0.9])[1] == [None] * 5
+
+
+def test_hyperband_lets_some_trials_skip_the_rung(ledger, epoch):
+    book = ledger(FIVE, pruner="hyperband")
+    for _ in range(3):
+        trained(book, epoch, [0.9] * 5)
+    assert [trained(book, epoch, [0.1] * 5)[1] for _ in range(2)] == [[None] * 5] * 2
+    assert paused(book, epoch, [0.1, 0.1]).number == 5
+
+
+def test_of_several_objectives_the_best_of_its_size_goes_on(ledger, epoch):
+    book = ledger(FIVE, pruner="halving", objectives=["validation", "parameters"])
+    large, small, poor = asked(book), asked(book, parameters=100), asked(book)
+    assert book.verdict(large, epoch(2, 0.9), 5) is None
+    assert book.verdict(small, epoch(2, 0.5), 5) is None
+    assert book.verdict(poor, epoch(2, 0.5), 5).state == "paused"
+    assert book.study.trials[1].user_attrs["dnsearch:epochs"] == {"2": 0.5}
+    finished(book, large, 0.9)
+    finished(book, small, 0.6)
+    assert [trial.values for trial in book.study.best_trials] == [[0.9, 1000.0], [0.6, 100.0]]
+    assert book.ranked() == [0, 1]
 
 
 @pytest.mark.parametrize("pruner", ["halving", "median"])
 def test_who_has_come_to_the_end_is_not_given_up(ledger, epoch, pruner):
     book = ledger({"training.epochs": 2}, pruner=pruner)
     for _ in range(5):
-        trained(book, epoch, [0.8, 0.9])
-    trial = book.new()
+        trained(book, epoch, [0.8, 0.9, 0.9][: 2 if pruner == "median" else 3])
+    trial = asked(book)
     assert book.verdict(trial, epoch(1, 0.1), 2) is None
     assert book.verdict(trial, epoch(2, 0.1), 2) is None
-    assert book.verdict(book.new(), epoch(2, 0.1), 9) is not None, "one that has not would be"
+    other = asked(book)
+    assert any(book.verdict(other, epoch(number, 0.1), 9) for number in (2, 3)), "one that has not would be"
 
 
 def test_the_median_waits_for_four_trials_and_for_the_second_epoch(ledger, epoch):
@@ -162,20 +219,20 @@ def test_the_median_waits_for_four_trials_and_for_the_second_epoch(ledger, epoch
     assert not any(trained(book, epoch, [0.1] * 5)[1])
     for _ in range(3):
         assert not any(trained(book, epoch, [0.5, 0.6, 0.7, 0.8, 0.9])[1])
-    trial = book.new()
+    trial = asked(book)
     assert book.verdict(trial, epoch(1, 0.05), 5) is None
-    assert book.verdict(trial, epoch(2, 0.05), 5) == Stop("pruned", "behind the other trials after epoch 2")
+    assert book.verdict(trial, epoch(2, 0.05), 5) == Stop("pruned", "below the median after epoch 2")
 
 
 @pytest.mark.parametrize("pruner", ["halving", "median"])
 def test_the_base_spec_is_never_pruned(ledger, epoch, pruner):
     book = ledger({"training.epochs": 9}, pruner=pruner)
-    base = book.new()
+    base = asked(book)
     for _ in range(5):
         trained(book, epoch, [0.9] * 9)
     verdicts = [book.verdict(base, epoch(number, 0.1), 9) for number in range(1, 10)]
     assert verdicts == [None] * 9
-    other = book.new()
+    other = asked(book)
     assert any(book.verdict(other, epoch(number, 0.1), 9) for number in range(1, 10)), "a variant would be"
 
 
@@ -207,7 +264,7 @@ def test_the_best_is_the_most_accurate_and_then_the_smallest(ledger):
     book = ledger()
     assert book.best() is None
     for accuracy, parameters in [(0.5, 1000), (0.7, 900), (0.7, 800), (0.7, 800)]:
-        finished(book, book.new(), accuracy, parameters=parameters)
+        finished(book, asked(book, parameters), accuracy)
     assert book.best() == 2
 
 

@@ -3,13 +3,12 @@
 import sqlite3
 from contextlib import closing
 
-import optuna
 import pytest
 from sqlalchemy.exc import OperationalError
 
 from dnsearch.errors import StudyError
 from dnsearch.study.database import default_url, reachable
-from dnsearch.study.storage import open_study, sampler
+from dnsearch.study.storage import open_study
 
 
 def opened(document, folder, url=None):
@@ -105,33 +104,6 @@ def test_a_database_that_goes_away_in_the_middle():
 def test_what_is_not_the_database_s_fault_goes_through():
     with pytest.raises(ValueError, match="a bug of ours"), reachable("sqlite:///x.db"):
         raise ValueError("a bug of ours")
-
-
-def proposals(tune, numbers):
-    """What the sampler proposes for trials of these numbers, each asked in a study of its own."""
-    found = []
-    for number in numbers:
-        study = optuna.create_study(sampler=sampler(tune, number))
-        found.append(study.ask().suggest_float("x", 0, 1))
-    return found
-
-
-@pytest.mark.parametrize("name", ["tpe", "random"])
-def test_a_trial_s_random_numbers_depend_on_the_seed_and_its_own_number(tiny, name):
-    tune = tiny(sampler=name).experiment.tune
-    first = proposals(tune, range(5))
-    assert len(set(first)) == 5
-    assert first == proposals(tune, range(5))
-    assert not set(first) & set(proposals(tiny(sampler=name, seed=1).experiment.tune, range(5)))
-    assert type(sampler(tune, 0)).__name__ == {"tpe": "TPESampler", "random": "RandomSampler"}[name]
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [("halving", "SuccessiveHalvingPruner"), ("median", "MedianPruner"), ("none", "NopPruner")],
-)
-def test_each_pruner_is_optuna_s_own(tiny, tmp_path, name, expected):
-    assert type(opened(tiny(pruner=name), tmp_path).pruner).__name__ == expected
 
 
 def test_a_database_on_another_machine_s_disk_is_refused(tiny, tmp_path, monkeypatch):
