@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: install demo test test-all test-kill test-gpu bench bench-search bench-memory lint clean
+.PHONY: install demo test test-all test-kill test-chaos test-gpu bench bench-search bench-memory lint clean
 
 install: $(VENV)/installed
 
@@ -28,6 +28,9 @@ test-all: install lint  ## the same with 2,000 random networks instead of 110
 
 test-kill: install  ## 20 trainings, each killed twice at random moments and gone on with
 	DNSEARCH_KILLS=20 $(BIN)/pytest tests/test_run_killed.py
+
+test-chaos: install  ## 20 searches, each struck by six disasters at random moments (15 minutes)
+	DNSEARCH_CHAOS=20 $(BIN)/pytest tests/chaos -s
 
 test-gpu: install  ## what only a graphics card can show; fails where there is none
 	DNSEARCH_GPU=1 $(BIN)/pytest tests/gpu/test_on_a_card.py

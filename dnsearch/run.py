@@ -74,9 +74,7 @@ def run(document: Document, folder: RunFolder, watch: Watch, origin: Origin | No
         spent = record.wall_seconds
         if not folder.resolved.exists():  # the later of the two
             folder.write_spec(document.text, resolved_yaml(experiment))
-        if record.parts is not None:  # memory was used up with fewer
-            training = training.model_copy(update={"accumulate": record.parts})
-            experiment = experiment.model_copy(update={"training": training})
+        experiment = _in_parts(experiment, record.parts)
         folder.write(record)
         try:
             runtime.prepare_training(deterministic=training.deterministic)
@@ -117,6 +115,14 @@ def run(document: Document, folder: RunFolder, watch: Watch, origin: Origin | No
         )
         folder.write(record)
         return record
+
+
+def _in_parts(experiment: Experiment, parts: int | None) -> Experiment:
+    """The spec, with each batch in so many parts where memory was used up with what it asks for."""
+    if parts is None:
+        return experiment
+    training = experiment.training.model_copy(update={"accumulate": parts})
+    return experiment.model_copy(update={"training": training})
 
 
 def _means(

@@ -5,6 +5,8 @@ test keeps every other module from touching ``os.environ``.
 """
 
 import contextlib
+import ctypes
+import gc
 import importlib
 import importlib.util
 import multiprocessing
@@ -37,6 +39,7 @@ ENVIRONMENT = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # what Ray will do by itself, and warns of until then
     "CUDA_DEVICE_ORDER": "PCI_BUS_ID",  # nvidia-smi's numbers; CUDA alone would count the fastest card first
 }
+PR_SET_PDEATHSIG = 1
 VISIBLE_CARDS = "CUDA_VISIBLE_DEVICES"
 LIBRARIES = ("dnsearch", "tensorflow", "keras", "numpy")
 
@@ -181,6 +184,17 @@ def address_space_limit() -> int | None:
     return None if limit == resource.RLIM_INFINITY else limit
 
 
+@contextlib.contextmanager
+def without_collector() -> Iterator[None]:
+    """Make many objects that stay, in a block in which the garbage collector does not walk over them."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        gc.freeze()  # nor later: none of them is garbage
+
+
 def process_identity() -> dict[str, Any]:
     """Host name and process id, so that a person can find a run's trainer."""
     return {"host": socket.gethostname(), "pid": os.getpid()}
@@ -276,8 +290,20 @@ def _ctrl_c_held_back() -> Iterator[None]:
 
 
 def _child(module: str, function: str, arguments: tuple[object, ...]) -> None:
+    _end_with_server()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     getattr(importlib.import_module(module), function)(*arguments)
+
+
+def _end_with_server() -> None:
+    """Have Linux kill this process when the fork server ends: a process that is stopped cannot end itself.
+
+    The server ends when nobody holds its pipe any more; it gives every child a copy, for children of its own.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        pipe: int = forkserver._forkserver._forkserver_alive_fd  # type: ignore[attr-defined]  # no other way to it
+        os.close(pipe)
 
 
 def _end_with_parent() -> None:

@@ -9,7 +9,7 @@ from rich.live import Live
 
 from dnsearch.board.lines import run_line
 from dnsearch.board.live import live as picture
-from dnsearch.board.ranking import rank
+from dnsearch.board.ranking import Row, rank
 from dnsearch.cli import console
 from dnsearch.records.record import EpochRecord, RunRecord
 from dnsearch.records.scan import scan
@@ -25,6 +25,7 @@ from dnsearch.study.request import Request
 
 Tell = Callable[[SearchEvent], None]
 
+BEST_SHOWN = 100
 ROOM_FOR_CTRL_C = 3
 """Cells kept free at the right: a terminal writes ^C behind the picture, and its last line must not break."""
 
@@ -59,8 +60,9 @@ class _View:
 
     def __init__(self, request: Request) -> None:
         self._request = request
-        self._ended: list[RunRecord] = _ended_before(request)
-        self._before = len(self._ended)
+        ended = _ended_before(request)
+        self._before = self._done = len(ended)
+        self._best = self._ranked(ended)
         self._running: dict[int, tuple[Job, EpochRecord | None]] = {}
         self._started = time.monotonic()
 
@@ -75,14 +77,19 @@ class _View:
                 console.say(_retried(job, parts))
             case TrialEnded(record):
                 self._running.pop(record.trial if record.trial is not None else -1, None)
-                self._ended.append(record)
+                self._done += 1
+                self._best = self._ranked([*(row.record for row in self._best), record])
+
+    def _ranked(self, records: list[RunRecord]) -> list[Row]:
+        """The best, as many as any terminal can show: this is drawn four times a second."""
+        return rank(records, select=self._request.tune.select, top=BEST_SHOWN)
 
     def picture(self) -> Constrain:
         height, width = console.talk.size.height, console.talk.size.width - ROOM_FOR_CTRL_C
         drawn = picture(
-            rank(self._ended, select=self._request.tune.select),
+            self._best,
             [_at_work(job, epoch) for job, epoch in self._running.values()],
-            done=len(self._ended) - self._before,
+            done=self._done - self._before,
             total=max(0, self._request.trials - self._before),
             elapsed_seconds=time.monotonic() - self._started,
             height=height,

@@ -100,6 +100,8 @@ def _record(kind: Any, found: Any, where: str) -> Any:  # noqa: ANN401  (kind is
 
 
 def _value(kind: Any, found: Any, where: str) -> Any:  # noqa: ANN401  (kind is a type, found any JSON)
+    if type(found) is kind:  # most are, and a leaderboard may read 10,000 records
+        return found
     if is_dataclass(kind):
         return _record(kind, found, where)
     origin = get_origin(kind)

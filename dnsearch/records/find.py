@@ -19,14 +19,14 @@ def runs_under(folder: Path, depth: int = 2) -> Iterator[Path]:
     over. A folder that cannot be looked into counts as a run: whoever reads it learns why.
     """
     try:
-        run, below = is_run(folder), sorted(filter(_is_visible_folder, folder.iterdir()))
+        run = is_run(folder)
+        below = [] if run or not depth else sorted(filter(_is_visible_folder, folder.iterdir()))
     except OSError:
         run, below = True, []
     if run:
         yield folder
-    elif depth:
-        for entry in below:
-            yield from runs_under(entry, depth - 1)
+    for entry in below:
+        yield from runs_under(entry, depth - 1)
 
 
 def _is_visible_folder(path: Path) -> bool:

@@ -33,10 +33,15 @@ def looking(url: str, name: str) -> Look:
         StudyError: there is no such study; the function also raises it, where the storage is gone.
     """
     study = existing_study(url, name)
+    before = False
 
     def look() -> tuple[list[RunRecord], StudyRecord]:
+        nonlocal before
         with reachable(url):
-            return records(study), summary(study, "searching" if _is_searched(study) else "ended")
+            now = any(word(trial) == "running" for trial in study.get_trials(deepcopy=False))
+            # Between two trials none is running for a moment, so a search has ended at the second such look.
+            before, searched = now, now or before
+            return records(study), summary(study, "searching" if searched else "ended")
 
     return look
 
@@ -49,10 +54,6 @@ def records(study: optuna.Study) -> list[RunRecord]:
         for trial in trials
         if trial.state is not TrialState.WAITING and INFEASIBLE not in trial.user_attrs
     ]
-
-
-def _is_searched(study: optuna.Study) -> bool:
-    return any(word(trial) == "running" for trial in study.get_trials(deepcopy=False))
 
 
 def _record(study: optuna.Study, trial: FrozenTrial) -> RunRecord:

@@ -9,6 +9,7 @@ import optuna
 from optuna.pruners import BasePruner, MedianPruner, NopPruner, SuccessiveHalvingPruner
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 
+from dnsearch import runtime
 from dnsearch.errors import Problem, StudyError
 from dnsearch.spec.document import settings
 from dnsearch.spec.experiment import Experiment
@@ -39,6 +40,8 @@ def open_study(url: str, name: str, experiment: Experiment, tune: Tune) -> optun
             load_if_exists=True,
         )
         _same_spec(study, _description(experiment, tune))
+        with runtime.without_collector():
+            study.get_trials(deepcopy=False)  # Optuna keeps the ended ones from here on
     return study
 
 

@@ -31,7 +31,4 @@ def dashboard(
 
     folder = study if study.exists() else runs / study
     console.say(f"http://{HOST}:{port}/ shows study {folder.name}; Ctrl-C ends it")
-    try:
-        serve(storage or default_url(folder), folder.name, port)
-    except KeyboardInterrupt:
-        raise typer.Exit(130) from None
+    serve(storage or default_url(folder), folder.name, port)
