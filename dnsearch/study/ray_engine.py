@@ -5,6 +5,7 @@ that it held is taken over by a later task, and the same study can be continued 
 trains nothing; it keeps as many tasks in flight as are wanted, until the study has all its trials.
 """
 
+import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -126,10 +127,11 @@ def _absolute(request: Request) -> Request:
 def _cluster(address: str | None) -> Iterator[None]:
     runtime.set_environment()
     try:
+        _call(address)
         ray.init(
             address=address or "local", log_to_driver=False, include_dashboard=False, logging_level="error"
         )
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         hint = "Start one with: ray start --head, or leave --address out for this machine alone."
         found = (str(error).splitlines() or [type(error).__name__])[0]
         raise StudyError(str(Problem(f"--address {address}", "a Ray cluster", found, hint))) from error
@@ -137,6 +139,13 @@ def _cluster(address: str | None) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def _call(address: str | None) -> None:
+    """Raise an OSError where nobody listens at HOST:PORT; Ray itself would try for minutes."""
+    host, colon, port = (address or "").rpartition(":")
+    if colon and "/" not in host:
+        socket.create_connection((host, int(port)), timeout=10).close()
 
 
 def _refuse_file_for_many(url: str, nodes: int) -> None:

@@ -1,9 +1,9 @@
 """How many workers one PostgreSQL server serves: the calls of a search, without the training.
 
-Each client is a process that does for each trial what a coordinator does: waits for its turn, takes a trial,
-writes its lease, samples, reports an epoch eight times, renews its lease, closes the trial. Nothing is trained,
-so that a client is as busy as hundreds of workers. Prints the seconds of each kind of call and what they mean for workers
-that train::
+Each client is a process that does for each trial what a coordinator does: waits for its turn, takes a
+trial, writes its lease, samples, reports an epoch eight times, renews its lease, closes the trial. Nothing is
+trained, so that a client is as busy as hundreds of workers. Prints how often each kind of call was done and
+how long it took; docs/scaling.md says what that means for workers that train::
 
     python tests/benchmarks/saturation.py [CLIENTS] [SECONDS] [FINISHED]
 
