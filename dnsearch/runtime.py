@@ -200,23 +200,6 @@ def process_identity() -> dict[str, Any]:
     return {"host": socket.gethostname(), "pid": os.getpid()}
 
 
-def process_started(pid: int) -> float | None:
-    """When a process of this machine started, in seconds since 1970; None where it does not live.
-
-    A number is given to another process after its own has died; together with the start it is unique.
-    """
-    try:
-        process = psutil.Process(pid)
-        return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
-    except psutil.NoSuchProcess:
-        return None
-
-
-def mounted_file_systems() -> dict[Path, str]:
-    """What is mounted on this machine: mount point → kind of file system."""
-    return {Path(part.mountpoint): part.fstype for part in psutil.disk_partitions(all=True)}
-
-
 def require(extra: str, *libraries: str) -> None:
     """Make sure that the libraries of one of our extras are installed, without importing them.
 

@@ -68,7 +68,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "optuna_dashboard": ("study.dashboard",),
     "sqlalchemy": ("study",),
     "ray": ("study.ray_engine",),
-    "psutil": ("runtime",),
+    "psutil": ("runtime", "study.machine"),
 }
 
 # Libraries that pyproject.toml need not name, since another one brings and pins them.

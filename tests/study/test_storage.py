@@ -136,7 +136,7 @@ def test_each_pruner_is_optuna_s_own(tiny, tmp_path, name, expected):
 
 def test_a_database_on_another_machine_s_disk_is_refused(tiny, tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "dnsearch.runtime.mounted_file_systems", lambda: {tmp_path: "nfs4"}
+        "dnsearch.study.database.mounted_file_systems", lambda: {tmp_path: "nfs4"}
     )  # none is mounted here
     text = refusal(tiny(), tmp_path)
     assert text.startswith(
