@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: install demo test test-all test-kill test-chaos test-gpu bench bench-search bench-memory lint clean
+.PHONY: bench-saturation install demo test test-all test-kill test-chaos test-gpu test-scale bench bench-search bench-memory lint clean
 
 install: $(VENV)/installed
 
@@ -31,6 +31,15 @@ test-kill: install  ## 20 trainings, each killed twice at random moments and gon
 
 test-chaos: install  ## 20 searches, each struck by six disasters at random moments (15 minutes)
 	DNSEARCH_CHAOS=20 $(BIN)/pytest tests/chaos -s
+
+test-scale: install  ## a real PostgreSQL and a Ray cluster of two nodes, with kills; installs both where they are missing
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev,scale]'
+	tests/scale/install_postgres.sh
+	DNSEARCH_SCALE=1 $(BIN)/pytest tests/scale
+
+bench-saturation: install  ## how many workers a PostgreSQL server serves; needs one on this machine
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev,scale]'
+	for clients in 1 2 4 8; do $(BIN)/python tests/benchmarks/saturation.py $$clients || exit 1; done
 
 test-gpu: install  ## what only a graphics card can show; fails where there is none
 	DNSEARCH_GPU=1 $(BIN)/pytest tests/gpu/test_on_a_card.py

@@ -35,6 +35,8 @@ ENVIRONMENT = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "TF_ENABLE_ONEDNN_OPTS": "1",  # off by default on some CPUs; a third faster on convolutions
     "GRPC_VERBOSITY": "ERROR",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # what Ray will do by itself, and warns of until then
     "CUDA_DEVICE_ORDER": "PCI_BUS_ID",  # nvidia-smi's numbers; CUDA alone would count the fastest card first
 }
 PR_SET_PDEATHSIG = 1
@@ -196,23 +198,6 @@ def without_collector() -> Iterator[None]:
 def process_identity() -> dict[str, Any]:
     """Host name and process id, so that a person can find a run's trainer."""
     return {"host": socket.gethostname(), "pid": os.getpid()}
-
-
-def process_started(pid: int) -> float | None:
-    """When a process of this machine started, in seconds since 1970; None where it does not live.
-
-    A number is given to another process after its own has died; together with the start it is unique.
-    """
-    try:
-        process = psutil.Process(pid)
-        return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
-    except psutil.NoSuchProcess:
-        return None
-
-
-def mounted_file_systems() -> dict[Path, str]:
-    """What is mounted on this machine: mount point → kind of file system."""
-    return {Path(part.mountpoint): part.fstype for part in psutil.disk_partitions(all=True)}
 
 
 def require(extra: str, *libraries: str) -> None:

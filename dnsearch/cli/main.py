@@ -13,6 +13,7 @@ from dnsearch.cli.commands.data import data
 from dnsearch.cli.commands.draw import draw
 from dnsearch.cli.commands.evaluate import evaluate
 from dnsearch.cli.commands.export import export
+from dnsearch.cli.commands.fetch import fetch
 from dnsearch.cli.commands.import_weights import import_weights
 from dnsearch.cli.commands.init import init
 from dnsearch.cli.commands.inspect import inspect
@@ -23,6 +24,7 @@ from dnsearch.cli.commands.schema import schema
 from dnsearch.cli.commands.space import space
 from dnsearch.cli.commands.train import train
 from dnsearch.cli.commands.tune import tune
+from dnsearch.cli.commands.worker import worker
 from dnsearch.errors import DnsearchError
 
 EPILOG = (
@@ -61,6 +63,8 @@ for command in (
     export,
     space,
     tune,
+    worker,
+    fetch,
     leaderboard,
     dashboard,
     clean,

@@ -50,6 +50,35 @@ Storage = Annotated[
 NoLimits = Annotated[
     bool, typer.Option("--no-limits", help="Lift the spec's limits on parameters, multiply-adds and memory.")
 ]
+Trials = Annotated[
+    int | None,
+    typer.Option(
+        "--trials",
+        min=1,
+        help="Ended trials that the study shall have in all. Left out: what the study or its spec says.",
+        show_default=False,
+    ),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        "--workers",
+        min=1,
+        help="Trials at once; the processor's threads are divided among them. Left out: 1, or as many as the "
+        "cards of --gpus have room for.",
+        show_default=False,
+    ),
+]
+Gpus = Annotated[
+    str,
+    typer.Option(
+        "--gpus",
+        metavar="CARDS",
+        help="Graphics cards to place trials on, such as 0,1, in nvidia-smi's numbers; each trial gets "
+        "tune.gpus_per_trial of them. Left out: TensorFlow's choice.",
+        show_default=False,
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 Plain = Annotated[bool, typer.Option("--plain", help="Plain lines instead of a display that redraws itself.")]
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.", show_default=False)]

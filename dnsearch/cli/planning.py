@@ -41,7 +41,7 @@ def planned(spec: str, overrides: Iterable[str] | None, *, limits: bool = True) 
     return Planned(document, budgeted(document, known.image_shape, known.classes, limits=limits), known)
 
 
-def searched(document: Document, spec: str) -> Tune:
+def tune_of(document: Document, spec: str) -> Tune:
     """The ``tune`` section of a spec that has been asked to be searched.
 
     Raises:

@@ -16,9 +16,8 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from dnsearch import runtime
 from dnsearch.errors import Problem, StudyError
-from dnsearch.study.mounts import network_kind
+from dnsearch.study.machine import mounted_file_systems, network_kind
 
 SQLITE = "sqlite:///"
 POSTGRES = "postgresql"
@@ -74,7 +73,7 @@ def make_room(file: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     if file.is_dir():
         raise IsADirectoryError("a folder, where the file of the database should be")
-    kind = network_kind(folder.resolve(), runtime.mounted_file_systems())
+    kind = network_kind(folder.resolve(), mounted_file_systems())
     if kind is not None:
         expected = "a folder on a disk of this machine, since SQLite's locks do not hold across a network"
         hint = (

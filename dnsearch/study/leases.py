@@ -12,6 +12,7 @@ from typing import Any
 from optuna.trial import Trial
 
 from dnsearch import runtime
+from dnsearch.study.machine import process_started
 
 LEASE = "dnsearch:lease"
 RENEW_SECONDS = 15.0
@@ -50,7 +51,7 @@ def own(now: float) -> Lease:
         now: seconds since 1970 on the database's clock.
     """
     identity = runtime.process_identity()
-    started = runtime.process_started(identity["pid"]) or 0.0
+    started = process_started(identity["pid"]) or 0.0
     return Lease(identity["host"], identity["pid"], started, now)
 
 
@@ -76,7 +77,7 @@ def is_alive(lease: Lease | None, now: float) -> bool:
         return False
     if lease.host != runtime.process_identity()["host"]:
         return now - lease.beat < DEAD_SECONDS
-    started = runtime.process_started(lease.pid)
+    started = process_started(lease.pid)
     return started is not None and replace(lease, started=started).same_holder(lease)
 
 

@@ -1,6 +1,6 @@
 """A search to do, and the study that it is done in, with all that a worker elsewhere has to know."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dnsearch.errors import Problem, StudyError
@@ -11,8 +11,8 @@ from dnsearch.spec.tune import Tune
 from dnsearch.study import placement
 from dnsearch.study.database import reachable
 from dnsearch.study.ledger import Ledger
-from dnsearch.study.storage import open_study
-from dnsearch.study.terms import Terms, keep
+from dnsearch.study.storage import existing_study, open_study
+from dnsearch.study.terms import Terms, keep, read
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ class Request:
         limits: whether the spec's limits hold.
         cards: the graphics cards that trials are placed on; none: what TensorFlow finds is everybody's.
         artifacts: the artifact store that trials are sent to; None where all share the study's folder.
+        threads: threads of each child; None divides the machine's cores among the workers.
         takes: trials that this process takes at most, without waiting for more; None for all there are.
     """
 
@@ -45,17 +46,18 @@ class Request:
     limits: bool = True
     cards: placement.Cards = ()
     artifacts: str | None = None
+    threads: int | None = None
     takes: int | None = None
 
     @property
     def terms(self) -> Terms:
         """What the study is to know of itself."""
         images = (self.image_shape, self.classes)
-        return Terms(self.document, *images, self.trials, self.limits, self.artifacts)
+        return Terms(self.document, self.tune, *images, self.trials, self.limits, self.artifacts)
 
 
-def create(request: Request) -> Ledger:
-    """Make the study, or open it where it is already; its book.
+def create(request: Request) -> tuple[Request, Ledger]:
+    """Make the study, or open it where it is already; the request with what the study knows, and its book.
 
     Raises:
         StudyError: the study cannot be opened, or is another spec's.
@@ -70,4 +72,34 @@ def create(request: Request) -> Ledger:
     study = open_study(request.url, folder.name, request.document.experiment, request.tune)
     with reachable(request.url):
         keep(study, request.terms)
-    return Ledger(study, request.document, request.tune)
+        artifacts = read(study).artifacts
+    return replace(request, artifacts=artifacts), Ledger(study, request.document, request.tune)
+
+
+def joined(url: str, name: str, runs: Path, trials: int | None = None) -> Request:
+    """The request of a worker: all but its own place and size it learns from the study.
+
+    Args:
+        url: the storage.
+        name: the study's name.
+        runs: folder of the runs on this machine.
+        trials: ended trials that the study shall have in all; None: as many as it was made for.
+
+    Raises:
+        StudyError: the storage cannot be reached, or has no such study of ours.
+    """
+    study = existing_study(url, name)
+    with reachable(url):
+        terms = read(study)
+    return Request(
+        document=terms.document,
+        tune=terms.tune,
+        image_shape=terms.image_shape,
+        classes=terms.classes,
+        folder=runs / name,
+        url=url,
+        trials=trials or terms.trials,
+        workers=1,
+        limits=terms.limits,
+        artifacts=terms.artifacts,
+    )

@@ -62,7 +62,7 @@ def search(request: Request, interrupts: Callable[[], int]) -> Iterator[SearchEv
     if request.cards:
         installed, share = runtime.installed_cards(), request.tune.gpus_per_trial
         placement.check(request.cards, share, installed, request.workers)
-    ledger = create(request)
+    request, ledger = create(request)
     with reachable(request.url):
         coordinator = _Coordinator(request, ledger)
         try:
@@ -204,7 +204,7 @@ class _Coordinator:
 
     def _start(self, proposal: Proposal) -> TrialStarted:
         request = self._request
-        threads = max(1, runtime.cores() // request.workers)
+        threads = request.threads or max(1, runtime.cores() // request.workers)
         job = Job(
             proposal.document,
             proposal.folder.path,

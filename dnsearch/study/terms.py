@@ -6,6 +6,7 @@ import optuna
 
 from dnsearch.errors import Problem, StudyError
 from dnsearch.spec.document import Document, parse, resolved_yaml
+from dnsearch.spec.tune import Tune
 
 TERMS = "dnsearch:document"
 
@@ -16,6 +17,7 @@ class Terms:
 
     Args:
         document: the base spec.
+        tune: its ``tune`` section.
         image_shape: (height, width, channels) of its images.
         classes: number of its classes.
         trials: ended trials that the study shall have in all.
@@ -24,6 +26,7 @@ class Terms:
     """
 
     document: Document
+    tune: Tune
     image_shape: tuple[int, ...]
     classes: int
     trials: int
@@ -32,7 +35,14 @@ class Terms:
 
 
 def keep(study: optuna.Study, terms: Terms) -> None:
-    """Write the terms into the study, unless they stand there already."""
+    """Write the terms into the study, unless they stand there already.
+
+    Args:
+        study: the study.
+        terms: what it is about; without ``artifacts``, those that it has stay.
+    """
+    if terms.artifacts is None:
+        terms = replace(terms, artifacts=study.user_attrs.get(TERMS, {}).get("artifacts"))
     written = {
         "written": terms.document.text,
         "resolved": resolved_yaml(terms.document.experiment),
@@ -53,14 +63,15 @@ def read(study: optuna.Study) -> Terms:
         StudyError: it was made by something else than dnsearch.
     """
     written = study.user_attrs.get(TERMS)
-    if written is None:
+    # The resolved spec stands alone; what the written one extends may lie on another machine.
+    document = parse(written["resolved"].encode(), f"study {study.study_name}") if written else None
+    if written is None or document is None or document.experiment.tune is None:
         expected = "a study made by dnsearch, with its spec inside"
         hint = "Make it with: dnsearch tune SPEC --storage URL --create"
         raise StudyError(str(Problem(f"study {study.study_name}", expected, "one without", hint)))
-    # The resolved spec stands alone; what the written one extends may lie on another machine.
-    document = parse(written["resolved"].encode(), f"study {study.study_name}")
     return Terms(
         document=replace(document, text=written["written"]),
+        tune=document.experiment.tune,
         image_shape=tuple(written["image_shape"]),
         classes=written["classes"],
         trials=written["trials"],

@@ -7,8 +7,8 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from dnsearch import runtime
 from dnsearch.study.leases import LEASE, Lease, found, is_alive, is_ours, own, renew
+from dnsearch.study.machine import process_started
 
 NOW = 1_000_000.0
 
@@ -24,7 +24,7 @@ def test_nobody_is_not_alive():
 
 def test_a_process_that_has_ended_is_not_alive():
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
-        lease = replace(own(NOW), pid=child.pid, started=runtime.process_started(child.pid))
+        lease = replace(own(NOW), pid=child.pid, started=process_started(child.pid))
         assert is_alive(lease, NOW)
         child.kill()
         os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)

@@ -108,7 +108,7 @@ def test_what_is_not_the_database_s_fault_goes_through():
 
 def test_a_database_on_another_machine_s_disk_is_refused(tiny, tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "dnsearch.runtime.mounted_file_systems", lambda: {tmp_path: "nfs4"}
+        "dnsearch.study.database.mounted_file_systems", lambda: {tmp_path: "nfs4"}
     )  # none is mounted here
     text = refusal(tiny(), tmp_path)
     assert text.startswith(

@@ -10,7 +10,9 @@ from dnsearch.study.terms import TERMS, Terms, keep, read
 
 def test_a_worker_reads_what_the_study_was_made_with(tiny):
     study = optuna.create_study(study_name="small")
-    terms = Terms(tiny(trials=7), (8, 8, 1), 10, 7, limits=False, artifacts="s3://bucket/here")
+    terms = Terms(
+        tiny(trials=7), tiny().experiment.tune, (8, 8, 1), 10, 7, limits=False, artifacts="s3://bucket/here"
+    )
     keep(study, terms)
     found = read(study)
     assert (found.image_shape, found.classes, found.trials) == ((8, 8, 1), 10, 7)
@@ -22,7 +24,7 @@ def test_a_worker_reads_what_the_study_was_made_with(tiny):
 @pytest.mark.parametrize("name", ["speculations"])
 def test_a_spec_that_extends_another_one_arrives_whole(name):
     document, study = load(name, ["network.growth_rate=6"]), optuna.create_study()
-    keep(study, Terms(document, (8, 8, 1), 10, 1))
+    keep(study, Terms(document, document.experiment.tune, (8, 8, 1), 10, 1))
     found = read(study).document
     assert fingerprint(found.experiment) == fingerprint(document.experiment)
     values = {"network.growth_rate": 8}
@@ -31,7 +33,7 @@ def test_a_spec_that_extends_another_one_arrives_whole(name):
 
 def test_what_has_not_changed_is_not_written_again(tiny, monkeypatch):
     study = optuna.create_study()
-    terms = Terms(tiny(), (8, 8, 1), 10, 7)
+    terms = Terms(tiny(), tiny().experiment.tune, (8, 8, 1), 10, 7)
     keep(study, terms)
     monkeypatch.setattr(study, "set_user_attr", lambda *_: pytest.fail("written again"))
     keep(study, terms)

@@ -1,6 +1,5 @@
 """``dnsearch tune``: search a spec's variants."""
 
-from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,7 +7,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dnsearch.cli import console
-from dnsearch.cli.options import RUNS, Json, NoLimits, Plain, Runs, Set, Storage, Study
+from dnsearch.cli.options import (
+    RUNS,
+    Gpus,
+    Json,
+    NoLimits,
+    Plain,
+    Runs,
+    Set,
+    Storage,
+    Study,
+    Trials,
+    Workers,
+)
+from dnsearch.cli.searching import Engine, placed, searched
 
 if TYPE_CHECKING:
     from dnsearch.study.request import Request
@@ -20,32 +32,33 @@ def tune(
     spec: Annotated[
         str, typer.Argument(metavar="SPEC", help="A YAML file with a tune section, or the name of a preset.")
     ] = SPECULATIONS,
-    trials: Annotated[
-        int | None,
+    trials: Trials = None,
+    workers: Workers = None,
+    gpus: Gpus = "",
+    timeout: Annotated[
+        float | None,
         typer.Option(
-            min=1,
-            help="Ended trials that the study shall have in all. Left out: tune.trials.",
+            metavar="SECONDS",
+            help="Start no more trials after so long; those at work end, and the search can go on another day. "
+            "Left out: tune.timeout_seconds.",
             show_default=False,
         ),
     ] = None,
-    workers: Annotated[
+    patience: Annotated[
         int | None,
         typer.Option(
             min=1,
-            help="Trials at once; the processor's threads are divided among them. Left out: 1, or as many as "
-            "the cards of --gpus have room for.",
+            help="End the search after so many trials that are no better. Left out: tune.patience.",
             show_default=False,
         ),
     ] = None,
-    gpus: Annotated[
-        str,
+    target: Annotated[
+        float | None,
         typer.Option(
-            metavar="CARDS",
-            help="Graphics cards to place trials on, such as 0,1, in nvidia-smi's numbers; each trial gets "
-            "tune.gpus_per_trial of them. Left out: TensorFlow's choice.",
+            help="End the search when a trial reaches this validation score, such as 0.95. Left out: tune.target.",
             show_default=False,
         ),
-    ] = "",
+    ] = None,
     keep: Annotated[
         int | None,
         typer.Option(
@@ -58,6 +71,30 @@ def tune(
     runs: Runs = RUNS,
     study: Study = None,
     storage: Storage = None,
+    create: Annotated[
+        bool, typer.Option("--create", help="Only make the study; dnsearch worker takes its trials.")
+    ] = False,
+    artifacts: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PLACE",
+            help="Where trials send what they leave behind, for machines that share no folder of runs: a "
+            "folder that all reach, or s3://BUCKET/PREFIX. dnsearch fetch brings it home.",
+            show_default=False,
+        ),
+    ] = None,
+    engine: Annotated[
+        Engine,
+        typer.Option(help="What runs trials: processes of this machine, or tasks of a Ray cluster."),
+    ] = Engine.local,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            help="The Ray cluster: auto for the one that this machine is in, or HOST:PORT. Left out: a new "
+            "one, of this machine alone.",
+            show_default=False,
+        ),
+    ] = None,
     no_limits: NoLimits = False,
     plain: Plain = False,
     as_json: Json = False,
@@ -69,8 +106,14 @@ def tune(
     Ctrl-C once lets the running trials end; twice stops them, and the next search takes them up again.
     """
     request = _request(spec, overrides, (runs, study), storage, trials, limits=not no_limits)
-    request = _placed(request, workers, tuple(filter(None, gpus.replace(" ", "").split(","))), keep)
-    stopped = _searched(request, plain=plain)
+    said = {"timeout_seconds": timeout, "patience": patience, "target": target, "keep": keep}
+    changes = {field: value for field, value in said.items() if value is not None}
+    tuned = request.tune.model_copy(update=changes)
+    request = placed(replace(request, tune=tuned, artifacts=_absolute(artifacts)), workers, gpus)
+    if create:
+        _create(request)
+        return
+    stopped = searched(request, engine, address, plain=plain)
     _show_outcome(request, as_json=as_json)
     if stopped:
         raise typer.Exit(130)
@@ -85,13 +128,13 @@ def _request(
     *,
     limits: bool,
 ) -> "Request":
-    from dnsearch.cli.planning import planned, searched
+    from dnsearch.cli.planning import planned, tune_of
     from dnsearch.study.database import default_url
     from dnsearch.study.request import Request
 
     found = planned(spec, overrides, limits=limits)
     document, facts = found.written, found.facts
-    search = searched(document, spec)
+    search = tune_of(document, spec)
     folder = _folder(*place, document.experiment.name)
     return Request(
         document,
@@ -106,13 +149,18 @@ def _request(
     )
 
 
-def _placed(request: "Request", workers: int | None, cards: tuple[str, ...], keep: int | None) -> "Request":
-    """The request with what the command line says about the machine: trials at once, cards, room."""
-    from dnsearch.study.placement import room
+def _absolute(artifacts: str | None) -> str | None:
+    """A folder of artifacts as every machine calls it."""
+    return artifacts if artifacts is None or artifacts.startswith("s3://") else str(Path(artifacts).resolve())
 
-    tune = request.tune if keep is None else request.tune.model_copy(update={"keep": keep})
-    at_once = workers or max(1, room(cards, tune.gpus_per_trial))
-    return replace(request, tune=tune, workers=at_once, cards=cards)
+
+def _create(request: "Request") -> None:
+    from dnsearch.study.database import shown
+    from dnsearch.study.request import create
+
+    create(request)
+    name, url = request.folder.name, shown(request.url)
+    console.say(f"study {name} is made\nnext: dnsearch worker --study {name} --storage {url}")
 
 
 def _folder(runs: Path, study: str | None, experiment: str) -> Path:
@@ -121,29 +169,6 @@ def _folder(runs: Path, study: str | None, experiment: str) -> Path:
 
     folder = runs / (study or experiment)
     return runs / f"{experiment}-study" if study is None and is_run(folder) else folder
-
-
-def _searched(request: "Request", *, plain: bool) -> bool:
-    """Do the search; says whether a person stopped it."""
-    from dnsearch.cli.interrupts import counted
-    from dnsearch.cli.live import live
-    from dnsearch.study.messages import ProposalRefused
-    from dnsearch.study.search import search
-
-    said = ("letting the running trials end (Ctrl-C again stops them)…", "stopping the running trials…")
-    refused: Counter[str] = Counter()
-    with (
-        counted(lambda count: console.say(said[count - 1])) as interrupts,
-        live(request, plain=plain) as tell,
-    ):
-        for event in search(request, interrupts):
-            tell(event)
-            refused.update([*event.reasons] if isinstance(event, ProposalRefused) else ())
-        stopped = interrupts() > 0
-    if refused:
-        said_by = ", ".join(f"{name} {count:,}" for name, count in refused.most_common())
-        console.say(f"infeasible proposals, refused by: {said_by}")
-    return stopped
 
 
 def _show_outcome(request: "Request", *, as_json: bool) -> None:
