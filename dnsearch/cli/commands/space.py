@@ -42,7 +42,7 @@ def space(
     from dnsearch.study.survey import survey
 
     plan = planned(spec, overrides, limits=not no_limits)
-    document, tune = plan.written, searched(plan.written, spec)
+    document, tune = plan.written, tune_of(plan.written, spec)
     judge = Judge(document, tune, plan.facts.image_shape, plan.facts.classes, limits=not no_limits)
     found = survey(judge, samples, seed, SECONDS)
     records = scan([runs]).records if runs.is_dir() else []

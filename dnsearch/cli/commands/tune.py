@@ -39,8 +39,8 @@ def tune(
         float | None,
         typer.Option(
             metavar="SECONDS",
-            help="Start no more trials after so long; those at work end, and the search can go on another day. "
-            "Left out: tune.timeout_seconds.",
+            help="Start no more trials after so long; those at work end, and another search can go on. Left "
+            "out: tune.timeout_seconds.",
             show_default=False,
         ),
     ] = None,
@@ -55,7 +55,8 @@ def tune(
     target: Annotated[
         float | None,
         typer.Option(
-            help="End the search when a trial reaches this validation score, such as 0.95. Left out: tune.target.",
+            help="End the search when a trial reaches this validation score, such as 0.95. Left out: "
+            "tune.target.",
             show_default=False,
         ),
     ] = None,
