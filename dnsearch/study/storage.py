@@ -21,6 +21,7 @@ from dnsearch.errors import Problem, StudyError
 from dnsearch.spec.document import settings
 from dnsearch.spec.experiment import Experiment
 from dnsearch.spec.tune import Tune
+from dnsearch.study.loading import QuickStorage
 
 SPEC = "dnsearch:spec"
 LENGTH_AND_ROOM = {"trials", "trial_timeout_seconds", "keep", "gpus_per_trial"}
@@ -109,14 +110,14 @@ def _first_line(error: BaseException) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-def _storage(url: str) -> optuna.storages.RDBStorage:
+def _storage(url: str) -> QuickStorage:
     if not url.startswith(SQLITE):
-        return optuna.storages.RDBStorage(url, engine_kwargs={"pool_pre_ping": True})
+        return QuickStorage(url, engine_kwargs={"pool_pre_ping": True})
     file = url.removeprefix(SQLITE)
     Path(file).parent.mkdir(parents=True, exist_ok=True)
     with closing(sqlite3.connect(file, timeout=60)) as connection:
         connection.execute("pragma journal_mode=wal")  # readers do not lock the writer out
-    return optuna.storages.RDBStorage(url, engine_kwargs={"connect_args": {"timeout": 60}})
+    return QuickStorage(url, engine_kwargs={"connect_args": {"timeout": 60}})
 
 
 def sampler(tune: Tune, number: int) -> BaseSampler:
