@@ -6,7 +6,6 @@ test keeps every other module from touching ``os.environ``.
 
 import contextlib
 import ctypes
-import gc
 import importlib
 import importlib.util
 import multiprocessing
@@ -166,36 +165,26 @@ def free_memory_bytes() -> int:
     return psutil.virtual_memory().available
 
 
-def memory_kills() -> int | None:
-    """Processes that the system has killed for a lack of memory since it started; None: it does not tell."""
-    with contextlib.suppress(OSError), open("/proc/vmstat", encoding="utf-8") as lines:  # noqa: PTH123  (not a path of ours)
-        for line in lines:
-            name, _, number = line.partition(" ")
-            if name == "oom_kill":
-                return int(number)
-    return None
-
-
-def address_space_limit() -> int | None:
-    """Bytes of address space that this process and its children may have (``ulimit -v``); None: no limit."""
-    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
-    return None if limit == resource.RLIM_INFINITY else limit
-
-
-@contextlib.contextmanager
-def without_collector() -> Iterator[None]:
-    """Make many objects that stay, in a block in which the garbage collector does not walk over them."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
-        gc.freeze()  # nor later: none of them is garbage
-
-
 def process_identity() -> dict[str, Any]:
     """Host name and process id, so that a person can find a run's trainer."""
     return {"host": socket.gethostname(), "pid": os.getpid()}
+
+
+def process_started(pid: int) -> float | None:
+    """When a process of this machine started, in seconds since 1970; None where it does not live.
+
+    A number is given to another process after its own has died; together with the start it is unique.
+    """
+    try:
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
+    except psutil.NoSuchProcess:
+        return None
+
+
+def mounted_file_systems() -> dict[Path, str]:
+    """What is mounted on this machine: mount point → kind of file system."""
+    return {Path(part.mountpoint): part.fstype for part in psutil.disk_partitions(all=True)}
 
 
 def require(extra: str, *libraries: str) -> None:

@@ -40,6 +40,7 @@ def run_line(record: RunRecord) -> str:
     """One run that has ended, whichever way."""
     parts = [
         units.one_line(record.name) if record.trial is None else f"trial {record.trial}",
+        *([f"seed {record.seed}"] if record.confirmation else []),
         record.state,
         *([f"{in_parts(record.parts)} for lack of memory"] if record.parts else []),
         *([f"validation {_brief(record.last)}"] if record.last else []),

@@ -21,7 +21,7 @@ from dnsearch.study.messages import (
     TrialRetried,
     TrialStarted,
 )
-from dnsearch.study.search import Request
+from dnsearch.study.request import Request
 
 Tell = Callable[[SearchEvent], None]
 

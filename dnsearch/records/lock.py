@@ -16,6 +16,8 @@ from typing import BinaryIO
 from dnsearch.errors import Problem, RunError
 from dnsearch.records.atomic import reading, writing
 
+PAUSE_SECONDS = 0.02
+
 try:
     import fcntl
 except ImportError:  # Windows
@@ -28,8 +30,13 @@ def available() -> bool:
 
 
 @contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
+def locked(path: Path, wait_seconds: float = 0.12) -> Iterator[None]:
     """Hold the lock file ``path`` for the block.
+
+    Args:
+        path: the file; it is made where there is none.
+        wait_seconds: how long to wait for whoever holds it. A reader that asks ``is_locked`` holds a shared
+            lock for an instant; that is no reason to refuse a trainer.
 
     Raises:
         RunError: another process holds it, or the file cannot be written.
@@ -40,9 +47,9 @@ def locked(path: Path) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         with writing(path):
             handle = stack.enter_context(path.open("a+b"))
-            taken = _take(handle)
+            taken = _take(handle, wait_seconds)
         if not taken:
-            raise _refusal(path, handle)
+            raise _refusal(path)
         with writing(path):
             _sign(handle)
         yield
@@ -65,13 +72,13 @@ def is_locked(path: Path) -> bool:
         return False
 
 
-def _take(handle: BinaryIO) -> bool:
-    # A reader that asks is_locked holds a shared lock for an instant; that is no reason to refuse a trainer.
-    for pause in (0.0, 0.02, 0.1):
-        time.sleep(pause)
-        if _try(handle, fcntl.LOCK_EX):
-            return True
-    return False
+def _take(handle: BinaryIO, wait_seconds: float) -> bool:
+    last = time.monotonic() + wait_seconds
+    while not _try(handle, fcntl.LOCK_EX):
+        if time.monotonic() > last:
+            return False
+        time.sleep(PAUSE_SECONDS)
+    return True
 
 
 def _try(handle: BinaryIO, how: int) -> bool:
@@ -88,15 +95,21 @@ def _sign(handle: BinaryIO) -> None:
     handle.flush()
 
 
-def _refusal(path: Path, handle: BinaryIO) -> RunError:
+def _refusal(path: Path) -> RunError:
     hint = "Wait for it or end that process; a lock goes away with its process."
-    return RunError(str(Problem(str(path.parent), f"is being trained by {_holder(handle)}", hint=hint)))
+    return RunError(str(Problem(str(path.parent), f"is being trained by {holder(path)}", hint=hint)))
 
 
-def _holder(handle: BinaryIO) -> str:
-    handle.seek(0)
+def holder(path: Path) -> str:
+    """Who has taken a lock file last, in words.
+
+    Raises:
+        RunError: the file cannot be read.
+    """
+    with reading(path):
+        content = path.read_bytes()
     try:
-        signature = json.loads(handle.read())
+        signature = json.loads(content)
         return f"process {signature['process']} on host {signature['host']}"
     except (ValueError, KeyError, TypeError):
         return "another process"  # it has taken the lock and not yet signed

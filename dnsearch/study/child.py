@@ -1,5 +1,6 @@
 """One trial in a process of its own: train, tell of every epoch, ask whether to go on."""
 
+import os
 import sys
 import traceback
 from multiprocessing.connection import Connection
@@ -20,9 +21,7 @@ def main(connection: Connection, job: Job) -> None:
             sys.stderr.write(f"{job.folder.name}: {event.text}\n")  # which is the study's workers.log
         if not isinstance(event, EpochRecord):
             return None
-        connection.send(EpochEnded(event))
-        answer: Stop | None = connection.recv()
-        return answer
+        return _asked(connection, event)
 
     runtime.prepare_tensorflow(job.threads, job.cards)
     message: Message
@@ -33,3 +32,13 @@ def main(connection: Connection, job: Job) -> None:
     except Exception:  # whatever it is, the study goes on and the record says what it was
         message = RunFailed(traceback.format_exc(limit=-5))
     connection.send(message)
+
+
+def _asked(connection: Connection, epoch: EpochRecord) -> Stop | None:
+    """Tell of an epoch and wait for the coordinator's word."""
+    try:
+        connection.send(EpochEnded(epoch))
+        answer: Stop | None = connection.recv()
+    except (EOFError, OSError):
+        os._exit(1)  # the coordinator is gone: the run is not to fail of it, its checkpoint waits for another
+    return answer

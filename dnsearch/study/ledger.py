@@ -45,8 +45,8 @@ class Ledger:
         """How many trials are finished, pruned or failed."""
         return len(self.study.get_trials(deepcopy=False, states=ENDED))
 
-    def left_running(self) -> list[Trial]:
-        """The trials that an earlier coordinator did not see end."""
+    def running(self) -> list[Trial]:
+        """The trials that are at work, or that a coordinator left when it died."""
         running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
         return [Trial(self.study, frozen._trial_id) for frozen in running]
 

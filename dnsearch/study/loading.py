@@ -6,9 +6,11 @@ before its next trial. Here the first look reads the same tables as plain rows; 
 a few trials, are Optuna's own, and so is all writing.
 """
 
+import gc
 import json
 from collections import defaultdict
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -37,6 +39,17 @@ class QuickStorage(RDBStorage):
             return super()._get_trials(study_id, states, included_trial_ids, trial_id_greater_than)
         with Session(self.engine) as session:
             return _trials(session, study_id)
+
+
+@contextmanager
+def without_collector() -> Iterator[None]:
+    """Make many objects that stay, in a block in which the garbage collector does not walk over them."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        gc.freeze()  # nor later: none of them is garbage
 
 
 def _trials(session: Session, study_id: int) -> list[FrozenTrial]:

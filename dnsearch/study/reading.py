@@ -13,9 +13,10 @@ from optuna.trial import FrozenTrial, TrialState
 
 from dnsearch.records.record import Metrics, Parameters, RunRecord
 from dnsearch.records.study import StudyRecord
+from dnsearch.study.database import reachable
 from dnsearch.study.ledger import EPOCHS, FINGERPRINT, INFEASIBLE, PARAMETERS, REASON
 from dnsearch.study.proposal import trial_name
-from dnsearch.study.storage import existing_study, reachable
+from dnsearch.study.storage import existing_study
 from dnsearch.study.summary import epochs, objectives, setting, summary, word
 
 Look = Callable[[], tuple[list[RunRecord], StudyRecord]]
@@ -32,10 +33,15 @@ def looking(url: str, name: str) -> Look:
         StudyError: there is no such study; the function also raises it, where the storage is gone.
     """
     study = existing_study(url, name)
+    before = False
 
     def look() -> tuple[list[RunRecord], StudyRecord]:
+        nonlocal before
         with reachable(url):
-            return records(study), summary(study, "searching" if _is_searched(study) else "ended")
+            now = any(word(trial) == "running" for trial in study.get_trials(deepcopy=False))
+            # Between two trials none is running for a moment, so a search has ended at the second such look.
+            before, searched = now, now or before
+            return records(study), summary(study, "searching" if searched else "ended")
 
     return look
 
@@ -48,10 +54,6 @@ def records(study: optuna.Study) -> list[RunRecord]:
         for trial in trials
         if trial.state is not TrialState.WAITING and INFEASIBLE not in trial.user_attrs
     ]
-
-
-def _is_searched(study: optuna.Study) -> bool:
-    return any(word(trial) == "running" for trial in study.get_trials(deepcopy=False))
 
 
 def _record(study: optuna.Study, trial: FrozenTrial) -> RunRecord:

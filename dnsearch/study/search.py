@@ -5,21 +5,18 @@ train and tell of their epochs. Whatever dies, the study's folder and storage sa
 """
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Callable, Container, Iterator
+from dataclasses import replace
+
+from optuna.trial import Trial
 
 from dnsearch import runtime
-from dnsearch.errors import Problem, RunError, StudyError
-from dnsearch.records.atomic import writing
 from dnsearch.records.find import is_run
-from dnsearch.records.lock import locked
 from dnsearch.records.record import RunRecord
 from dnsearch.records.store import RunFolder
-from dnsearch.spec.document import Document
-from dnsearch.spec.tune import Tune
-from dnsearch.study import outcome, placement, retention, worker
+from dnsearch.study import artifacts, outcome, placement, retention, worker
+from dnsearch.study.claims import Claims
+from dnsearch.study.database import reachable
 from dnsearch.study.ledger import MAX_SITTINGS, Ledger
 from dnsearch.study.messages import (
     EpochEnded,
@@ -33,42 +30,15 @@ from dnsearch.study.messages import (
     TrialStarted,
 )
 from dnsearch.study.proposal import Proposal, known, propose, trial_name
+from dnsearch.study.request import Request, create
 from dnsearch.study.retry import in_more_parts
-from dnsearch.study.storage import open_study, reachable
 from dnsearch.study.summary import Chronicle
 from dnsearch.study.worker import Worker
 
 POLL_SECONDS = 0.2
+IDLE_SECONDS = 2.0
+"""How long to wait before the book is asked again, while all that is left is in others' hands."""
 OVER = ("finished", "pruned", "failed")
-
-
-@dataclass(frozen=True)
-class Request:
-    """A search to do.
-
-    Args:
-        document: the base spec.
-        tune: its ``tune`` section.
-        image_shape: (height, width, channels) of its images.
-        classes: number of its classes.
-        folder: the study's folder; its name is the study's.
-        url: the storage.
-        trials: ended trials that the study shall have in all.
-        workers: children at once.
-        limits: whether the spec's limits hold.
-        cards: the graphics cards that trials are placed on; none: what TensorFlow finds is everybody's.
-    """
-
-    document: Document
-    tune: Tune
-    image_shape: tuple[int, ...]
-    classes: int
-    folder: Path
-    url: str
-    trials: int
-    workers: int
-    limits: bool = True
-    cards: placement.Cards = ()
 
 
 def search(request: Request, interrupts: Callable[[], int]) -> Iterator[SearchEvent]:
@@ -80,78 +50,91 @@ def search(request: Request, interrupts: Callable[[], int]) -> Iterator[SearchEv
             end. Twice: end them too; they are taken up again by the next search.
 
     Raises:
-        StudyError: the study cannot be opened, is another spec's, or is being searched by another process; or
-            a graphics card is not there, or has no room for so many trials.
+        StudyError: the study cannot be opened, or is another spec's; or a graphics card is not there, or has
+            no room for so many trials.
         RunError: a folder cannot be written to.
     """
     if request.cards:
         installed, share = runtime.installed_cards(), request.tune.gpus_per_trial
         placement.check(request.cards, share, installed, request.workers)
-    with _alone(request.folder):
-        study = open_study(request.url, request.folder.name, request.document.experiment, request.tune)
-        coordinator = _Coordinator(request, Ledger(study, request.document, request.tune))
+    ledger = create(request)
+    with reachable(request.url):
+        coordinator = _Coordinator(request, ledger)
         try:
-            with reachable(request.url):
-                yield from coordinator.go(interrupts)
+            yield from coordinator.go(interrupts)
         finally:
             coordinator.end_children()
 
 
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Keep other searches of the same study out."""
-    if is_run(folder):
-        hint = "Give the study another name: --study NAME"
-        raise StudyError(str(Problem(str(folder), "the folder of a study", "that of a run", hint)))
-    with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(locked(folder / "lock"))
-        except RunError as error:
-            raise StudyError(str(error)) from None
-        yield
-
-
 class _Coordinator:
-    """The loop and what it keeps in mind: the running children and how many trials have ended."""
+    """The loop and what it keeps in mind, its running children; all else that there is to know is booked."""
 
     def __init__(self, request: Request, ledger: Ledger) -> None:
         self._request = request
         self._ledger = ledger
+        self._claims = Claims(ledger, request.url, request.folder)
         self._chronicle = Chronicle(request.folder, ledger.study)
-        self._waiting = ledger.left_running()
-        self._ended = ledger.ended()
         self._running: dict[int, tuple[Proposal, Worker]] = {}
         self._followers: list[Proposal] = []
+        self._left = request.takes
+        self._ask_again = 0.0
 
     def go(self, interrupts: Callable[[], int]) -> Iterator[SearchEvent]:
         self._renew_best()
         while interrupts() < 2:
             self._chronicle.renew()
-            while interrupts() == 0 and self._has_room():
-                yield from self._launch()
-            if not self._running:
+            while interrupts() == 0 and (trial := self._taken()) is not None:
+                yield from self._launch(trial)
+            if not self._running and (interrupts() or self._is_over()):
                 break
             yield from self._listen()
             yield from self._end_overdue()
+            self._give_up(self._claims.keep(self._held()))
         self._chronicle.close()
+
+    def _is_over(self) -> bool:
+        """Whether there is nothing to wait for: no trial to take, and none of another's that may be lost."""
+        return self._left is not None or self._ledger.ended() >= self._request.trials
 
     def end_children(self) -> None:
         for _, child in self._running.values():
             child.process.kill()
             worker.end(child)
+        self._claims.release(self._held())
 
-    def _has_room(self) -> bool:
-        busy = len(self._running)
-        return (
-            busy < self._request.workers and self._ended + busy + len(self._followers) < self._request.trials
-        )
+    def _held(self) -> list[Trial]:
+        proposals = [*(proposal for proposal, _ in self._running.values()), *self._followers]
+        return [proposal.trial for proposal in proposals]
 
-    def _launch(self) -> Iterator[SearchEvent]:
-        """Give the next trial to a child, unless it is over before it begins."""
+    def _give_up(self, lost: Container[int]) -> None:
+        """Leave the trials alone that another coordinator has taken over, since this one seemed dead."""
+        for number in [number for number in self._running if number in lost]:
+            _, child = self._running.pop(number)
+            child.process.kill()
+            worker.end(child)
+        self._followers = [each for each in self._followers if each.origin.trial not in lost]
+
+    def _taken(self) -> Trial | None:
+        """The next trial for this coordinator, if it has a worker to spare and the study has one to give."""
+        if (
+            len(self._running) >= self._request.workers
+            or self._left == 0
+            or time.monotonic() < self._ask_again
+        ):
+            return None
+        trial = self._claims.take(self._request.trials)
+        if trial is None:
+            self._ask_again = time.monotonic() + IDLE_SECONDS
+            self._left = None if self._left is None else 0
+        elif self._left is not None:
+            self._left -= 1
+        return trial
+
+    def _launch(self, trial: Trial) -> Iterator[SearchEvent]:
+        """Give a trial to a child, unless it is over before it begins."""
         request = self._request
-        trial = self._waiting.pop(0) if self._waiting else self._ledger.new()
+        if request.artifacts is not None:
+            self._bring(trial, request.artifacts)
         proposal = propose(
             self._ledger, trial, request.folder, (request.image_shape, request.classes), limits=request.limits
         )
@@ -166,6 +149,12 @@ class _Coordinator:
             yield from self._close(proposal, outcome.failed(proposal, reason))
         else:
             yield self._start(proposal)
+
+    def _bring(self, trial: Trial, where: str) -> None:
+        """Bring home what another machine has done of a trial that is taken over from it."""
+        run = RunFolder(self._request.folder / trial_name(trial.number))
+        if not is_run(run.path):
+            artifacts.bring(where, trial, run)
 
     def _ended_twin(self, proposal: Proposal) -> RunRecord | None:
         """The record of the trial that had the same settings, unless a person has removed it."""
@@ -229,8 +218,10 @@ class _Coordinator:
         if child is not None:
             worker.end(child)
         proposal.folder.write(record)
+        if self._request.artifacts is not None:
+            artifacts.send(self._request.artifacts, proposal.trial, proposal.folder, checkpoints=False)
         self._ledger.close(proposal.trial, record)
-        self._ended += 1
+        self._ask_again = 0.0
         if self._ledger.best() == number:
             self._renew_best()
         retention.thin(self._request.folder, self._ledger.ranked(), number, self._request.tune.keep)

@@ -2,42 +2,26 @@
 
 import json
 import math
-import re
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from pathlib import Path
 from typing import assert_never
 from zlib import crc32
 
 import optuna
-from optuna.exceptions import StorageInternalError
 from optuna.pruners import BasePruner, MedianPruner, NopPruner, SuccessiveHalvingPruner
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
-from sqlalchemy.exc import SQLAlchemyError
 
-from dnsearch import runtime
 from dnsearch.errors import Problem, StudyError
 from dnsearch.spec.document import settings
 from dnsearch.spec.experiment import Experiment
 from dnsearch.spec.tune import Tune
-from dnsearch.study.loading import QuickStorage
+from dnsearch.study.database import opening, shown, sqlite_file, storage
+from dnsearch.study.loading import without_collector
+from dnsearch.study.turns import exclusive
 
 SPEC = "dnsearch:spec"
+OPENING = ".opening"
+"""Whose turn it is to open a database; no study has such a name."""
 LENGTH_AND_ROOM = {"trials", "trial_timeout_seconds", "keep", "gpus_per_trial"}
 """Fields of ``tune`` that make no trial another one: how long a search goes on and what it takes up."""
-SQLITE = "sqlite:///"
-PASSWORD = re.compile(r"(://[^:/@]*:)[^@]+(?=@)")
-Kinds = tuple[type[Exception], ...]
-TROUBLE: Kinds = (SQLAlchemyError, StorageInternalError, sqlite3.Error)
-"""What the libraries raise for a database that is not there, not theirs, or full."""
-OPENING_TROUBLE: Kinds = (ImportError, OSError, ValueError, RuntimeError)
-"""What they raise besides, before the database is open: for a wrong URL, a missing driver, an old version."""
-
-
-def default_url(folder: Path) -> str:
-    """The database of a study that names none: a file in the study's folder."""
-    return f"{SQLITE}{folder / 'study.db'}"
 
 
 def open_study(url: str, name: str, experiment: Experiment, tune: Tune) -> optuna.Study:
@@ -47,16 +31,16 @@ def open_study(url: str, name: str, experiment: Experiment, tune: Tune) -> optun
         StudyError: the storage cannot be reached, or holds a study of another spec under this name.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    with reachable(url, OPENING_TROUBLE):
+    with opening(url), exclusive(url, OPENING):  # two that made the same tables at once would both fail
         study = optuna.create_study(
-            storage=_storage(url),
+            storage=storage(url),
             study_name=name,
             direction="maximize",
             pruner=_pruner(tune, experiment.training.epochs),
             load_if_exists=True,
         )
         _same_spec(study, _description(experiment, tune))
-        with runtime.without_collector():
+        with without_collector():
             study.get_trials(deepcopy=False)  # Optuna keeps the ended ones from here on
     return study
 
@@ -68,10 +52,11 @@ def existing_study(url: str, name: str) -> optuna.Study:
         StudyError: the storage cannot be reached, or has no such study.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    if url.startswith(SQLITE) and not Path(url.removeprefix(SQLITE)).is_file():
+    file = sqlite_file(url)
+    if file is not None and not file.is_file():
         raise _no_study(name, url, "no such file")
-    with reachable(url, OPENING_TROUBLE):
-        names = optuna.get_all_study_names(opened := _storage(url))
+    with opening(url):
+        names = optuna.get_all_study_names(opened := storage(url))
     if name not in names:
         raise _no_study(name, url, ", ".join(names) or "none")
     return optuna.load_study(study_name=name, storage=opened)
@@ -79,45 +64,7 @@ def existing_study(url: str, name: str) -> optuna.Study:
 
 def _no_study(name: str, url: str, found: str) -> StudyError:
     hint = "Studies are made by: dnsearch tune SPEC --study NAME"
-    return StudyError(str(Problem(f"study {name}", f"a study in {_shown(url)}", found, hint)))
-
-
-def _shown(url: str) -> str:
-    """A database's URL without its password."""
-    return PASSWORD.sub(r"\1***", url)
-
-
-@contextmanager
-def reachable(url: str, also: Kinds = ()) -> Iterator[None]:
-    """Turn what goes wrong with the database in the block into a StudyError.
-
-    Args:
-        url: the database.
-        also: further errors that are the database's in this block.
-    """
-    try:
-        yield
-    except TROUBLE + also as error:
-        hint = "Examples: sqlite:///runs/study.db (a file), postgresql+psycopg://user@host/database"
-        problem = Problem(f"--storage {_shown(url)}", "a database that can be used", _first_line(error), hint)
-        raise StudyError(str(problem)) from error
-
-
-def _first_line(error: BaseException) -> str:
-    """What went wrong at first; Optuna's own words about a database error are of no help."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return (str(error).splitlines() or [type(error).__name__])[0]
-
-
-def _storage(url: str) -> QuickStorage:
-    if not url.startswith(SQLITE):
-        return QuickStorage(url, engine_kwargs={"pool_pre_ping": True})
-    file = url.removeprefix(SQLITE)
-    Path(file).parent.mkdir(parents=True, exist_ok=True)
-    with closing(sqlite3.connect(file, timeout=60)) as connection:
-        connection.execute("pragma journal_mode=wal")  # readers do not lock the writer out
-    return QuickStorage(url, engine_kwargs={"connect_args": {"timeout": 60}})
+    return StudyError(str(Problem(f"study {name}", f"a study in {shown(url)}", found, hint)))
 
 
 def sampler(tune: Tune, number: int) -> BaseSampler:

@@ -10,7 +10,7 @@ from dnsearch.errors import DataError, RunError, SpecError, StudyError, Training
 
 COMMANDS = [
     *("init", "presets", "check", "inspect", "draw", "data", "import-weights"),
-    *("train", "evaluate", "predict", "export", "tune", "leaderboard", "clean", "schema"),
+    *("train", "evaluate", "predict", "export", "tune", "leaderboard", "dashboard", "clean", "schema"),
 ]
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from dnsearch.records.record import Metrics, Parameters
+from dnsearch.records.study import StudyRecord, write_study
 
 
 @pytest.fixture
@@ -142,3 +143,107 @@ def test_an_empty_folder_says_how_runs_are_made(dnsearch):
 def test_one_run_is_one_run(dnsearch, run_folder):
     run_folder(Path("runs/one"))
     assert dnsearch("leaderboard").out.splitlines()[0].strip() == "1 run"
+
+
+# One study.
+
+STUDY = StudyRecord(
+    "small",
+    "ended",
+    trials={"finished": 2},
+    proposals=3,
+    infeasible={"macs": 1},
+    infeasible_proposals=1,
+    epochs_trained=4,
+    importances={"training.learning_rate": 1.0},
+)
+
+
+@pytest.fixture
+def study(dnsearch, run_folder):
+    """A study of two trials made by hand; the better one is confirmed, worse, by two seeds."""
+    for number, accuracy in enumerate((0.9, 0.99)):
+        run_folder(Path(f"runs/small/trial-000{number}"), accuracy, study="small", trial=number)
+    for seed in (1, 2):
+        path = Path(f"runs/small/confirm/trial-0001-seed-{seed}")
+        run_folder(path, 0.8 + seed / 100, study="small", trial=1, confirmation=True, seed=seed)
+    write_study(Path("runs/small"), STUDY)
+    return dnsearch
+
+
+@pytest.mark.parametrize("arguments", [["small"], ["runs/small"], ["--study", "small"]])
+def test_a_study_is_named_or_shown_by_its_folder(study, arguments):
+    ran = study("leaderboard", *arguments)
+    assert ran.code == 0, ran.err
+    title, *lines = ran.out.splitlines()
+    assert title.strip() == "study small"
+    assert lines[3].split()[:6] == ["1", "trial-0001", "81.50", "%", "±", "6.35"]
+    assert lines[4].split()[:5] == ["2", "trial-0000", "90.00", "%", "84.7–93.6"]
+    assert "proposals: 2 of 3 feasible (67 %); infeasible: macs 1" in ran.out
+    assert "importance: learning_rate 1.00" in ran.out
+
+
+def test_a_study_s_json_has_the_study_and_its_trials(study):
+    found = json.loads(study("leaderboard", "small", "--json").out)
+    assert found["study"]["infeasible"] == {"macs": 1}
+    assert [(row["name"], row["seeds"]) for row in found["trials"]] == [
+        ("trial-0001", [1, 2]),
+        ("trial-0000", []),
+    ]
+    rows = list(csv.DictReader(io.StringIO(study("leaderboard", "small", "--csv").out)))
+    assert [row["seeds"] for row in rows] == ["[1, 2]", "[]"]
+    markdown = study("leaderboard", "small", "--markdown").out
+    assert "± 6.35 | 2 |" in markdown
+    assert "\n- proposals: 2 of 3 feasible (67 %)" in markdown
+
+
+def test_among_other_runs_a_study_s_trials_are_runs_and_its_confirmations_are_not_shown(study):
+    assert sorted(names(study("leaderboard", "--json"))) == ["trial-0000", "trial-0001"]
+    assert study("leaderboard").out.splitlines()[0].strip() == "2 runs"
+
+
+def test_a_study_may_be_ranked_by_another_figure(study):
+    found = json.loads(study("leaderboard", "small", "--sort", "name", "--top", "1", "--json").out)
+    assert [row["name"] for row in found["trials"]] == ["trial-0000"]
+    assert study("leaderboard", "small", "--sort", "beauty").code == 2
+
+
+def test_a_damaged_study_is_a_problem_of_its_folder(study):
+    Path("runs/small/study.json").write_text("{")
+    ran = study("leaderboard", "small")
+    assert ran.code == 4
+    assert "runs/small/study.json\n  expected JSON" in ran.err
+
+
+def test_watching_in_a_pipe_tells_what_has_ended_and_then_the_leaderboard(study):
+    ran = study("leaderboard", "small", "--watch")
+    assert ran.code == 0
+    told, _, table = ran.out.partition("study small")
+    assert [line.partition("  validation")[0] for line in told.splitlines()] == [
+        "trial 0  finished",
+        "trial 1  finished",
+        "trial 1  seed 1  finished",
+        "trial 1  seed 2  finished",
+    ]
+    assert table.count("finished") == 3  # two trials, and the count of them
+
+
+def test_only_one_study_can_be_watched_and_only_as_a_table(study, run_folder):
+    run_folder(Path("runs/alone"), 0.5)
+    ran = study("leaderboard", "--watch")
+    assert ran.code == 6
+    assert "expected one study, which has an end, found runs" in ran.err
+    assert "Name one study: dnsearch leaderboard STUDY --watch" in ran.err
+    assert study("leaderboard", "alone", "--watch").code == 6
+    ran = study("leaderboard", "small", "--watch", "--json")
+    assert ran.code == 2
+    assert "leave out --json" in ran.err
+
+
+def test_a_storage_holds_one_study(study):
+    ran = study("leaderboard", "small", "other", "--storage", "sqlite:///none.db")
+    assert ran.code == 2
+    assert "name one study" in ran.err
+    ran = study("leaderboard", "small", "--storage", "sqlite:///none.db")
+    assert ran.code == 6
+    assert "study small\n  expected a study in sqlite:///none.db, found no such file" in ran.err

@@ -22,7 +22,7 @@ from dnsearch.cli.commands.tune import _folder
 from dnsearch.records.record import EpochRecord, Metrics, Origin
 from dnsearch.spec.document import load
 from dnsearch.study.messages import Job, TrialEnded, TrialProgressed, TrialStarted
-from dnsearch.study.search import Request
+from dnsearch.study.request import Request
 
 pytestmark = pytest.mark.xdist_group("tune")
 

@@ -26,6 +26,13 @@ report.write_text(json.dumps({"code": code, "modules": sorted(sys.modules)}))
 """
 
 
+STUDY = """{
+  "name": "small", "state": "ended", "objectives": ["validation"], "select": "last", "trials": {},
+  "proposals": 0, "infeasible": {}, "infeasible_proposals": 0, "epochs_trained": 0, "epochs_saved": 0,
+  "importances": {}, "importances_missing": "", "front": []
+}"""
+
+
 def started(arguments: list[str], folder: Path) -> tuple[int, set[str], str]:
     """Exit code, loaded top-level modules and everything said."""
     report = folder / "report.json"
@@ -48,11 +55,15 @@ def started(arguments: list[str], folder: Path) -> tuple[int, set[str], str]:
         (["--help"], {0}),
         (["check", "article"], {0}),
         (["inspect", "article"], {0}),
+        (["leaderboard", "small"], {0}),
         (["leaderboard"], {0, 4}),  # 4: there are no runs here to rank, which is not the question
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_starts_light(arguments: list[str], codes: set[int], tmp_path: Path) -> None:
+    study = tmp_path / "runs" / "small" / "study.json"
+    study.parent.mkdir(parents=True)
+    study.write_text(STUDY)
     code, modules, said = started(arguments, tmp_path)
     assert code in codes, said
     assert said.strip(), "the command said nothing, so it may not have run"

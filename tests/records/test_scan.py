@@ -76,6 +76,15 @@ def test_a_file_is_not_a_folder_of_runs(tmp_path: Path) -> None:
         scan([tmp_path / "runs"])
 
 
+def test_a_trial_of_a_search_that_lives_is_running_before_its_child_has_begun(
+    tmp_path: Path, put: Put
+) -> None:
+    trial, again = put("small/trial-0000", "running"), put("small/confirm/trial-0000-seed-1", "running")
+    with lock.locked(tmp_path / "small" / "lock"):
+        assert {as_it_is(folder).state for folder in (trial, again)} == {"running"}
+    assert {as_it_is(folder).state for folder in (trial, again)} == {"interrupted"}
+
+
 def test_a_run_whose_process_lives_is_running(tmp_path: Path, put: Put) -> None:
     folder = put("a", "running")
     with folder.locked():

@@ -11,10 +11,12 @@ from dnsearch.records.record import EpochRecord, Metrics, RunRecord
 from dnsearch.records.store import RunFolder
 from dnsearch.spec.document import Document, parse
 from dnsearch.spec.writing import written
+from dnsearch.study.database import default_url
 from dnsearch.study.ledger import Ledger
 from dnsearch.study.messages import SearchEvent
-from dnsearch.study.search import Request, search
-from dnsearch.study.storage import default_url, open_study
+from dnsearch.study.request import Request
+from dnsearch.study.search import search
+from dnsearch.study.storage import open_study
 
 SPEC = {
     "version": 1,

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from dnsearch import runtime
 from dnsearch.board.columns import COLUMNS
 from dnsearch.board.ranking import rank
 from dnsearch.errors import RunError, StudyError
 from dnsearch.records.cleaning import clean
 from dnsearch.records.store import RunFolder
 from dnsearch.spec.document import fingerprint, parse
+from dnsearch.study.death import memory_kills
 from dnsearch.study.messages import TrialEnded, TrialProgressed, TrialStarted
 
 pytestmark = pytest.mark.xdist_group("tune")
@@ -101,10 +101,10 @@ def check_done_in_parts(done, folder):
 
 
 def test_a_trial_that_the_system_kills_for_its_memory_is_tried_again_in_parts(tuned, memory_group):
-    kills = runtime.memory_kills()
+    kills = memory_kills()
     done, folder = tuned(memory_group(1_100_000_000))
     check_done_in_parts(done, folder)
-    assert runtime.memory_kills() > kills, "it was really killed"
+    assert memory_kills() > kills, "it was really killed"
 
 
 def test_a_trial_whose_address_space_is_too_small_is_tried_again_in_parts(tuned):

@@ -112,7 +112,7 @@ def test_ended_trials_are_the_finished_the_pruned_and_the_failed(ledger):
     assert book.ended() == 3
     assert [trial.state.name for trial in book.study.trials] == ["COMPLETE", "PRUNED", "FAIL", "RUNNING"]
     assert [trial.user_attrs.get(REASON) for trial in book.study.trials[1:3]] == ["behind", "the loss is nan"]
-    assert [trial.number for trial in book.left_running()] == [left.number]
+    assert [trial.number for trial in book.running()] == [left.number]
 
 
 def test_a_finished_run_without_an_epoch_has_failed(ledger):
@@ -210,7 +210,7 @@ def test_an_epoch_that_ended_gives_a_trial_its_chances_back(ledger, epoch):
     book = ledger()
     trial = book.new()
     for number in range(1, 2 * MAX_SITTINGS):
-        (taken_up,) = book.left_running()
+        (taken_up,) = book.running()
         assert book.sit_down(taken_up)
         book.verdict(taken_up, epoch(number, 0.5), 9)
     assert trial.number == 0

@@ -77,7 +77,7 @@ def test_what_the_folder_says_already_counts(ledger, tmp_path):
     first = proposed(book, tmp_path / "runs")
     begun = replace(first.record, epochs=1, last=Metrics(1.0, 0.5, 144))
     first.folder.write(begun)
-    taken_up = propose(book, book.left_running()[0], tmp_path / "runs", IMAGES)
+    taken_up = propose(book, book.running()[0], tmp_path / "runs", IMAGES)
     assert taken_up.record == replace(begun, settings=taken_up.record.settings)
 
 

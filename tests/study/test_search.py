@@ -246,18 +246,6 @@ def test_a_trial_that_takes_too_long(searching):
     assert not (runs.folder / "best.yaml").exists()
 
 
-def test_one_search_of_a_study_at_a_time(searching):
-    runs = searching({"training.epochs": 100_000})
-    with closing(runs.start(1)) as going:
-        started = next(going)
-        with pytest.raises(StudyError) as caught:
-            runs.run(1)
-        assert isinstance(started, TrialStarted)
-    text = str(caught.value)
-    assert text.startswith(f"{runs.folder}\n  is being trained by process {os.getpid()} on host ")
-    assert "Wait for it or end that process" in text
-
-
 def test_asking_twice_to_stop_ends_the_children_and_the_next_search_takes_the_trials_up(searching):
     runs = searching({"training.epochs": 12})
     asked = 0

@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from dnsearch.errors import StudyError
-from dnsearch.study.storage import default_url, open_study, reachable, sampler
+from dnsearch.study.database import default_url, reachable
+from dnsearch.study.storage import open_study, sampler
 
 
 def opened(document, folder, url=None):
@@ -70,7 +71,7 @@ def test_how_long_a_search_goes_on_may_change(tiny, tmp_path):
         ("postgresql://me:secret@host:x/db", "postgresql://me:***@host:x/db", "invalid literal for int()"),
         ("mysql+nodriver://host/db", "mysql+nodriver://host/db", "Can't load plugin"),
         ("sqlite:////proc/nowhere/study.db", "sqlite:////proc/nowhere/study.db", "No such file or directory"),
-        ("sqlite:////", "sqlite:////", "unable to open database file"),
+        ("sqlite:////", "sqlite:////", "a folder, where the file of the database should be"),
     ],
 )
 def test_a_database_that_cannot_be_opened(tiny, tmp_path, url, shown, found):
@@ -131,3 +132,15 @@ def test_a_trial_s_random_numbers_depend_on_the_seed_and_its_own_number(tiny, na
 )
 def test_each_pruner_is_optuna_s_own(tiny, tmp_path, name, expected):
     assert type(opened(tiny(pruner=name), tmp_path).pruner).__name__ == expected
+
+
+def test_a_database_on_another_machine_s_disk_is_refused(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        "dnsearch.runtime.mounted_file_systems", lambda: {tmp_path: "nfs4"}
+    )  # none is mounted here
+    text = refusal(tiny(), tmp_path)
+    assert text.startswith(
+        f"{tmp_path}\n  expected a folder on a disk of this machine, since SQLite's locks do not hold across "
+        "a network, found nfs4, a network file system\n"
+    )
+    assert "--storage postgresql+psycopg://user@host/database" in text

@@ -27,11 +27,8 @@ def dashboard(
     """
     runtime.require("dashboard", "optuna_dashboard")
     from dnsearch.study.dashboard import HOST, serve
-    from dnsearch.study.storage import default_url
+    from dnsearch.study.database import default_url
 
     folder = study if study.exists() else runs / study
     console.say(f"http://{HOST}:{port}/ shows study {folder.name}; Ctrl-C ends it")
-    try:
-        serve(storage or default_url(folder), folder.name, port)
-    except KeyboardInterrupt:
-        raise typer.Exit(130) from None
+    serve(storage or default_url(folder), folder.name, port)

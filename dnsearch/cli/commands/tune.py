@@ -10,7 +10,7 @@ from dnsearch.cli import console
 from dnsearch.cli.options import RUNS, Json, NoLimits, Plain, Runs, Set, Storage, Study
 
 if TYPE_CHECKING:
-    from dnsearch.study.search import Request
+    from dnsearch.study.request import Request
 
 SPECULATIONS = "speculations"
 
@@ -86,8 +86,8 @@ def _request(
 ) -> "Request":
     from dnsearch.cli.planning import planned
     from dnsearch.errors import Problem, SpecError
-    from dnsearch.study.search import Request
-    from dnsearch.study.storage import default_url
+    from dnsearch.study.database import default_url
+    from dnsearch.study.request import Request
 
     found = planned(spec, overrides, limits=limits)
     document, facts = found.written, found.facts

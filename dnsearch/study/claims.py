@@ -1,0 +1,95 @@
+"""Which trials this coordinator holds: taken in its turn, kept while it lives, given back when it ends."""
+
+import contextlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from optuna.trial import Trial
+
+from dnsearch.errors import RunError
+from dnsearch.records.lock import locked
+from dnsearch.records.store import RunFolder
+from dnsearch.study.database import TROUBLE, clock
+from dnsearch.study.leases import DEAD_SECONDS, LEASE, RENEW_SECONDS, found, is_alive, is_ours, renew
+from dnsearch.study.ledger import Ledger
+from dnsearch.study.turns import exclusive
+
+DOUBT_SECONDS = DEAD_SECONDS / 2
+"""Whoever has been silent for so long asks in its turn whether others have taken it for dead."""
+
+
+class Claims:
+    """One coordinator's claims in the book of a study that it may share with others.
+
+    Args:
+        ledger: the book.
+        url: its database.
+        folder: the study's folder.
+    """
+
+    def __init__(self, ledger: Ledger, url: str, folder: Path) -> None:
+        self._ledger = ledger
+        self._url = url
+        self._folder = folder
+        self._clock = clock(url)
+        self._beat = self._clock()
+        self._present = contextlib.ExitStack()
+        self._is_present = False
+        self._be_present()
+
+    def _be_present(self) -> None:
+        """Hold the study's lock, by which others see that it is searched; one of several searches does."""
+        if not self._is_present:
+            with contextlib.suppress(RunError):
+                self._present.enter_context(locked(self._folder / "lock", wait_seconds=0))
+                self._is_present = True
+
+    def take(self, budget: int) -> Trial | None:
+        """A trial that nobody is at work on, a dead coordinator's or a new one; None where there is none.
+
+        Args:
+            budget: trials that the study shall have in all.
+        """
+        with exclusive(self._url, self._ledger.study.study_name):
+            now = self._clock()
+            running = self._ledger.running()
+            orphans = [trial for trial in running if not self._is_at_work(trial, now)]
+            if self._ledger.ended() + len(running) - len(orphans) >= budget:
+                return None
+            trial = orphans[0] if orphans else self._ledger.new()
+            renew([trial], now)
+        return trial
+
+    def _is_at_work(self, trial: Trial, now: float) -> bool:
+        # A child outlives its coordinator for an instant, and for as long as the coordinator is only stopped.
+        folder = RunFolder(self._folder / f"trial-{trial.number:04d}")
+        return is_alive(found(trial.user_attrs), now) or folder.is_locked()
+
+    def keep(self, held: Sequence[Trial]) -> frozenset[int]:
+        """Renew the leases of the trials held, when it is time; the numbers of those that others have taken.
+
+        Args:
+            held: the trials that this coordinator believes to hold.
+        """
+        self._be_present()
+        now = self._clock()
+        if now - self._beat < RENEW_SECONDS:
+            return frozenset()
+        if now - self._beat < DOUBT_SECONDS:
+            self._renew(held)
+            return frozenset()
+        with exclusive(self._url, self._ledger.study.study_name):
+            ours = [trial for trial in held if is_ours(trial.user_attrs)]
+            self._renew(ours)
+        return frozenset(trial.number for trial in held) - {trial.number for trial in ours}
+
+    def _renew(self, held: Sequence[Trial]) -> None:
+        self._beat = self._clock()
+        renew(held, self._beat)
+
+    def release(self, held: Sequence[Trial]) -> None:
+        """Let others take the trials that this coordinator did not bring to an end."""
+        with contextlib.suppress(*TROUBLE):  # of a database that is gone, the leases end by themselves
+            for trial in held:
+                trial.set_user_attr(LEASE, None)
+        self._present.close()

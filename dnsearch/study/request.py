@@ -1,0 +1,73 @@
+"""A search to do, and the study that it is done in, with all that a worker elsewhere has to know."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from dnsearch.errors import Problem, StudyError
+from dnsearch.records.atomic import writing
+from dnsearch.records.find import is_run
+from dnsearch.spec.document import Document
+from dnsearch.spec.tune import Tune
+from dnsearch.study import placement
+from dnsearch.study.database import reachable
+from dnsearch.study.ledger import Ledger
+from dnsearch.study.storage import open_study
+from dnsearch.study.terms import Terms, keep
+
+
+@dataclass(frozen=True)
+class Request:
+    """A search to do.
+
+    Args:
+        document: the base spec.
+        tune: its ``tune`` section.
+        image_shape: (height, width, channels) of its images.
+        classes: number of its classes.
+        folder: the study's folder; its name is the study's.
+        url: the storage.
+        trials: ended trials that the study shall have in all.
+        workers: children at once.
+        limits: whether the spec's limits hold.
+        cards: the graphics cards that trials are placed on; none: what TensorFlow finds is everybody's.
+        artifacts: the artifact store that trials are sent to; None where all share the study's folder.
+        takes: trials that this process takes at most, without waiting for more; None for all there are.
+    """
+
+    document: Document
+    tune: Tune
+    image_shape: tuple[int, ...]
+    classes: int
+    folder: Path
+    url: str
+    trials: int
+    workers: int
+    limits: bool = True
+    cards: placement.Cards = ()
+    artifacts: str | None = None
+    takes: int | None = None
+
+    @property
+    def terms(self) -> Terms:
+        """What the study is to know of itself."""
+        images = (self.image_shape, self.classes)
+        return Terms(self.document, *images, self.trials, self.limits, self.artifacts)
+
+
+def create(request: Request) -> Ledger:
+    """Make the study, or open it where it is already; its book.
+
+    Raises:
+        StudyError: the study cannot be opened, or is another spec's.
+        RunError: its folder cannot be made.
+    """
+    folder = request.folder
+    if is_run(folder):
+        hint = "Give the study another name: --study NAME"
+        raise StudyError(str(Problem(str(folder), "the folder of a study", "that of a run", hint)))
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    study = open_study(request.url, folder.name, request.document.experiment, request.tune)
+    with reachable(request.url):
+        keep(study, request.terms)
+    return Ledger(study, request.document, request.tune)
