@@ -24,6 +24,8 @@ SQLITE = "sqlite:///"
 POSTGRES = "postgresql"
 PASSWORD = re.compile(r"(://[^:/@]*:)[^@]+(?=@)")
 EXAMPLES = "Examples: sqlite:///runs/study.db (a file), postgresql+psycopg://user@host/database"
+BUSY_SECONDS = 60
+"""How long a SQLite database may be held by somebody else before that is an error."""
 Kinds = tuple[type[Exception], ...]
 TROUBLE: Kinds = (SQLAlchemyError, StorageInternalError, sqlite3.Error)
 """What the libraries raise for a database that is not there, not theirs, or full."""
@@ -55,9 +57,9 @@ def storage(url: str) -> QuickStorage:
     if file is None:
         return QuickStorage(url, engine_kwargs={"pool_pre_ping": True})
     make_room(file)
-    with closing(sqlite3.connect(file, timeout=60)) as connection:
+    with closing(sqlite3.connect(file, timeout=BUSY_SECONDS)) as connection:
         connection.execute("pragma journal_mode=wal")  # readers do not lock the writer out
-    return QuickStorage(url, engine_kwargs={"connect_args": {"timeout": 60}})
+    return QuickStorage(url, engine_kwargs={"connect_args": {"timeout": BUSY_SECONDS}})
 
 
 def make_room(file: Path) -> None:

@@ -8,9 +8,10 @@ from optuna.trial import TrialState, create_trial
 from dnsearch.board.study import facts
 from dnsearch.board.trials import rank_trials
 from dnsearch.errors import StudyError
+from dnsearch.study.database import default_url
 from dnsearch.study.ledger import EPOCHS, INFEASIBLE, PARAMETERS, PAUSED, REASON
 from dnsearch.study.reading import looking
-from dnsearch.study.storage import default_url, existing_study
+from dnsearch.study.storage import existing_study
 
 SPACE = {"training.learning_rate": FloatDistribution(0.01, 0.2)}
 
