@@ -6,7 +6,6 @@ test keeps every other module from touching ``os.environ``.
 
 import contextlib
 import ctypes
-import gc
 import importlib
 import importlib.util
 import multiprocessing
@@ -166,33 +165,6 @@ def peak_memory_bytes() -> int:
 def free_memory_bytes() -> int:
     """Memory that can be had without swapping."""
     return psutil.virtual_memory().available
-
-
-def memory_kills() -> int | None:
-    """Processes that the system has killed for a lack of memory since it started; None: it does not tell."""
-    with contextlib.suppress(OSError), open("/proc/vmstat", encoding="utf-8") as lines:  # noqa: PTH123  (not a path of ours)
-        for line in lines:
-            name, _, number = line.partition(" ")
-            if name == "oom_kill":
-                return int(number)
-    return None
-
-
-def address_space_limit() -> int | None:
-    """Bytes of address space that this process and its children may have (``ulimit -v``); None: no limit."""
-    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
-    return None if limit == resource.RLIM_INFINITY else limit
-
-
-@contextlib.contextmanager
-def without_collector() -> Iterator[None]:
-    """Make many objects that stay, in a block in which the garbage collector does not walk over them."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
-        gc.freeze()  # nor later: none of them is garbage
 
 
 def process_identity() -> dict[str, Any]:

@@ -51,23 +51,6 @@ def test_installed_cards_are_those_that_were_lent_or_that_nvidia_smi_lists(monke
     assert runtime.installed_cards() == ()
 
 
-def test_memory_kills_are_counted_by_the_system(monkeypatch):
-    assert runtime.memory_kills() is None or runtime.memory_kills() >= 0
-
-    def missing(*_: object, **__: object) -> None:
-        raise FileNotFoundError
-
-    monkeypatch.setattr("builtins.open", missing)
-    assert runtime.memory_kills() is None
-
-
-def test_the_limit_of_the_address_space():
-    program = "from dnsearch import runtime; print(runtime.address_space_limit())"
-    command = ["sh", "-c", 'ulimit -v "$1" && exec "$2" -c "$3"', "sh", "2000000", sys.executable, program]
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert int(said) == 2_000_000 * 1024
-
-
 def test_versions_are_those_that_are_installed():
     found = runtime.versions()
     assert list(found) == ["python", "dnsearch", "tensorflow", "keras", "numpy"]

@@ -1,7 +1,7 @@
 """Which runs a leaderboard is of, and how it goes out: a table, JSON, CSV or Markdown."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -18,6 +18,9 @@ from dnsearch.records.scan import scan
 from dnsearch.records.study import StudyRecord, is_study, read_study
 
 Form = Literal["table", "json", "csv", "markdown"]
+
+MOST_ROWS = 1000
+"""Of a table that nobody asked to be longer; drawing 10,000 rows takes seconds, and nobody reads them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,11 @@ def show(runs: Runs, view: View, form: Form) -> None:
     """Put the leaderboard on stdout."""
     match form:
         case "table":
-            console.show(drawn(runs, view, console.data.width))
+            count = len(runs.records)
+            shown = replace(view, top=MOST_ROWS) if view.top is None and count > MOST_ROWS else view
+            console.show(drawn(runs, shown, console.data.width))
+            if shown is not view:
+                console.say(f"{MOST_ROWS:,} of {count:,} runs; --top {count} or --csv shows all")
         case "json":
             trials = formats.as_json(view.rows(runs))
             console.show_json(formats.study_json(runs.study, trials) if runs.study else trials)

@@ -11,18 +11,20 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
 from optuna.exceptions import StorageInternalError
-from optuna.storages import RDBStorage
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from dnsearch.errors import Problem, StudyError
+from dnsearch.study.loading import QuickStorage
 from dnsearch.study.machine import mounted_file_systems, network_kind
 
 SQLITE = "sqlite:///"
 POSTGRES = "postgresql"
 PASSWORD = re.compile(r"(://[^:/@]*:)[^@]+(?=@)")
 EXAMPLES = "Examples: sqlite:///runs/study.db (a file), postgresql+psycopg://user@host/database"
+BUSY_SECONDS = 60
+"""How long a SQLite database may be held by somebody else before that is an error."""
 Kinds = tuple[type[Exception], ...]
 TROUBLE: Kinds = (SQLAlchemyError, StorageInternalError, sqlite3.Error)
 """What the libraries raise for a database that is not there, not theirs, or full."""
@@ -44,7 +46,7 @@ def sqlite_file(url: str) -> Path | None:
     return Path(url.removeprefix(SQLITE)) if url.startswith(SQLITE) else None
 
 
-def storage(url: str) -> RDBStorage:
+def storage(url: str) -> QuickStorage:
     """Optuna's storage on a database; a file and its folder are made where there is none.
 
     Raises:
@@ -52,11 +54,11 @@ def storage(url: str) -> RDBStorage:
     """
     file = sqlite_file(url)
     if file is None:
-        return RDBStorage(url, engine_kwargs={"pool_pre_ping": True})
+        return QuickStorage(url, engine_kwargs={"pool_pre_ping": True})
     make_room(file)
-    with closing(sqlite3.connect(file, timeout=60)) as connection:
+    with closing(sqlite3.connect(file, timeout=BUSY_SECONDS)) as connection:
         connection.execute("pragma journal_mode=wal")  # readers do not lock the writer out
-    return RDBStorage(url, engine_kwargs={"connect_args": {"timeout": 60}})
+    return QuickStorage(url, engine_kwargs={"connect_args": {"timeout": BUSY_SECONDS}})
 
 
 def make_room(file: Path) -> None:

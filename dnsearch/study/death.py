@@ -7,13 +7,14 @@ output. Or it does so without a word, while the address space is limited (``ulim
 and said to be no more. Where no sign is there nothing is claimed.
 """
 
+import resource
 from dataclasses import dataclass
 from pathlib import Path
 
-from dnsearch import runtime
 from dnsearch.study.messages import RunFailed
 
 KILLED = 9
+VMSTAT = Path("/proc/vmstat")
 LAST_WORDS = ("bad_alloc", "out of memory", "cannot allocate memory", "resource temporarily unavailable")
 """What C++, CUDA and the system say of a lack of memory, the last of a thread that found none."""
 
@@ -35,7 +36,7 @@ class Before:
 
 def before(log: Path) -> Before:
     """Note how things stand, just before a child is started."""
-    return Before(log, log.stat().st_size if log.exists() else 0, runtime.memory_kills())
+    return Before(log, log.stat().st_size if log.exists() else 0, memory_kills())
 
 
 def explained(exitcode: int | None, started: Before) -> RunFailed:
@@ -48,7 +49,7 @@ def explained(exitcode: int | None, started: Before) -> RunFailed:
     signal = -exitcode if exitcode is not None and exitcode < 0 else None
     how = f"was killed by signal {signal}" if signal else f"ended without a word (exit code {exitcode})"
     said = f"the child process {how}"
-    kills = runtime.memory_kills()
+    kills = memory_kills()
     if started.kills is not None and kills is not None and kills > started.kills:
         return RunFailed(
             f"memory is used up: {said}, and the system killed for a lack of memory", memory=True
@@ -59,7 +60,7 @@ def explained(exitcode: int | None, started: Before) -> RunFailed:
         return RunFailed(said)
     if words := _last_words(started):
         return RunFailed(f"memory is used up: {said} after {words!r}", memory=True)
-    if (limit := runtime.address_space_limit()) is not None:
+    if (limit := address_space_limit()) is not None:
         return RunFailed(
             f"memory may be used up: {said}, with an address space of {limit:,} bytes", memory=True
         )
@@ -81,3 +82,17 @@ def _last_words(started: Before) -> str:
         lines = log.read().decode(errors="replace").splitlines()
     about = [line.strip() for line in lines if any(words in line.lower() for words in LAST_WORDS)]
     return about[-1][:200] if about else ""
+
+
+def memory_kills() -> int | None:
+    """Processes that the system has killed for a lack of memory since it started; None: it does not tell."""
+    if not VMSTAT.is_file():
+        return None
+    counters = dict(line.split() for line in VMSTAT.read_text(encoding="utf-8").splitlines())
+    return int(counters["oom_kill"]) if "oom_kill" in counters else None
+
+
+def address_space_limit() -> int | None:
+    """Bytes of address space that this process and its children may have (``ulimit -v``); None: no limit."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    return None if limit == resource.RLIM_INFINITY else limit

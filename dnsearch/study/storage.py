@@ -5,12 +5,12 @@ import json
 import optuna
 from optuna.pruners import NopPruner
 
-from dnsearch import runtime
 from dnsearch.errors import Problem, StudyError
 from dnsearch.spec.document import settings
 from dnsearch.spec.experiment import Experiment
 from dnsearch.spec.tune import Tune
 from dnsearch.study.database import opening, shown, sqlite_file, storage
+from dnsearch.study.loading import without_collector
 from dnsearch.study.turns import exclusive
 
 SPEC = "dnsearch:spec"
@@ -39,7 +39,7 @@ def open_study(url: str, name: str, experiment: Experiment, tune: Tune) -> optun
             load_if_exists=True,
         )
         _same_spec(study, _description(experiment, tune))
-        with runtime.without_collector():
+        with without_collector():
             study.get_trials(deepcopy=False)  # Optuna keeps the ended ones from here on
     return study
 

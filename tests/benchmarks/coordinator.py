@@ -89,7 +89,7 @@ def large(runs: Path, trials: int) -> dict[str, float]:
     study = str(made(runs, trials))
     return {
         "leaderboard_seconds": timed("leaderboard", study),
-        "nothing_to_do_seconds": timed("tune", "--runs", str(runs), "--trials", str(trials), "--json"),
+        "nothing_to_do_seconds": timed("tune", "--runs", str(runs), "--trials", str(trials)),
         "next_trial_seconds": first_trial(runs, trials),
     }
 

@@ -1,10 +1,11 @@
 """Why a child died: by its exit code, its last words, and what the system counted."""
 
 import signal
+import subprocess
+import sys
 
 import pytest
 
-from dnsearch import runtime
 from dnsearch.study import death
 from dnsearch.study.messages import RunFailed
 
@@ -44,7 +45,7 @@ def test_what_an_earlier_child_said_does_not_count(log):
 
 
 def test_a_limited_address_space_makes_a_lack_of_memory_likely(log, monkeypatch):
-    monkeypatch.setattr(runtime, "address_space_limit", lambda: 2_000_000_000)
+    monkeypatch.setattr(death, "address_space_limit", lambda: 2_000_000_000)
     expected = "the child process was killed by signal 11, with an address space of 2,000,000,000 bytes"
     said = death.explained(SIGSEGV, death.before(log))
     assert said == RunFailed(f"memory may be used up: {expected}", memory=True)
@@ -66,14 +67,14 @@ def test_without_a_log_nothing_is_claimed(tmp_path):
 )
 def test_a_kill_that_is_not_known_to_be_for_memory(log, monkeypatch, before, after, expected):
     counts = iter([before, after])
-    monkeypatch.setattr(runtime, "memory_kills", lambda: next(counts))
+    monkeypatch.setattr(death, "memory_kills", lambda: next(counts))
     said = death.explained(SIGKILL, death.before(log))
     assert said == RunFailed(f"the child process was killed by signal 9{expected}")
 
 
 def test_a_kill_that_the_system_counted(log, monkeypatch):
     counts = iter([3, 4])
-    monkeypatch.setattr(runtime, "memory_kills", lambda: next(counts))
+    monkeypatch.setattr(death, "memory_kills", lambda: next(counts))
     said = death.explained(SIGKILL, death.before(log))
     expected = "the child process was killed by signal 9, and the system killed for a lack of memory"
     assert said == RunFailed(f"memory is used up: {expected}", memory=True)
@@ -83,3 +84,20 @@ def test_a_kill_that_the_system_counted(log, monkeypatch):
 def test_an_end_without_a_word(log, exitcode):
     expected = f"the child process ended without a word (exit code {exitcode})"
     assert death.explained(exitcode, death.before(log)) == RunFailed(expected)
+
+
+def test_the_system_counts_its_kills(monkeypatch, tmp_path):
+    assert death.memory_kills() is None or death.memory_kills() >= 0
+    for text, expected in (("nr_free 7\noom_kill 3\n", 3), ("nr_free 7\n", None)):
+        (tmp_path / "vmstat").write_text(text)
+        monkeypatch.setattr(death, "VMSTAT", tmp_path / "vmstat")
+        assert death.memory_kills() == expected
+    monkeypatch.setattr(death, "VMSTAT", tmp_path / "nothing")
+    assert death.memory_kills() is None
+
+
+def test_the_limit_of_the_address_space():
+    program = "from dnsearch.study.death import address_space_limit; print(address_space_limit())"
+    command = ["sh", "-c", 'ulimit -v "$1" && exec "$2" -c "$3"', "sh", "2000000", sys.executable, program]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert int(said) == 2_000_000 * 1024

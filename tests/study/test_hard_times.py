@@ -6,18 +6,19 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
-from dnsearch import runtime
 from dnsearch.board.columns import COLUMNS
 from dnsearch.board.ranking import rank
 from dnsearch.errors import RunError, StudyError
 from dnsearch.records.cleaning import clean
 from dnsearch.records.store import RunFolder
 from dnsearch.spec.document import fingerprint, parse
+from dnsearch.study import database
+from dnsearch.study.death import memory_kills
 from dnsearch.study.messages import TrialEnded, TrialProgressed, TrialStarted
 
 pytestmark = pytest.mark.xdist_group("tune")
@@ -101,10 +102,10 @@ def check_done_in_parts(done, folder):
 
 
 def test_a_trial_that_the_system_kills_for_its_memory_is_tried_again_in_parts(tuned, memory_group):
-    kills = runtime.memory_kills()
+    kills = memory_kills()
     done, folder = tuned(memory_group(1_100_000_000))
     check_done_in_parts(done, folder)
-    assert runtime.memory_kills() > kills, "it was really killed"
+    assert memory_kills() > kills, "it was really killed"
 
 
 def test_a_trial_whose_address_space_is_too_small_is_tried_again_in_parts(tuned):
@@ -152,6 +153,57 @@ def test_only_the_best_keep_their_checkpoints_and_weights(searching, tensorflow_
     with pytest.raises(RunError, match="only the best keep their weights") as caught:
         trained(lost)
     assert f"Train it again: dnsearch train {lost.resolved}" in str(caught.value)
+
+
+@contextmanager
+def held(database, seconds):
+    """The database in the hands of another process, which lets go of it after so long."""
+    program = (
+        "import sqlite3, sys, time; "
+        "held = sqlite3.connect(sys.argv[1], isolation_level=None); held.execute('begin exclusive'); "
+        "print(flush=True); time.sleep(float(sys.argv[2]))"
+    )
+    command = [sys.executable, "-c", program, str(database), str(seconds)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as holding:
+        holding.stdout.readline()
+        yield
+
+
+def test_a_database_that_somebody_else_holds_for_a_while_is_waited_for(searching):
+    runs = searching()
+    with ExitStack() as stack:
+        for event in runs.start(2):
+            if isinstance(event, TrialStarted) and event.job.origin.trial == 0:
+                stack.enter_context(held(runs.folder / "study.db", 6))
+    assert runs.states() == ["COMPLETE"] * 2
+    assert [[epoch.epoch for epoch in runs.trial(number).epochs()] for number in (0, 1)] == [[1, 2]] * 2
+
+
+def test_a_database_that_stays_locked_is_an_error_that_says_so(searching, monkeypatch):
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.5)
+    runs = searching()
+    with ExitStack() as stack, pytest.raises(StudyError) as caught:
+        for event in runs.start(2):
+            if isinstance(event, TrialStarted):
+                stack.enter_context(held(runs.folder / "study.db", 6))
+    assert "expected a database that can be used, found database is locked" in str(caught.value)
+    assert runs.states() == ["RUNNING"]
+
+
+def test_two_searches_that_start_on_the_same_empty_study_at_the_same_moment(tmp_path):
+    (tmp_path / "large.yaml").write_text(LARGE)
+    options = ["--trials", "2", "--set", "training.batch_size=64", "--set", "network.growth_rate=4"]
+    command = [*PROGRAM, "tune", "large.yaml", *options]
+    both = [
+        subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    said = {process.returncode: err for process in both for _, err in [process.communicate(timeout=120)]}
+    records = [RunFolder(path.parent).read() for path in (tmp_path / "runs/large").glob("*/run.json")]
+    assert [(record.state, record.epochs) for record in records] == [("finished", 1)] * 2
+    assert said.keys() in ({0, 6}, {0}), said
+    assert "is being trained by " in said.get(6, "is being trained by ")
+    assert not any("Traceback" in words for words in said.values())
 
 
 def test_trials_are_placed_on_the_cards_that_were_lent(searching, monkeypatch):

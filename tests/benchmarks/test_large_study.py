@@ -1,0 +1,38 @@
+"""The made-up study is one that the program takes for its own, and a large one opens soon."""
+
+import time
+
+import pytest
+from large_study import made
+
+from dnsearch.cli.boards import View, read
+from dnsearch.spec.document import load
+from dnsearch.study.database import default_url
+from dnsearch.study.ledger import Ledger
+from dnsearch.study.storage import open_study
+
+TRIALS = 3000
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    return made(tmp_path_factory.mktemp("large"), TRIALS)
+
+
+def test_a_large_study_opens_and_goes_on_soon(study):
+    document = load("speculations")
+    tune = document.experiment.tune
+    began = time.process_time()
+    ledger = Ledger(open_study(default_url(study), study.name, document.experiment, tune), document, tune)
+    assert (ledger.ended(), len(ledger.ranked())) == (TRIALS, TRIALS)
+    trial = ledger.new()
+    assert ledger.values(trial).keys() == tune.parameters.keys()
+    assert trial.number == TRIALS
+    assert time.process_time() - began < 3, "a quarter of it was measured, and 0.9 s for 10,000 trials"
+
+
+def test_a_large_study_is_listed_soon(study):
+    began = time.process_time()
+    rows = View(top=100).rows(read([study]))
+    assert time.process_time() - began < 3
+    assert [row.rank for row in rows] == list(range(1, 101))
