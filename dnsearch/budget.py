@@ -52,7 +52,8 @@ def budgeted(document: Document, image_shape: Shape, classes: int, *, limits: bo
         experiment = document.experiment
         plan = plan_network(experiment.network, image_shape, classes)
         summary = summarize(plan, images_at_once(experiment), slots(experiment))
-        problems = [*_frozen(experiment, plan), *_expectations(experiment, summary)]
+        problems = [*_frozen(experiment, plan), *_crop(experiment, image_shape)]
+        problems += _expectations(experiment, summary)
         problems += _limits(experiment, summary) if limits else ()
         if problems:
             raise SpecError(problems)
@@ -130,6 +131,19 @@ def _frozen(experiment: Experiment, plan: NetworkPlan) -> list[Problem]:
         hint = "Leave out at least the head, or evaluate without a training."
         return [Problem(where, "at least one part that is trained", found="all frozen", hint=hint)]
     return []
+
+
+def _crop(experiment: Experiment, image_shape: Shape) -> list[Problem]:
+    """A crop that can lose the whole image: a slip that would cost a training to be seen."""
+    augmentation, side = experiment.training.augmentation, min(image_shape[:2])
+    if augmentation is None or augmentation.crop < side:
+        return []
+    hint = "It pads so many pixels on each side; the paper takes 4 of 32."
+    return [
+        Problem(
+            "training.augmentation.crop", f"less than the images' {side} pixels", f"{augmentation.crop}", hint
+        )
+    ]
 
 
 def _expectations(experiment: Experiment, summary: Summary) -> list[Problem]:

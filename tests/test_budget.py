@@ -536,3 +536,13 @@ def test_frozen_parts_that_there_are_not_or_all(frozen: str, said: str) -> None:
 
 def test_frozen_parts() -> None:
     budgeted(load("starter", ["training.freeze=[stem, transition1]"]), (8, 8, 1), CLASSES)
+
+
+def test_a_crop_that_can_lose_the_image() -> None:
+    with pytest.raises(SpecError) as caught:
+        budgeted(load("starter", ["training.augmentation.crop=8"]), (8, 12, 1), CLASSES)
+    assert str(caught.value).startswith(
+        "--set:1:28  training.augmentation.crop\n  expected less than the images' 8 pixels, found 8\n"
+    )
+    assert "It pads so many pixels on each side; the paper takes 4 of 32." in str(caught.value)
+    budgeted(load("starter", ["training.augmentation.crop=7"]), (8, 12, 1), CLASSES)

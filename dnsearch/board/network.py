@@ -82,7 +82,7 @@ def _totals(summary: Summary, batch_size: int) -> str:
             f"{cost.parameters:,} parameters in all: {cost.trainable:,} trainable, {cost.other:,} moving "
             f"statistics; {cost.macs:,} multiply-adds",
             f"weights {units.size(summary.weights_bytes)}, optimizer {units.size(summary.optimizer_bytes)}; "
-            f"a training with batches of {batch_size} {units.size(summary.training_memory_bytes)}, "
+            f"a training with batches of {batch_size} takes {units.size(summary.training_memory_bytes)}, "
             f"memory-saving {units.size(summary.saving_memory_bytes)}; "
             f"inference of one {units.size(summary.inference_peak_bytes)}",
             f"an output pixel sees {summary.receptive_field}x{summary.receptive_field} pixels, "

@@ -50,8 +50,8 @@ class Augmentation(Section):
         0,
         ge=0,
         le=1024,
-        description="Pad by so many pixels on each side and cut the image's size out at random. The paper on "
-        "CIFAR (C10+, C100+): 4.",
+        description="Pad by so many pixels on each side, fewer than the image has, and cut the image's size "
+        "out at random. The paper on CIFAR (C10+, C100+): 4.",
     )
     translate: float = Field(
         0.0,

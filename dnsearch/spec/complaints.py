@@ -53,10 +53,20 @@ def problems(error: ValidationError, tree: Tree, without: str = "") -> list[Prob
 
 
 def _distinct(error: ValidationError) -> list[ErrorDetails]:
-    """The errors, less the lists that are too short only because wrong items are not counted."""
+    """The errors, less those that another one explains.
+
+    A list is too short where its wrong items are not counted; a training misses what a recipe would have
+    said that has another name.
+    """
     errors = error.errors(include_url=False, include_input=False)
     wrong_inside = {each["loc"][:depth] for each in errors for depth in range(len(each["loc"]))}
-    return [each for each in errors if each["type"] != "too_short" or each["loc"] not in wrong_inside]
+    wrong_recipe = any(each["loc"] == ("training", "recipe") for each in errors)
+    return [
+        each
+        for each in errors
+        if not (each["type"] == "too_short" and each["loc"] in wrong_inside)
+        and not (each["type"] == "missing" and each["loc"][0] == "training" and wrong_recipe)
+    ]
 
 
 def _reading_order(problem: Problem) -> tuple[int, int]:

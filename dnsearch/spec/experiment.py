@@ -29,7 +29,7 @@ class Expect(Section):
 class Experiment(Section):
     """One YAML document."""
 
-    version: Annotated[Literal[1], Whole] = Field(description="Version of this format.")
+    version: Annotated[Literal[1], Whole] = Field(description="Version of this format: write version: 1.")
     name: str = Field(
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$",
         description="Name of the experiment and of its run folders: letters, digits, dots, dashes and "

@@ -32,7 +32,7 @@ def test_a_row_per_part_with_its_share():
     ]
     assert "all         10            48   408    769,162 100%" in said
     assert "793,150 parameters in all: 769,162 trainable, 23,988 moving statistics" in said
-    assert "a training with batches of 64 2.8 GB" in said
+    assert "a training with batches of 64 takes 2.8 GB" in " ".join(said.split())
 
 
 def test_a_row_per_node():

@@ -92,6 +92,12 @@ def test_an_unknown_recipe() -> None:
     assert str(problem.place) == "a.yaml:4:20"
 
 
+def test_what_a_misspelt_recipe_would_have_said_is_not_missing() -> None:
+    with pytest.raises(SpecError) as caught:
+        training("{recipe: paper_cifar}")
+    assert [problem.where for problem in caught.value.problems] == ["training.recipe"]
+
+
 def test_a_problem_in_what_stands_beside_a_recipe_points_there() -> None:
     with pytest.raises(SpecError) as caught:
         training("{recipe: fast, batch_size: 0}")
