@@ -1,13 +1,18 @@
-"""One trial in a process of its own: train, tell of every epoch, ask whether to go on."""
+"""One trial in a process of its own: train, tell of every epoch, ask whether to go on.
+
+What confirms a trial looks at the test images when it has been trained; nothing else in a search does.
+"""
 
 import os
 import sys
 import traceback
+from dataclasses import replace
 from multiprocessing.connection import Connection
 
 from dnsearch import runtime
-from dnsearch.errors import DnsearchError, OutOfMemoryError
-from dnsearch.records.record import EpochRecord, Notice, StepEnded, Stop
+from dnsearch.errors import DataError, DnsearchError, OutOfMemoryError
+from dnsearch.inference.evaluation import evaluate_run
+from dnsearch.records.record import EpochRecord, Notice, RunRecord, StepEnded, Stop
 from dnsearch.records.store import RunFolder
 from dnsearch.run import run
 from dnsearch.study.messages import EpochEnded, Job, Message, RunEnded, RunFailed
@@ -26,7 +31,9 @@ def main(connection: Connection, job: Job) -> None:
     runtime.prepare_tensorflow(job.threads, job.cards)
     message: Message
     try:
-        message = RunEnded(run(job.document, RunFolder(job.folder), watch, job.origin))
+        folder = RunFolder(job.folder)
+        record = run(job.document, folder, watch, job.origin)
+        message = RunEnded(_tested(folder) if job.origin.confirmation else record)
     except DnsearchError as error:
         message = RunFailed(str(error), memory=isinstance(error, OutOfMemoryError))
     except Exception:  # whatever it is, the study goes on and the record says what it was
@@ -42,3 +49,12 @@ def _asked(connection: Connection, epoch: EpochRecord) -> Stop | None:
     except (EOFError, OSError):
         os._exit(1)  # the coordinator is gone: the run is not to fail of it, its checkpoint waits for another
     return answer
+
+
+def _tested(folder: RunFolder) -> RunRecord:
+    """The record of a run with what it makes of the test images, or why it has no such figures."""
+    try:
+        evaluate_run(folder, "test")
+    except DataError as error:
+        folder.write(replace(folder.read(), reason=f"no test figures: {error}"))
+    return folder.read()

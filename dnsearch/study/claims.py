@@ -44,6 +44,11 @@ class Claims:
                 self._present.enter_context(locked(self._folder / "lock", wait_seconds=0))
                 self._is_present = True
 
+    def is_first(self) -> bool:
+        """Whether this is the one of several searches in the study's folder that ends what all have done."""
+        self._be_present()
+        return self._is_present
+
     def take(self, budget: int) -> Trial | None:
         """A trial that nobody is at work on, a dead coordinator's or a new one; None where there is none.
 

@@ -16,11 +16,13 @@ from dnsearch.records.record import RunRecord
 from dnsearch.records.store import RunFolder
 from dnsearch.study import artifacts, outcome, placement, retention, worker
 from dnsearch.study.claims import Claims
+from dnsearch.study.confirm import confirm
+from dnsearch.study.confirmed import confirmed
 from dnsearch.study.database import reachable
+from dnsearch.study.jobs import next_job
 from dnsearch.study.ledger import MAX_SITTINGS, Ledger
 from dnsearch.study.messages import (
     EpochEnded,
-    Job,
     RunEnded,
     RunFailed,
     SearchEvent,
@@ -90,6 +92,9 @@ class _Coordinator:
             yield from self._listen()
             yield from self._end_overdue()
             self._give_up(self._claims.keep(self._held()))
+        if self._ledger.ended() >= self._request.trials and self._claims.is_first():
+            yield from confirm(self._request, self._ledger, interrupts)
+            self._renew_best()
         self._chronicle.close()
 
     def _is_over(self) -> bool:
@@ -165,17 +170,12 @@ class _Coordinator:
 
     def _start(self, proposal: Proposal) -> TrialStarted:
         request = self._request
-        threads = max(1, runtime.cores() // request.workers)
-        job = Job(proposal.document, proposal.folder.path, proposal.origin, threads, self._cards())
+        running = (child for _, child in self._running.values())
+        job = next_job(request, proposal.document, proposal.folder.path, proposal.origin, running)
         proposal.folder.write(proposal.record)
         child = worker.start(job, request.tune.trial_timeout_seconds, request.folder / "workers.log")
         self._running[job.origin.trial] = (proposal, child)
         return TrialStarted(job)
-
-    def _cards(self) -> placement.Cards | None:
-        taken = (child.job.cards or () for _, child in self._running.values())
-        cards, share = self._request.cards, self._request.tune.gpus_per_trial
-        return placement.place(cards, share, taken) if cards else None
 
     def _listen(self) -> Iterator[SearchEvent]:
         children = [child for _, child in self._running.values()]
@@ -232,9 +232,10 @@ class _Coordinator:
 
     def _renew_best(self) -> None:
         """Bring ``best.yaml`` up to date; a search that was killed may have left an old one."""
-        number = self._ledger.best()
+        found = confirmed(self._request.folder, self._request.tune.select)
+        number = found[0].trial if found else self._ledger.best()
         if number is None:
             return
         run = RunFolder(self._request.folder / trial_name(number))
         if run.record.exists() and run.resolved.exists():  # a person may have removed the trial's folder
-            outcome.write_best(self._request.folder, number)
+            outcome.write_best(self._request.folder, number, found[0] if found else None)

@@ -20,7 +20,7 @@ from dnsearch.study.turns import exclusive
 SPEC = "dnsearch:spec"
 OPENING = ".opening"
 """Whose turn it is to open a database; no study has such a name."""
-LENGTH_AND_ROOM = {"trials", "trial_timeout_seconds", "keep", "gpus_per_trial"}
+LENGTH_AND_ROOM = {"trials", "trial_timeout_seconds", "confirm", "keep", "gpus_per_trial"}
 """Fields of ``tune`` that make no trial another one: how long a search goes on and what it takes up."""
 
 

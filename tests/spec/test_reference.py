@@ -35,7 +35,7 @@ def test_every_section_once() -> None:
         *("network.cross_block", "network.head", "data", "training", "training.optimizer"),
         *("training.schedule", "training.augmentation", "training.augmentation.erasing", "training.ema"),
         *("training.augmentation.rand_augment", "training.early_stopping"),
-        *("match", "limits", "tune", "expect"),
+        *("match", "limits", "tune", "tune.confirm", "expect"),
     }
 
 
