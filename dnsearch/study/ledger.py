@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from dnsearch.records.record import EpochRecord, RunRecord, Stop
 from dnsearch.spec.document import Document, fingerprint
 from dnsearch.spec.tune import Tune
-from dnsearch.study.space import Values, base_values, encoded, sampled
+from dnsearch.study.space import Values, base_labels, base_values, sampled
 from dnsearch.study.storage import sampler
 
 BASE = "dnsearch:base"
@@ -52,12 +52,19 @@ class Ledger:
 
     def new(self) -> Trial:
         """A new trial; the first one of a study is the unmodified base spec."""
-        number = len(self.study.get_trials(deepcopy=False))
-        self.study.sampler = sampler(self.tune, number)
-        if number == 0:
-            values = {path: encoded(value) for path, value in base_values(self.document, self.tune).items()}
-            self.study.enqueue_trial(values, user_attrs={BASE: True})
+        self.enqueue_base()
+        self.study.sampler = sampler(self.tune, self._next_number())
         return self.study.ask()
+
+    def _next_number(self) -> int:
+        """What the next trial will be: the first that was enqueued, or else a new one."""
+        waiting = self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
+        return waiting[0].number if waiting else len(self.study.get_trials(deepcopy=False))
+
+    def enqueue_base(self) -> None:
+        """Make the base spec the first trial of a study that has none."""
+        if not self.study.get_trials(deepcopy=False):
+            self.study.enqueue_trial(base_labels(self.document, self.tune), user_attrs={BASE: True})
 
     def sit_down(self, trial: Trial) -> bool:
         """Note that a child is about to train a trial; False when it sat down too often without an epoch."""

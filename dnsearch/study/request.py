@@ -31,6 +31,7 @@ class Request:
         limits: whether the spec's limits hold.
         cards: the graphics cards that trials are placed on; none: what TensorFlow finds is everybody's.
         artifacts: the artifact store that trials are sent to; None where all share the study's folder.
+        enqueue: specs that shall be the next trials.
         takes: trials that this process takes at most, without waiting for more; None for all there are.
     """
 
@@ -45,6 +46,7 @@ class Request:
     limits: bool = True
     cards: placement.Cards = ()
     artifacts: str | None = None
+    enqueue: tuple[Document, ...] = ()
     takes: int | None = None
 
     @property

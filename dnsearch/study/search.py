@@ -35,6 +35,7 @@ from dnsearch.study.proposal import Proposal, known, propose, trial_name
 from dnsearch.study.request import Request, create
 from dnsearch.study.retry import in_more_parts
 from dnsearch.study.summary import Chronicle
+from dnsearch.study.warm import enqueue
 from dnsearch.study.worker import Worker
 
 POLL_SECONDS = 0.2
@@ -52,7 +53,8 @@ def search(request: Request, interrupts: Callable[[], int]) -> Iterator[SearchEv
             end. Twice: end them too; they are taken up again by the next search.
 
     Raises:
-        StudyError: the study cannot be opened, or is another spec's; or a graphics card is not there, or has
+        StudyError: the study cannot be opened, or is another spec's; or a spec to enqueue lies
+            outside the space; or a graphics card is not there, or has
             no room for so many trials.
         RunError: a folder cannot be written to.
     """
@@ -61,6 +63,7 @@ def search(request: Request, interrupts: Callable[[], int]) -> Iterator[SearchEv
         placement.check(request.cards, share, installed, request.workers)
     ledger = create(request)
     with reachable(request.url):
+        enqueue(request, ledger)
         coordinator = _Coordinator(request, ledger)
         try:
             yield from coordinator.go(interrupts)

@@ -70,6 +70,11 @@ def base_values(document: Document, tune: Tune) -> Values:
     return found
 
 
+def base_labels(document: Document, tune: Tune) -> Values:
+    """The same values as Optuna stores them."""
+    return {path: encoded(value) for path, value in base_values(document, tune).items()}
+
+
 def _changes_nothing(document: Document, path: str, value: Any) -> bool:  # noqa: ANN401  (whatever the YAML holds)
     try:
         changed = document.with_values({path: value}, path).experiment

@@ -10,6 +10,7 @@ from dnsearch.cli import console
 from dnsearch.cli.options import RUNS, Json, NoLimits, Plain, Runs, Set, Storage, Study
 
 if TYPE_CHECKING:
+    from dnsearch.spec.document import Document
     from dnsearch.study.request import Request
 
 SPECULATIONS = "speculations"
@@ -53,6 +54,15 @@ def tune(
             show_default=False,
         ),
     ] = None,
+    enqueue: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SPEC",
+            help="A spec whose settings lie in the search space: it becomes the next trial, once. "
+            "Can be given several times.",
+            show_default=False,
+        ),
+    ] = None,
     overrides: Set = None,
     runs: Runs = RUNS,
     study: Study = None,
@@ -69,6 +79,7 @@ def tune(
     """
     request = _request(spec, overrides, (runs, study), storage, trials, limits=not no_limits)
     request = _placed(request, workers, tuple(filter(None, gpus.replace(" ", "").split(","))), keep)
+    request = replace(request, enqueue=tuple(map(_loaded, enqueue or ())))
     stopped = _searched(request, plain=plain)
     _show_outcome(request, as_json=as_json)
     if stopped:
@@ -123,6 +134,12 @@ def _placed(request: "Request", workers: int | None, cards: tuple[str, ...], kee
     tune = request.tune if keep is None else request.tune.model_copy(update={"keep": keep})
     at_once = workers or max(1, room(cards, tune.gpus_per_trial))
     return replace(request, tune=tune, workers=at_once, cards=cards)
+
+
+def _loaded(spec: str) -> "Document":
+    from dnsearch.spec.document import load
+
+    return load(spec)
 
 
 def _folder(runs: Path, study: str | None, experiment: str) -> Path:
