@@ -122,7 +122,10 @@ def confirm(request: Request, ledger: Ledger, interrupts: Callable[[], int]) -> 
     Raises:
         DnsearchError: a trial's spec cannot be read, or a folder not written to.
     """
-    if request.tune.confirm is None or interrupts() or request.takes is not None:
+    scattered = (
+        request.artifacts is not None
+    )  # each machine has some of the trials, and would confirm its own
+    if request.tune.confirm is None or interrupts() or request.takes is not None or scattered:
         return
     waiting = missing(request, ledger.ranked())
     running: dict[str, tuple[Retraining, Worker]] = {}
