@@ -67,24 +67,26 @@ class _View:
         ended = _ended_before(request)
         self._before = self._done = len(ended)
         self._best = self._ranked(ended)
-        self._running: dict[int, tuple[Job, EpochRecord | None]] = {}
+        self._running: dict[str, tuple[Job, EpochRecord | None]] = {}
         self._started = time.monotonic()
 
     def tell(self, event: SearchEvent) -> None:
         match event:
             case TrialStarted(job):
-                self._running[job.origin.trial] = (job, None)
+                self._running[job.folder.name] = (job, None)
             case TrialProgressed(job, epoch):
-                self._running[job.origin.trial] = (job, epoch)
+                self._running[job.folder.name] = (job, epoch)
             case TrialRetried(job, parts):
-                self._running[job.origin.trial] = (job, None)
+                self._running[job.folder.name] = (job, None)
                 console.say(_retried(job, parts))
             case SearchStopped(reason):
                 console.say(reason)
             case TrialPaused(record):
-                self._running.pop(record.trial if record.trial is not None else -1, None)
+                self._running.pop(record.name, None)
             case TrialEnded(record):
-                self._running.pop(record.trial if record.trial is not None else -1, None)
+                self._running.pop(record.name, None)
+                if record.confirmation:
+                    return
                 self._done += 1
                 self._best = self._ranked([*(row.record for row in self._best), record])
 

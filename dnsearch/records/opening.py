@@ -32,4 +32,5 @@ def opening(
         started_at=datetime.now(UTC).isoformat(timespec="seconds"),
         study=origin.study if origin else None,
         trial=origin.trial if origin else None,
+        confirmation=origin is not None and origin.confirmation,
     )

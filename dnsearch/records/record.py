@@ -164,10 +164,11 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Which trial of which study a run is."""
+    """Which trial of which study a run is, or confirms."""
 
     study: str
     trial: int
+    confirmation: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,11 @@ class Claims:
                 self._present.enter_context(locked(self._folder / "lock", wait_seconds=0))
                 self._is_present = True
 
+    def is_first(self) -> bool:
+        """Whether this is the one of several searches in the study's folder that ends what all have done."""
+        self._be_present()
+        return self._is_present
+
     def take(self, budget: int) -> Trial | None:
         """A trial that nobody is at work on: a dead one's, one that may go on from its rung, or a new one.
 
@@ -59,7 +64,7 @@ class Claims:
             orphans = [trial for trial in running if not self._is_at_work(trial, now)]
             counted = self._ledger.ended() + len(self._ledger.paused()) + len(running)
             left = orphans if counted - len(orphans) < budget else []
-            trial = left[0] if left else self._ledger.promoted()
+            trial = left[0] if left else self._ledger.promoted(lambda each: self._is_at_work(each, now))
             if trial is None and counted < budget:
                 trial = self._ledger.new()
             if trial is not None:
@@ -77,9 +82,12 @@ class Claims:
             Whether nobody is at work.
         """
         with exclusive(self._url, self._ledger.study.study_name):
+            now, paused = self._clock(), self._ledger.paused()
             if any(trial.number not in own for trial in self._ledger.running()):
                 return False
-            for trial in self._ledger.paused():
+            if any(self._is_at_work(trial, now) for trial in paused):
+                return False
+            for trial in paused:
                 end(trial)
         return True
 

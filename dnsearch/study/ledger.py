@@ -5,7 +5,7 @@ when its coordinator died stays RUNNING in the book and is taken up again, from 
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -18,6 +18,7 @@ from dnsearch.spec.tune import Tune
 from dnsearch.spec.tune.choosing import Choice
 from dnsearch.spec.tune.sampling import Objective
 from dnsearch.study.feasibility import Judgement
+from dnsearch.study.leases import LEASE
 from dnsearch.study.rungs import Entrant, admitted, behind_median, rungs, skipped_rungs
 from dnsearch.study.samplers import PAUSED, Grid, sampler
 from dnsearch.study.space import base_labels, suggested, suggested_base
@@ -74,9 +75,13 @@ class Ledger:
     def _trial(self, frozen: FrozenTrial) -> Trial:
         return Trial(self.study, frozen._trial_id)
 
-    def promoted(self) -> Trial | None:
-        """A trial that waited and may go on now, from the highest rung; it waits no more."""
-        waiting = {trial.number: trial for trial in self.paused()}
+    def promoted(self, is_at_work: Callable[[Trial], bool]) -> Trial | None:
+        """A trial that waited and may go on now, from the highest rung; it waits no more.
+
+        Args:
+            is_at_work: whether somebody still has the trial, who brings it to its rest just now.
+        """
+        waiting = {trial.number: trial for trial in self.paused() if not is_at_work(trial)}
         at = {number: int(trial.user_attrs[PAUSED]) for number, trial in waiting.items()}
         for rung in sorted(set(at.values()), reverse=True):
             for bracket in sorted({self._skipped(number) for number in at if at[number] == rung}):
@@ -88,13 +93,22 @@ class Ledger:
 
     def new(self) -> Trial | None:
         """A new trial; the first one of a study is the unmodified base spec. None: the grid is used up."""
-        number = len(self.study.get_trials(deepcopy=False))
+        self.enqueue_base()
+        number = self._next_number()
         self.study.sampler = proposer = sampler(self.tune, number)
         if number and isinstance(proposer, Grid) and proposer.is_exhausted(self.study):
             return None
-        if number == 0:
-            self.study.enqueue_trial(base_labels(self.document, self.tune), user_attrs={BASE: True})
         return self.study.ask()
+
+    def _next_number(self) -> int:
+        """What the next trial will be: the first that was enqueued, or else a new one."""
+        waiting = self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
+        return waiting[0].number if waiting else len(self.study.get_trials(deepcopy=False))
+
+    def enqueue_base(self) -> None:
+        """Make the base spec the first trial of a study that has none."""
+        if not self.study.get_trials(deepcopy=False):
+            self.study.enqueue_trial(base_labels(self.document, self.tune), user_attrs={BASE: True})
 
     def sit_down(self, trial: Trial) -> bool:
         """Note that a child is about to train a trial; False when it sat down too often without an epoch."""
@@ -185,6 +199,7 @@ class Ledger:
                     return None
                 if trial.number in admitted(self._entrants(skipped), epoch):
                     return None
+                trial.set_user_attr(PAUSED, epoch)  # before it stops, or it would skip the rung if all died now
                 return Stop("paused", f"waits after epoch {epoch}")
             case _:
                 assert_never(self.tune.pruner)
@@ -211,7 +226,7 @@ class Ledger:
             trial.set_user_attr(REASON, record.reason)
         match record.state:
             case "paused":
-                trial.set_user_attr(PAUSED, record.epochs)
+                trial.set_user_attr(LEASE, None)
             case "finished" if record.last is not None and record.best is not None:
                 self.study.tell(trial, [self._figure(aim, trial, record) for aim in self.tune.objectives])
             case "pruned":

@@ -10,7 +10,7 @@ from dnsearch.spec.document import Document
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A trial to train.
+    """A trial to train, or to train again on a fresh seed.
 
     Args:
         document: the trial's own spec.
@@ -95,7 +95,7 @@ class ProposalRefused:
 
 @dataclass(frozen=True, slots=True)
 class TrialEnded:
-    """To the caller: a trial is finished, pruned or failed."""
+    """To the caller: a trial is finished, pruned or failed; or a retraining that confirms one."""
 
     record: RunRecord
 

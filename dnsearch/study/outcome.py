@@ -3,10 +3,12 @@
 from dataclasses import replace
 from pathlib import Path
 
+from dnsearch.assess.intervals import Figure
 from dnsearch.records.atomic import atomic_write
 from dnsearch.records.record import RunRecord
 from dnsearch.records.store import RunFolder
 from dnsearch.spec.document import load, resolved_yaml
+from dnsearch.study.confirmed import Confirmed
 from dnsearch.study.proposal import Proposal, known, trial_name
 
 BEST = "best.yaml"
@@ -29,7 +31,7 @@ def same_as(proposal: Proposal, twin: RunRecord) -> RunRecord:
     )
 
 
-def write_best(folder: Path, number: int) -> None:
+def write_best(folder: Path, number: int, confirmed: Confirmed | None = None) -> None:
     """Write the spec of a study's best trial beside the trials, with where it comes from.
 
     ``dnsearch train`` takes it as it is. A file that says the same already stays as it is.
@@ -37,6 +39,7 @@ def write_best(folder: Path, number: int) -> None:
     Args:
         folder: the study's folder.
         number: number of the best trial.
+        confirmed: what its retrainings came to, if there are any.
 
     Raises:
         RunError: the trial cannot be read, or the file cannot be written.
@@ -47,7 +50,7 @@ def write_best(folder: Path, number: int) -> None:
 # The best network of study {folder.name}.
 #
 # Found:    {run.name}, {record.epochs} epochs, validation {_scores(record)}
-# Settings: fingerprint {record.fingerprint}; the trial's folder lies beside this file
+{_heading(confirmed)}# Settings: fingerprint {record.fingerprint}; the trial's folder lies beside this file
 # Run:      dnsearch train {folder / BEST}
 """
     best = experiment.model_copy(update={"name": f"{experiment.name[:95]}-best", "tune": None})
@@ -56,6 +59,23 @@ def write_best(folder: Path, number: int) -> None:
     path = folder / BEST
     if not path.exists() or path.read_bytes() != content:
         atomic_write(path, content)
+
+
+def _heading(confirmed: Confirmed | None) -> str:
+    if confirmed is None:
+        return ""
+    seeds = "1 fresh seed" if confirmed.seeds == 1 else f"{confirmed.seeds} fresh seeds"
+    return f"# Confirmed: on {seeds}: validation {_mean(confirmed.validation)}{_test(confirmed)}\n"
+
+
+def _test(confirmed: Confirmed) -> str:
+    return "" if confirmed.test is None else f", test {_mean(confirmed.test)}"
+
+
+def _mean(figure: Figure) -> str:
+    low, high = max(0.0, figure.low), min(1.0, figure.high)
+    between = f" ({100 * low:.2f} to {100 * high:.2f})" if low < high else ""
+    return f"{100 * figure.value:.2f} %{between}"
 
 
 def _scores(record: RunRecord) -> str:

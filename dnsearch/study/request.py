@@ -32,6 +32,7 @@ class Request:
         cards: the graphics cards that trials are placed on; none: what TensorFlow finds is everybody's.
         artifacts: the artifact store that trials are sent to; None where all share the study's folder.
         threads: threads of each child; None divides the machine's cores among the workers.
+        enqueue: specs that shall be the next trials.
         takes: trials that this process takes at most, without waiting for more; None for all there are.
     """
 
@@ -47,6 +48,7 @@ class Request:
     cards: placement.Cards = ()
     artifacts: str | None = None
     threads: int | None = None
+    enqueue: tuple[Document, ...] = ()
     takes: int | None = None
 
     @property

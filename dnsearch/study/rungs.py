@@ -84,8 +84,8 @@ def skipped_rungs(number: int, levels: int) -> int:
 def admitted(entrants: Iterable[Entrant], rung: int) -> tuple[int, ...]:
     """Numbers of the trials that go on from a rung, the best first.
 
-    The best ``floor(n / ETA)`` of the ``n`` that have come there; with costs, also everyone that no other
-    dominates: a network that is the best of its size is never held back by larger ones.
+    The best ``max(1, floor(n / ETA))`` of the ``n`` that have come there; with costs, also everyone that no
+    other dominates: a network that is the best of its size is never held back by larger ones.
 
     >>> admitted([Entrant(n, {2: score}) for n, score in enumerate([0.5, 0.9, 0.7, 0.8, 0.6, 0.1])], 2)
     (1, 3)
@@ -94,7 +94,7 @@ def admitted(entrants: Iterable[Entrant], rung: int) -> tuple[int, ...]:
     """
     there = [entrant for entrant in entrants if rung in entrant.scores]
     there.sort(key=lambda each: (-each.scores[rung], each.costs, each.number))
-    most = len(there) // ETA
+    most = max(1, len(there) // ETA)
     if not there or not there[0].costs:
         return tuple(each.number for each in there[:most])
     going: list[int] = []

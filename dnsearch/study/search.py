@@ -16,12 +16,14 @@ from dnsearch.records.record import EpochRecord, RunRecord, Stop
 from dnsearch.records.store import RunFolder
 from dnsearch.study import artifacts, outcome, placement, retention, worker
 from dnsearch.study.claims import Claims
+from dnsearch.study.confirm import confirm
+from dnsearch.study.confirmed import confirmed
 from dnsearch.study.database import reachable
 from dnsearch.study.feasibility import MAX_IN_A_ROW, Judge, hopeless
+from dnsearch.study.jobs import next_job
 from dnsearch.study.ledger import MAX_SITTINGS, Ledger
 from dnsearch.study.messages import (
     EpochEnded,
-    Job,
     ProposalRefused,
     RunEnded,
     RunFailed,
@@ -38,6 +40,7 @@ from dnsearch.study.request import Request, create
 from dnsearch.study.retry import in_more_parts
 from dnsearch.study.stopping import Rules
 from dnsearch.study.summary import Chronicle
+from dnsearch.study.warm import enqueue
 from dnsearch.study.worker import Worker
 
 POLL_SECONDS = 0.2
@@ -55,7 +58,8 @@ def search(request: Request, interrupts: Callable[[], int]) -> Iterator[SearchEv
             end. Twice: end them too; they are taken up again by the next search.
 
     Raises:
-        StudyError: the study cannot be opened, or is another spec's; or a graphics card is not there, or has
+        StudyError: the study cannot be opened, or is another spec's; or a spec to enqueue lies
+            outside the space; or a graphics card is not there, or has
             no room for so many trials.
         RunError: a folder cannot be written to.
     """
@@ -64,6 +68,7 @@ def search(request: Request, interrupts: Callable[[], int]) -> Iterator[SearchEv
         placement.check(request.cards, share, installed, request.workers)
     request, ledger = create(request)
     with reachable(request.url):
+        enqueue(request, ledger)
         coordinator = _Coordinator(request, ledger)
         try:
             yield from coordinator.go(interrupts)
@@ -103,6 +108,10 @@ class _Coordinator:
             self._give_up(self._claims.keep(self._held()))
         if reason := self._rules.reason():
             yield SearchStopped(reason)
+        done = self._rules.is_final or self._ledger.ended() >= self._request.trials
+        if done and self._claims.is_first():
+            yield from confirm(self._request, self._ledger, interrupts)
+            self._renew_best()
         self._chronicle.close()
 
     def _is_over(self) -> Generator[SearchEvent, None, bool]:
@@ -204,24 +213,12 @@ class _Coordinator:
 
     def _start(self, proposal: Proposal) -> TrialStarted:
         request = self._request
-        threads = request.threads or max(1, runtime.cores() // request.workers)
-        job = Job(
-            proposal.document,
-            proposal.folder.path,
-            proposal.origin,
-            threads,
-            self._cards(),
-            "latency_seconds" in request.tune.objectives,
-        )
+        running = (child for _, child in self._running.values())
+        job = next_job(request, proposal.document, proposal.folder.path, proposal.origin, running)
         proposal.folder.write(proposal.record)
         child = worker.start(job, request.tune.trial_timeout_seconds, request.folder / "workers.log")
         self._running[job.origin.trial] = (proposal, child)
         return TrialStarted(job)
-
-    def _cards(self) -> placement.Cards | None:
-        taken = (child.job.cards or () for _, child in self._running.values())
-        cards, share = self._request.cards, self._request.tune.gpus_per_trial
-        return placement.place(cards, share, taken) if cards else None
 
     def _listen(self) -> Iterator[SearchEvent]:
         children = [child for _, child in self._running.values()]
@@ -295,9 +292,10 @@ class _Coordinator:
 
     def _renew_best(self) -> None:
         """Bring ``best.yaml`` up to date; a search that was killed may have left an old one."""
-        number = self._ledger.best()
+        found = confirmed(self._request.folder, self._request.tune.select)
+        number = found[0].trial if found else self._ledger.best()
         if number is None:
             return
         run = RunFolder(self._request.folder / trial_name(number))
         if run.record.exists() and run.resolved.exists():  # a person may have removed the trial's folder
-            outcome.write_best(self._request.folder, number)
+            outcome.write_best(self._request.folder, number, found[0] if found else None)

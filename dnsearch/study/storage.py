@@ -17,7 +17,7 @@ SPEC = "dnsearch:spec"
 OPENING = ".opening"
 """Whose turn it is to open a database; no study has such a name."""
 LENGTH_AND_ROOM = {
-    *("trials", "timeout_seconds", "patience", "target"),
+    *("trials", "confirm", "timeout_seconds", "patience", "target"),
     *("trial_timeout_seconds", "keep", "gpus_per_trial"),
 }
 """Fields of ``tune`` that make no trial another one: how long a search goes on and what it takes up."""

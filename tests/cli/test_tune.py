@@ -237,3 +237,12 @@ def test_the_progress_of_a_training_in_a_terminal(in_terminal):
     assert [line for line in lines if re.match(r"epoch \d+/300 ━.* \d+/1200 [\d,]+ images/s", line)]
     assert "stopping after this batch…" in lines
     assert lines[-2].startswith("next: dnsearch train --resume runs/tiny")
+
+
+def test_a_spec_to_enqueue_must_lie_in_the_space(dnsearch, tmp_path):
+    (tmp_path / "mine.yaml").write_text((tmp_path / "spec.yaml").read_text())
+    changed = ("--set", "training.batch_size=31")
+    ran = dnsearch("tune", "spec.yaml", *changed, "--enqueue", "mine.yaml")
+    assert ran.code == 6
+    assert "training.batch_size\n  expected 31, as in the study's spec" in ran.err
+    assert not list((tmp_path / "runs").glob("*/trial-*"))

@@ -36,7 +36,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         *("errors", "runtime", "foreign", "spec", "plan", "assess", "records", "data", "model"),
         *("train", "inference"),
     ),
-    "study": ("spec", "plan", "records", "budget", "run", "inference", "errors", "runtime"),
+    "study": (*("errors", "runtime", "spec", "plan", "assess", "records", "budget", "run", "inference"),),
     "cli": (
         *("errors", "runtime", "spec", "plan", "assess", "records"),
         *("data", "model", "train", "board", "budget", "run", "inference", "importing", "exporting", "study"),

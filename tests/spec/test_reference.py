@@ -36,7 +36,7 @@ def test_every_section_once() -> None:
         *("training.schedule", "training.augmentation", "training.augmentation.erasing", "training.ema"),
         *("training.augmentation.rand_augment", "training.early_stopping"),
         *("match", "limits", "tune", "tune.parameters", "tune.relations", "tune.relations.sum_at_most"),
-        *("tune.constraints", "expect"),
+        *("tune.constraints", "tune.confirm", "expect"),
     }
 
 

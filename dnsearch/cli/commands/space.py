@@ -34,7 +34,7 @@ def space(
     Example: [cyan]dnsearch space speculations --trials 50[/cyan]
     """
     from dnsearch.cli import space_view
-    from dnsearch.cli.planning import planned
+    from dnsearch.cli.planning import planned, tune_of
     from dnsearch.records.scan import scan
     from dnsearch.runtime import process_identity
     from dnsearch.study.estimate import estimate

@@ -23,6 +23,7 @@ from dnsearch.cli.options import (
 from dnsearch.cli.searching import Engine, placed, searched
 
 if TYPE_CHECKING:
+    from dnsearch.spec.document import Document
     from dnsearch.study.request import Request
 
 SPECULATIONS = "speculations"
@@ -68,6 +69,15 @@ def tune(
             show_default=False,
         ),
     ] = None,
+    enqueue: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SPEC",
+            help="A spec whose settings lie in the search space: it becomes the next trial, once. "
+            "Can be given several times.",
+            show_default=False,
+        ),
+    ] = None,
     overrides: Set = None,
     runs: Runs = RUNS,
     study: Study = None,
@@ -110,7 +120,9 @@ def tune(
     said = {"timeout_seconds": timeout, "patience": patience, "target": target, "keep": keep}
     changes = {field: value for field, value in said.items() if value is not None}
     tuned = request.tune.model_copy(update=changes)
-    request = placed(replace(request, tune=tuned, artifacts=_absolute(artifacts)), workers, gpus)
+    wanted = tuple(map(_loaded, enqueue or ()))
+    request = replace(request, tune=tuned, artifacts=_absolute(artifacts), enqueue=wanted)
+    request = placed(request, workers, gpus)
     if create:
         _create(request)
         return
@@ -162,6 +174,12 @@ def _create(request: "Request") -> None:
     create(request)
     name, url = request.folder.name, shown(request.url)
     console.say(f"study {name} is made\nnext: dnsearch worker --study {name} --storage {url}")
+
+
+def _loaded(spec: str) -> "Document":
+    from dnsearch.spec.document import load
+
+    return load(spec)
 
 
 def _folder(runs: Path, study: str | None, experiment: str) -> Path:

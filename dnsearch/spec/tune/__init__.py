@@ -12,6 +12,18 @@ from dnsearch.spec.tune.relations import Relation
 from dnsearch.spec.tune.sampling import Objective, Sampler, ill_chosen, unsuited
 
 
+class Confirm(Section):
+    """The best trials of a search, trained again on fresh seeds: a trial was chosen for its own figure."""
+
+    top: int = Field(5, ge=1, le=1000, description="How many of the best finished trials.")
+    seeds: int = Field(
+        3,
+        ge=1,
+        le=100,
+        description="Trainings of each, on seeds that are derived from tune.seed. An interval takes two.",
+    )
+
+
 class Tune(Section):
     """A search over variants of the spec."""
 
@@ -69,6 +81,11 @@ class Tune(Section):
     )
     trial_timeout_seconds: float | None = Field(
         None, gt=0, description="A trial that takes longer is stopped and recorded as failed. null: no limit."
+    )
+    confirm: Confirm | None = Field(
+        None,
+        description="When the trials are used up, the best ones are trained again on fresh seeds, ranked by "
+        "their mean, and only then the test images are looked at. null: they are not.",
     )
     keep: int = Field(
         5,

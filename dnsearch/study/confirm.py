@@ -1,0 +1,192 @@
+"""The last rung of a search: its best trials are trained again, on seeds that had no part in choosing them.
+
+What is to do follows from the book's order and the folders alone, so that a confirmation that was killed goes
+on from its checkpoints, and one of a study that got more trials trains only what is new among the best.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from time import monotonic
+from zlib import crc32
+
+from dnsearch.records.atomic import writing
+from dnsearch.records.opening import opening
+from dnsearch.records.record import Origin, RunRecord
+from dnsearch.records.store import RunFolder
+from dnsearch.spec.document import Document, load
+from dnsearch.study import worker
+from dnsearch.study.confirmed import FOLDER
+from dnsearch.study.jobs import next_job
+from dnsearch.study.ledger import Ledger
+from dnsearch.study.messages import (
+    EpochEnded,
+    RunEnded,
+    RunFailed,
+    SearchEvent,
+    TrialEnded,
+    TrialProgressed,
+    TrialStarted,
+)
+from dnsearch.study.proposal import known, trial_name
+from dnsearch.study.request import Request
+from dnsearch.study.worker import Worker
+
+POLL_SECONDS = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Retraining:
+    """A trial's spec on a fresh seed.
+
+    Args:
+        document: the spec.
+        folder: its run folder.
+        origin: the trial that it confirms.
+        record: what its folder should say as long as no child has written there.
+    """
+
+    document: Document
+    folder: RunFolder
+    origin: Origin
+    record: RunRecord
+
+
+def fresh_seed(seed: int, trial: int, repetition: int, own: int) -> int:
+    """The seed of a retraining, from 0 to 2³² - 1.
+
+    Args:
+        seed: the search's.
+        trial: number of the trial.
+        repetition: number of the retraining, from 1.
+        own: the trial's own seed, which the fresh one never is.
+
+    >>> [fresh_seed(0, 3, repetition, own=0) for repetition in (1, 2)]
+    [684469130, 2982509104]
+    >>> fresh_seed(0, 3, 1, own=684469130)
+    684469131
+    """
+    fresh = crc32(f"confirm {seed} {trial} {repetition}".encode())
+    return fresh if fresh != own else fresh ^ 1
+
+
+def missing(request: Request, ranked: list[int]) -> list[Retraining]:
+    """The retrainings that have not ended, the best trial's first.
+
+    Args:
+        request: the search.
+        ranked: numbers of the finished trials, the best first. One that was not trained, since another had
+            the same settings, or whose folder is gone, is passed over.
+
+    Raises:
+        DnsearchError: a trial's spec or record cannot be read.
+    """
+    wanted = request.tune.confirm
+    if wanted is None:
+        return []
+    trials = (RunFolder(request.folder / trial_name(number)) for number in ranked)
+    trained = [run for run in trials if run.record.exists() and run.resolved.exists()][: wanted.top]
+    planned = [
+        _retraining(request, run, repetition) for run in trained for repetition in range(1, wanted.seeds + 1)
+    ]
+    return [each for each in planned if not _is_over(each)]
+
+
+def _retraining(request: Request, trial: RunFolder, repetition: int) -> Retraining:
+    record, document = trial.read(), load(str(trial.resolved))
+    number = record.trial or 0
+    seed = fresh_seed(request.tune.seed, number, repetition, document.experiment.training.seed)
+    name = f"{trial.name}-seed-{repetition}"
+    changed = document.with_values({"training.seed": seed}, name)
+    run = RunFolder(request.folder / FOLDER / name)
+    origin = Origin(request.folder.name, number, confirmation=True)
+    opened = opening(name, changed.experiment, record.parameters, record.macs, origin)
+    return Retraining(changed, run, origin, known(run, replace(opened, parts=record.parts)))
+
+
+def _is_over(retraining: Retraining) -> bool:
+    """Whether it failed, or finished and looked at the test images, if there are any."""
+    record = retraining.record
+    looked = record.test is not None or bool(record.reason)
+    return record.state == "failed" or (record.state == "finished" and looked)
+
+
+def confirm(request: Request, ledger: Ledger, interrupts: Callable[[], int]) -> Iterator[SearchEvent]:
+    """Train what is missing and tell what happens.
+
+    Args:
+        request: the search.
+        ledger: its book; it is read, and nothing is written there.
+        interrupts: how often a person has asked to stop; as for a search.
+
+    Raises:
+        DnsearchError: a trial's spec cannot be read, or a folder not written to.
+    """
+    scattered = (
+        request.artifacts is not None
+    )  # each machine has some of the trials, and would confirm its own
+    if request.tune.confirm is None or interrupts() or request.takes is not None or scattered:
+        return
+    waiting = missing(request, ledger.ranked())
+    running: dict[str, tuple[Retraining, Worker]] = {}
+    try:
+        while interrupts() < 2 and (running or (waiting and not interrupts())):
+            while waiting and not interrupts() and len(running) < request.workers:
+                yield _start(request, waiting.pop(0), running)
+            yield from _listen(running)
+            yield from _end_overdue(request, running)
+    finally:
+        for _, child in running.values():
+            child.process.kill()
+            worker.end(child)
+
+
+def _start(
+    request: Request, retraining: Retraining, running: dict[str, tuple[Retraining, Worker]]
+) -> TrialStarted:
+    folder = retraining.folder
+    with writing(folder.path):
+        folder.path.mkdir(parents=True, exist_ok=True)
+    folder.write(retraining.record)
+    at_work = (child for _, child in running.values())
+    job = next_job(request, retraining.document, folder.path, retraining.origin, at_work)
+    child = worker.start(job, request.tune.trial_timeout_seconds, request.folder / "workers.log")
+    running[folder.name] = (retraining, child)
+    return TrialStarted(job)
+
+
+def _listen(running: dict[str, tuple[Retraining, Worker]]) -> Iterator[SearchEvent]:
+    for child in worker.ready([child for _, child in running.values()], POLL_SECONDS):
+        match worker.receive(child):
+            case EpochEnded(epoch):
+                yield TrialProgressed(child.job, epoch)
+                worker.answer(child, None)
+            case RunEnded(record):
+                yield _close(running, child.job.folder, record)
+            case RunFailed(reason):
+                yield _close(running, child.job.folder, _failed(running, child, reason))
+
+
+def _end_overdue(request: Request, running: dict[str, tuple[Retraining, Worker]]) -> Iterator[SearchEvent]:
+    for _, child in list(running.values()):
+        if monotonic() > child.deadline:
+            child.process.kill()
+            reason = f"took longer than {request.tune.trial_timeout_seconds:g} seconds"
+            yield _close(running, child.job.folder, _failed(running, child, reason))
+
+
+def _failed(running: dict[str, tuple[Retraining, Worker]], child: Worker, reason: str) -> RunRecord:
+    retraining = running[child.job.folder.name][0]
+    return replace(known(retraining.folder, retraining.record), state="failed", reason=reason)
+
+
+def _close(running: dict[str, tuple[Retraining, Worker]], path: Path, record: RunRecord) -> TrialEnded:
+    """Write down how a retraining ended; its weights stay, what only going on needs goes."""
+    retraining, child = running.pop(path.name)
+    worker.end(child)
+    folder = retraining.folder
+    folder.write(record)
+    for checkpoint in (folder.checkpoint, folder.previous_checkpoint):
+        with writing(checkpoint):
+            checkpoint.unlink(missing_ok=True)
+    return TrialEnded(record)
