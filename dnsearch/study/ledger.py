@@ -199,7 +199,7 @@ class Ledger:
                     return None
                 if trial.number in admitted(self._entrants(skipped), epoch):
                     return None
-                trial.set_user_attr(PAUSED, epoch)  # before it stops, or it would skip the rung if all died now
+                trial.set_user_attr(PAUSED, epoch)  # before it stops, or it skips the rung if all dies now
                 return Stop("paused", f"waits after epoch {epoch}")
             case _:
                 assert_never(self.tune.pruner)

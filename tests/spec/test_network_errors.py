@@ -241,7 +241,7 @@ def test_null_is_told_what_would_be_there(refused: Refused) -> None:
         ("family: unet, cross_block: all", "cross_block", "cross_block belongs to densenet."),
         ("family: unet, head: all_blocks", "head", "head belongs to densenet."),
         ("connectivity: {size: 4}", "connectivity.size", "size belongs to window."),
-        ("connectivity: {name: log, seed: 4}", "connectivity.seed", "seed belongs to random."),
+        ("connectivity: {name: log, seed: 4}", "connectivity.seed", "seed belongs to random or explicit."),
         ("connectivity: [log, {stride: 4}]", "connectivity.1.stride", "stride belongs to strided."),
         ("connectivity: {name: log, size_: 4}", "connectivity.size_", ""),
         ("grwth: 3", "grwth", ""),

@@ -9,7 +9,7 @@ from dnsearch.board.study import facts
 from dnsearch.board.trials import rank_trials
 from dnsearch.errors import StudyError
 from dnsearch.study.database import default_url
-from dnsearch.study.ledger import EPOCHS, INFEASIBLE, PARAMETERS, PAUSED, REASON
+from dnsearch.study.ledger import COSTS, EPOCHS, INFEASIBLE, PAUSED, REASON
 from dnsearch.study.reading import looking
 from dnsearch.study.storage import existing_study
 
@@ -29,7 +29,7 @@ def trial(state, value=None, told=None, **facts):
 
 def test_every_trial_is_told_with_what_the_book_knows(ledger, tmp_path):
     study = ledger().study
-    study.add_trial(trial(TrialState.COMPLETE, 0.9, {1: 0.7, 2: 0.9}, **{PARAMETERS: 1766}))
+    study.add_trial(trial(TrialState.COMPLETE, 0.9, {1: 0.7, 2: 0.9}, **{COSTS: {"parameters": 1766}}))
     study.add_trial(trial(TrialState.PRUNED, told={1: 0.4}, **{REASON: "behind the others"}))
     study.add_trial(trial(TrialState.FAIL, **{REASON: "the loss is not finite"}))
     study.add_trial(trial(TrialState.RUNNING, told={1: 0.6}, **{PAUSED: 1}))

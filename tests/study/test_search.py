@@ -145,8 +145,14 @@ def test_a_twin_that_a_person_has_removed_is_trained_again(searching):
     assert kinds(runs.run(2), TrialStarted) == [1]
 
 
-@pytest.mark.parametrize(("pruner", "epochs", "good"), [("halving", 5, 0), ("median", 3, 3)])
-def test_a_poor_trial_is_pruned_and_saves_its_epochs(searching, pruner, epochs, good):
+@pytest.mark.parametrize(
+    ("pruner", "epochs", "good", "why"),
+    [
+        ("halving", 5, 0, "did not go on after epoch 2"),
+        ("median", 3, 3, "below the median after epoch 2"),
+    ],
+)
+def test_a_poor_trial_is_pruned_and_saves_its_epochs(searching, pruner, epochs, good, why):
     rates = {"training.learning_rate": {"float": [1e-7, 0.2], "log": True}}
     runs = searching({"training.epochs": epochs, "training.batch_size": 20}, pruner=pruner, parameters=rates)
     runs.run(1)
@@ -156,7 +162,7 @@ def test_a_poor_trial_is_pruned_and_saves_its_epochs(searching, pruner, epochs, 
     events = runs.run(good + 2)
     bad = runs.records()[-1]
     assert runs.states() == ["COMPLETE"] * (good + 1) + ["PRUNED"]
-    assert (bad.state, bad.epochs, bad.reason) == ("pruned", 2, "behind the other trials after epoch 2")
+    assert (bad.state, bad.epochs, bad.reason) == ("pruned", 2, why)
     assert kinds(events, TrialProgressed).count(bad.trial) == 2
     assert len(runs.trial(bad.trial).epochs()) == 2
     assert f"trial-{bad.trial:04d}" not in (runs.folder / "best.yaml").read_text()
@@ -244,7 +250,7 @@ def test_failed_trials_are_ended_trials(failing):
 
 
 def test_a_space_without_a_feasible_network_ends_the_search(searching, monkeypatch):
-    monkeypatch.setattr("dnsearch.study.search.MAX_IN_A_ROW", 30)
+    monkeypatch.setattr("dnsearch.study.coordinator.MAX_IN_A_ROW", 30)
     runs = searching(sampler="random", constraints={"parameters": 100})
     with pytest.raises(StudyError) as caught:
         runs.run(1)

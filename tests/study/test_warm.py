@@ -22,7 +22,7 @@ def asking(runs, *changes):
 
 def enqueued(runs, *changes):
     request = asking(runs, *changes)
-    ledger = create(request)
+    _, ledger = create(request)
     enqueue(request, ledger)
     return ledger
 
