@@ -59,6 +59,11 @@ def _time(row: Row) -> str:
     return units.duration(row.record.wall_seconds) if row.record.wall_seconds else units.NOTHING
 
 
+def _latency(row: Row) -> str:
+    seconds = row.record.latency_seconds
+    return units.NOTHING if seconds is None else f"{1000 * seconds:.3g} ms"
+
+
 def _state(row: Row) -> str:
     """The state, with the reason where a run went wrong."""
     record = row.record
@@ -125,6 +130,7 @@ COLUMNS = {
     "first_step_seconds": Column("first step", lambda row: units.duration(row.record.first_step_seconds)),
     "images_per_second": Column("images/s", _speed),
     "peak_memory_bytes": Column("memory", lambda row: units.size(row.record.peak_memory_bytes)),
+    "latency_seconds": Column("latency", _latency),
     "experiment": Column("experiment", lambda row: units.one_line(row.record.experiment), numeric=False),
     "study": Column("study", lambda row: units.one_line(row.record.study or units.NOTHING), numeric=False),
     "trial": Column(

@@ -50,6 +50,7 @@ FACTS: dict[str, Callable[[RunRecord], Any]] = {
     "first_step_seconds": lambda record: _finite(record.first_step_seconds),
     "images_per_second": lambda record: _finite(record.images_per_second),
     "peak_memory_bytes": lambda record: record.peak_memory_bytes,
+    "latency_seconds": lambda record: _finite(record.latency_seconds),
     "seed": lambda record: record.seed,
     "study": lambda record: record.study,
     "trial": lambda record: record.trial,

@@ -65,7 +65,7 @@ class Coordinator:
         self._judge = Judge(request.document, request.tune, *images, limits=request.limits)
 
     def go(self, interrupts: Callable[[], int]) -> Iterator[SearchEvent]:
-        """Search until there is nothing left to do; ``interrupts`` is how often a person has asked to stop."""
+        """Search until there is nothing left to do; ``interrupts``: how often a person has asked to stop."""
         self._renew_best()
         while interrupts() < 2:
             if self._running:

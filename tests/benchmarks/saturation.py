@@ -46,7 +46,7 @@ def fill(url: str, finished: int) -> None:
     seen = optuna.create_study(sampler=optuna.samplers.RandomSampler(0))
     for number in range(finished):
         trial = seen.ask()
-        ledger.values(trial)
+        ledger.choice(trial)
         seen.tell(trial, 0.5 + number % 89 / 200)
     ledger.study.add_trials(seen.get_trials(deepcopy=False))
 
@@ -71,7 +71,7 @@ def client(url: str, seconds: float) -> Times:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         trial = timed("take, with its turn", claims.take, 10**6)
-        timed("sample", ledger.values, trial)
+        timed("sample", ledger.choice, trial)
         for number in range(1, EPOCHS + 1):
             metrics = Metrics(1.0, (trial.number % 97) / 97, 100)
             epoch = EpochRecord(number, 0.1, metrics, metrics, 1.0, 1.0)

@@ -26,7 +26,7 @@ def test_a_large_study_opens_and_goes_on_soon(study):
     ledger = Ledger(open_study(default_url(study), study.name, document.experiment, tune), document, tune)
     assert (ledger.ended(), len(ledger.ranked())) == (TRIALS, TRIALS)
     trial = ledger.new()
-    assert ledger.values(trial).keys() == tune.parameters.keys()
+    assert ledger.choice(trial).labels.keys() <= tune.parameters.keys()
     assert trial.number == TRIALS
     assert time.process_time() - began < 3, "a quarter of it was measured, and 0.9 s for 10,000 trials"
 

@@ -105,6 +105,7 @@ def test_every_column_can_be_asked_for(make: Make) -> None:
         "first_step_seconds": ("1.9 s", "–"),
         "images_per_second": ("1,234", "–"),
         "peak_memory_bytes": ("1.6 GB", "–"),
+        "latency_seconds": ("–", "–"),
         "experiment": ("article", "article"),
         "study": ("small", "–"),
         "trial": ("3", "–"),

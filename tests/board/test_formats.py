@@ -46,6 +46,7 @@ def test_json_tells_everything(make: Make) -> None:
         "first_step_seconds": 1.9,
         "images_per_second": 1234.5,
         "peak_memory_bytes": 1_612_000_000,
+        "latency_seconds": None,
         "seed": 0,
         "study": "small",
         "trial": 3,

@@ -121,7 +121,7 @@ def test_an_unknown_figure_is_refused_and_the_known_ones_listed() -> None:
     assert str(caught.value) == (
         "sort\n  expected one of validation, validation_accuracy, validation_mean_iou, test_accuracy, "
         "test_mean_iou, parameters, macs, epochs, wall_seconds, name, first_step_seconds, "
-        "images_per_second, peak_memory_bytes, found beauty"
+        "images_per_second, peak_memory_bytes, latency_seconds, found beauty"
     )
 
 
