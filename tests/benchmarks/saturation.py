@@ -34,7 +34,7 @@ Times = dict[str, tuple[int, float]]
 
 
 def book(url: str) -> Ledger:
-    document = load("speculations", [f"training.epochs={EPOCHS}"])
+    document = load("speculations", [f"training.epochs={EPOCHS}", "tune.pruner=none"])
     tune = document.experiment.tune
     assert tune
     return Ledger(open_study(url, "saturation", document.experiment, tune), document, tune)
