@@ -64,6 +64,8 @@ def headings(keys: Iterable[str]) -> dict[str, str]:
 
     >>> headings(["network.growth_rate", "training.optimizer.name"])
     {'network.growth_rate': 'growth_rate', 'training.optimizer.name': 'optimizer'}
+    >>> headings(["network.layers_per_block.2"])
+    {'network.layers_per_block.2': 'layers_per_block.2'}
     >>> headings(["network.stem.normalize", "data.normalize"])
     {'network.stem.normalize': 'stem.normalize', 'data.normalize': 'data.normalize'}
     """
@@ -73,7 +75,8 @@ def headings(keys: Iterable[str]) -> dict[str, str]:
 
 def _heading(key: str, parts: Mapping[str, tuple[str, ...]]) -> str:
     mine = parts[key]
-    for length in range(1, len(mine) + 1):
+    shortest = 2 if mine[-1].isdecimal() else 1  # a position in a list says nothing alone
+    for length in range(shortest, len(mine) + 1):
         tail = mine[-length:]
         others = (other[-length:] for name, other in parts.items() if name != key)
         if ".".join(tail) not in OTHER_COLUMNS | PLACES and tail not in others:

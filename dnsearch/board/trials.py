@@ -61,9 +61,11 @@ def _finished(confirmations: Confirmations, trial: RunRecord) -> list[RunRecord]
     return [each for each in confirmations.get(trial.trial, ()) if each.state == "finished"]
 
 
-def _confirmed_first(finished: Sequence[RunRecord], select: Select) -> tuple[bool, float]:
+def _confirmed_first(finished: Sequence[RunRecord], select: Select) -> tuple[bool, float, int]:
+    """By the mean over fresh seeds; of equal ones the smallest network, as for ``best.yaml``."""
     scores = [metrics.score for metrics in _validation(finished, select)]
-    return not scores, -fmean(scores) if scores else 0.0
+    parameters = [record.parameters.trainable for record in finished if record.parameters is not None]
+    return not scores, -fmean(scores) if scores else 0.0, parameters[0] if parameters else 0
 
 
 def _validation(records: Iterable[RunRecord], select: Select) -> list[Metrics]:

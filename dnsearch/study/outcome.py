@@ -65,7 +65,7 @@ def _heading(confirmed: Confirmed | None) -> str:
     if confirmed is None:
         return ""
     seeds = "1 fresh seed" if confirmed.seeds == 1 else f"{confirmed.seeds} fresh seeds"
-    return f"# Confirmed: on {seeds}: validation {_mean(confirmed.validation)}{_test(confirmed)}\n"
+    return f"# Seeds:    {seeds}: validation {_mean(confirmed.validation)}{_test(confirmed)}\n"
 
 
 def _test(confirmed: Confirmed) -> str:

@@ -98,7 +98,7 @@ def test_the_best_spec_is_that_with_the_best_mean(searched):
     assert means[found[0].trial] == pytest.approx(max(means.values()))
     text = (runs.folder / "best.yaml").read_text()
     assert f"# Found:    trial-{found[0].trial:04d}" in text
-    assert f"# Confirmed: on 2 fresh seeds: validation {100 * found[0].validation.value:.2f} %" in text
+    assert f"# Seeds:    2 fresh seeds: validation {100 * found[0].validation.value:.2f} %" in text
     assert f"test {100 * found[0].test.value:.2f} %" in text
     assert load(str(runs.folder / "best.yaml")).experiment.tune is None
 
@@ -168,7 +168,7 @@ def test_without_test_images_there_are_no_test_figures_and_the_record_says_so(se
     assert record.reason.startswith("no test figures: ")
     assert "expected test images, found none in this source" in record.reason
     assert runs.run(1) == []
-    assert "on 1 fresh seed: validation" in (runs.folder / "best.yaml").read_text()
+    assert "# Seeds:    1 fresh seed: validation" in (runs.folder / "best.yaml").read_text()
 
 
 def test_a_fresh_seed_is_never_the_trial_s_own():
