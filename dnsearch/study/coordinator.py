@@ -250,6 +250,7 @@ class Coordinator:
         self._ledger.close(trial, record)
         if record.state == "paused":
             return
+        folder.remove_leftovers()  # of a child that was killed while it wrote
         ranked = self._ledger.ranked()
         self._rules.trial_ended(record, ranked)
         if ranked[:1] == [trial.number]:

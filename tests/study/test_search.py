@@ -343,3 +343,15 @@ def test_a_run_s_folder_is_no_study_s(searching):
         "expected the folder of a study, found that of a run\n  Give the study another name: --study NAME"
     )
     assert str(caught.value) == f"{runs.folder}\n  {expected}"
+
+
+def test_what_a_killed_child_was_writing_is_removed(searching):
+    runs = searching({"training.epochs": 100_000})
+    with closing(runs.start(1)) as going:
+        for event in going:
+            if isinstance(event, TrialProgressed) and event.epoch.epoch == 1:
+                half = runs.trial(0).path / ".checkpoint.npz.1-abcdef12.tmp"
+                half.write_bytes(b"half")
+                os.kill(runs.trial(0).read().process["pid"], signal.SIGKILL)
+    assert runs.trial(0).read().state == "failed"
+    assert not half.exists()
