@@ -269,6 +269,6 @@ def scores_of(trial: FrozenTrial) -> dict[int, float]:
     return {int(epoch): score for epoch, score in told.items()}
 
 
-def is_base(trial: Trial) -> bool:
+def is_base(trial: Trial | FrozenTrial) -> bool:
     """Whether the trial is the unmodified base spec."""
     return bool(trial.user_attrs.get(BASE, False))

@@ -246,3 +246,14 @@ def test_a_spec_to_enqueue_must_lie_in_the_space(dnsearch, tmp_path):
     assert ran.code == 6
     assert "training.batch_size\n  expected 31, as in the study's spec" in ran.err
     assert not list((tmp_path / "runs").glob("*/trial-*"))
+
+
+def test_a_sampler_learns_from_another_study_and_lists_none_of_it(dnsearch):
+    assert dnsearch("tune", "spec.yaml", "--trials", "1", "--study", "old").code == 0
+    ran = dnsearch("tune", "spec.yaml", "--trials", "1", "--study", "new", "--from-study", "old", "--json")
+    assert ran.code == 0
+    assert "the sampler learns from 1 finished trials of study old" in ran.err
+    assert [row["study"] for row in json.loads(ran.out)] == ["new"]
+    missing = dnsearch("tune", "spec.yaml", "--from-study", "nowhere")
+    assert missing.code == 6
+    assert "Studies are made by: dnsearch tune SPEC --study NAME" in missing.err
