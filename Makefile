@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: bench-saturation install demo test test-all test-kill test-chaos test-gpu test-scale bench bench-search bench-memory lint clean
+.PHONY: bench-saturation install demo test test-all test-kill test-chaos test-gpu test-scale bench bench-search bench-pruning bench-memory lint clean
 
 install: $(VENV)/installed
 
@@ -49,6 +49,9 @@ bench: install  ## dnsearch against stock Keras and PyTorch; 15 minutes of a mac
 
 bench-search: install  ## whole searches against Optuna with stock Keras and KerasTuner (45 minutes)
 	$(BIN)/python tests/benchmarks/bench_search.py
+
+bench-pruning: install  ## searches for several objectives with and without pruning, trainings made up (2 minutes)
+	$(BIN)/python tests/benchmarks/multi_objective.py
 
 bench-memory: install  ## how much memory trainings take, for the prediction (10 minutes)
 	$(BIN)/python tests/benchmarks/training_memory.py

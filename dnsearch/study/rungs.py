@@ -4,7 +4,8 @@ Trials are compared after certain epochs, the rungs. Whoever is among the best t
 a rung goes on; the others wait there, and go on later if enough worse ones arrive (ASHA: Li et al., 2020,
 arXiv 1810.05934). Hyperband (Li et al., 2018, arXiv 1603.06560) lets some trials skip the first rungs, where
 slow starters are stopped too soon. With several objectives "the best" are those that no other dominates,
-front by front (Deb et al., 2002; for ASHA: Schmucker et al., 2021, arXiv 2106.12639).
+front by front (Deb et al., 2002; for ASHA: Schmucker et al., 2021, arXiv 2106.12639), and the best half goes
+on: a third lost networks that were on the front in the end (docs/search.md).
 """
 
 import math
@@ -15,6 +16,9 @@ from statistics import median
 
 ETA = 3
 """One in so many goes on from a rung, and the next one is at so many times its epochs."""
+
+OF_SEVERAL = 2
+"""With several objectives one in so many goes on."""
 
 MOST_RUNGS = 3
 MEDIAN_TRIALS, MEDIAN_EPOCHS = 4, 2
@@ -84,8 +88,9 @@ def skipped_rungs(number: int, levels: int) -> int:
 def admitted(entrants: Iterable[Entrant], rung: int) -> tuple[int, ...]:
     """Numbers of the trials that go on from a rung, the best first.
 
-    The best ``max(1, floor(n / ETA))`` of the ``n`` that have come there; with costs, also everyone that no
-    other dominates: a network that is the best of its size is never held back by larger ones.
+    The best ``max(1, floor(n / ETA))`` of the ``n`` that have come there. With costs, OF_SEVERAL stands for
+    ETA, and everyone goes on that no other dominates: a network that is the best of its size is never held
+    back by larger ones.
 
     >>> admitted([Entrant(n, {2: score}) for n, score in enumerate([0.5, 0.9, 0.7, 0.8, 0.6, 0.1])], 2)
     (1, 3)
@@ -94,9 +99,9 @@ def admitted(entrants: Iterable[Entrant], rung: int) -> tuple[int, ...]:
     """
     there = [entrant for entrant in entrants if rung in entrant.scores]
     there.sort(key=lambda each: (-each.scores[rung], each.costs, each.number))
-    most = max(1, len(there) // ETA)
     if not there or not there[0].costs:
-        return tuple(each.number for each in there[:most])
+        return tuple(each.number for each in there[: max(1, len(there) // ETA)])
+    most = max(1, len(there) // OF_SEVERAL)
     going: list[int] = []
     for front in fronts(there, rung):
         going += front if not going else front[: most - len(going)]

@@ -66,9 +66,9 @@ class Tune(Section):
     )
     pruner: Literal["halving", "hyperband", "median", "none"] = Field(
         "halving",
-        description="Who keeps poor trials from taking all their epochs: successive halving (the best third "
-        "goes on, the others wait at their epoch), hyperband (some trials skip the first comparisons), the "
-        "median of the others, or nobody.",
+        description="Who keeps poor trials from taking all their epochs: successive halving (the best third, "
+        "or with several objectives the best half, goes on, the others wait at their epoch), hyperband (some "
+        "trials skip the first comparisons), the median of the others, or nobody.",
     )
     timeout_seconds: float | None = Field(
         None, gt=0, description="After so long a search starts no more trials. null: no limit."
