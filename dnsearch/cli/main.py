@@ -22,6 +22,7 @@ from dnsearch.cli.commands.predict import predict
 from dnsearch.cli.commands.presets import presets
 from dnsearch.cli.commands.schema import schema
 from dnsearch.cli.commands.space import space
+from dnsearch.cli.commands.study import study
 from dnsearch.cli.commands.train import train
 from dnsearch.cli.commands.tune import tune
 from dnsearch.cli.commands.worker import worker
@@ -65,6 +66,7 @@ for command in (
     tune,
     worker,
     fetch,
+    study,
     leaderboard,
     dashboard,
     clean,

@@ -28,6 +28,8 @@ FINGERPRINT = "dnsearch:fingerprint"
 COSTS = "dnsearch:costs"
 REASON = "dnsearch:reason"
 INFEASIBLE = "dnsearch:infeasible"
+DROPPED = "dnsearch:dropped"
+"""The user attribute of a trial that a changed spec left no place for: the reason; its number stays taken."""
 EPOCHS = "dnsearch:epochs"
 SITTINGS = "dnsearch:sittings"
 MAX_SITTINGS = 3
@@ -60,7 +62,7 @@ class Ledger:
     def ended(self) -> int:
         """How many trials are finished, pruned or failed; infeasible proposals are none."""
         ended = self.study.get_trials(deepcopy=False, states=ENDED)
-        return sum(INFEASIBLE not in trial.user_attrs for trial in ended)
+        return sum(is_trial(trial) for trial in ended)
 
     def running(self) -> list[Trial]:
         """The trials that are at work, or that a coordinator left when it died; none that waits at a rung."""
@@ -269,6 +271,11 @@ def scores_of(trial: FrozenTrial) -> dict[int, float]:
     return {int(epoch): score for epoch, score in told.items()}
 
 
-def is_base(trial: Trial) -> bool:
+def is_base(trial: Trial | FrozenTrial) -> bool:
     """Whether the trial is the unmodified base spec."""
     return bool(trial.user_attrs.get(BASE, False))
+
+
+def is_trial(trial: FrozenTrial) -> bool:
+    """Whether it is one of the study's trials, neither an infeasible proposal nor dropped."""
+    return not {INFEASIBLE, DROPPED} & trial.user_attrs.keys()

@@ -18,7 +18,7 @@ from optuna.distributions import BaseDistribution, json_to_distribution
 from optuna.storages import RDBStorage
 from optuna.storages._rdb import models
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 Rows = dict[int, list[Any]]
@@ -27,6 +27,19 @@ Rows = dict[int, list[Any]]
 
 class QuickStorage(RDBStorage):
     """Optuna's storage with another first look."""
+
+    def swap(self, name: str, new: str, old: str) -> None:
+        """Give one study another one's name, in one step.
+
+        Args:
+            name: the name, which a study has.
+            new: the present name of the study that shall have it.
+            old: what the study that has it shall be called.
+        """
+        with Session(self.engine) as session, session.begin():
+            for before, after in ((name, old), (new, name)):
+                own = models.StudyModel
+                session.execute(update(own).where(own.study_name == before).values(study_name=after))
 
     def _get_trials(
         self,

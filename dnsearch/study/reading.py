@@ -14,7 +14,7 @@ from optuna.trial import FrozenTrial, TrialState
 from dnsearch.records.record import Metrics, Parameters, RunRecord
 from dnsearch.records.study import StudyRecord
 from dnsearch.study.database import reachable
-from dnsearch.study.ledger import COSTS, FINGERPRINT, INFEASIBLE, REASON, scores_of
+from dnsearch.study.ledger import COSTS, FINGERPRINT, REASON, is_trial, scores_of
 from dnsearch.study.proposal import trial_name
 from dnsearch.study.storage import existing_study
 from dnsearch.study.summary import epochs, objectives, setting, summary, word
@@ -50,9 +50,7 @@ def records(study: optuna.Study) -> list[RunRecord]:
     """A record per trial, with what the book knows; infeasible proposals are no trials."""
     trials = study.get_trials(deepcopy=False)
     return [
-        _record(study, trial)
-        for trial in trials
-        if trial.state is not TrialState.WAITING and INFEASIBLE not in trial.user_attrs
+        _record(study, trial) for trial in trials if trial.state is not TrialState.WAITING and is_trial(trial)
     ]
 
 

@@ -1,7 +1,7 @@
 """Who proposes trials: Optuna's samplers, so that a continued study goes on as if it had never stopped."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, assert_never
 from zlib import crc32
 
@@ -23,9 +23,14 @@ from optuna.trial import FrozenTrial, TrialState
 from dnsearch import runtime
 from dnsearch.spec.tune import Tune
 from dnsearch.spec.tune.parameters import FloatRange, IntRange, Searched, highest, labelled
+from dnsearch.study.space import distribution
 
 PAUSED = "dnsearch:paused"
 """The user attribute of a trial that waits at a rung, with its epoch; 0 when it goes on."""
+
+
+KNOWLEDGE = "dnsearch:knowledge"
+"""The user attribute of a study with other studies' trials: each its study, number, params and values."""
 
 
 def sampler(tune: Tune, number: int) -> BaseSampler:
@@ -40,7 +45,7 @@ def sampler(tune: Tune, number: int) -> BaseSampler:
     seed = crc32(f"{tune.seed} {number}".encode())
     match tune.sampler:
         case "tpe":
-            return Parzen(seed)
+            return Parzen(tune, seed)
         case "random":
             return RandomSampler(seed=seed)
         case "grid":
@@ -94,13 +99,15 @@ class Parzen(BaseSampler):
 
     To Optuna they are running, and of such it learns nothing. So where trials wait, it is shown a copy of the
     study in which all that has not ended is pruned; a trial at work then counts as a poor one, as with
-    Optuna's constant liar.
+    Optuna's constant liar. The copy also has what is known from other studies.
 
     Args:
+        tune: the search.
         seed: of its random numbers.
     """
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, tune: Tune, seed: int) -> None:
+        self._tune = tune
         self._usual = TPESampler(seed=seed)
         self._of_copies = TPESampler(seed=seed, constant_liar=False)
 
@@ -127,12 +134,23 @@ class Parzen(BaseSampler):
 
     def _shown(self, study: optuna.Study, trial: FrozenTrial) -> tuple[TPESampler, optuna.Study]:
         trials = study.get_trials(deepcopy=False)
-        if not any(each.user_attrs.get(PAUSED) and not each.state.is_finished() for each in trials):
+        known = study.user_attrs.get(KNOWLEDGE, [])
+        waiting = any(each.user_attrs.get(PAUSED) and not each.state.is_finished() for each in trials)
+        if not waiting and not known:
             return self._usual, study
         copy = optuna.create_study(directions=study.directions)
-        known = (each for each in trials if each.params and each.number != trial.number)
-        copy.add_trials(each if each.state.is_finished() else _pruned(each) for each in known)
+        others = (each for each in trials if each.params and each.number != trial.number)
+        copy.add_trials(_learnt(each, self._tune) for each in known)
+        copy.add_trials(each if each.state.is_finished() else _pruned(each) for each in others)
         return self._of_copies, copy
+
+
+def _learnt(known: Mapping[str, Any], tune: Tune) -> FrozenTrial:
+    """A trial of another study, in this one's space."""
+    distributions = {path: distribution(tune.parameters[path]) for path in known["params"]}
+    return optuna.trial.create_trial(
+        params=known["params"], distributions=distributions, values=known["values"]
+    )
 
 
 def _pruned(trial: FrozenTrial) -> FrozenTrial:

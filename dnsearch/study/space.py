@@ -4,6 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
 from optuna.trial import Trial
 
 from dnsearch.errors import SpecError
@@ -11,7 +17,15 @@ from dnsearch.spec.document import Document, settings
 from dnsearch.spec.tune import Tune
 from dnsearch.spec.tune.choosing import Choice, chosen, counts, in_order
 from dnsearch.spec.tune.conditions import Label
-from dnsearch.spec.tune.parameters import FloatRange, IntRange, Range, Searched, holds_value, labelled
+from dnsearch.spec.tune.parameters import (
+    FloatRange,
+    IntRange,
+    Range,
+    Searched,
+    highest,
+    holds_value,
+    labelled,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +48,21 @@ class Suggested:
         """One of some labels."""
         label: Label = self.trial.suggest_categorical(path, labels)
         return label
+
+
+def distribution(searched: Searched) -> BaseDistribution:
+    """What Optuna knows of a parameter once it has been suggested.
+
+    >>> distribution(IntRange(int=(4, 15), step=4))
+    IntDistribution(high=12, log=False, low=4, step=4)
+    """
+    match searched:
+        case IntRange(bounds=(low, high), step=step):
+            return IntDistribution(low, int(highest(low, high, step)), log=searched.log, step=step)
+        case FloatRange(bounds=(low, high), step=step):
+            return FloatDistribution(low, highest(low, high, step), log=searched.log, step=step)
+        case choices:
+            return CategoricalDistribution(list(labelled(choices)))
 
 
 def suggested(trial: Trial, tune: Tune) -> Choice:

@@ -82,7 +82,10 @@ def _same_spec(study: optuna.Study, description: dict[str, str]) -> None:
         study.set_user_attr(SPEC, description)
     elif known != description:
         expected = "the spec that the study was started with; changed since:\n" + _changes(known, description)
-        hint = "Give the changed search a name of its own: --study NAME"
+        hint = (
+            "Give the changed search a name of its own: --study NAME\n"
+            f"  or keep the trials that are also its own: dnsearch study migrate {study.study_name} --to SPEC"
+        )
         raise StudyError(str(Problem(f"study {study.study_name}", f"expected {expected}", hint=hint)))
 
 

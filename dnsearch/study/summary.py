@@ -17,7 +17,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from dnsearch.records.study import StudyRecord, write_study
 from dnsearch.study.importances import FEWEST_TRIALS, importances
-from dnsearch.study.ledger import INFEASIBLE, scores_of
+from dnsearch.study.ledger import DROPPED, INFEASIBLE, is_trial, scores_of
 from dnsearch.study.samplers import PAUSED
 from dnsearch.study.storage import SPEC
 
@@ -72,8 +72,9 @@ def summary(study: optuna.Study, state: Literal["searching", "ended"]) -> StudyR
         study: the open study.
         state: whether it is searched.
     """
-    proposals = study.get_trials(deepcopy=False, states=(*WORDS, TrialState.RUNNING))
-    trials = [trial for trial in proposals if INFEASIBLE not in trial.user_attrs]
+    booked = study.get_trials(deepcopy=False, states=(*WORDS, TrialState.RUNNING))
+    proposals = [trial for trial in booked if DROPPED not in trial.user_attrs]
+    trials = list(filter(is_trial, proposals))
     broken = Counter(name for trial in proposals for name in trial.user_attrs.get(INFEASIBLE, ()))
     aims = objectives(study)
     shares = importances(study, aims.index("validation")) if "validation" in aims else {}

@@ -10,8 +10,8 @@ from dnsearch.errors import DataError, RunError, SpecError, StudyError, Training
 
 COMMANDS = [
     *("init", "presets", "check", "inspect", "draw", "data", "import-weights"),
-    *("train", "evaluate", "predict", "export", "space", "tune", "worker", "fetch", "leaderboard"),
-    *("dashboard", "clean", "schema"),
+    *("train", "evaluate", "predict", "export", "space", "tune", "worker", "fetch", "study"),
+    *("leaderboard", "dashboard", "clean", "schema"),
 ]
 
 

@@ -246,3 +246,34 @@ def test_a_spec_to_enqueue_must_lie_in_the_space(dnsearch, tmp_path):
     assert ran.code == 6
     assert "training.batch_size\n  expected 31, as in the study's spec" in ran.err
     assert not list((tmp_path / "runs").glob("*/trial-*"))
+
+
+def test_a_sampler_learns_from_another_study_and_lists_none_of_it(dnsearch):
+    assert dnsearch("tune", "spec.yaml", "--trials", "1", "--study", "old").code == 0
+    ran = dnsearch("tune", "spec.yaml", "--trials", "1", "--study", "new", "--from-study", "old", "--json")
+    assert ran.code == 0
+    assert "the sampler learns from 1 finished trials of study old" in ran.err
+    assert [row["study"] for row in json.loads(ran.out)] == ["new"]
+    missing = dnsearch("tune", "spec.yaml", "--from-study", "nowhere")
+    assert missing.code == 6
+    assert "Studies are made by: dnsearch tune SPEC --study NAME" in missing.err
+
+
+def test_a_study_whose_spec_changed_is_migrated(dnsearch):
+    assert dnsearch("tune", "spec.yaml", "--trials", "1").code == 0
+    wider = ("--set", "tune.parameters={network.growth_rate: {int: [2, 8]}}")
+    refused = dnsearch("tune", "spec.yaml", *wider)
+    assert refused.code == 6
+    assert "dnsearch study migrate tiny --to SPEC" in refused.err
+    told = dnsearch("study", "migrate", "tiny", "--to", "spec.yaml", "--dry-run", *wider)
+    assert told.code == 0
+    assert "study tiny: 1 trials kept, 0 dropped (dry run: nothing was changed)" in told.err
+    done = dnsearch("study", "migrate", "tiny", "--to", "spec.yaml", *wider)
+    assert "study tiny: 1 trials kept, 0 dropped\n" in done.err
+    again = dnsearch("tune", "spec.yaml", "--trials", "1", "--json", *wider)
+    assert (again.code, len(json.loads(again.out))) == (0, 1)
+    lost = (*wider, "--set", "training.learning_rate=0.15")
+    dropped = dnsearch("study", "migrate", "tiny", "--to", "spec.yaml", *lost)
+    assert "  trial 0 dropped: training.learning_rate: expected 0.15" in dropped.err
+    assert "what they left behind: runs/tiny/.dropped" in dropped.err
+    assert json.loads(dnsearch("leaderboard", "--study", "tiny", "--json").out)["trials"] == []

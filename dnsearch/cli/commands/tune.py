@@ -78,6 +78,15 @@ def tune(
             show_default=False,
         ),
     ] = None,
+    from_study: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Another study, by name or folder: the sampler learns from its finished trials that lie in "
+            "this search space. They do not become trials of this one.",
+            show_default=False,
+        ),
+    ] = None,
     overrides: Set = None,
     runs: Runs = RUNS,
     study: Study = None,
@@ -123,6 +132,8 @@ def tune(
     wanted = tuple(map(_loaded, enqueue or ()))
     request = replace(request, tune=tuned, artifacts=_absolute(artifacts), enqueue=wanted)
     request = placed(request, workers, gpus)
+    if from_study is not None:
+        _learn(request, from_study, runs, storage)
     if create:
         _create(request)
         return
@@ -165,6 +176,18 @@ def _request(
 def _absolute(artifacts: str | None) -> str | None:
     """A folder of artifacts as every machine calls it."""
     return artifacts if artifacts is None or artifacts.startswith("s3://") else str(Path(artifacts).resolve())
+
+
+def _learn(request: "Request", name: str, runs: Path, storage: str | None) -> None:
+    from dnsearch.study.knowledge import learn, other_study
+    from dnsearch.study.request import create
+
+    other = other_study(name, runs, storage)
+    request, ledger = create(request)
+    learnt = learn(ledger, request.url, other)
+    console.say(f"the sampler learns from {learnt.taken} finished trials of study {learnt.study}")
+    for reason, times in learnt.left.items():
+        console.say(f"  {times} left out: {reason}")
 
 
 def _create(request: "Request") -> None:

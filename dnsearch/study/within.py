@@ -1,0 +1,72 @@
+"""Whether a spec lies in another search's space: what it may not change, and what the space does not hold."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from dnsearch.errors import Problem
+from dnsearch.spec.document import Document, settings
+from dnsearch.spec.tune import Tune
+from dnsearch.spec.tune.choosing import counts, value_of
+from dnsearch.spec.tune.conditions import Label
+from dnsearch.spec.tune.relations import followers
+
+
+def misfits(
+    document: Document, labels: Mapping[str, Label], base: Document, tune: Tune, hint: str
+) -> Iterator[Problem]:
+    """What keeps a spec from being a trial of a search.
+
+    Args:
+        document: the spec.
+        labels: those that it has in the space.
+        base: the search's base spec.
+        tune: its ``tune`` section.
+        hint: what each problem shall end with.
+    """
+    own, others = settings(document.experiment), settings(base.experiment)
+    for key in sorted(key for key in own.keys() | others.keys() if own.get(key) != others.get(key)):
+        if not any(overlap(key, path) for path in tune.parameters):
+            expected = f"{others.get(key, 'nothing')!s}, as in the study's spec, since it is not searched"
+            yield Problem(
+                key, expected, str(own.get(key, "nothing")), f"{hint}: only searched fields may differ."
+            )
+    for path, searched in tune.parameters.items():
+        if path not in labels and counts(searched, labels):
+            found = ", ".join(str(value) for key, value in own.items() if overlap(key, path))
+            expected = f"a value of tune.parameters.{path}"
+            outside = f"{hint}: only what lies in the search space can be a trial."
+            yield Problem(path, expected, found or "none", outside)
+
+
+def overlap(key: str, path: str) -> bool:
+    """Whether a setting is a part of a searched field, or the field a part of it.
+
+    >>> overlap("network.alpha.stem", "network.alpha"), overlap("network.alpha", "network.alpha_decay")
+    (True, False)
+    """
+    return f"{key}.".startswith(f"{path}.") or f"{path}.".startswith(f"{key}.")
+
+
+def spec_of(labels: Mapping[str, Label], document: Document, tune: Tune, origin: str) -> Document:
+    """The spec of a search's trial.
+
+    Args:
+        labels: parameter → label, of the trial.
+        document: the search's base spec.
+        tune: its ``tune`` section.
+        origin: what to call the trial in problems.
+
+    Raises:
+        SpecError: its values do not fit together.
+    """
+    values: dict[str, Any] = {path: value_of(tune.parameters[path], label) for path, label in labels.items()}
+    return document.with_values({**values, **followers(tune.relations, values)}, origin)
+
+
+def same_labels(labels: Mapping[str, Label], before: Tune, after: Tune) -> dict[str, Label]:
+    """The labels of parameters that two searches search alike."""
+    return {
+        path: label
+        for path, label in labels.items()
+        if path in after.parameters and after.parameters[path] == before.parameters[path]
+    }
