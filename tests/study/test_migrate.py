@@ -8,7 +8,9 @@ from optuna.trial import TrialState
 
 from dnsearch.errors import StudyError
 from dnsearch.records.scan import scan
+from dnsearch.records.store import RunFolder
 from dnsearch.study import migrate as migration
+from dnsearch.study.feasibility import Judgement
 from dnsearch.study.leases import LEASE, own
 from dnsearch.study.ledger import COSTS, DROPPED, FINGERPRINT, Ledger
 from dnsearch.study.migrate import migrate
@@ -215,3 +217,26 @@ def test_the_search_goes_on_with_the_new_spec(searching, tiny):
     changed.run(2)
     assert changed.states() == ["COMPLETE", "COMPLETE"]
     assert 3 <= changed.study().trials[1].params[GROWTH] <= 6
+
+
+def test_a_search_that_has_the_study_is_waited_for(searching, tiny):
+    runs = searching()
+    tried(runs)
+    with RunFolder(runs.folder).locked(), pytest.raises(StudyError) as caught:
+        migrate(to(runs, tiny, parameters=NARROW)[1], dry_run=False)
+    assert "expected nobody at work on it, found a search" in str(caught.value)
+
+
+def test_infeasible_and_half_proposed_ones(searching, tiny):
+    runs = searching()
+    book = tried(runs)
+    refused, half = book.new(), book.new()
+    book.choice(refused)
+    book.judge(refused, Judgement({"parameters": 1.0}, {"parameters": "9, at most 5"}))
+    same = migrate(to(runs, tiny, sampler="random")[1], dry_run=True)
+    assert same.forgotten == 0
+    changed = migrate(to(runs, tiny, parameters=NARROW)[1], dry_run=False)
+    assert changed.forgotten == 1
+    assert changed.dropped[half.number] == "not all of its values had been proposed"
+    attributes = runs.study().trials[refused.number].user_attrs
+    assert attributes == {DROPPED: "an infeasible proposal of the spec before"}
