@@ -12,7 +12,6 @@ from dnsearch.data.batches import (
     FEWEST,
     epoch_order,
     evaluation_batches,
-    explained,
     training_batches,
     training_steps,
 )
@@ -92,7 +91,7 @@ def run(document: Document, folder: RunFolder, watch: Watch, origin: Origin | No
                 start_from(Path(training.start_from), trainer, folder)
             stop = None
             feed = _feed(experiment, dataset, len(devices))
-            for event in explained(train(trainer, feed, training, history)):
+            for event in train(trainer, feed, training, history):
                 seconds = time.perf_counter() - began
                 if isinstance(event, EpochRecord):
                     history.append(event)

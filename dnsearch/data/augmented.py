@@ -7,7 +7,7 @@ blanked or comes in from outside does not count there. An image's partner in mix
 batch; the batch is in random order, so the partner is random as well.
 
 Keras' layers are not used. They draw one seed after another from a state, which a resumed training would
-have to restore inside tf.data; RandAugment and the blend draw one operation, or one flag, for a whole
+have to restore; RandAugment and the blend draw one operation, or one flag, for a whole
 batch; RandomCrop takes one place for all; and none says afterwards what it did.
 """
 
@@ -30,8 +30,8 @@ from dnsearch.spec.training import Training
 
 Tensor = Any
 Rows = dict[str, Tensor]
-Vary = Callable[[Tensor, Tensor, Rows], tuple[Tensor, Tensor]]
-"""``(pixels, labels, what was drawn for them) → (scaled images, labels)``."""
+Vary = Callable[[Tensor, Tensor, Rows, Tensor], tuple[Tensor, Tensor]]
+"""``(float32 pixels, labels, what was drawn for them, scaling) → (scaled images, labels)``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +40,27 @@ class Varied:
 
     Args:
         drawn: what was drawn, one row for each place in the epoch's order.
+        scaling: of the pixels.
         vary: a compiled function, the same in every epoch.
     """
 
     drawn: dict[str, NDArray[np.generic]]
+    scaling: Scaling
     vary: Vary
+
+    def batch(
+        self, pixels: NDArray[np.generic], labels: NDArray[np.int32], place: slice
+    ) -> tuple[Tensor, Tensor]:
+        """Images and labels of a batch, varied.
+
+        Args:
+            pixels: (batch, height, width, channels).
+            labels: (batch,) or, of masks, (batch, height, width).
+            place: their places in the epoch's order.
+        """
+        rows = {name: tf.constant(array[place]) for name, array in self.drawn.items()}
+        scaling = tf.constant([self.scaling.offset, self.scaling.scale], tf.float32)
+        return self.vary(tf.constant(pixels.astype(np.float32)), tf.constant(labels), rows, scaling)
 
 
 def augmenter(dataset: Dataset, training: Training) -> Callable[[int], Varied] | None:
@@ -52,19 +68,19 @@ def augmenter(dataset: Dataset, training: Training) -> Callable[[int], Varied] |
     augmentation = training.augmentation
     if augmentation is None:
         return None
-    examples, (height, width, _) = len(dataset.training), dataset.image_shape
-    vary = _compiled(augmentation, dataset)
+    size = dataset.image_shape[0], dataset.image_shape[1]
 
-    def varied(epoch: int) -> Varied:
-        draws = draw(augmentation, examples, (height, width), training.seed, epoch)
-        drawn = {**draws.columns(), "kept": own_shares(draws, (height, width))}
-        return Varied({name: drawn[name] for name in _wanted(augmentation)}, vary)
+    def drawn(examples: int, epoch: int) -> dict[str, NDArray[np.generic]]:
+        draws = draw(augmentation, examples, size, training.seed, epoch)
+        columns = {**draws.columns(), "kept": own_shares(draws, size)}
+        return {name: columns[name] for name in _wanted(augmentation)}
 
-    return varied
+    vary = _compiled(augmentation, dataset, drawn(1, 1))
+    return lambda epoch: Varied(drawn(len(dataset.training), epoch), dataset.scaling, vary)
 
 
 def _wanted(augmentation: Augmentation) -> tuple[str, ...]:
-    """The columns that something is done with; tf.data cuts every other one into rows as well."""
+    """The columns that something is done with."""
     moves = augmentation.flip or augmentation.crop or augmentation.translate
     return (
         *(("flipped", "shifted") if moves else ()),
@@ -74,20 +90,21 @@ def _wanted(augmentation: Augmentation) -> tuple[str, ...]:
     )
 
 
-def _compiled(augmentation: Augmentation, dataset: Dataset) -> Vary:
-    """Compiled once for all epochs: tracing it anew would cost a small network much of an epoch."""
+def _compiled(augmentation: Augmentation, dataset: Dataset, like: dict[str, NDArray[np.generic]]) -> Vary:
+    """Compiled once, for batches of any size, whose rows are like some that were drawn."""
     height, width, _ = dataset.image_shape
-    size, scaling, classes = (height, width), dataset.scaling, len(dataset.class_names)
+    size, classes = (height, width), len(dataset.class_names)
     random = augmentation.rand_augment
     limits, masked = bounds(dataset.training.images) if random else (0.0, 0.0), dataset.has_masks
 
-    def vary(pixels: Tensor, labels: Tensor, rows: Rows) -> tuple[Tensor, Tensor]:
+    def vary(pixels: Tensor, labels: Tensor, rows: Rows, scaling: Tensor) -> tuple[Tensor, Tensor]:
         labels = labels[..., tf.newaxis] if masked else labels
         if random is not None:
             chosen = rows["operations"], rows["reversed"]
-            pixels = rand_augment(pixels, *chosen, random.magnitude, limits, scaling.offset)
+            pixels = rand_augment(pixels, *chosen, random.magnitude, limits, dataset.scaling.offset)
             labels = followed(labels, *chosen, random.magnitude, IGNORED) if masked else labels
-        images = _placed(scaled(pixels, scaling), rows, size)
+        # A scaling that TensorFlow knew would become a multiplication, with other bits than a division.
+        images = _placed((pixels - scaling[0]) / scaling[1], rows, size)
         if not masked:
             return _mixed(images, labels, rows, size, classes) if "kept" in rows else (images, labels)
         masks = _placed(labels, rows, size, IGNORED)
@@ -95,18 +112,19 @@ def _compiled(augmentation: Augmentation, dataset: Dataset) -> Vary:
             images, masks = _pasted(images, rows, size), _pasted(masks, rows, size)
         return images, masks[..., 0]
 
-    compiled: Vary = tf.function(vary, autograph=False)
+    signature = [
+        tf.TensorSpec((None, *dataset.image_shape), tf.float32),
+        tf.TensorSpec((None, *size) if masked else (None,), tf.int32),
+        {name: tf.TensorSpec((None, *rows.shape[1:]), rows.dtype) for name, rows in like.items()},
+        tf.TensorSpec((2, dataset.image_shape[2]), tf.float32),
+    ]
+    compiled: Vary = tf.function(vary, autograph=False, input_signature=signature)
     return compiled
 
 
 def bounds(images: Images | Files) -> tuple[float, float]:
     """The smallest and the largest value of a pixel; files are not read for it and could have any."""
     return (0.0, 255.0) if isinstance(images, Files) else (float(images.min()), float(images.max()))
-
-
-def scaled(pixels: Tensor, scaling: Scaling) -> Tensor:
-    """Float32 pixels as the network reads them."""
-    return (pixels - tf.constant(scaling.offset, tf.float32)) / tf.constant(scaling.scale, tf.float32)
 
 
 def _placed(images: Tensor, rows: Rows, size: tuple[int, int], blank: int = 0) -> Tensor:

@@ -1,28 +1,62 @@
 """Images in memory or in files → batches for TensorFlow, in an order that is known beforehand.
 
 The order of an epoch depends on the seed and the number of the epoch alone, so a training that goes on
-after an interruption sees the batches that it would have seen. Images stay uint8 until their batch is
-made; scaling and augmentation happen inside tf.data, ahead of the training step. Of dnsearch's data modules
-only this one and those of augmentation import TensorFlow.
+after an interruption sees the batches that it would have seen. Images stay uint8 until their batch is made,
+by a few threads that are some batches ahead of the training.
+
+tf.data is not used. It traces its functions anew in every epoch and takes more than a millisecond for each
+batch; the network of a small search is trained in ten. And it keeps of an error only the text.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import TypeVar
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from dnsearch.data.augmented import Rows, Varied, scaled
+from dnsearch.data.augmented import Varied
 from dnsearch.data.files import Files
-from dnsearch.data.images import Images, Scaling, Split
-from dnsearch.errors import DataError
+from dnsearch.data.images import Scaling, Split
 
-PREFETCHED_BATCHES = 4
+Batch = tuple[Any, Any]
+"""Tensors: images and their labels."""
+
+AHEAD = 4
+"""Batches that are made before they are asked for."""
+THREADS = 2
 FEWEST = 2
 """Images that batch normalization needs for a variance."""
 
-Event = TypeVar("Event")
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batches:
+    """Batches that can be gone through any number of times; their number is their length.
+
+    Args:
+        make: positions of a batch in the epoch → the batch.
+        places: those of each batch.
+    """
+
+    make: Callable[[slice], Batch]
+    places: Sequence[slice]
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Make the batches in their order; what goes wrong with one is raised when it is its turn."""
+        coming: deque[Future[Batch]] = deque()
+        with ThreadPoolExecutor(THREADS) as threads:
+            for place in self.places:
+                coming.append(threads.submit(self.make, place))
+                if len(coming) > AHEAD:
+                    yield coming.popleft().result()
+            while coming:
+                yield coming.popleft().result()
 
 
 def epoch_order(examples: int, seed: int, epoch: int) -> NDArray[np.intp]:
@@ -60,7 +94,7 @@ def training_batches(
     order: NDArray[np.intp],
     varied: Varied | None = None,
     fewest: int = FEWEST,
-) -> tf.data.Dataset:
+) -> Batches:
     """The images in a given order, as batches of (images, labels).
 
     A last batch of one single image is dropped: batch normalization has no variance to divide by there,
@@ -79,10 +113,11 @@ def training_batches(
         Batches of float32 (batch, height, width, channels) and int32 (batch,), of masks (batch, height,
         width); where labels are mixed, float32 (batch, classes).
     """
-    return _batches(split, scaling, batch_size, order[: _visited(len(order), batch_size, fewest)], varied)
+    visited = order[: _visited(len(order), batch_size, fewest)]
+    return _batches(split, scaling, batch_size, visited, varied)
 
 
-def evaluation_batches(split: Split, scaling: Scaling, batch_size: int) -> tf.data.Dataset:
+def evaluation_batches(split: Split, scaling: Scaling, batch_size: int) -> Batches:
     """All images in the order of the split, as batches of (images, labels), the last one maybe smaller."""
     return _batches(split, scaling, batch_size, np.arange(len(split)))
 
@@ -95,55 +130,13 @@ def _visited(examples: int, batch_size: int, fewest: int) -> int:
 
 def _batches(
     split: Split, scaling: Scaling, batch_size: int, order: NDArray[np.intp], varied: Varied | None = None
-) -> tf.data.Dataset:
-    with tf.device("/cpu:0"):  # the whole set must not move to the GPU
-        pixels_of, labels = _reader(split.images), tf.convert_to_tensor(split.labels)
+) -> Batches:
+    def make(place: slice) -> Batch:
+        chosen = split.take(order[place])
+        pixels = chosen.images.read() if isinstance(chosen.images, Files) else chosen.images
+        with tf.device("/cpu:0"):  # a graphics card has the network to train meanwhile
+            if varied is not None:
+                return varied.batch(pixels, chosen.labels, place)
+            return tf.constant(scaling.apply(pixels)), tf.constant(chosen.labels)
 
-    def batch(positions: tf.Tensor, rows: Rows) -> tuple[tf.Tensor, tf.Tensor]:
-        pixels = tf.cast(pixels_of(positions), tf.float32)
-        classes = tf.gather(labels, positions)
-        return varied.vary(pixels, classes, rows) if varied else (scaled(pixels, scaling), classes)
-
-    drawn = {name: array[: len(order)] for name, array in varied.drawn.items()} if varied else {}
-    positions = tf.data.Dataset.from_tensor_slices((order.astype(np.int64), drawn)).batch(batch_size)
-    batches = positions.map(batch, num_parallel_calls=2, deterministic=True).prefetch(PREFETCHED_BATCHES)
-    return batches.with_options(_options())
-
-
-def _reader(images: Images | Files) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Positions → pixels: out of memory, or out of files that are read only now."""
-    if not isinstance(images, Files):
-        held = tf.convert_to_tensor(images)
-        return lambda positions: tf.gather(held, positions)
-
-    def read(positions: tf.Tensor) -> tf.Tensor:
-        pixels = tf.numpy_function(lambda chosen: images[chosen].read(), [positions], tf.uint8)
-        return tf.ensure_shape(pixels, (None, *images.image_shape))
-
-    return read
-
-
-def explained(events: Iterable[Event]) -> Iterator[Event]:
-    """Hand on batches, or whatever is made of them; a file that cannot be read is told of as at any time.
-
-    TensorFlow keeps of an error in the middle of its pipeline only the name and the text.
-
-    Raises:
-        DataError: a file has become unreadable.
-    """
-    try:
-        yield from events
-    except tf.errors.OpError as error:
-        _, found, text = error.message.partition(f"{DataError.__name__}: ")
-        if not found:
-            raise
-        raise DataError(text.partition("\nTraceback ")[0].rstrip()) from error
-
-
-def _options() -> tf.data.Options:
-    """Nothing that is tuned or rewritten: an epoch of a small set is over before that pays."""
-    options = tf.data.Options()
-    options.experimental_optimization.apply_default_optimizations = False
-    options.autotune.enabled = False
-    options.deterministic = True
-    return options
+    return Batches(make, [slice(start, start + batch_size) for start in range(0, len(order), batch_size)])

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dnsearch.data.augmented import augmenter, bounds
-from dnsearch.data.batches import epoch_order, training_batches
+from dnsearch.data.batches import Batches, epoch_order, training_batches
 from dnsearch.data.images import Dataset
 from dnsearch.data.painting import Pixels, overlaid, visible
 from dnsearch.spec.training import Training
@@ -68,9 +68,9 @@ def samples(dataset: Dataset, training: Training, count: int, epoch: int) -> lis
     ]
 
 
-def _each(batches: Any) -> Iterator[tuple[Pixels, NDArray[np.generic]]]:  # noqa: ANN401  (a tf.data.Dataset)
-    for images, labels in batches.as_numpy_iterator():
-        yield from zip(images, labels, strict=True)
+def _each(batches: Batches) -> Iterator[tuple[Pixels, NDArray[np.generic]]]:
+    for images, labels in batches:
+        yield from zip(images.numpy(), labels.numpy(), strict=True)
 
 
 def _classes(label: NDArray[Any], names: tuple[str, ...]) -> tuple[tuple[str, float], ...]:

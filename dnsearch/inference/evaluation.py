@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from dnsearch.assess.assessment import Assessment, assess
 from dnsearch.assess.scores import Labels
 from dnsearch.assess.segmentation import Segmentation, assess_masks
-from dnsearch.data.batches import evaluation_batches, explained
+from dnsearch.data.batches import evaluation_batches
 from dnsearch.data.images import Split
 from dnsearch.errors import Problem, RunError
 from dnsearch.inference.trained import BATCH_SIZE, Part, Trained, images_of, trained
@@ -70,7 +70,7 @@ def _metrics(found: Assessment | Segmentation) -> Metrics:
 
 def _answers(network: Trained, images: Split) -> Iterator[tuple[NDArray[np.float64], Labels]]:
     """Logits and labels, a batch at a time: of masks all together may be too many."""
-    batches = explained(evaluation_batches(images, network.scaling, _batch_size(network)))
+    batches = evaluation_batches(images, network.scaling, _batch_size(network))
     return (
         (np.asarray(network.logits(pixels), np.float64), np.asarray(labels)) for pixels, labels in batches
     )

@@ -137,11 +137,12 @@ def disk(tmp_path) -> Iterator[Callable[[bool], None] | None]:
 
     def fill(full: bool) -> None:
         filler = mounted / "filler"
-        if full:
-            state = os.statvfs(mounted)
-            filler.write_bytes(bytes(state.f_bavail * state.f_bsize))
-        else:
+        if not full:
             filler.unlink(missing_ok=True)
+            return
+        with filler.open("wb", buffering=0) as file, suppress(OSError):  # trainings write at the same time
+            while file.write(bytes(65536)):
+                pass
 
     yield fill
     subprocess.run(["umount", "--lazy", str(mounted)], check=True)

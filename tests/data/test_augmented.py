@@ -41,7 +41,11 @@ def batches(dataset, section, epoch=1, size=16):
     augment = augmenter(dataset, section)
     order = epoch_order(len(dataset.training), section.seed, epoch)
     varied = augment(epoch) if augment else None
-    return list(training_batches(dataset.training, dataset.scaling, size, order, varied).as_numpy_iterator())
+    return arrays(training_batches(dataset.training, dataset.scaling, size, order, varied))
+
+
+def arrays(found):
+    return [(images.numpy(), labels.numpy()) for images, labels in found]
 
 
 def in_order(dataset, section, epoch=1):
@@ -77,9 +81,7 @@ def test_every_epoch_is_the_same_again_in_another_process_s_place(dataset):
     augment = augmenter(dataset, section)
     for epoch in (1, 2, 3):
         order = epoch_order(50, section.seed, epoch)
-        found = list(
-            training_batches(dataset.training, SCALING, 16, order, augment(epoch)).as_numpy_iterator()
-        )
+        found = arrays(training_batches(dataset.training, SCALING, 16, order, augment(epoch)))
     for one, other in zip(alone, found, strict=True):
         assert np.array_equal(one[0], other[0]) and np.array_equal(one[1], other[1])
     assert not np.array_equal(alone[0][0], batches(dataset, section, epoch=2)[0][0])
@@ -151,7 +153,7 @@ def test_rand_augment_works_on_pixels_before_they_are_scaled(dataset):
 def test_validation_images_are_never_augmented(dataset):
     from dnsearch.data.batches import evaluation_batches
 
-    found = joined(list(evaluation_batches(dataset.validation, SCALING, 2).as_numpy_iterator()))
+    found = joined(arrays(evaluation_batches(dataset.validation, SCALING, 2)))
     assert np.array_equal(found[0], SCALING.apply(dataset.validation.images))
 
 

@@ -28,7 +28,7 @@ def varied(dataset, **kinds):
     training = Training.model_validate(section)
     order = epoch_order(40, 0, 1)
     batches = training_batches(dataset.training, dataset.scaling, 20, order, augmenter(dataset, training)(1))
-    images, masks = (np.concatenate(each) for each in zip(*batches.as_numpy_iterator(), strict=True))
+    images, masks = (np.concatenate(each) for each in zip(*batches, strict=True))
     assert masks.dtype == np.int32
     return images[..., 0], masks, order
 
