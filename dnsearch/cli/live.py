@@ -13,7 +13,8 @@ from dnsearch.board.ranking import Row, rank
 from dnsearch.cli import console
 from dnsearch.records.record import EpochRecord, RunRecord
 from dnsearch.records.scan import scan
-from dnsearch.study.messages import (
+from dnsearch.study.request import Request
+from dnsearch.study.work.messages import (
     Job,
     SearchEvent,
     SearchStopped,
@@ -23,7 +24,6 @@ from dnsearch.study.messages import (
     TrialRetried,
     TrialStarted,
 )
-from dnsearch.study.request import Request
 
 Tell = Callable[[SearchEvent], None]
 

@@ -10,8 +10,8 @@ from dnsearch import runtime
 from dnsearch.cli import console
 
 if TYPE_CHECKING:
-    from dnsearch.study.messages import SearchEvent
     from dnsearch.study.request import Request
+    from dnsearch.study.work.messages import SearchEvent
 
 
 class Engine(StrEnum):
@@ -23,7 +23,7 @@ class Engine(StrEnum):
 
 def placed(request: "Request", workers: int | None, gpus: str) -> "Request":
     """The request with what the command line says about the machine: trials at once, cards."""
-    from dnsearch.study.placement import room
+    from dnsearch.study.work.placement import room
 
     cards = tuple(filter(None, gpus.replace(" ", "").split(",")))
     at_once = workers or max(1, room(cards, request.tune.gpus_per_trial))
@@ -36,7 +36,7 @@ def searched(
     """Do the search; says whether a person stopped it."""
     from dnsearch.cli.interrupts import counted
     from dnsearch.cli.live import live
-    from dnsearch.study.messages import ProposalRefused
+    from dnsearch.study.work.messages import ProposalRefused
 
     refused: Counter[str] = Counter()
     said = ("letting the running trials end (Ctrl-C again stops them)…", "stopping the running trials…")

@@ -5,8 +5,8 @@ from typing import Any
 
 from dnsearch.assess.intervals import wilson
 from dnsearch.board.units import count, duration, percent, short_count, size
-from dnsearch.study.estimate import Estimate
-from dnsearch.study.survey import Survey
+from dnsearch.study.sampling.estimate import Estimate
+from dnsearch.study.sampling.survey import Survey
 
 BINS = 10
 WIDTH = 30

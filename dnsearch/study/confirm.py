@@ -15,11 +15,12 @@ from dnsearch.records.opening import opening
 from dnsearch.records.record import Origin, RunRecord
 from dnsearch.records.store import RunFolder
 from dnsearch.spec.document import Document, load
-from dnsearch.study import worker
+from dnsearch.study.book.ledger import Ledger
 from dnsearch.study.confirmed import FOLDER
-from dnsearch.study.jobs import next_job
-from dnsearch.study.ledger import Ledger
-from dnsearch.study.messages import (
+from dnsearch.study.request import Request
+from dnsearch.study.work import worker
+from dnsearch.study.work.jobs import next_job
+from dnsearch.study.work.messages import (
     EpochEnded,
     RunEnded,
     RunFailed,
@@ -28,9 +29,8 @@ from dnsearch.study.messages import (
     TrialProgressed,
     TrialStarted,
 )
-from dnsearch.study.proposal import known, trial_name
-from dnsearch.study.request import Request
-from dnsearch.study.worker import Worker
+from dnsearch.study.work.proposal import known, trial_name
+from dnsearch.study.work.worker import Worker
 
 POLL_SECONDS = 0.2
 

@@ -9,14 +9,17 @@ from optuna.trial import Trial
 from dnsearch.records.find import is_run
 from dnsearch.records.record import EpochRecord, RunRecord, Stop
 from dnsearch.records.store import RunFolder
-from dnsearch.study import artifacts, outcome, retention, worker
-from dnsearch.study.claims import Claims
+from dnsearch.study.book.claims import Claims
+from dnsearch.study.book.ledger import MAX_SITTINGS, Ledger
 from dnsearch.study.confirm import confirm
 from dnsearch.study.confirmed import confirmed
-from dnsearch.study.feasibility import MAX_IN_A_ROW, Judge, hopeless
-from dnsearch.study.jobs import next_job
-from dnsearch.study.ledger import MAX_SITTINGS, Ledger
-from dnsearch.study.messages import (
+from dnsearch.study.facts.summary import Chronicle
+from dnsearch.study.request import Request
+from dnsearch.study.sampling.feasibility import MAX_IN_A_ROW, Judge, hopeless
+from dnsearch.study.stopping import Rules
+from dnsearch.study.work import artifacts, outcome, retention, worker
+from dnsearch.study.work.jobs import next_job
+from dnsearch.study.work.messages import (
     EpochEnded,
     ProposalRefused,
     RunEnded,
@@ -29,12 +32,9 @@ from dnsearch.study.messages import (
     TrialRetried,
     TrialStarted,
 )
-from dnsearch.study.proposal import Infeasible, Proposal, known, propose, trial_name
-from dnsearch.study.request import Request
-from dnsearch.study.retry import in_more_parts
-from dnsearch.study.stopping import Rules
-from dnsearch.study.summary import Chronicle
-from dnsearch.study.worker import Worker
+from dnsearch.study.work.proposal import Infeasible, Proposal, known, propose, trial_name
+from dnsearch.study.work.retry import in_more_parts
+from dnsearch.study.work.worker import Worker
 
 POLL_SECONDS = 0.2
 IDLE_SECONDS = 2.0

@@ -17,10 +17,10 @@ import ray
 from dnsearch import runtime
 from dnsearch.errors import DnsearchError, Problem, StudyError
 from dnsearch.records.record import RunRecord
-from dnsearch.study.database import SQLITE, reachable, sqlite_file
-from dnsearch.study.messages import SearchEvent, TrialEnded
+from dnsearch.study.book.database import SQLITE, reachable, sqlite_file
 from dnsearch.study.request import Request, create, joined
 from dnsearch.study.search import search
+from dnsearch.study.work.messages import SearchEvent, TrialEnded
 
 POLL_SECONDS = 0.5
 IDLE_SECONDS = 3.0

@@ -8,11 +8,11 @@ from dnsearch.records.atomic import writing
 from dnsearch.records.find import is_run
 from dnsearch.spec.document import Document
 from dnsearch.spec.tune import Tune
-from dnsearch.study import placement
-from dnsearch.study.database import reachable
-from dnsearch.study.ledger import Ledger
-from dnsearch.study.storage import existing_study, open_study
-from dnsearch.study.terms import Terms, keep, read
+from dnsearch.study.book.database import reachable
+from dnsearch.study.book.ledger import Ledger
+from dnsearch.study.book.storage import existing_study, open_study
+from dnsearch.study.book.terms import Terms, keep, read
+from dnsearch.study.work import placement
 
 
 @dataclass(frozen=True)

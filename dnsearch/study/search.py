@@ -7,12 +7,12 @@ train and tell of their epochs. Whatever dies, the study's folder and storage sa
 from collections.abc import Callable, Iterator
 
 from dnsearch import runtime
-from dnsearch.study import placement
+from dnsearch.study.book.database import reachable
 from dnsearch.study.coordinator import Coordinator
-from dnsearch.study.database import reachable
-from dnsearch.study.messages import SearchEvent
+from dnsearch.study.earlier.warm import enqueue
 from dnsearch.study.request import Request, create
-from dnsearch.study.warm import enqueue
+from dnsearch.study.work import placement
+from dnsearch.study.work.messages import SearchEvent
 
 
 def search(request: Request, interrupts: Callable[[], int]) -> Iterator[SearchEvent]:

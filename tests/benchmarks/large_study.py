@@ -14,9 +14,9 @@ from dnsearch.records.opening import opening
 from dnsearch.records.record import Metrics, Origin, Parameters
 from dnsearch.records.store import RunFolder
 from dnsearch.spec.document import load, resolved_yaml
-from dnsearch.study.database import default_url
-from dnsearch.study.ledger import Ledger
-from dnsearch.study.storage import open_study
+from dnsearch.study.book.database import default_url
+from dnsearch.study.book.ledger import Ledger
+from dnsearch.study.book.storage import open_study
 
 COPIES = """\
 create temp table copy as

@@ -23,7 +23,8 @@ from scipy.stats import binomtest, wilcoxon
 from dnsearch.records.opening import opening
 from dnsearch.records.record import EpochRecord, Metrics, Parameters, RunRecord
 from dnsearch.spec.document import Document, parse
-from dnsearch.study.ledger import Ledger, scores_of
+from dnsearch.study.book.contest import scores_of
+from dnsearch.study.book.ledger import Ledger
 
 SPEC = """\
 version: 1

@@ -25,9 +25,9 @@ from postgres import DURABLE, server
 from dnsearch.records.opening import opening
 from dnsearch.records.record import EpochRecord, Metrics, Origin, Parameters
 from dnsearch.spec.document import load
-from dnsearch.study.claims import Claims
-from dnsearch.study.ledger import Ledger
-from dnsearch.study.storage import open_study
+from dnsearch.study.book.claims import Claims
+from dnsearch.study.book.ledger import Ledger
+from dnsearch.study.book.storage import open_study
 
 EPOCHS = 8
 Times = dict[str, tuple[int, float]]

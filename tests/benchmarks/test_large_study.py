@@ -7,9 +7,9 @@ from large_study import made
 
 from dnsearch.cli.boards import View, read
 from dnsearch.spec.document import load
-from dnsearch.study.database import default_url
-from dnsearch.study.ledger import Ledger
-from dnsearch.study.storage import open_study
+from dnsearch.study.book.database import default_url
+from dnsearch.study.book.ledger import Ledger
+from dnsearch.study.book.storage import open_study
 
 TRIALS = 3000
 

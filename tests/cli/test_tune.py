@@ -21,8 +21,8 @@ from dnsearch.cli import live
 from dnsearch.cli.commands.tune import _folder
 from dnsearch.records.record import EpochRecord, Metrics, Origin
 from dnsearch.spec.document import load
-from dnsearch.study.messages import Job, TrialEnded, TrialProgressed, TrialStarted
 from dnsearch.study.request import Request
+from dnsearch.study.work.messages import Job, TrialEnded, TrialProgressed, TrialStarted
 
 pytestmark = pytest.mark.xdist_group("tune")
 

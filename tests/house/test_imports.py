@@ -65,10 +65,10 @@ DOORS: dict[str, tuple[str, ...]] = {
     "rich": ("board", "cli"),
     "typer": ("cli",),
     "optuna": ("study",),
-    "optuna_dashboard": ("study.dashboard",),
+    "optuna_dashboard": ("study.facts.dashboard",),
     "sqlalchemy": ("study",),
     "ray": ("study.ray_engine",),
-    "psutil": ("runtime", "study.machine"),
+    "psutil": ("runtime", "study.book.machine"),
 }
 
 # Libraries that pyproject.toml need not name, since another one brings and pins them.
@@ -355,7 +355,7 @@ def checked(module: str, text: str) -> list[str]:
         ("spec.data", "__import__('keras')", "imports by name, which hides the import from this table"),
         ("spec.data", "import os\nos.environ['A'] = ''", "touches environ; only runtime.py does"),
         ("cli.main", "import os as o\no.getenv('A')", "touches getenv; only runtime.py does"),
-        ("study.worker", "from os import environ as e", "touches environ; only runtime.py does"),
+        ("study.work.worker", "from os import environ as e", "touches environ; only runtime.py does"),
         ("spec.data", "print(1)", "prints; only cli/console.py does"),
         ("spec.data", "assert True", "asserts; raise an error with a text instead"),
         ("spec.data", "def f():\n    pass", "f has no return annotation"),

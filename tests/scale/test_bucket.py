@@ -6,8 +6,8 @@ import pytest
 
 from dnsearch.errors import StudyError
 from dnsearch.records.store import RunFolder
-from dnsearch.study.artifacts import fetch, send
-from dnsearch.study.database import storage
+from dnsearch.study.book.database import storage
+from dnsearch.study.work.artifacts import fetch, send
 
 
 @pytest.fixture

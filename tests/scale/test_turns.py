@@ -7,12 +7,12 @@ import time
 import pytest
 
 from dnsearch.errors import StudyError
-from dnsearch.study.turns import exclusive
+from dnsearch.study.book.turns import exclusive
 
 COUNTER = """
 import sys, time
 from pathlib import Path
-from dnsearch.study.turns import exclusive
+from dnsearch.study.book.turns import exclusive
 url, file = sys.argv[1], Path(sys.argv[2])
 for _ in range(20):
     with exclusive(url, "small"):
@@ -22,7 +22,7 @@ for _ in range(20):
 """
 HOLDER = """
 import sys, time
-from dnsearch.study.turns import exclusive
+from dnsearch.study.book.turns import exclusive
 with exclusive(sys.argv[1], "small"):
     print("taken", flush=True)
     time.sleep(60)

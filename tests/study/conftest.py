@@ -17,12 +17,12 @@ from dnsearch.records.record import EpochRecord, Metrics, RunRecord
 from dnsearch.records.store import RunFolder
 from dnsearch.spec.document import Document, parse
 from dnsearch.spec.writing import written
-from dnsearch.study.database import default_url
-from dnsearch.study.ledger import Ledger
-from dnsearch.study.messages import SearchEvent
+from dnsearch.study.book.database import default_url
+from dnsearch.study.book.ledger import Ledger
+from dnsearch.study.book.storage import open_study
 from dnsearch.study.request import Request
 from dnsearch.study.search import search
-from dnsearch.study.storage import open_study
+from dnsearch.study.work.messages import SearchEvent
 
 SPEC = {
     "version": 1,

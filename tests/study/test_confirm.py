@@ -10,8 +10,8 @@ from dnsearch.records.store import RunFolder
 from dnsearch.spec.document import load
 from dnsearch.study.confirm import fresh_seed, missing
 from dnsearch.study.confirmed import confirmed
-from dnsearch.study.messages import TrialEnded, TrialProgressed, TrialStarted
 from dnsearch.study.search import search
+from dnsearch.study.work.messages import TrialEnded, TrialProgressed, TrialStarted
 
 pytestmark = pytest.mark.xdist_group("tune")
 

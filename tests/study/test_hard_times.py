@@ -17,9 +17,9 @@ from dnsearch.errors import RunError, StudyError
 from dnsearch.records.cleaning import clean
 from dnsearch.records.store import RunFolder
 from dnsearch.spec.document import fingerprint, parse
-from dnsearch.study import database
-from dnsearch.study.death import memory_kills
-from dnsearch.study.messages import TrialEnded, TrialProgressed, TrialStarted
+from dnsearch.study.book import database
+from dnsearch.study.work.death import memory_kills
+from dnsearch.study.work.messages import TrialEnded, TrialProgressed, TrialStarted
 
 pytestmark = pytest.mark.xdist_group("tune")
 

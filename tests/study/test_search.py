@@ -10,7 +10,7 @@ import pytest
 from dnsearch.cli.planning import planned
 from dnsearch.errors import StudyError
 from dnsearch.records.scan import scan
-from dnsearch.study.messages import ProposalRefused, TrialEnded, TrialProgressed, TrialStarted
+from dnsearch.study.work.messages import ProposalRefused, TrialEnded, TrialProgressed, TrialStarted
 
 pytestmark = pytest.mark.xdist_group("tune")
 

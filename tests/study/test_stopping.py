@@ -8,9 +8,9 @@ import pytest
 
 from dnsearch.records.opening import opening
 from dnsearch.records.record import Metrics, Origin, Parameters, Stop
-from dnsearch.study.messages import SearchStopped, TrialPaused, TrialStarted
-from dnsearch.study.samplers import PAUSED
+from dnsearch.study.sampling.samplers import PAUSED
 from dnsearch.study.stopping import Rules
+from dnsearch.study.work.messages import SearchStopped, TrialPaused, TrialStarted
 
 searches = pytest.mark.xdist_group("tune")
 

@@ -26,8 +26,8 @@ def dashboard(
     Example: [cyan]dnsearch dashboard speculations[/cyan]
     """
     runtime.require("dashboard", "optuna_dashboard")
-    from dnsearch.study.dashboard import HOST, serve
-    from dnsearch.study.database import default_url
+    from dnsearch.study.book.database import default_url
+    from dnsearch.study.facts.dashboard import HOST, serve
 
     folder = study if study.exists() else runs / study
     console.say(f"http://{HOST}:{port}/ shows study {folder.name}; Ctrl-C ends it")

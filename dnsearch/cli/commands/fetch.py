@@ -17,10 +17,10 @@ def fetch(
 
     Example: [cyan]dnsearch fetch small --storage postgresql+psycopg://me@host/studies[/cyan]
     """
-    from dnsearch.study import artifacts
-    from dnsearch.study.database import default_url
+    from dnsearch.study.book.database import default_url
+    from dnsearch.study.book.storage import existing_study
     from dnsearch.study.request import joined
-    from dnsearch.study.storage import existing_study
+    from dnsearch.study.work import artifacts
 
     request = joined(storage or default_url(runs / study), study, runs)
     if request.artifacts is None:

@@ -108,7 +108,7 @@ def _from_folders(places: list[Path]) -> Callable[[], "Found"]:
 
 def _from_storage(places: list[Path], url: str) -> Callable[[], "Found"]:
     from dnsearch.cli.boards import Runs as Found
-    from dnsearch.study.reading import looking
+    from dnsearch.study.facts.reading import looking
 
     if len(places) != 1:
         raise typer.BadParameter("name one study", param_hint="--storage")

@@ -37,9 +37,9 @@ def space(
     from dnsearch.cli.planning import planned, tune_of
     from dnsearch.records.scan import scan
     from dnsearch.runtime import process_identity
-    from dnsearch.study.estimate import estimate
-    from dnsearch.study.feasibility import Judge
-    from dnsearch.study.survey import survey
+    from dnsearch.study.sampling.estimate import estimate
+    from dnsearch.study.sampling.feasibility import Judge
+    from dnsearch.study.sampling.survey import survey
 
     plan = planned(spec, overrides, limits=not no_limits)
     document, tune = plan.written, tune_of(plan.written, spec)

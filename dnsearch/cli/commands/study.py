@@ -9,7 +9,7 @@ from dnsearch.cli import console
 from dnsearch.cli.options import RUNS, NoLimits, Runs, Set, Storage
 
 if TYPE_CHECKING:
-    from dnsearch.study.migrate import Migrated
+    from dnsearch.study.earlier.migrate import Migrated
 
 
 class Action(StrEnum):
@@ -38,7 +38,7 @@ def study(
     Example: [cyan]dnsearch study migrate small --to spec.yaml --dry-run[/cyan]
     """
     from dnsearch.cli.commands.tune import _request
-    from dnsearch.study.migrate import ASIDE, migrate
+    from dnsearch.study.earlier.migrate import ASIDE, migrate
 
     request = _request(to, overrides, (runs, name), storage, None, limits=not no_limits)
     migrated = migrate(request, dry_run=dry_run)

@@ -153,7 +153,7 @@ def _request(
     limits: bool,
 ) -> "Request":
     from dnsearch.cli.planning import planned, tune_of
-    from dnsearch.study.database import default_url
+    from dnsearch.study.book.database import default_url
     from dnsearch.study.request import Request
 
     found = planned(spec, overrides, limits=limits)
@@ -179,7 +179,7 @@ def _absolute(artifacts: str | None) -> str | None:
 
 
 def _learn(request: "Request", name: str, runs: Path, storage: str | None) -> None:
-    from dnsearch.study.knowledge import learn, other_study
+    from dnsearch.study.earlier.knowledge import learn, other_study
     from dnsearch.study.request import create
 
     other = other_study(name, runs, storage)
@@ -191,7 +191,7 @@ def _learn(request: "Request", name: str, runs: Path, storage: str | None) -> No
 
 
 def _create(request: "Request") -> None:
-    from dnsearch.study.database import shown
+    from dnsearch.study.book.database import shown
     from dnsearch.study.request import create
 
     create(request)

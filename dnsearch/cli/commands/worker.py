@@ -26,7 +26,7 @@ def worker(
 
     The spec comes from the study. A worker keeps nothing to itself: kill it, start another one.
     """
-    from dnsearch.study.database import default_url
+    from dnsearch.study.book.database import default_url
     from dnsearch.study.request import joined
 
     if not NAME.fullmatch(study):

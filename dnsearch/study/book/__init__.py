@@ -1,0 +1,1 @@
+"""The study's book: its database, what is written there, and who may write now."""

@@ -1,0 +1,81 @@
+"""Specs that a person enqueues, in a real database; one search trains."""
+
+from dataclasses import replace
+
+import pytest
+from optuna.trial import TrialState
+
+from dnsearch.errors import StudyError
+from dnsearch.study.book.ledger import is_base
+from dnsearch.study.earlier.warm import enqueue
+from dnsearch.study.request import create
+from dnsearch.study.search import search
+
+pytestmark = pytest.mark.xdist_group("tune")
+
+
+def asking(runs, *changes):
+    """A request that enqueues the study's spec with some values changed."""
+    documents = [runs.document.with_values(each, "mine") for each in changes]
+    return replace(runs.request(3), enqueue=tuple(documents))
+
+
+def enqueued(runs, *changes):
+    request = asking(runs, *changes)
+    _, ledger = create(request)
+    enqueue(request, ledger)
+    return ledger
+
+
+def test_an_enqueued_spec_is_the_trial_after_the_base_spec(searching):
+    ledger = enqueued(searching(), {"network.growth_rate": 3, "training.learning_rate": 0.05})
+    base, mine = ledger.new(), ledger.new()
+    assert is_base(base)
+    assert ledger.choice(base).values == {}
+    assert base.params == {"network.growth_rate": 4, "training.learning_rate": 0.1}
+    assert not is_base(mine)
+    assert ledger.choice(mine).values == {"network.growth_rate": 3, "training.learning_rate": 0.05}
+
+
+def test_the_same_spec_twice_is_one_trial_whatever_became_of_it(searching):
+    runs, mine = searching(), {"network.growth_rate": 3}
+    ledger = enqueued(runs, mine, mine)
+    assert runs.states() == ["WAITING", "WAITING"]
+    trials = [ledger.new() for _ in range(2)]
+    for trial in trials:
+        ledger.choice(trial)
+        ledger.study.tell(trial, state=TrialState.FAIL)
+    enqueued(runs, mine, {})
+    assert runs.states() == ["FAIL", "FAIL"]
+
+
+def test_a_spec_outside_the_space_is_refused_with_every_field(searching):
+    runs = searching()
+    with pytest.raises(StudyError) as caught:
+        enqueued(runs, {"network.growth_rate": 9, "training.epochs": 3})
+    assert str(caught.value) == (
+        "training.epochs\n"
+        "  expected 2, as in the study's spec, since it is not searched, found 3\n"
+        "  --enqueue tiny: only searched fields may differ.\n"
+        "\n"
+        "network.growth_rate\n"
+        "  expected a value of tune.parameters.network.growth_rate, found 9\n"
+        "  --enqueue tiny: only what lies in the search space can be a trial."
+    )
+    assert runs.states() == []
+
+
+def test_a_search_trains_what_was_enqueued(searching):
+    runs = searching()
+    list(search(replace(asking(runs, {"network.growth_rate": 2}), trials=2), lambda: 0))
+    assert [record.settings["network.growth_rate"] for record in runs.records()] == [4, 2]
+    assert runs.states() == ["COMPLETE", "COMPLETE"]
+
+
+@pytest.mark.parametrize("choice", [[1, 1], [2, 2]])
+def test_choices_that_are_lists(searching, choice):
+    runs = searching(parameters={"network.layers_per_block": [[1, 1], [2, 2]]})
+    ledger = enqueued(runs, {"network.layers_per_block": choice})
+    expected = {"[1, 1]": 1, "[2, 2]": 2}[str(choice)]
+    assert len(runs.states()) == expected, "the spec's own choice is the base spec's trial"
+    assert is_base(ledger.new())

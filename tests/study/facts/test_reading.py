@@ -1,0 +1,104 @@
+"""A study's trials from its book alone."""
+
+import optuna
+import pytest
+from optuna.distributions import FloatDistribution
+from optuna.trial import TrialState, create_trial
+
+from dnsearch.board.study import facts
+from dnsearch.board.trials import rank_trials
+from dnsearch.errors import StudyError
+from dnsearch.study.book.contest import COSTS, EPOCHS
+from dnsearch.study.book.database import default_url
+from dnsearch.study.book.ledger import INFEASIBLE, PAUSED, REASON
+from dnsearch.study.book.storage import existing_study
+from dnsearch.study.facts.reading import looking
+
+SPACE = {"training.learning_rate": FloatDistribution(0.01, 0.2)}
+
+
+def trial(state, value=None, told=None, **facts):
+    return create_trial(
+        state=state,
+        value=value,
+        params={"training.learning_rate": 0.1},
+        distributions=SPACE,
+        intermediate_values=told or {},
+        user_attrs=facts,
+    )
+
+
+def test_every_trial_is_told_with_what_the_book_knows(ledger, tmp_path):
+    study = ledger().study
+    study.add_trial(trial(TrialState.COMPLETE, 0.9, {1: 0.7, 2: 0.9}, **{COSTS: {"parameters": 1766}}))
+    study.add_trial(trial(TrialState.PRUNED, told={1: 0.4}, **{REASON: "behind the others"}))
+    study.add_trial(trial(TrialState.FAIL, **{REASON: "the loss is not finite"}))
+    study.add_trial(trial(TrialState.RUNNING, told={1: 0.6}, **{PAUSED: 1}))
+    study.add_trial(trial(TrialState.RUNNING, **{EPOCHS: {"1": 0.3}}))
+    study.add_trial(trial(TrialState.PRUNED, **{INFEASIBLE: {"macs": "too many"}}))
+    study.enqueue_trial({"training.learning_rate": 0.05})
+    records, found = looking(default_url(tmp_path), "small")()
+    assert [record.name for record in records] == [f"trial-000{number}" for number in range(5)]
+    assert [record.state for record in records] == ["finished", "pruned", "failed", "paused", "running"]
+    assert [record.epochs for record in records] == [2, 1, 0, 1, 1]
+    assert [record.last and record.last.accuracy for record in records] == [0.9, 0.4, None, 0.6, 0.3]
+    assert records[0].parameters.trainable == 1766
+    assert records[0].settings == {"training.learning_rate": 0.1}
+    assert records[1].reason == "behind the others"
+    assert {record.epochs_planned for record in records} == {2}
+    assert (found.state, found.proposals, found.infeasible) == ("searching", 6, {"macs": 1})
+
+
+def test_its_leaderboard_has_no_intervals(ledger, tmp_path):
+    study = ledger().study
+    study.add_trial(trial(TrialState.COMPLETE, 0.9))
+    study.add_trial(trial(TrialState.COMPLETE, 0.9))
+    rows = rank_trials(*looking(default_url(tmp_path), "small")())
+    assert [row.standing.validation.interval for row in rows] == [None, None]
+    assert [row.standing.tied for row in rows] == [False, False]
+
+
+def test_between_two_trials_a_search_has_not_ended(ledger, tmp_path):
+    study = ledger().study
+    look = looking(default_url(tmp_path), "small")
+    assert look()[1].state == "ended"
+    running = study.ask()
+    assert look()[1].state == "searching"
+    study.tell(running, 0.9)
+    assert [look()[1].state for _ in range(2)] == ["searching", "ended"]
+
+
+def test_what_is_told_of_it(ledger, tmp_path):
+    ledger().study.add_trial(trial(TrialState.COMPLETE, 0.9, {2: 0.9}))
+    records, study = looking(default_url(tmp_path), "small")()
+    assert facts(study, rank_trials(records, study)) == [
+        "trials: 1 finished",
+        "epochs: 2 trained",
+        "importance: too few trials (1 finished; it takes 10)",
+    ]
+
+
+def test_a_database_that_is_not_there_is_not_made(tmp_path):
+    with pytest.raises(StudyError) as caught:
+        existing_study(f"sqlite:///{tmp_path}/study.db", "small")
+    assert str(caught.value) == (
+        f"study small\n  expected a study in sqlite:///{tmp_path}/study.db, found no such file\n"
+        "  Studies are made by: dnsearch tune SPEC --study NAME"
+    )
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_study_that_is_not_there_is_told_with_those_that_are(ledger, tmp_path):
+    study = ledger().study
+    with pytest.raises(StudyError, match=r"study\.db, found small\n"):
+        existing_study(default_url(tmp_path), "smell")
+    optuna.delete_study(study_name="small", storage=study._storage)
+    with pytest.raises(StudyError, match=r"study\.db, found none\n"):
+        existing_study(default_url(tmp_path), "small")
+
+
+def test_a_database_that_cannot_be_reached_is_told_without_its_password():
+    with pytest.raises(StudyError) as caught:
+        existing_study("postgresql+psycopg://me:secret@127.0.0.1:1/none", "small")
+    assert "secret" not in str(caught.value)
+    assert "a database that can be used" in str(caught.value)

@@ -1,0 +1,124 @@
+"""Who proposes: each sampler that a spec can name is the one that is used."""
+
+import optuna
+import pytest
+
+from dnsearch.errors import DnsearchError, SpecError
+from dnsearch.study.sampling.samplers import PAUSED, sampler
+
+RANGES = {
+    "network.growth_rate": {"int": [2, 4]},
+    "training.learning_rate": {"float": [0.01, 0.2], "step": 0.05},
+}
+
+
+def proposals(tune, numbers):
+    """What the sampler proposes for trials of these numbers, each asked in a study of its own."""
+    found = []
+    for number in numbers:
+        study = optuna.create_study(sampler=sampler(tune, number))
+        found.append(study.ask().suggest_float("x", 0, 1))
+    return found
+
+
+@pytest.mark.parametrize("name", ["tpe", "random", "nsga2"])
+def test_a_trial_s_random_numbers_depend_on_the_seed_and_its_own_number(tiny, name):
+    tune = tiny(sampler=name).experiment.tune
+    first = proposals(tune, range(5))
+    assert len(set(first)) == 5
+    assert first == proposals(tune, range(5))
+    assert not set(first) & set(proposals(tiny(sampler=name, seed=1).experiment.tune, range(5)))
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("tpe", "Parzen"),
+        ("random", "RandomSampler"),
+        ("grid", "Grid"),
+        ("nsga2", "NSGAIISampler"),
+        ("qmc", "QMCSampler"),
+    ],
+)
+def test_the_sampler_asked_for_is_the_one_used(ledger, name, expected):
+    book = ledger(sampler=name, parameters=RANGES)
+    trials = [book.new() for _ in range(3)]
+    assert type(book.study.sampler).__name__ == expected
+    for trial in trials[1:]:
+        assert set(book.choice(trial).values) == set(RANGES)
+
+
+@pytest.mark.parametrize(("name", "library"), [("cmaes", "cmaes"), ("gp", "torch")])
+def test_a_sampler_without_its_library_names_the_extra(ledger, name, library, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda wanted: None)
+    with pytest.raises(DnsearchError) as caught:
+        ledger(sampler=name, parameters=RANGES).new()
+    assert f"expected {library} to be installed" in str(caught.value)
+    assert f"pip install 'dnsearch[{name}]'" in str(caught.value)
+
+
+CHOICES = {"network.pooling": ["avg", "max"], "network.growth_rate": {"int": [2, 4]}}
+ANY_NUMBER = {"training.learning_rate": {"float": [0.01, 0.2]}, "network.growth_rate": {"int": [2, 4]}}
+CONDITION = {
+    "network.growth_rate": {"int": [2, 4]},
+    "training.batch_size": {"int": [32, 64], "when": {"network.growth_rate": 3}},
+}
+ONE = {"network.growth_rate": {"int": [2, 4]}}
+
+
+@pytest.mark.parametrize(
+    ("search", "said"),
+    [
+        ({"sampler": "cmaes", "parameters": CHOICES}, "do choices: network.pooling is no range of numbers"),
+        ({"sampler": "qmc", "parameters": CHOICES}, "do choices: network.pooling is no range of numbers"),
+        ({"sampler": "grid", "parameters": ANY_NUMBER}, "do any number: training.learning_rate has no step"),
+        ({"sampler": "grid", "parameters": CONDITION}, "do conditions: training.batch_size has when"),
+        ({"sampler": "gp", "parameters": CONDITION}, "do conditions: training.batch_size has when"),
+        ({"sampler": "cmaes", "parameters": ONE}, "do a single parameter"),
+        (
+            {"sampler": "cmaes", "parameters": RANGES, "objectives": ["validation", "macs"]},
+            "do several objectives",
+        ),
+        ({"objectives": ["macs"], "parameters": ONE}, "validation among them"),
+        ({"objectives": ["validation", "macs", "macs"], "parameters": ONE}, "each one once"),
+    ],
+)
+def test_what_a_sampler_cannot_do_is_refused(tiny, search, said):
+    with pytest.raises(SpecError) as caught:
+        tiny(**search)
+    assert said in str(caught.value)
+
+
+def test_a_grid_that_is_used_up_gives_no_more_trials(ledger):
+    book = ledger(sampler="grid", parameters=ONE)
+    trials = []
+    while (trial := book.new()) is not None:
+        trials.append(trial)
+        book.choice(trial)
+        book.study.tell(trial, 0.5)
+    assert sorted(trial.params["network.growth_rate"] for trial in trials[1:]) == [2, 3, 4]
+
+
+def test_tpe_learns_from_trials_that_wait_at_a_rung(ledger):
+    """All that were good had a growth rate of 2, and none of them has ended."""
+    book = ledger(parameters={"network.growth_rate": {"int": [2, 60]}})
+    book.choice(book.new())
+    for number in range(30):
+        rate = 2 + number % 2 * 50
+        book.study.enqueue_trial({"network.growth_rate": rate})
+        trial = book.new()
+        book.choice(trial)
+        trial.report(0.9 if rate == 2 else 0.1, step=2)
+        trial.set_user_attr(PAUSED, 2)
+    asked = [book.choice(book.new()).values["network.growth_rate"] for _ in range(20)]
+    assert sum(rate < 27 for rate in asked) >= 15, asked
+
+
+def test_trials_of_which_nothing_is_known_yet_do_not_keep_tpe_from_sampling_together(ledger):
+    book = ledger(parameters=RANGES)
+    book.choice(book.new())
+    waiting = book.new()
+    book.choice(waiting)
+    waiting.set_user_attr(PAUSED, 2)
+    book.new()
+    assert set(book.choice(book.new()).values) == set(RANGES)

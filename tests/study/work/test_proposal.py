@@ -1,0 +1,161 @@
+"""What is known of a trial before it is trained."""
+
+import os
+from dataclasses import replace
+
+import pytest
+
+from dnsearch.errors import RunError
+from dnsearch.records.record import Metrics
+from dnsearch.study.sampling.feasibility import Judge
+from dnsearch.study.work.proposal import Infeasible, known, propose, trial_name
+
+
+def judge(book):
+    return Judge(book.document, book.tune, (8, 8, 1), 10)
+
+
+def proposed(book, folder, **enqueued):
+    if enqueued:
+        book.study.enqueue_trial({key.replace("__", "."): value for key, value in enqueued.items()})
+    folder.mkdir(exist_ok=True)
+    return propose(book, book.new(), folder, judge(book))
+
+
+def test_the_base_spec(ledger, tmp_path):
+    found = proposed(ledger(), tmp_path / "runs")
+    assert found.folder.path == tmp_path / "runs" / "trial-0000"
+    assert found.folder.path.is_dir()
+    assert (found.origin.study, found.origin.trial) == ("runs", 0)
+    assert found.twin is None
+    record = found.record
+    assert (record.name, record.study, record.trial, record.state) == ("trial-0000", "runs", 0, "running")
+    assert record.parameters is not None
+    assert record.parameters.trainable == 1766
+    assert record.macs == 65_124
+    assert record.settings["network.growth_rate"] == 4
+
+
+def test_a_variant(ledger, tmp_path):
+    book = ledger()
+    proposed(book, tmp_path / "runs")
+    found = proposed(book, tmp_path / "runs", network__growth_rate=2, training__learning_rate=0.05)
+    assert found.record.name == "trial-0001"
+    assert found.record.settings["network.growth_rate"] == 2
+    assert found.document.experiment.training.learning_rate == 0.05
+    assert found.record.parameters.trainable < 1766
+
+
+def refused(book, folder, **enqueued):
+    """The one proposal after the base spec: what refuses it, and its trial in the book."""
+    proposed(book, folder)
+    found = proposed(book, folder, **enqueued)
+    assert isinstance(found, Infeasible)
+    assert not (folder / "trial-0001").exists()
+    trial = book.study.get_trials()[1]
+    assert trial.number == found.number
+    assert (trial.state.name, trial.values) == ("PRUNED", None)
+    assert trial.user_attrs["dnsearch:infeasible"] == dict(found.reasons)
+    assert book.ended() == 0, "it is no trial"
+    return found.reasons, trial.constraints
+
+
+def test_values_that_do_not_fit_together(ledger, tmp_path):
+    book = ledger(parameters={"network.activation": ["relu", "leaky_relu"]})
+    reasons, margins = refused(book, tmp_path / "runs", network__activation="leaky_relu")
+    assert list(reasons) == ["spec"]
+    assert "alpha, the slope of leaky_relu, is missing" in reasons["spec"]
+    assert "network.activation = leaky_relu" in reasons["spec"]
+    assert margins == {"spec": 1.0}
+
+
+def test_a_network_that_does_not_fit_the_images(ledger, tmp_path):
+    book = ledger(parameters={"network.layers_per_block": [[1, 1], [1, 1, 1, 1, 1]]})
+    reasons, _ = refused(book, tmp_path / "runs", network__layers_per_block="[1, 1, 1, 1, 1]")
+    assert "network.layers_per_block" in reasons["spec"]
+
+
+def test_a_network_that_costs_too_much(ledger, tmp_path):
+    grown = {"parameters": {"network.growth_rate": {"int": [2, 24]}}}
+    book = ledger(**grown, constraints={"parameters": 2000, "macs": 70_000})
+    reasons, margins = refused(book, tmp_path / "runs", network__growth_rate=8)
+    assert set(reasons) == set(margins) == {"parameters", "macs"}
+    assert reasons["parameters"] == "6,418, at most 2,000"
+    assert margins["parameters"] == (6418 - 2000) / 2000
+    feasible = book.study.get_trials()[0].constraints
+    assert feasible == {"parameters": (1766 - 2000) / 2000, "macs": (65_124 - 70_000) / 70_000}
+
+
+def test_the_base_spec_is_held_to_the_constraints_too(ledger, tmp_path):
+    book = ledger(constraints={"inference_peak_bytes": 100, "training_memory_bytes": 10**9})
+    found = proposed(book, tmp_path / "runs")
+    assert isinstance(found, Infeasible)
+    assert list(found.reasons) == ["inference_peak_bytes"]
+    assert found.reasons["inference_peak_bytes"].endswith(", at most 100")
+
+
+def test_a_relation_is_looked_at_before_the_network(ledger, tmp_path):
+    layers = {f"network.layers_per_block.{block}": {"int": [1, 30]} for block in range(2)}
+    relations = [
+        {"non_decreasing": "network.layers_per_block"},
+        {"sum_at_most": {"of": "network.layers_per_block", "at_most": 40}},
+    ]
+    book = ledger(parameters=layers, relations=relations, constraints={"parameters": 3000})
+    falling = {"network__layers_per_block__0": 4, "network__layers_per_block__1": 1}
+    reasons, margins = refused(book, tmp_path / "runs", **falling)
+    assert reasons == {"non_decreasing network.layers_per_block": "the proposed values break it"}
+    assert margins == {
+        "non_decreasing network.layers_per_block": 0.75,
+        "sum_at_most 40 of network.layers_per_block": 5 / 40 - 1,
+    }, "what it costs was not worked out"
+
+
+def test_a_proposal_that_was_being_refused_when_everything_died(ledger, tmp_path):
+    book = ledger(constraints={"parameters": 100})
+    trial = book.new()
+    trial.set_constraint("parameters", (1766 - 100) / 100)
+    (waiting,) = book.running()
+    found = propose(book, waiting, tmp_path / "runs", judge(book))
+    assert isinstance(found, Infeasible)
+    assert book.running() == []
+
+
+def test_the_same_settings_again(ledger, tmp_path):
+    book = ledger()
+    proposed(book, tmp_path / "runs")
+    again = proposed(book, tmp_path / "runs", network__growth_rate=4, training__learning_rate=0.1)
+    assert again.twin == 0
+
+
+def test_what_the_folder_says_already_counts(ledger, tmp_path):
+    book = ledger()
+    first = proposed(book, tmp_path / "runs")
+    begun = replace(first.record, epochs=1, last=Metrics(1.0, 0.5, 144))
+    first.folder.write(begun)
+    taken_up = propose(book, book.running()[0], tmp_path / "runs", judge(book))
+    assert taken_up.record == replace(begun, settings=taken_up.record.settings)
+
+
+def test_a_record_of_other_settings_does_not_count(ledger, tmp_path):
+    first = proposed(ledger(), tmp_path / "runs")
+    first.folder.write(replace(first.record, fingerprint="another", epochs=1))
+    assert known(first.folder, first.record) == first.record
+
+
+def test_a_damaged_record_does_not_count(ledger, tmp_path):
+    first = proposed(ledger(), tmp_path / "runs")
+    first.folder.record.write_text("{")
+    assert known(first.folder, first.record) == first.record
+
+
+def test_a_folder_that_cannot_be_made(ledger, tmp_path):
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "trial-0000").write_text("in the way")
+    with pytest.raises(RunError, match="trial-0000\n  cannot be written: File exists"):
+        proposed(ledger(), tmp_path / "runs")
+
+
+def test_names_sort_as_numbers_do():
+    assert sorted(map(trial_name, range(1, 12))) == list(map(trial_name, range(1, 12)))
+    assert trial_name(12345) == "trial-12345"
+    assert os.sep not in trial_name(0)
