@@ -22,7 +22,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from dnsearch import runtime
 from dnsearch.spec.tune import Tune
-from dnsearch.spec.tune.parameters import FloatRange, IntRange, Searched, highest, labelled
+from dnsearch.spec.tune.parameters import FloatRange, IntRange, Searched, highest, labelled, nearest
 from dnsearch.study.sampling.space import distribution
 
 PAUSED = "dnsearch:paused"
@@ -80,7 +80,7 @@ def _all_values(searched: Searched) -> list[Any]:
         case FloatRange(bounds=(low, high), step=step):
             width = step or high - low  # the spec has refused a grid of any number
             count = round((highest(low, high, width) - low) / width) + 1
-            return [highest(low, low + index * width, width) for index in range(count)]
+            return [nearest(low + index * width, low, width) for index in range(count)]
         case choices:
             return list(labelled(choices))
 

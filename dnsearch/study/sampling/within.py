@@ -8,6 +8,7 @@ from dnsearch.spec.document import Document, settings
 from dnsearch.spec.tune import Tune
 from dnsearch.spec.tune.choosing import counts, value_of
 from dnsearch.spec.tune.conditions import Label
+from dnsearch.spec.tune.parameters import exact
 from dnsearch.spec.tune.relations import followers
 
 
@@ -61,6 +62,16 @@ def spec_of(labels: Mapping[str, Label], document: Document, tune: Tune, origin:
     """
     values: dict[str, Any] = {path: value_of(tune.parameters[path], label) for path, label in labels.items()}
     return document.with_values({**values, **followers(tune.relations, values)}, origin)
+
+
+def known_labels(params: Mapping[str, Label], tune: Tune) -> dict[str, Label]:
+    """What a search asked of a trial, without what arithmetic has added to it.
+
+    Args:
+        params: parameter → label, as the book has them.
+        tune: the search.
+    """
+    return {path: exact(tune.parameters[path], label) for path, label in params.items()}
 
 
 def same_labels(labels: Mapping[str, Label], before: Tune, after: Tune) -> dict[str, Label]:
