@@ -8,8 +8,12 @@ from dnsearch.spec.document import Document, settings
 from dnsearch.spec.tune import Tune
 from dnsearch.spec.tune.choosing import counts, value_of
 from dnsearch.spec.tune.conditions import Label
-from dnsearch.spec.tune.parameters import exact
+from dnsearch.spec.tune.parameters import exact, when
 from dnsearch.spec.tune.relations import followers
+from dnsearch.study.sampling.space import base_labels
+
+COMMON_ALONE = ("nsga2", "cmaes", "qmc", "gp")
+"""Samplers that propose nothing but what every finished trial has."""
 
 
 def misfits(
@@ -81,3 +85,21 @@ def same_labels(labels: Mapping[str, Label], before: Tune, after: Tune) -> dict[
         for path, label in labels.items()
         if path in after.parameters and after.parameters[path] == before.parameters[path]
     }
+
+
+def unplaced(document: Document, tune: Tune) -> Iterator[Problem]:
+    """What of the base spec lies outside its own search, where that would change who proposes.
+
+    Optuna's samplers but TPE propose what all finished trials have, and draw the rest at random without a
+    word. The first trial is the base spec; what it has not, they would never propose.
+    """
+    if tune.sampler not in COMMON_ALONE:
+        return
+    own, labels = settings(document.experiment), base_labels(document, tune)
+    for path, searched in tune.parameters.items():
+        if path not in labels and when(searched) is None:
+            found = ", ".join(str(value) for key, value in own.items() if overlap(key, path))
+            why = f"or {tune.sampler} would only draw it at random"
+            expected = f"the spec's own value among those searched, {why}"
+            hint = "Widen the parameter, change the spec, or set tune.sampler=tpe."
+            yield Problem(f"tune.parameters.{path}", expected, found or "none", hint)
