@@ -3,7 +3,8 @@
 A study of 10,000 trials would be a disk full of checkpoints. What a trial *was* stays for ever: its record,
 epochs and spec, a few kilobytes. What only going on or predicting needs goes once the trial has ended and is
 not among the best: two checkpoints and the weights. Whatever runs, waits or was interrupted is left as it is,
-and so are runs that belong to no study.
+and so are runs that belong to no study. What another machine's process has not ended may be at work there: of
+it not even a half-written file goes.
 """
 
 from collections.abc import Iterable, Iterator
@@ -14,7 +15,7 @@ from pathlib import Path
 from dnsearch.errors import Problem, RunError, SpecError
 from dnsearch.records.atomic import leftovers, writing
 from dnsearch.records.find import is_run, runs_under
-from dnsearch.records.lock import is_locked, locked
+from dnsearch.records.lock import host, is_locked, locked
 from dnsearch.records.record import RunRecord
 from dnsearch.records.store import RunFolder
 from dnsearch.spec.document import load
@@ -78,9 +79,11 @@ def clean(path: Path, keep: int | None, *, damaged: bool, dry_run: bool) -> list
         removals: list[Removal] = []
         for parent, runs in _by_parent(path).items():
             _keep_others_out(parent, runs, None if dry_run else held)
-            removals += [removal for run in runs for removal in _dead(run, damaged=damaged)]
+            ours = [run for run in runs if not _is_elsewhere(run)]
+            removals += [removal for run in ours for removal in _dead(run, damaged=damaged)]
             if not is_run(path):
-                removals += [*_leftovers(parent), *_not_among_the_best(runs, keep)]
+                removals += _leftovers(parent) if len(ours) == len(runs) else ()
+                removals += _not_among_the_best(runs, keep)
         if not dry_run:
             remove(removals)
     return removals
@@ -103,6 +106,15 @@ def _keep_others_out(parent: Path, runs: Iterable[RunFolder], held: ExitStack | 
             hint = "Clean when it has ended; a search removes what may go by itself."
             expected = "no search and no training at work"
             raise RunError(str(Problem(str(lock.parent), expected, "one that is", hint)))
+
+
+def _is_elsewhere(run: RunFolder) -> bool:
+    """Whether another machine may be at work in a run; not every file system shows its lock here."""
+    try:
+        record = run.read()
+    except RunError:
+        return False
+    return record.state not in ENDED and record.process.get("host", host()) != host()
 
 
 def _dead(run: RunFolder, *, damaged: bool) -> Iterator[Removal]:
