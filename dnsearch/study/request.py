@@ -97,9 +97,12 @@ def joined(url: str, name: str, runs: Path, trials: int | None = None) -> Reques
     study = existing_study(url, name)
     with reachable(url):
         terms = read(study)
+    tune = terms.tune
+    if terms.artifacts is not None:  # each worker would confirm the best in a folder of its own: tune does it
+        tune = tune.model_copy(update={"confirm": None})
     return Request(
         document=terms.document,
-        tune=terms.tune,
+        tune=tune,
         image_shape=terms.image_shape,
         classes=terms.classes,
         folder=runs / name,
