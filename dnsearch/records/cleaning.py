@@ -7,7 +7,7 @@ and so are runs that belong to no study. What another machine's process has not 
 it not even a half-written file goes.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,11 +79,12 @@ def clean(path: Path, keep: int | None, *, damaged: bool, dry_run: bool) -> list
         removals: list[Removal] = []
         for parent, runs in _by_parent(path).items():
             _keep_others_out(parent, runs, None if dry_run else held)
-            ours = [run for run in runs if not _is_elsewhere(run)]
+            records = {run: _record(run) for run in runs}
+            ours = [run for run, record in records.items() if not _is_elsewhere(record)]
             removals += [removal for run in ours for removal in _dead(run, damaged=damaged)]
             if not is_run(path):
                 removals += _leftovers(parent) if len(ours) == len(runs) else ()
-                removals += _not_among_the_best(runs, keep)
+                removals += _not_among_the_best(records, keep)
         if not dry_run:
             remove(removals)
     return removals
@@ -108,13 +109,11 @@ def _keep_others_out(parent: Path, runs: Iterable[RunFolder], held: ExitStack | 
             raise RunError(str(Problem(str(lock.parent), expected, "one that is", hint)))
 
 
-def _is_elsewhere(run: RunFolder) -> bool:
+def _is_elsewhere(record: RunRecord | None) -> bool:
     """Whether another machine may be at work in a run; not every file system shows its lock here."""
-    try:
-        record = run.read()
-    except RunError:
+    if record is None or record.state in ENDED:
         return False
-    return record.state not in ENDED and record.process.get("host", host()) != host()
+    return bool(record.process.get("host", host()) != host())
 
 
 def _dead(run: RunFolder, *, damaged: bool) -> Iterator[Removal]:
@@ -129,8 +128,8 @@ def _leftovers(folder: Path) -> Iterator[Removal]:
         yield from _there(path, "half a file of a process that died")
 
 
-def _not_among_the_best(runs: Iterable[RunFolder], keep: int | None) -> Iterator[Removal]:
-    trials = [(run, record) for run in runs if (record := _trial(run)) is not None]
+def _not_among_the_best(records: Mapping[RunFolder, RunRecord | None], keep: int | None) -> Iterator[Removal]:
+    trials = [(run, record) for run, record in records.items() if record and _is_trial(run, record)]
     if not trials:
         return
     kept, select = _habits(trials[0][0])
@@ -141,13 +140,16 @@ def _not_among_the_best(runs: Iterable[RunFolder], keep: int | None) -> Iterator
             yield from heavy(run)
 
 
-def _trial(run: RunFolder) -> RunRecord | None:
-    """A trial's record; None for what is no trial, or cannot be read and so is left alone."""
+def _record(run: RunFolder) -> RunRecord | None:
+    """A run's record; None where it cannot be read, and the run is left alone."""
     try:
-        record = run.read()
+        return run.read()
     except RunError:
         return None
-    return record if record.trial is not None and record.study == run.path.parent.name else None
+
+
+def _is_trial(run: RunFolder, record: RunRecord) -> bool:
+    return record.trial is not None and record.study == run.path.parent.name
 
 
 def _habits(first: RunFolder) -> tuple[int, str]:
