@@ -108,7 +108,7 @@ def race(folder: Path, fashion: Path, seconds: float) -> dict[str, list[dict[str
     say(
         f"KerasTuner: {len(diary)} epochs, the best with {best['accuracy']:.4f} after {best['seconds']:.0f} s"
     )
-    options = ["--set", change, "--workers", "2", "--target", str(best["accuracy"])]
+    options = ["--set", change, "--workers", "1", "--target", str(best["accuracy"])]
     needed = said("dnsearch", ours("tuned", spec=spec, runs=str(runs), options=options))
     trials = ours("trained", study=str(runs / RACE.stem))
     return {
