@@ -12,7 +12,7 @@ from dnsearch.study.book.database import reachable
 from dnsearch.study.book.ledger import Ledger
 from dnsearch.study.book.storage import existing_study, open_study
 from dnsearch.study.book.terms import Terms, keep, read
-from dnsearch.study.sampling.within import unplaced
+from dnsearch.study.sampling.within import check_placed
 from dnsearch.study.work import placement
 
 
@@ -70,8 +70,7 @@ def create(request: Request) -> tuple[Request, Ledger]:
     if is_run(folder):
         hint = "Give the study another name: --study NAME"
         raise StudyError(str(Problem(str(folder), "the folder of a study", "that of a run", hint)))
-    if problems := list(unplaced(request.document, request.tune)):
-        raise StudyError("\n\n".join(map(str, problems)))
+    check_placed(request.document, request.tune)
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     study = open_study(request.url, folder.name, request.document.experiment, request.tune)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from dnsearch.errors import Problem
+from dnsearch.errors import Problem, StudyError
 from dnsearch.spec.document import Document, settings
 from dnsearch.spec.tune import Tune
 from dnsearch.spec.tune.choosing import counts, value_of
@@ -87,14 +87,20 @@ def same_labels(labels: Mapping[str, Label], before: Tune, after: Tune) -> dict[
     }
 
 
-def unplaced(document: Document, tune: Tune) -> Iterator[Problem]:
-    """What of the base spec lies outside its own search, where that would change who proposes.
+def check_placed(document: Document, tune: Tune) -> None:
+    """See to it that the base spec lies in its own search, where it would else change who proposes.
 
     Optuna's samplers but TPE propose what all finished trials have, and draw the rest at random without a
     word. The first trial is the base spec; what it has not, they would never propose.
+
+    Raises:
+        StudyError: it does not, with every parameter.
     """
-    if tune.sampler not in COMMON_ALONE:
-        return
+    if tune.sampler in COMMON_ALONE and (problems := list(_unplaced(document, tune))):
+        raise StudyError("\n\n".join(map(str, problems)))
+
+
+def _unplaced(document: Document, tune: Tune) -> Iterator[Problem]:
     own, labels = settings(document.experiment), base_labels(document, tune)
     for path, searched in tune.parameters.items():
         if path not in labels and when(searched) is None:

@@ -174,6 +174,15 @@ def test_what_searches_for_something_else_is_refused(searching, tiny, tune):
         migrate(to(runs, tiny, **tune)[1], dry_run=False)
 
 
+def test_a_sampler_that_could_not_do_the_new_spec_is_refused_before(searching, tiny):
+    runs = searching()
+    before = tried(runs).study.trials
+    _, request = to(runs, tiny, sampler="nsga2", parameters={GROWTH: {"int": [5, 6]}})
+    with pytest.raises(StudyError, match=f"tune.parameters.{GROWTH}\n  expected the spec's own value"):
+        migrate(request, dry_run=False)
+    assert runs.study().trials == before
+
+
 def test_nobody_may_be_at_work(searching, tiny):
     runs = searching()
     book = tried(runs)
