@@ -31,14 +31,40 @@ def images(spec, overrides, file):
     return {name: len(part) for name, part in parts.items()}
 
 
-def tuned(spec, runs, *options):
+def tuned(spec, runs, options):
     """A whole search as a process, from the shell's prompt to the leaderboard; its seconds."""
-    program = Path(sys.executable).with_name("dnsearch")
     began = time.perf_counter()
-    subprocess.run(
-        [program, "tune", spec, "--runs", runs, "--plain", *options], check=True, capture_output=True
-    )
+    subprocess.run(_command(spec, runs, options), check=True, capture_output=True)
     return time.perf_counter() - began
+
+
+def reached(spec, runs, options, accuracy):
+    """The seconds from the shell's prompt to the first epoch of a search that is as good, on the disk.
+
+    The search goes on until that trial has had all its epochs; that is no part of the seconds.
+    """
+    began, seconds = time.perf_counter(), None
+    options = [*options, "--target", str(accuracy)]
+    with subprocess.Popen(_command(spec, runs, options), stdout=subprocess.DEVNULL) as process:
+        while process.poll() is None and seconds is None:
+            time.sleep(0.2)
+            if any(score >= accuracy for score in _scores(Path(runs))):
+                seconds = time.perf_counter() - began
+    if process.returncode or seconds is None:
+        raise SystemExit(f"the search ended with {process.returncode} and never reached {accuracy}")
+    return seconds
+
+
+def _command(spec, runs, options):
+    program = Path(sys.executable).with_name("dnsearch")
+    return [program, "tune", spec, "--runs", runs, "--plain", *options]
+
+
+def _scores(runs):
+    """The validation accuracies of all epochs so far; a line that is being written is left for later."""
+    for file in runs.glob("*/trial-*/epochs.jsonl"):
+        whole, _, _ = file.read_text(encoding="utf-8").rpartition("\n")
+        yield from (json.loads(line)["validation"]["accuracy"] for line in whole.splitlines())
 
 
 def trained(study):

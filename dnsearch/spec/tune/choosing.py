@@ -11,7 +11,16 @@ from typing import Any, Protocol
 
 from dnsearch.spec.tune import Tune
 from dnsearch.spec.tune.conditions import Label, holds, mentioned
-from dnsearch.spec.tune.parameters import FloatRange, IntRange, Range, Searched, highest, labelled, when
+from dnsearch.spec.tune.parameters import (
+    FloatRange,
+    IntRange,
+    Range,
+    Searched,
+    exact,
+    highest,
+    labelled,
+    when,
+)
 from dnsearch.spec.tune.relations import followers
 
 Parameters = Mapping[str, Searched]
@@ -67,7 +76,7 @@ def counts(searched: Searched, labels: Mapping[str, Label]) -> bool:
 
 def value_of(searched: Searched, label: Label) -> Any:  # noqa: ANN401  (whatever the YAML holds)
     """The value that a label stands for."""
-    return label if isinstance(searched, Range) else labelled(searched)[label]
+    return exact(searched, label) if isinstance(searched, Range) else labelled(searched)[label]
 
 
 def _drawn(path: str, searched: Searched, draw: Draw) -> Label:
@@ -75,7 +84,7 @@ def _drawn(path: str, searched: Searched, draw: Draw) -> Label:
         case IntRange(bounds=(low, high), step=step):
             return draw.whole(path, searched, int(highest(low, high, step)))
         case FloatRange(bounds=(low, high), step=step):
-            return draw.number(path, searched, highest(low, high, step))
+            return exact(searched, draw.number(path, searched, highest(low, high, step)))
         case choices:
             return draw.label(path, list(labelled(choices)))
 
@@ -162,7 +171,8 @@ def told_apart(path: str, parameters: Parameters) -> Iterator[Label]:
             yield from sorted({low, *(each for each in _bounds(path, parameters) if low <= each <= high)})
         case IntRange(bounds=(low, _)) | FloatRange(bounds=(low, _)):
             step = searched.step or 1
-            yield from (low + number * step for number in range(min(size(searched), MAX_STATES + 1)))
+            values = (low + number * step for number in range(min(size(searched), MAX_STATES + 1)))
+            yield from (exact(searched, value) for value in values)
         case choices:
             yield from labelled(choices)
 
