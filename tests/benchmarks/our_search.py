@@ -38,21 +38,22 @@ def tuned(spec, runs, options):
     return time.perf_counter() - began
 
 
-def reached(spec, runs, options, accuracy):
-    """The seconds from the shell's prompt to the first epoch of a search that is as good, on the disk.
+def raced(spec, runs, options, accuracy, seconds):
+    """The epochs of a search and when they were on the disk, from the shell's prompt on.
 
-    The search goes on until that trial has had all its epochs; that is no part of the seconds.
+    The search is killed when an epoch is as accurate, or after so many seconds.
     """
-    began, seconds = time.perf_counter(), None
-    options = [*options, "--target", str(accuracy)]
+    began, told = time.perf_counter(), {}
     with subprocess.Popen(_command(spec, runs, options), stdout=subprocess.DEVNULL) as process:
-        while process.poll() is None and seconds is None:
+        while process.poll() is None and not any(epoch["accuracy"] >= accuracy for epoch in told.values()):
             time.sleep(0.2)
-            if any(score >= accuracy for score in _scores(Path(runs))):
-                seconds = time.perf_counter() - began
-    if process.returncode or seconds is None:
-        raise SystemExit(f"the search ended with {process.returncode} and never reached {accuracy}")
-    return seconds
+            now = time.perf_counter() - began
+            for epoch, score in _scores(Path(runs)):
+                told.setdefault(epoch, {"seconds": now, "accuracy": score})
+            if now > seconds:
+                break
+        process.kill()
+    return list(told.values())
 
 
 def _command(spec, runs, options):
@@ -61,10 +62,11 @@ def _command(spec, runs, options):
 
 
 def _scores(runs):
-    """The validation accuracies of all epochs so far; a line that is being written is left for later."""
+    """Trial and number of each epoch so far, and its validation accuracy; half a line is left for later."""
     for file in runs.glob("*/trial-*/epochs.jsonl"):
         whole, _, _ = file.read_text(encoding="utf-8").rpartition("\n")
-        yield from (json.loads(line)["validation"]["accuracy"] for line in whole.splitlines())
+        for line in map(json.loads, whole.splitlines()):
+            yield (file.parent.name, line["epoch"]), line["validation"]["accuracy"]
 
 
 def trained(study):
