@@ -1,5 +1,6 @@
 """A spec's network brought to its ``match`` and held against its ``limits``, before anything is allocated."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from dnsearch.errors import Problem, SpecError
@@ -53,6 +54,7 @@ def budgeted(document: Document, image_shape: Shape, classes: int, *, limits: bo
         plan = plan_network(experiment.network, image_shape, classes)
         summary = summarize(plan, images_at_once(experiment), slots(experiment))
         problems = [*_frozen(experiment, plan), *_crop(experiment, image_shape)]
+        problems += _sizes(experiment, image_shape, classes)
         problems += _expectations(experiment, summary)
         problems += _limits(experiment, summary) if limits else ()
         if problems:
@@ -144,6 +146,24 @@ def _crop(experiment: Experiment, image_shape: Shape) -> list[Problem]:
             "training.augmentation.crop", f"less than the images' {side} pixels", f"{augmentation.crop}", hint
         )
     ]
+
+
+def _sizes(experiment: Experiment, image_shape: Shape, classes: int) -> Iterator[Problem]:
+    """Sizes of early epochs that are no smaller than the images, or too small for the network."""
+    height, width, channels = image_shape
+    for number, stage in enumerate(experiment.training.progressive):
+        where, size = f"training.progressive.{number}.image_size", stage.image_size
+        if size is None:
+            continue
+        if size[0] > height or size[1] > width or size == (height, width):
+            yield Problem(where, f"smaller than the images, [{height}, {width}]", str(list(size)))
+            continue
+        try:
+            plan_network(experiment.network, (*size, channels), classes)
+        except SpecError as error:
+            reason = error.problems[0]
+            hint = f"{reason.where}: expected {reason.expected}, found {reason.found}."
+            yield Problem(where, "a size that the network can be built for", str(list(size)), hint)
 
 
 def _expectations(experiment: Experiment, summary: Summary) -> list[Problem]:

@@ -67,7 +67,7 @@ def test_unets_learn_masks_made_of_the_digits(tensorflow_ready, name):
     start_afresh(0)
     training = load("starter", ["training.epochs=2", "training.schedule=constant"]).experiment.training
     trainer = build_trainer(build(plan_network(network, (8, 8, 1), 2)), training)
-    feed = Feed(training=lambda epoch: batches, validation=batches[:2], steps=len(batches))
+    feed = Feed(training=lambda epoch: batches, validation=batches[:2])
     epochs = [event for event in train(trainer, feed, training) if isinstance(event, EpochRecord)]
     assert all(math.isfinite(epoch.training.loss) for epoch in epochs)
     assert epochs[1].training.loss < epochs[0].training.loss

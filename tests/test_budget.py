@@ -546,3 +546,49 @@ def test_a_crop_that_can_lose_the_image() -> None:
     )
     assert "It pads so many pixels on each side; the paper takes 4 of 32." in str(caught.value)
     budgeted(load("starter", ["training.augmentation.crop=7"]), (8, 12, 1), CLASSES)
+
+
+# Small images of early epochs
+
+
+def with_size(size: str, network: str = "growth_rate: 4, layers_per_block: [1, 1, 1]") -> str:
+    text = (
+        f"version: 1\nnetwork: {{{network}}}\ndata: {{source: cifar10}}\n"
+        f"training: {{epochs: 9, learning_rate: 0.1, progressive: [{{epochs: 3, image_size: {size}}}]}}\n"
+    )
+    try:
+        budgeted(parse(text.encode(), "a.yaml"), SHAPE, CLASSES)
+    except SpecError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize("size", ["[16, 16]", "[32, 31]", "[4, 5]"])
+def test_a_smaller_size_that_the_network_can_be_built_for(size: str) -> None:
+    assert with_size(size) == ""
+
+
+@pytest.mark.parametrize("size", ["[32, 32]", "[16, 33]", "[40, 40]"])
+def test_a_size_that_is_not_smaller_is_refused(size: str) -> None:
+    assert with_size(size).startswith(
+        "a.yaml:4:81  training.progressive.0.image_size\n"
+        f"  expected smaller than the images, [32, 32], found {size}\n"
+    )
+
+
+def test_a_size_that_the_network_cannot_be_built_for_is_refused_with_the_reason() -> None:
+    said = with_size("[16, 3]")
+    assert said.startswith(
+        "a.yaml:4:81  training.progressive.0.image_size\n"
+        "  expected a size that the network can be built for, found [16, 3]\n"
+    )
+    assert said.endswith(
+        "  network.layers_per_block: expected transition2 to have at least 2x2 pixels to pool, found 8x1."
+    )
+
+
+def test_what_a_network_costs_is_counted_for_whole_images() -> None:
+    whole = budget("growth_rate: 4, layers_per_block: [1, 1, 1]").summary
+    text = "version: 1\nnetwork: {growth_rate: 4, layers_per_block: [1, 1, 1]}\ndata: {source: cifar10}\n"
+    text += "training: {epochs: 9, learning_rate: 0.1, progressive: [{epochs: 3, image_size: [8, 8]}]}\n"
+    assert budgeted(parse(text.encode(), "a.yaml"), SHAPE, CLASSES).summary == whole

@@ -39,7 +39,7 @@ class Varied:
     """How the images of one epoch are varied.
 
     Args:
-        drawn: what was drawn, one row for each place in the epoch's order.
+        drawn: what was drawn, one row for each place in the epoch's order, or more.
         scaling: of the pixels.
         vary: a compiled function, the same in every epoch.
     """

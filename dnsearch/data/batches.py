@@ -76,15 +76,23 @@ def epoch_order(examples: int, seed: int, epoch: int) -> NDArray[np.intp]:
     return np.random.default_rng([seed, epoch]).permutation(examples)
 
 
-def training_steps(examples: int, batch_size: int, fewest: int = FEWEST) -> int:
-    """How many batches ``training_batches`` yields.
+def epoch_images(
+    ranking: NDArray[np.intp], share: float, seed: int, epoch: int, fewest: int = FEWEST
+) -> NDArray[np.intp]:
+    """The images that an epoch visits, in its order; of all of them, that is ``epoch_order``.
 
-    >>> [training_steps(examples, 64) for examples in (64, 65, 66, 1)]
-    [1, 1, 2, 1]
-    >>> training_steps(67, 64, fewest=4)
-    1
+    >>> sorted(epoch_images(np.array([3, 1, 0, 2]), 0.5, seed=0, epoch=1).tolist())
+    [1, 3]
+
+    Args:
+        ranking: all positions, as ``split.ranked`` orders them.
+        share: how much of their beginning is visited, above 0 and at most 1.
+        seed: the training's seed.
+        epoch: number of the epoch.
+        fewest: so many are visited at least, where there are so many.
     """
-    return -(-_visited(examples, batch_size, fewest) // batch_size)
+    count = min(len(ranking), max(fewest, round(share * len(ranking))))
+    return np.sort(ranking[:count])[epoch_order(count, seed, epoch)]
 
 
 def training_batches(
@@ -106,7 +114,7 @@ def training_batches(
         scaling: what is done to their pixels.
         batch_size: images per batch; the last batch may have fewer.
         order: positions in ``split``, such as ``epoch_order`` gives.
-        varied: how the images are augmented, one row per position; None: not at all.
+        varied: how the images are augmented, a row for each position at least; None: not at all.
         fewest: a smaller last batch is dropped; two for each device that a batch is shared out to.
 
     Returns:
@@ -139,4 +147,5 @@ def _batches(
                 return varied.batch(pixels, chosen.labels, place)
             return tf.constant(scaling.apply(pixels)), tf.constant(chosen.labels)
 
-    return Batches(make, [slice(start, start + batch_size) for start in range(0, len(order), batch_size)])
+    starts = range(0, len(order), batch_size)
+    return Batches(make, [slice(start, min(start + batch_size, len(order))) for start in starts])

@@ -7,7 +7,7 @@ pixels bit for bit.
 
 import math
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from dnsearch import runtime
 from dnsearch.data.pictures import read_image
+from dnsearch.data.reducing import reduced
 from dnsearch.spec.data import Resize
 
 
@@ -26,16 +27,19 @@ class Files:
         paths: PNG or JPEG files.
         image_shape: (height, width, channels) of every image.
         resize: how an image is brought to height and width.
+        size: the height and width that it is then averaged down to; None: it stays as it is.
     """
 
     paths: tuple[str, ...]
     image_shape: tuple[int, int, int]
     resize: Resize
+    size: tuple[int, int] | None = None
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
         """(n, height, width, channels), as an array has it."""
-        return (len(self.paths), *self.image_shape)
+        height, width, channels = self.image_shape
+        return (len(self.paths), *(self.size or (height, width)), channels)
 
     @property
     def dtype(self) -> np.dtype[np.uint8]:
@@ -54,7 +58,15 @@ class Files:
     def __getitem__(self, positions: NDArray[np.intp] | slice) -> "Files":
         """The files at some positions, in that order; nothing is read."""
         chosen = np.arange(len(self.paths))[positions]
-        return Files(tuple(self.paths[position] for position in chosen), self.image_shape, self.resize)
+        return replace(self, paths=tuple(self.paths[position] for position in chosen))
+
+    def at(self, size: tuple[int, int]) -> "Files":
+        """The same files, averaged down to a height and width when they are read; nothing is read.
+
+        >>> Files(("a.png",), (32, 32, 3), "stretch").at((24, 20)).shape
+        (1, 24, 20, 3)
+        """
+        return replace(self, size=size)
 
     def read(self) -> NDArray[np.uint8]:
         """The pixels, (n, height, width, channels), by as many threads as there are cores.
@@ -69,4 +81,5 @@ class Files:
         return images
 
     def _read_into(self, room: NDArray[np.uint8], path: str) -> None:
-        room[...] = read_image(Path(path), self.image_shape, self.resize)
+        image = read_image(Path(path), self.image_shape, self.resize)
+        room[...] = image if self.size is None else reduced(image[np.newaxis], self.size)[0]

@@ -12,7 +12,7 @@ made.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self, TypeGuard
 
 import numpy as np
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from dnsearch import runtime
 from dnsearch.data.checks import refuse
 from dnsearch.data.files import Files
+from dnsearch.data.reducing import reduced
 
 Images = NDArray[np.uint8 | np.float32]
 Labels = NDArray[np.int32]
@@ -63,6 +64,11 @@ class Split:
     def take(self, positions: NDArray[np.intp]) -> "Split":
         """The images at some positions, in that order: a copy of pixels, or a choice of files."""
         return Split(self.images[positions], self.labels[positions])
+
+    def at(self, size: tuple[int, int]) -> "Split":
+        """The images averaged down to a height and width; files are so when they are read."""
+        images = self.images
+        return Split(images.at(size) if isinstance(images, Files) else reduced(images, size), self.labels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +174,10 @@ class Dataset:
         """(height, width, channels) of every image."""
         _, height, width, channels = self.training.images.shape
         return height, width, channels
+
+    def at(self, size: tuple[int, int]) -> "Dataset":
+        """The same images averaged down, with the scaling of the whole ones and without the test images."""
+        return replace(self, training=self.training.at(size), validation=self.validation.at(size), test=None)
 
     @property
     def has_masks(self) -> bool:

@@ -18,6 +18,8 @@ from dnsearch.data.images import Images, Scaling, Split
 
 HOLD_OUT, SUBSET = 0, 1
 """Second parts of the seeds, so that the two draws do not resemble each other."""
+RANKING = (0, 1)
+"""Last parts of the training's seed; the orders of its epochs, which count from 1, have others."""
 CHUNK_PIXELS = 2**18
 FLOAT32_RESOLUTION = float(np.finfo(np.float32).eps)
 
@@ -95,13 +97,36 @@ def proportional(counts: NDArray[np.intp], total: int) -> NDArray[np.intp]:
     return shares.astype(np.intp)
 
 
+def ranked(split: Split, seed: int) -> NDArray[np.intp]:
+    """All positions in an order of which every beginning has the classes in proportion.
+
+    So a larger share of the images holds a smaller one. After one image of each class, the k-th of a class of
+    n comes at (k - 1/2) / n: Webster's method, under which nobody loses a seat when there are more of them.
+
+    Args:
+        split: the images.
+        seed: equal seeds give equal orders.
+    """
+    rng = np.random.default_rng([seed, *RANKING])
+    by_class, rank_in_class, counts = _shuffled(split.strata, 0, rng)
+    turn = np.where(rank_in_class == 0, 0, (rank_in_class + 0.5) / np.repeat(counts, counts))
+    return by_class[np.lexsort((rng.permutation(len(turn)), turn))]
+
+
 def _draw(labels: NDArray[np.int32], quota: NDArray[np.intp], seed: list[int]) -> NDArray[np.intp]:
     """Sorted positions of ``quota[c]`` images of each class c."""
-    shuffled = np.random.default_rng(seed).permutation(len(labels))
-    by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
-    counts = np.bincount(labels, minlength=len(quota))
-    rank_in_class = np.arange(len(labels)) - np.repeat(np.cumsum(counts) - counts, counts)
+    by_class, rank_in_class, counts = _shuffled(labels, len(quota), np.random.default_rng(seed))
     return np.sort(by_class[rank_in_class < np.repeat(quota, counts)])
+
+
+def _shuffled(
+    labels: NDArray[np.int32], classes: int, rng: np.random.Generator
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+    """Positions in random order, class after class; the place of each in its class; images of each class."""
+    shuffled = rng.permutation(len(labels))
+    by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
+    counts = np.bincount(labels, minlength=classes)
+    return by_class, np.arange(len(labels)) - np.repeat(np.cumsum(counts) - counts, counts), counts
 
 
 def scaling(

@@ -4,6 +4,7 @@ A strength of 0 leaves a kind out, so a search can range from "none" upwards. Va
 are never varied.
 """
 
+import math
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -96,6 +97,15 @@ class Augmentation(Section):
         (False, True)
         """
         return self.mixup > 0 or self.cutmix > 0
+
+    def shrunk(self, share: float) -> "Augmentation":
+        """The same for images of so much shorter sides: what is told in pixels, rounded down.
+
+        >>> Augmentation(flip="horizontal", crop=4, cutout=9).shrunk(0.5).kinds
+        ('flip horizontal', 'crop 2', 'cutout 4')
+        """
+        shorter = {"crop": math.floor(self.crop * share), "cutout": math.floor(self.cutout * share)}
+        return self.model_copy(update=shorter)
 
     @property
     def kinds(self) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from dnsearch.spec.experiment import Experiment
 from dnsearch.spec.overlay import completed, nested, overlay, spelled_out
 from dnsearch.spec.reading import MAX_BYTES, MAX_DEPTH, read
 from dnsearch.spec.recipe import with_recipe
+from dnsearch.spec.training.progressive import Stage
 from dnsearch.spec.tree import Leaf, Table, Tree, from_plain, plain, without
 from dnsearch.spec.writing import written
 
@@ -56,6 +57,15 @@ class Document:
         """The same experiment with the growth rate that ``match`` asked for, and without ``match``."""
         change = _change("network.growth_rate", growth_rate, "match")
         tree = without(_changed(self.tree, [change]), ("match",))
+        return Document(_validated(tree), tree, self.text)
+
+    def with_stages(self, stages: Sequence[Stage]) -> "Document":
+        """The same experiment with the stages that its search's fidelity asks for, which is then settled."""
+        values = [stage.model_dump(exclude_defaults=True) for stage in stages]
+        changes = [_change("training.progressive", values, "tune.fidelity")]
+        if self.experiment.tune is not None:
+            changes.append(_change("tune.fidelity", "epochs", "tune.fidelity"))
+        tree = _changed(self.tree, changes)
         return Document(_validated(tree), tree, self.text)
 
     def located(self, error: SpecError) -> SpecError:

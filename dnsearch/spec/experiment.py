@@ -1,5 +1,6 @@
 """A whole spec: one experiment."""
 
+from collections.abc import Iterator
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -12,6 +13,8 @@ from dnsearch.spec.network.unet import UNet
 from dnsearch.spec.section import Section, Whole, refuse
 from dnsearch.spec.training import OF_PIXELS, Training
 from dnsearch.spec.tune import Tune
+
+STAGES = "training.progressive"
 
 
 class Expect(Section):
@@ -59,9 +62,31 @@ class Experiment(Section):
                 hint = "Use cutmix, which pastes pixels with their labels."
                 where = "training.augmentation.mixup"
                 problems.append(Problem(where, expected, f"{augmentation.mixup:g}", hint))
+            problems += _averaged_masks(self.training, self.tune)
         elif loss in OF_PIXELS:
             expected = "cross_entropy or focal for a densenet: Dice is for masks"
             problems.append(Problem("training.loss", expected, loss, "Or set network.family: unet."))
         if problems:
             raise refuse(*problems)
         return self
+
+    @model_validator(mode="after")
+    def _stages_are_said_once(self) -> Self:
+        if self.tune is None or self.tune.fidelity == "epochs":
+            return self
+        searched = any(f"{path}.".startswith(f"{STAGES}.") for path in self.tune.parameters)
+        if self.training.progressive or searched:
+            expected = f"epochs with {STAGES}, which the search would fill in itself"
+            raise refuse(Problem("tune.fidelity", expected, self.tune.fidelity, "Remove one of the two."))
+        return self
+
+
+def _averaged_masks(training: Training, tune: Tune | None) -> Iterator[Problem]:
+    """Smaller images where every pixel has a label."""
+    for number, stage in enumerate(training.progressive):
+        if stage.image_size is not None:
+            where, found = f"{STAGES}.{number}.image_size", str(list(stage.image_size))
+            yield Problem(where, "null for a U-Net: classes have no average", found, "Use examples.")
+    if tune is not None and tune.fidelity == "image_size":
+        expected = "epochs or examples for a U-Net: classes have no average"
+        yield Problem("tune.fidelity", expected, "image_size")

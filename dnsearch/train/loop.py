@@ -8,7 +8,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from dnsearch.errors import TrainingError
 from dnsearch.records.record import EpochRecord, Metrics, StepEnded
@@ -18,7 +18,13 @@ from dnsearch.train.losses import label_count
 from dnsearch.train.schedule import learning_rate
 from dnsearch.train.steps import Logits, Trainer, evaluate, evaluator
 
-Batches = Iterable[tuple[Any, Any]]
+
+class Batches(Protocol):
+    """Batches of images and labels that know how many they are."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[tuple[Any, Any]]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,31 +34,32 @@ class Feed:
     Args:
         training: number of an epoch, from 1 → its batches of images and labels.
         validation: the held-out batches.
-        steps: batches of one epoch.
+        epochs: the epochs that it is for; None: all.
     """
 
     training: Callable[[int], Batches]
-    validation: Batches
-    steps: int
+    validation: Iterable[tuple[Any, Any]]
+    epochs: range | None = None
 
 
 def train(
     trainer: Trainer, feed: Feed, training: Training, history: Sequence[EpochRecord] = ()
 ) -> Iterator[StepEnded | EpochRecord]:
-    """Train from the epoch after ``history`` to the last one.
+    """Train from the epoch after ``history`` to the last one, as long as the feed is for them.
 
     Raises:
         TrainingError: a loss is not finite, or memory is used up.
     """
     history = list(history)
     logits_of = evaluator(trainer.model)
-    while len(history) < training.epochs and not stopped_early(history, training.early_stopping):
+    while not is_over(training, history) and (feed.epochs is None or len(history) + 1 in feed.epochs):
         started = time.perf_counter()
         epoch = len(history) + 1
-        totals = _Totals()
-        for step, (images, labels) in enumerate(feed.training(epoch)):
-            yield _step(trainer, training, feed.steps, totals, (epoch, step), (images, labels))
-        rate = learning_rate(training, epoch * feed.steps - 1, feed.steps)
+        totals, batches = _Totals(), feed.training(epoch)
+        steps = len(batches)
+        for step, batch in enumerate(batches):
+            yield _step(trainer, training, steps, totals, (epoch, step), batch)
+        rate = learning_rate(training, epoch * steps - 1, steps)
         trainer.settle()
         validation = _validated(logits_of, feed.validation, epoch, rate)
         seconds = time.perf_counter() - started
@@ -104,7 +111,7 @@ def _step(
     return StepEnded(epoch, step + 1, steps, count / seconds)
 
 
-def _validated(logits_of: Logits, batches: Batches, epoch: int, rate: float) -> Metrics:
+def _validated(logits_of: Logits, batches: Iterable[tuple[Any, Any]], epoch: int, rate: float) -> Metrics:
     """The metrics on the held-out images; the last step of an epoch may have ruined the weights."""
     moment = f"on the validation images after epoch {epoch}"
     with memory.explained(moment):
@@ -119,6 +126,13 @@ def _check_finite(loss: float, moment: str, rate: float) -> None:
             f"the loss is {loss} {moment}; nothing more can be learned.\n"
             f"  A smaller training.learning_rate (now {rate:g}) or a warm-up usually helps."
         )
+
+
+def is_over(training: Training, history: Sequence[EpochRecord]) -> bool:
+    """Whether all epochs are behind, or those that see all images as they are no longer help."""
+    stages = training.progressive
+    full = history[stages[-1].epochs if stages else 0 :]
+    return len(history) >= training.epochs or stopped_early(full, training.early_stopping)
 
 
 def stopped_early(history: Sequence[EpochRecord], rule: EarlyStopping | None) -> bool:

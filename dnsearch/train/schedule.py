@@ -1,4 +1,8 @@
-"""The learning rate of each step, as a plain function of the step's number."""
+"""The learning rate of each step, as a plain function of the step's number.
+
+Epochs of fewer images have fewer steps. What counts is how far in its epoch a step is: each is asked for as
+if all epochs had as many steps as its own.
+"""
 
 import math
 from typing import assert_never
@@ -16,8 +20,8 @@ def learning_rate(training: Training, step: int, steps_per_epoch: int) -> float:
 
     Args:
         training: the ``training`` section of a spec.
-        step: number of the step in the whole training, from 0.
-        steps_per_epoch: steps of one epoch.
+        step: number of the step in the whole training, from 0, if all epochs were as long.
+        steps_per_epoch: steps of its epoch.
 
     >>> from dnsearch.spec.document import load
     >>> paper = load("densenet-bc-100-12").experiment.training

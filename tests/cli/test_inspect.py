@@ -108,3 +108,9 @@ def test_presets_and_pictures(dnsearch, tmp_path):
     assert all(preset["source"] for preset in listed)
     assert dnsearch("draw", "starter", "-o", str(tmp_path / "network.svg")).code == 0
     assert (tmp_path / "network.svg").stat().st_size > 1000
+
+
+def test_early_epochs_that_see_less_are_told(dnsearch):
+    stages = "training.progressive=[{epochs: 1, examples: 0.5, image_size: [6, 6]}]"
+    ran = dnsearch("inspect", "spec.yaml", "--set", stages)
+    assert (ran.code, ran.err) == (0, "tiny: to epoch 1: 50 % of the images at 6x6; then all as they are\n")

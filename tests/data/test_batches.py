@@ -7,10 +7,10 @@ import tensorflow as tf
 from dnsearch.data.batches import (
     AHEAD,
     Batches,
+    epoch_images,
     epoch_order,
     evaluation_batches,
     training_batches,
-    training_steps,
 )
 from dnsearch.data.images import Scaling, Split
 from dnsearch.data.load import load
@@ -77,7 +77,7 @@ def test_batches_have_the_promised_types():
 def test_a_last_batch_of_one_image_is_dropped(examples, batch_size, sizes):
     dataset = training_batches(numbered(examples), SCALING, batch_size, np.arange(examples))
     assert [len(labels) for _, labels in collected(dataset)] == sizes
-    assert training_steps(examples, batch_size) == len(sizes) == len(dataset)
+    assert len(dataset) == len(sizes)
 
 
 @pytest.mark.parametrize(
@@ -86,12 +86,32 @@ def test_a_last_batch_of_one_image_is_dropped(examples, batch_size, sizes):
 def test_a_last_batch_too_small_for_all_devices_is_dropped(examples, sizes):
     dataset = training_batches(numbered(examples), SCALING, 8, np.arange(examples), fewest=4)
     assert [len(labels) for _, labels in collected(dataset)] == sizes
-    assert training_steps(examples, 8, fewest=4) == len(sizes)
 
 
 def test_an_order_may_visit_some_images_only():
     found = collected(training_batches(numbered(30), SCALING, 4, np.array([7, 3, 7])))
     assert found[0][1].tolist() == [7, 3, 7]
+
+
+def test_an_epoch_of_all_images_is_its_order():
+    ranking = np.random.default_rng(5).permutation(30)
+    assert epoch_images(ranking, 1.0, 3, 2).tolist() == epoch_order(30, 3, 2).tolist()
+
+
+def test_an_epoch_of_some_images_visits_the_beginning_of_the_ranking_in_an_order_of_its_own():
+    ranking = np.random.default_rng(5).permutation(30)
+    few, again, more = (
+        epoch_images(ranking, share, 3, epoch) for share, epoch in ((0.3, 1), (0.3, 2), (0.7, 3))
+    )
+    assert sorted(few.tolist()) == sorted(again.tolist()) == sorted(ranking[:9].tolist())
+    assert few.tolist() != again.tolist()
+    assert set(few.tolist()) < set(more.tolist())
+    assert len(more) == 21
+
+
+@pytest.mark.parametrize(("examples", "fewest", "visited"), [(30, 2, 2), (30, 4, 4), (3, 4, 3), (1, 2, 1)])
+def test_an_epoch_has_as_many_images_as_its_devices_need(examples, fewest, visited):
+    assert len(epoch_images(np.arange(examples), 1e-9, 0, 1, fewest)) == visited
 
 
 def test_evaluation_keeps_every_image_in_its_order():

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dnsearch.data.images import Split
-from dnsearch.data.split import hold_out, proportional, scaling, subset
+from dnsearch.data.split import hold_out, proportional, ranked, scaling, subset
 from dnsearch.errors import DataError
 
 NAMES = tuple("abcdefghij")
@@ -195,3 +195,37 @@ def test_unit_scaling_of_floats_divides_by_the_largest_training_pixel():
 def test_unit_scaling_leaves_images_without_positive_pixels(value):
     images = np.full((3, 2, 2, 1), value, np.float32)
     assert scaling(Split(images, np.zeros(3, np.int32)), "unit").scale == (1.0,)
+
+
+@given(counts=st.lists(st.integers(0, 60), min_size=2, max_size=10).filter(any), seed=st.integers(0, 9))
+def test_every_beginning_of_a_ranking_has_the_classes_in_proportion(counts, seed):
+    split = numbered(counts)
+    ranking = ranked(split, seed)
+    assert sorted(ranking.tolist()) == list(range(len(split)))
+    present = sum(count > 0 for count in counts)
+    for length in range(1, len(split) + 1):
+        found = np.bincount(split.labels[ranking[:length]], minlength=len(counts))
+        exact = np.array(counts) * length / len(split)
+        assert (np.abs(found - exact) <= max(1, present / 2) + 1).all()
+        if length >= present:
+            assert ((found > 0) == (np.array(counts) > 0)).all()
+
+
+def test_even_classes_are_ranked_in_turn():
+    split = numbered([30] * 4)
+    ranking = ranked(split, 0)
+    for length in (4, 20, 60):
+        assert np.bincount(split.labels[ranking[:length]]).tolist() == [length // 4] * 4
+
+
+def test_rankings_depend_on_the_seed_alone_and_differ_from_its_epochs():
+    split = numbered([50, 30])
+    first, again, other = (ranked(split, seed).tolist() for seed in (3, 3, 4))
+    assert first == again != other
+    assert set(first[:40]) != set(other[:40])
+    assert first != np.random.default_rng([3, 1]).permutation(80).tolist()
+
+
+def test_masks_are_one_class_to_a_ranking():
+    masks = Split(np.zeros((12, 4, 4, 1), np.uint8), np.zeros((12, 4, 4), np.int32))
+    assert sorted(ranked(masks, 0).tolist()) == list(range(12))

@@ -29,7 +29,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "board": ("records", "plan", "assess", "errors"),
     "budget": ("errors", "spec", "plan"),
     "keeping": ("errors", "runtime", "spec", "plan", "records", "train"),
-    "run": ("errors", "runtime", "spec", "plan", "records", "data", "model", "train", "budget", "keeping"),
+    "stretch": ("errors", "runtime", "spec", "plan", "records", "data", "model", "train", "budget"),
+    "run": ("errors", "runtime", "spec", "plan", "records", "data", "train", "keeping", "stretch"),
     "inference": ("errors", "runtime", "spec", "plan", "assess", "records", "data", "model", "train"),
     "importing": ("errors", "runtime", "spec", "plan", "records", "data", "model", "train"),
     "exporting": (

@@ -34,7 +34,7 @@ def test_every_section_once() -> None:
         *("network", "network.connectivity", "network.alpha", "network.batch_norm", "network.stem"),
         *("network.cross_block", "network.head", "data", "training", "training.optimizer"),
         *("training.schedule", "training.augmentation", "training.augmentation.erasing", "training.ema"),
-        *("training.augmentation.rand_augment", "training.early_stopping"),
+        *("training.augmentation.rand_augment", "training.early_stopping", "training.progressive"),
         *("match", "limits", "tune", "tune.parameters", "tune.relations", "tune.relations.sum_at_most"),
         *("tune.constraints", "tune.confirm", "expect"),
     }
@@ -42,7 +42,11 @@ def test_every_section_once() -> None:
 
 @pytest.mark.parametrize("section", [name for name in SECTIONS if name != "The document"])
 def test_every_field_of_a_section(section: str) -> None:
-    several = {"parameters": ("parameters", "network.alpha"), "relations": ("relations", 0)}
+    several = {
+        "parameters": ("parameters", "network.alpha"),
+        "relations": ("relations", 0),
+        "progressive": ("progressive", 0),
+    }
     kinds = schema.at(tuple(part for name in section.split(".") for part in several.get(name, (name,))))
     assert set(fields(section)) == {key for kind in kinds for key in kind.get("properties", {})}
 

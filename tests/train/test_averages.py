@@ -71,7 +71,7 @@ def test_validation_has_the_averages(regression, training, points):
 
     section = training(epochs=2, learning_rate=5.0, ema={"decay": 0.9})
     trainer = build_trainer(regression, section)
-    feed = Feed(training=lambda _: [points] * 3, validation=[points], steps=3)
+    feed = Feed(training=lambda _: [points] * 3, validation=[points])
     *_, last = (event for event in train(trainer, feed, section) if isinstance(event, EpochRecord))
     logits_of = evaluator(regression)
     assert last.validation == evaluate(logits_of, [points])

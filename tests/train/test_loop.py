@@ -27,7 +27,7 @@ def feed(points):
         return [(x[start : start + 6], y[start : start + 6]) for start in (0, 6, 12)]
 
     validation = [(images[16:21], labels[16:21]), (images[21:], labels[21:])]
-    return Feed(batches, validation, steps=3)
+    return Feed(batches, validation)
 
 
 def started(model, section, feed, history=()):
@@ -123,6 +123,29 @@ def test_nothing_happens_before_the_first_event_is_asked_for(regression, trainin
         np.testing.assert_array_equal(held, now)
 
 
+def test_epochs_of_different_lengths(regression, training, points):
+    from dnsearch.train.loop import Feed
+
+    images, labels = points
+    batches = [(images[start : start + 6], labels[start : start + 6]) for start in (0, 6, 12)]
+    section = training(epochs=2, schedule={"name": "linear"})
+    events = list(started(regression, section, Feed(lambda epoch: batches[: 2 * epoch - 1], batches)))
+    told = [(e.epoch, e.step, e.steps) if isinstance(e, StepEnded) else e.epoch for e in events]
+    assert told == [(1, 1, 1), 1, (2, 1, 3), (2, 2, 3), (2, 3, 3), 2]
+    first, second = (event for event in events if isinstance(event, EpochRecord))
+    assert (first.training.examples, second.training.examples) == (6, 18)
+    assert first.learning_rate == learning_rate(section, 0, 1) == pytest.approx(0.1)
+    assert second.learning_rate == learning_rate(section, 5, 3) == pytest.approx(0.1 / 6)
+
+
+def test_a_feed_may_be_for_some_epochs_alone(regression, training, feed):
+    some = replace(feed, epochs=range(2, 4))
+    assert list(started(regression, training(), some)) == []
+    events = started(regression, training(), some, records(0.1))
+    assert [event.epoch for event in events if isinstance(event, EpochRecord)] == [2, 3]
+    assert list(started(regression, training(), some, records(0.1, 0.2, 0.3))) == []
+
+
 def record(epoch, accuracy):
     return EpochRecord(epoch, 0.1, Metrics(1.0, 0.5, 16), Metrics(1.0, accuracy, 8), 1.0, 100.0)
 
@@ -172,6 +195,21 @@ def test_early_stopping_ends_the_training_and_counts_what_was_before_a_resume(re
     assert list(started(regression, section, feed, events)) == []
 
 
+def test_early_stopping_looks_at_the_epochs_after_the_last_stage_alone(training):
+    from dnsearch.train.loop import is_over
+
+    rule = {"early_stopping": {"patience": 2}}
+    section = training(
+        epochs=9, progressive=({"epochs": 2, "examples": 0.1}, {"epochs": 4, "examples": 0.5}), **rule
+    )
+    falling = [0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3]
+    assert [is_over(section, records(*falling[:count])) for count in range(8)] == [False] * 7 + [True]
+    assert [is_over(training(epochs=9, **rule), records(*falling[:count])) for count in range(4)] == [
+        *(False, False, False, True)
+    ]
+    assert is_over(section, records(*range(9)))
+
+
 def failure(events):
     with pytest.raises(TrainingError) as caught:
         for _ in events:
@@ -188,7 +226,7 @@ def test_a_step_whose_loss_is_not_a_number_ends_the_training(regression, trainin
         return good if epoch == 1 else [good[0], (np.full_like(images, np.nan), labels), good[2]]
 
     seen = []
-    events = started(regression, training(), Feed(batches, feed.validation, 3))
+    events = started(regression, training(), Feed(batches, feed.validation))
     assert failure(seen.append(event) or event for event in events) == (
         "the loss is nan at step 2 of epoch 2; nothing more can be learned.\n"
         "  A smaller training.learning_rate (now 0.1) or a warm-up usually helps."
@@ -201,7 +239,7 @@ def test_a_learning_rate_that_is_far_too_large_ends_the_training(regression, tra
 
     images, labels = points
     one = [(images * np.float32(1e19), labels)]
-    events = started(regression, training(learning_rate=100.0), Feed(lambda _: one, one, 1))
+    events = started(regression, training(learning_rate=100.0), Feed(lambda _: one, one))
     assert failure(events).startswith("the loss is nan on the validation images after epoch 1; nothing more")
 
 
@@ -209,7 +247,7 @@ def test_a_last_step_that_ruins_the_weights_is_no_finished_training(regression, 
     from dnsearch.train.loop import Feed
 
     broken = [(np.full((2, 3), np.inf, np.float32), np.zeros(2, np.int32))]
-    events = started(regression, training(epochs=1), Feed(feed.training, broken, 3))
+    events = started(regression, training(epochs=1), Feed(feed.training, broken))
     assert "the loss is nan on the validation images after epoch 1" in failure(events)
 
 

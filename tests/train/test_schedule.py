@@ -150,3 +150,29 @@ def test_continuous_where_the_warmup_ends(training, name, warmup_epochs):
 def test_a_cycle_of_one_step_starts_where_it_says(training):
     cycle = {"name": "one_cycle", "initial_fraction": 0.5}
     assert learning_rate(training(epochs=1, schedule=cycle), 0, 1) == 0.05
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"schedule": {"name": "cosine"}},
+        {"schedule": {"name": "linear", "final_fraction": 0.1}},
+        {"schedule": {"name": "step", "at": (0.25, 0.625)}},
+        {"schedule": {"name": "one_cycle"}},
+        {"schedule": {"name": "cosine"}, "warmup_epochs": 1.5},
+    ],
+)
+def test_what_counts_is_how_far_in_its_epoch_a_step_is(training, fields):
+    """An epoch of fewer steps goes through the same rates as one of more, at its own steps."""
+    section = training(**fields)
+    for epoch in range(4):
+        few, many = epoch * 10, epoch * 1000
+        first = learning_rate(section, few, 10), learning_rate(section, many, 1000)
+        half = learning_rate(section, few + 5, 10), learning_rate(section, many + 500, 1000)
+        for one, other in (first, half):
+            assert one == pytest.approx(other, rel=0.02, abs=0.1 * 0.08), epoch
+
+
+def test_the_last_step_ends_the_cycle_however_long_its_epoch_is(training):
+    section = training(schedule={"name": "one_cycle", "final_fraction": 0.0})
+    assert [learning_rate(section, 4 * steps - 1, steps) for steps in (3, 10, 77)] == [0.0] * 3

@@ -26,6 +26,8 @@ def inspect(
 
     Example: [cyan]dnsearch inspect article article-log article-cross-block[/cyan]
     """
+    from dnsearch.spec.training.progressive import in_words
+
     found = _planned(specs, overrides, limits=not no_limits)
     if as_json:
         from dnsearch.board.network_json import network_json
@@ -41,6 +43,8 @@ def inspect(
     for each in found:
         if each.budget.match is not None:
             console.say(f"{_name(each)}: {each.budget.match}")
+        if stages := each.budget.document.experiment.training.progressive:
+            console.say(f"{_name(each)}: {in_words(stages)}")
 
 
 def _planned(specs: list[str], overrides: list[str] | None, *, limits: bool) -> "list[Planned]":

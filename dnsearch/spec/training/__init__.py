@@ -11,6 +11,7 @@ from dnsearch.errors import Problem
 from dnsearch.spec.augmentation import Augmentation
 from dnsearch.spec.section import Section, refuse
 from dnsearch.spec.training.optimizer import Optimizer, Sgd, Share
+from dnsearch.spec.training.progressive import Stage, ill_placed
 from dnsearch.spec.training.schedule import Constant, OneCycle, Schedule
 
 OF_PIXELS = ("dice", "cross_entropy_dice")
@@ -126,8 +127,16 @@ class Training(Section):
         "their BatchNorms use their moving statistics, which stay as they are. For fine-tuning, with "
         "start_from.",
     )
+    progressive: tuple[Stage, ...] = Field(
+        (),
+        max_length=32,
+        description="Stages at the beginning that see fewer images or smaller ones, for less time (Tan and "
+        "Le, 2021, arXiv 2104.00298). []: all images as they are in all epochs, as in the paper.",
+    )
     early_stopping: EarlyStopping | None = Field(
-        None, description="Stop early. null: train all epochs, as in the paper."
+        None,
+        description="Stop early; with progressive, by the epochs after its last stage alone. null: train all "
+        "epochs, as in the paper.",
     )
     start_from: str | None = Field(
         None,
@@ -172,7 +181,7 @@ class Training(Section):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        problems = []
+        problems = [*ill_placed(self.progressive, self.epochs)]
         if self.warmup_epochs > self.epochs:
             expected = f"at most the {self.epochs} epochs of the training"
             problems.append(Problem("warmup_epochs", expected, found=f"{self.warmup_epochs:g}"))

@@ -70,6 +70,13 @@ class Tune(Section):
         "or with several objectives the best half, goes on, the others wait at their epoch), hyperband (some "
         "trials skip the first comparisons), the median of the others, or nobody.",
     )
+    fidelity: Literal["epochs", "examples", "image_size"] = Field(
+        "epochs",
+        description="What trials get less of until halving or hyperband let them go on. epochs: nothing but "
+        "epochs; examples: until the rung after r of E epochs also the share sqrt(r / E) of the training "
+        "images (Klein et al., 2017, arXiv 1605.07079); image_size: likewise that share of the images' area, "
+        "not for U-Nets. Each trial's spec has it as training.progressive.",
+    )
     timeout_seconds: float | None = Field(
         None, gt=0, description="After so long a search starts no more trials. null: no limit."
     )
@@ -108,6 +115,14 @@ class Tune(Section):
         problems = [*ill_chosen(self.objectives), *unsuited(self.sampler, self.parameters, self.objectives)]
         if problems:
             raise refuse(*problems)
+        return self
+
+    @model_validator(mode="after")
+    def _fidelity_has_rungs(self) -> Self:
+        if self.fidelity != "epochs" and self.pruner not in {"halving", "hyperband"}:
+            expected = f"epochs with pruner {self.pruner}, which has no rungs"
+            hint = "Set pruner: halving or hyperband, or leave fidelity out."
+            raise refuse(Problem("fidelity", expected, self.fidelity, hint))
         return self
 
     @model_validator(mode="after")

@@ -86,6 +86,7 @@ def _comparable(terms: Terms, request: Request) -> None:
     for where, before, after in (
         ("tune.objectives", terms.tune.objectives, request.tune.objectives),
         ("tune.select", terms.tune.select, request.tune.select),
+        ("tune.fidelity", terms.tune.fidelity, request.tune.fidelity),
         ("match", match_before, match_after),
     ):
         if before != after:

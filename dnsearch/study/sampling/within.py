@@ -5,6 +5,7 @@ from typing import Any
 
 from dnsearch.errors import Problem, StudyError
 from dnsearch.spec.document import Document, settings
+from dnsearch.spec.experiment import STAGES
 from dnsearch.spec.tune import Tune
 from dnsearch.spec.tune.choosing import counts, value_of
 from dnsearch.spec.tune.conditions import Label
@@ -29,7 +30,8 @@ def misfits(
         hint: what each problem shall end with.
     """
     own, others = settings(document.experiment), settings(base.experiment)
-    for key in sorted(key for key in own.keys() | others.keys() if own.get(key) != others.get(key)):
+    differing = {key for key in own.keys() | others.keys() if own.get(key) != others.get(key)}
+    for key in sorted(differing - _filled_in(tune)):
         if not any(overlap(key, path) for path in tune.parameters):
             expected = f"{others.get(key, 'nothing')!s}, as in the study's spec, since it is not searched"
             yield Problem(
@@ -41,6 +43,11 @@ def misfits(
             expected = f"a value of tune.parameters.{path}"
             outside = f"{hint}: only what lies in the search space can be a trial."
             yield Problem(path, expected, found or "none", outside)
+
+
+def _filled_in(tune: Tune) -> set[str]:
+    """The settings that the search gives each trial by itself."""
+    return set() if tune.fidelity == "epochs" else {STAGES}
 
 
 def overlap(key: str, path: str) -> bool:

@@ -14,6 +14,7 @@ from dnsearch.records.store import RunFolder
 from dnsearch.spec.document import Document
 from dnsearch.study.book.ledger import Ledger
 from dnsearch.study.sampling.feasibility import Judge, costs_of
+from dnsearch.study.sampling.fidelity import staged
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,8 @@ def propose(ledger: Ledger, trial: Trial, folder: Path, judge: Judge) -> Proposa
     run = RunFolder(folder / trial_name(trial.number))
     with writing(run.path):
         run.path.mkdir(exist_ok=True)
-    document, costs = judgement.budget.document, judgement.budget.summary.cost
+    document = staged(judgement.budget.document, judge.tune, judge.image_shape, judge.classes)
+    costs = judgement.budget.summary.cost
     ledger.note(trial, document, costs_of(judgement.budget.summary))
     parameters = Parameters(costs.trainable, costs.other)
     record = opening(run.name, document.experiment, parameters, costs.macs, origin)
