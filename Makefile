@@ -26,8 +26,8 @@ test: install lint  ## everything that guards the code
 test-all: install lint  ## the same with 2,000 random networks instead of 110
 	DNSEARCH_EXAMPLES=2000 $(BIN)/pytest -n 2 --dist loadgroup
 
-test-kill: install  ## 20 trainings, each killed twice at random moments and gone on with
-	DNSEARCH_KILLS=20 $(BIN)/pytest tests/test_run_killed.py
+test-kill: install  ## 20 trainings and 20 migrations of a study, killed at random moments and gone on with
+	DNSEARCH_KILLS=20 $(BIN)/pytest tests/test_run_killed.py tests/study/earlier/test_migrate_killed.py
 
 test-chaos: install  ## 20 searches, each struck by six disasters at random moments (15 minutes)
 	DNSEARCH_CHAOS=20 $(BIN)/pytest tests/chaos -s

@@ -50,7 +50,8 @@ def facts(study: StudyRecord, rows: Sequence[Row]) -> list[str]:
 
 def _counts(study: StudyRecord) -> Iterator[str]:
     states = ", ".join(f"{study.trials[state]} {state}" for state in STATES if study.trials.get(state))
-    yield f"trials: {states or 'none yet'}{' (searching)' if study.state == 'searching' else ''}"
+    state = "" if study.state == "ended" else f" ({study.state})"
+    yield f"trials: {states or 'none yet'}{state}"
     if study.infeasible_proposals:
         feasible = study.proposals - study.infeasible_proposals
         broken = ", ".join(f"{one_line(name)} {count}" for name, count in study.infeasible.items())

@@ -14,8 +14,8 @@ from dnsearch.board.table import leaderboard as table
 from dnsearch.board.trials import rank_trials
 from dnsearch.cli import console
 from dnsearch.records.record import RunRecord
-from dnsearch.records.scan import scan
-from dnsearch.records.study import StudyRecord, is_study, read_study
+from dnsearch.records.scan import scan, study_as_it_is
+from dnsearch.records.study import StudyRecord, is_study
 
 Form = Literal["table", "json", "csv", "markdown"]
 
@@ -68,7 +68,7 @@ def read(paths: Sequence[Path]) -> Runs:
         RunError: a folder does not exist, or a study's record is damaged.
     """
     found = scan(paths)
-    study = read_study(paths[0]) if len(paths) == 1 and is_study(paths[0]) else None
+    study = study_as_it_is(paths[0], found.records) if len(paths) == 1 and is_study(paths[0]) else None
     return Runs(found.records, study, found.unreadable)
 
 

@@ -1,8 +1,10 @@
 """The ``dnsearch`` program: its commands in the order of use, and the one place where errors end."""
 
 import sys
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from dnsearch import __version__
 from dnsearch.cli import console
@@ -33,8 +35,22 @@ EPILOG = (
     "5 training · 6 study · 130 stopped by Ctrl-C."
 )
 
+
+class Commands(TyperGroup):
+    """The commands; what is wrong with a value is told without the words that pydantic puts around it."""
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401  (as typer declares it, with a type that it keeps to itself)
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            error.message = error.message.rpartition("Value error, ")[2].partition(" [type=")[0]
+            raise
+
+
 app = typer.Typer(
     name="dnsearch",
+    cls=Commands,
     epilog=EPILOG,
     no_args_is_help=True,
     pretty_exceptions_enable=False,

@@ -77,7 +77,7 @@ def _looks(look: Look) -> Iterator[Runs]:
 
 def _has_ended(runs: Runs) -> bool:
     working = any(record.state == "running" for record in runs.records)
-    return runs.study is not None and runs.study.state == "ended" and not working
+    return runs.study is not None and runs.study.state != "searching" and not working
 
 
 def _key(record: RunRecord) -> tuple[str, int]:

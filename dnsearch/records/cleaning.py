@@ -3,10 +3,11 @@
 A study of 10,000 trials would be a disk full of checkpoints. What a trial *was* stays for ever: its record,
 epochs and spec, a few kilobytes. What only going on or predicting needs goes once the trial has ended and is
 not among the best: two checkpoints and the weights. Whatever runs, waits or was interrupted is left as it is,
-and so are runs that belong to no study.
+and so are runs that belong to no study. What another machine's process has not ended may be at work there: of
+it not even a half-written file goes.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from pathlib import Path
 from dnsearch.errors import Problem, RunError, SpecError
 from dnsearch.records.atomic import leftovers, writing
 from dnsearch.records.find import is_run, runs_under
-from dnsearch.records.lock import is_locked, locked
+from dnsearch.records.lock import host, is_locked, locked
 from dnsearch.records.record import RunRecord
 from dnsearch.records.store import RunFolder
 from dnsearch.spec.document import load
@@ -78,9 +79,12 @@ def clean(path: Path, keep: int | None, *, damaged: bool, dry_run: bool) -> list
         removals: list[Removal] = []
         for parent, runs in _by_parent(path).items():
             _keep_others_out(parent, runs, None if dry_run else held)
-            removals += [removal for run in runs for removal in _dead(run, damaged=damaged)]
+            records = {run: _record(run) for run in runs}
+            ours = [run for run, record in records.items() if not _is_elsewhere(record)]
+            removals += [removal for run in ours for removal in _dead(run, damaged=damaged)]
             if not is_run(path):
-                removals += [*_leftovers(parent), *_not_among_the_best(runs, keep)]
+                removals += _leftovers(parent) if len(ours) == len(runs) else ()
+                removals += _not_among_the_best(records, keep)
         if not dry_run:
             remove(removals)
     return removals
@@ -105,6 +109,13 @@ def _keep_others_out(parent: Path, runs: Iterable[RunFolder], held: ExitStack | 
             raise RunError(str(Problem(str(lock.parent), expected, "one that is", hint)))
 
 
+def _is_elsewhere(record: RunRecord | None) -> bool:
+    """Whether another machine may be at work in a run; not every file system shows its lock here."""
+    if record is None or record.state in ENDED:
+        return False
+    return bool(record.process.get("host", host()) != host())
+
+
 def _dead(run: RunFolder, *, damaged: bool) -> Iterator[Removal]:
     """What a dead writer left, and where it is asked for, damaged checkpoints."""
     yield from _leftovers(run.path)
@@ -117,8 +128,8 @@ def _leftovers(folder: Path) -> Iterator[Removal]:
         yield from _there(path, "half a file of a process that died")
 
 
-def _not_among_the_best(runs: Iterable[RunFolder], keep: int | None) -> Iterator[Removal]:
-    trials = [(run, record) for run in runs if (record := _trial(run)) is not None]
+def _not_among_the_best(records: Mapping[RunFolder, RunRecord | None], keep: int | None) -> Iterator[Removal]:
+    trials = [(run, record) for run, record in records.items() if record and _is_trial(run, record)]
     if not trials:
         return
     kept, select = _habits(trials[0][0])
@@ -129,13 +140,16 @@ def _not_among_the_best(runs: Iterable[RunFolder], keep: int | None) -> Iterator
             yield from heavy(run)
 
 
-def _trial(run: RunFolder) -> RunRecord | None:
-    """A trial's record; None for what is no trial, or cannot be read and so is left alone."""
+def _record(run: RunFolder) -> RunRecord | None:
+    """A run's record; None where it cannot be read, and the run is left alone."""
     try:
-        record = run.read()
+        return run.read()
     except RunError:
         return None
-    return record if record.trial is not None and record.study == run.path.parent.name else None
+
+
+def _is_trial(run: RunFolder, record: RunRecord) -> bool:
+    return record.trial is not None and record.study == run.path.parent.name
 
 
 def _habits(first: RunFolder) -> tuple[int, str]:

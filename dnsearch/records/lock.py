@@ -89,9 +89,14 @@ def _try(handle: BinaryIO, how: int) -> bool:
     return True
 
 
+def host() -> str:
+    """This machine's name, as locks and records have it."""
+    return os.uname().nodename
+
+
 def _sign(handle: BinaryIO) -> None:
     handle.truncate(0)
-    handle.write(json.dumps({"process": os.getpid(), "host": os.uname().nodename}).encode())
+    handle.write(json.dumps({"process": os.getpid(), "host": host()}).encode())
     handle.flush()
 
 

@@ -9,6 +9,7 @@ from dnsearch.records import lock
 from dnsearch.records.find import runs_under
 from dnsearch.records.record import RunRecord
 from dnsearch.records.store import RunFolder
+from dnsearch.records.study import StudyRecord, read_study
 
 NO_WORD = "the process ended without a word"
 
@@ -54,6 +55,24 @@ def as_it_is(folder: RunFolder) -> RunRecord:
         return record
     again = folder.read()  # it may have finished and let go of the lock since it was read
     return replace(again, state="interrupted", reason=NO_WORD) if again.state == "running" else again
+
+
+def study_as_it_is(folder: Path, runs: Iterable[RunRecord]) -> StudyRecord:
+    """A study's record, corrected where its search died before it could say so.
+
+    Args:
+        folder: the study's.
+        runs: its runs, as ``scan`` found them.
+
+    Raises:
+        RunError: the record cannot be read.
+    """
+    record = read_study(folder)
+    at_work = RunFolder(folder).is_locked() or any(run.state == "running" for run in runs)
+    if record.state != "searching" or not lock.available() or at_work:
+        return record
+    again = read_study(folder)  # it may have ended and let go of the lock since it was read
+    return replace(again, state="interrupted") if again.state == "searching" else again
 
 
 def _is_at_work(folder: RunFolder) -> bool:

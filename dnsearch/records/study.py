@@ -20,7 +20,8 @@ class StudyRecord:
 
     Args:
         name: the study's name.
-        state: searching, or ended; one that was killed still says searching.
+        state: searching or ended. Of a search that was killed the file still says searching; read with
+            ``scan.study_as_it_is`` it is interrupted.
         objectives: what it searches for, validation first in most studies.
         select: which epoch's validation figure a trial is judged by.
         trials: how many there are: finished, pruned, failed, paused, running.
@@ -36,7 +37,7 @@ class StudyRecord:
     """
 
     name: str
-    state: Literal["searching", "ended"] = "searching"
+    state: Literal["searching", "ended", "interrupted"] = "searching"
     objectives: tuple[str, ...] = ("validation",)
     select: Literal["last", "best"] = "last"
     trials: Mapping[str, int] = field(default_factory=dict)

@@ -3,6 +3,7 @@
 import difflib
 import json
 import math
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -44,12 +45,21 @@ OTHER_NAMES = {
 """What other programs and papers call our fields."""
 
 
-def problems(error: ValidationError, tree: Tree, without: str = "") -> list[Problem]:
-    """Every problem of a validation but those of one type, pointing into the tree, in the text's order."""
+def problems(
+    error: ValidationError, tree: Tree, without: str = "", others: Iterable[Problem] = ()
+) -> list[Problem]:
+    """Every problem of a validation but those of one type, pointing into the tree, in the text's order.
+
+    Args:
+        error: what pydantic found.
+        tree: the text.
+        without: the type that is left out.
+        others: further problems of the text.
+    """
     errors = [each for each in _distinct(error) if each["type"] != without]
     found = [problem for details in errors[:MAX_PROBLEMS] for problem in _translated(details, tree)]
     more = [Problem("", f"and {len(errors) - MAX_PROBLEMS:,} more problems")] * (len(errors) > MAX_PROBLEMS)
-    return sorted(dict.fromkeys(found), key=_reading_order) + more
+    return sorted(dict.fromkeys([*found, *others]), key=_reading_order) + more
 
 
 def _distinct(error: ValidationError) -> list[ErrorDetails]:

@@ -199,7 +199,8 @@ def _validated(tree: Tree) -> Experiment:
     try:
         experiment = Experiment.model_validate(plain(tree))
     except ValidationError as error:
-        raise SpecError(complaints.problems(error, tree)) from None
+        others = searching.besides(error, tree)
+        raise SpecError(complaints.problems(error, tree, others=others)) from None
     if wrong := searching.problems(experiment, tree):
         raise SpecError(wrong)
     return experiment

@@ -10,7 +10,7 @@ from dataclasses import replace
 from itertools import islice, product
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from dnsearch.errors import Place, Problem
 from dnsearch.spec import complaints, schema, searching_rules
@@ -26,6 +26,9 @@ from dnsearch.spec.tune.parameters import Choices, FloatRange, IntRange, Range, 
 SECTIONS = ("network", "training")
 GROWTH = "network.growth_rate"
 MAX_CONTEXTS = 100
+MAX_PARAMETERS = 100
+"""As many as a search may have."""
+SEARCHED: TypeAdapter[Searched] = TypeAdapter(Searched)
 
 
 def problems(experiment: Experiment, tree: Tree) -> list[Problem]:
@@ -34,6 +37,48 @@ def problems(experiment: Experiment, tree: Tree) -> list[Problem]:
         return []
     found = list(islice(_all_problems(experiment.tune, tree), complaints.MAX_PROBLEMS))
     return found or searching_rules.problems(experiment.tune, tree)
+
+
+def besides(error: ValidationError, tree: Tree) -> list[Problem]:
+    """What is wrong with searched fields besides what a validation found, which hides it.
+
+    An unknown field is one whatever else is wrong. Values are tried where all that was found lies in the
+    ``tune`` section: over a base that is wrong itself they would only repeat what was said of it.
+
+    Args:
+        error: what pydantic found.
+        tree: the text.
+    """
+    section = entry(entry(tree, "tune"), "parameters")
+    if not isinstance(section, Table):
+        return []
+    wrong = error.errors(include_url=False, include_input=False)
+    only_here = all(each["loc"][:1] == ("tune",) for each in wrong)
+    return list(islice(_besides(section, tree, values=only_here), complaints.MAX_PROBLEMS))
+
+
+def _besides(section: Table, tree: Tree, *, values: bool) -> Iterator[Problem]:
+    written = list(islice(section.entries, MAX_PARAMETERS))
+    parameters = {path: read for path in written if (read := _read(section, path)) is not None}
+    base = without(tree, ("tune", "expect"))
+    for path in written:
+        needed = [
+            *parents(parameters.get(path, ())),
+            *(each for each in written if path.startswith(f"{each}.")),
+        ]
+        if values and all(each in parameters for each in (path, *needed)):
+            yield from _problems(path, parameters, tree, base)
+        else:
+            yield from _unknown_field(path, tree)
+
+
+def _read(section: Table, path: str) -> Searched | None:
+    """A searched field alone; nothing where it is malformed itself."""
+    try:
+        read: Searched = SEARCHED.validate_python(plain(section.entries[path]))
+    except ValidationError:
+        return None
+    return read
 
 
 def _all_problems(tune: Tune, tree: Tree) -> Iterator[Problem]:
@@ -63,11 +108,9 @@ def _followed(path: str, searched: Searched | None, base: Tree) -> Iterator[Prob
 
 
 def _problems(path: str, parameters: Parameters, tree: Tree, base: Tree) -> Iterator[Problem]:
-    *_, section = walk(tree, ("tune", "parameters"))
-    where, searched = f"tune.parameters.{path}", parameters[path]
-    place = section.keys[path] if isinstance(section, Table) else section.place
-    if not known(path):
-        yield Problem(where, _unknown(path), place=place)
+    where, searched, place = f"tune.parameters.{path}", parameters[path], _key_place(path, tree)
+    if unknown := list(_unknown_field(path, tree)):
+        yield from unknown
         return
     if path == GROWTH and plain(tree).get("match") is not None and not _several(searched):
         hint = "Search lists of growth rates, whose proportions match keeps, or remove match."
@@ -80,6 +123,16 @@ def _problems(path: str, parameters: Parameters, tree: Tree, base: Tree) -> Iter
     for value, value_place in _values(path, searched, tree):
         for problem in _value_problems(path, from_plain(value, value_place), value_place, contexts, base):
             yield replace(problem, where=where, place=value_place)
+
+
+def _unknown_field(path: str, tree: Tree) -> Iterator[Problem]:
+    if not known(path):
+        yield Problem(f"tune.parameters.{path}", _unknown(path), place=_key_place(path, tree))
+
+
+def _key_place(path: str, tree: Tree) -> Place:
+    *_, section = walk(tree, ("tune", "parameters"))
+    return section.keys[path] if isinstance(section, Table) else section.place
 
 
 def _value_problems(

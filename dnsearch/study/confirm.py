@@ -18,7 +18,7 @@ from dnsearch.spec.document import Document, load
 from dnsearch.study.book.ledger import Ledger
 from dnsearch.study.confirmed import FOLDER
 from dnsearch.study.request import Request
-from dnsearch.study.work import worker
+from dnsearch.study.work import artifacts, worker
 from dnsearch.study.work.jobs import next_job
 from dnsearch.study.work.messages import (
     EpochEnded,
@@ -85,11 +85,15 @@ def missing(request: Request, ranked: list[int]) -> list[Retraining]:
     if wanted is None:
         return []
     trials = (RunFolder(request.folder / trial_name(number)) for number in ranked)
-    trained = [run for run in trials if run.record.exists() and run.resolved.exists()][: wanted.top]
+    trained = [run for run in trials if _was_trained(run)][: wanted.top]
     planned = [
         _retraining(request, run, repetition) for run in trained for repetition in range(1, wanted.seeds + 1)
     ]
     return [each for each in planned if not _is_over(each)]
+
+
+def _was_trained(trial: RunFolder) -> bool:
+    return trial.record.exists() and trial.resolved.exists()
 
 
 def _retraining(request: Request, trial: RunFolder, repetition: int) -> Retraining:
@@ -122,11 +126,10 @@ def confirm(request: Request, ledger: Ledger, interrupts: Callable[[], int]) -> 
     Raises:
         DnsearchError: a trial's spec cannot be read, or a folder not written to.
     """
-    scattered = (
-        request.artifacts is not None
-    )  # each machine has some of the trials, and would confirm its own
-    if request.tune.confirm is None or interrupts() or request.takes is not None or scattered:
+    if request.tune.confirm is None or interrupts() or request.takes is not None:
         return
+    if request.artifacts is not None:
+        _bring_best(request, ledger, request.tune.confirm.top, request.artifacts)
     waiting = missing(request, ledger.ranked())
     running: dict[str, tuple[Retraining, Worker]] = {}
     try:
@@ -139,6 +142,18 @@ def confirm(request: Request, ledger: Ledger, interrupts: Callable[[], int]) -> 
         for _, child in running.values():
             child.process.kill()
             worker.end(child)
+
+
+def _bring_best(request: Request, ledger: Ledger, top: int, where: str) -> None:
+    """Bring home the best trials that were trained, of which other machines have some."""
+    trials = ledger.study.get_trials(deepcopy=False)
+    for number in ledger.ranked():
+        run = RunFolder(request.folder / trial_name(number))
+        if artifacts.is_behind(trials[number], run):
+            artifacts.bring(where, trials[number], run)
+        top -= _was_trained(run)
+        if not top:
+            return
 
 
 def _start(

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from optuna.trial import Trial
 
-from dnsearch.records.find import is_run
 from dnsearch.records.record import EpochRecord, RunRecord, Stop
 from dnsearch.records.store import RunFolder
 from dnsearch.study.book.claims import Claims
@@ -164,9 +163,9 @@ class Coordinator:
             yield self._start(proposal)
 
     def _bring(self, trial: Trial, where: str) -> None:
-        """Bring home what another machine has done of a trial that is taken over from it."""
+        """Bring home what other machines have done of a trial, also where there is an older copy of it."""
         run = RunFolder(self._request.folder / trial_name(trial.number))
-        if not is_run(run.path):
+        if artifacts.is_behind(trial, run):
             artifacts.bring(where, trial, run)
 
     def _refuse(self, proposal: Infeasible) -> ProposalRefused:

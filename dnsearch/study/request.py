@@ -12,6 +12,7 @@ from dnsearch.study.book.database import reachable
 from dnsearch.study.book.ledger import Ledger
 from dnsearch.study.book.storage import existing_study, open_study
 from dnsearch.study.book.terms import Terms, keep, read
+from dnsearch.study.sampling.within import check_placed
 from dnsearch.study.work import placement
 
 
@@ -62,20 +63,22 @@ def create(request: Request) -> tuple[Request, Ledger]:
     """Make the study, or open it where it is already; the request with what the study knows, and its book.
 
     Raises:
-        StudyError: the study cannot be opened, or is another spec's.
+        StudyError: the study cannot be opened, or is another spec's; or its sampler cannot do such a spec.
         RunError: its folder cannot be made.
     """
     folder = request.folder
     if is_run(folder):
         hint = "Give the study another name: --study NAME"
         raise StudyError(str(Problem(str(folder), "the folder of a study", "that of a run", hint)))
+    check_placed(request.document, request.tune)
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     study = open_study(request.url, folder.name, request.document.experiment, request.tune)
     with reachable(request.url):
         keep(study, request.terms)
         artifacts = read(study).artifacts
-    return replace(request, artifacts=artifacts), Ledger(study, request.document, request.tune)
+    planned = request.tune.model_copy(update={"trials": request.trials})
+    return replace(request, artifacts=artifacts), Ledger(study, request.document, planned)
 
 
 def joined(url: str, name: str, runs: Path, trials: int | None = None) -> Request:
@@ -93,9 +96,12 @@ def joined(url: str, name: str, runs: Path, trials: int | None = None) -> Reques
     study = existing_study(url, name)
     with reachable(url):
         terms = read(study)
+    tune = terms.tune
+    if terms.artifacts is not None:  # each worker would confirm the best in a folder of its own: tune does it
+        tune = tune.model_copy(update={"confirm": None})
     return Request(
         document=terms.document,
-        tune=terms.tune,
+        tune=tune,
         image_shape=terms.image_shape,
         classes=terms.classes,
         folder=runs / name,

@@ -37,6 +37,7 @@ tune:
   sampler: {sampler}
   pruner: {pruner}
   seed: {seed}
+  trials: {trials}
   parameters:
     network.growth_rate: {{int: [4, 40]}}
     network.compression: {{float: [0.1, 1.0]}}
@@ -101,7 +102,7 @@ class MadeUpSearch:
     """
 
     def __init__(self, sampler: str, pruner: str, seed: int, epochs: int = EPOCHS) -> None:
-        text = SPEC.format(sampler=sampler, pruner=pruner, seed=seed, epochs=epochs)
+        text = SPEC.format(sampler=sampler, pruner=pruner, seed=seed, epochs=epochs, trials=TRIALS)
         self._document = parse(text.encode(), "made-up.yaml")
         tune = self._document.experiment.tune
         optuna.logging.set_verbosity(optuna.logging.ERROR)

@@ -31,14 +31,42 @@ def images(spec, overrides, file):
     return {name: len(part) for name, part in parts.items()}
 
 
-def tuned(spec, runs, *options):
+def tuned(spec, runs, options):
     """A whole search as a process, from the shell's prompt to the leaderboard; its seconds."""
-    program = Path(sys.executable).with_name("dnsearch")
     began = time.perf_counter()
-    subprocess.run(
-        [program, "tune", spec, "--runs", runs, "--plain", *options], check=True, capture_output=True
-    )
+    subprocess.run(_command(spec, runs, options), check=True, capture_output=True)
     return time.perf_counter() - began
+
+
+def raced(spec, runs, options, accuracy, seconds):
+    """The epochs of a search and when they were on the disk, from the shell's prompt on.
+
+    The search is killed when an epoch is as accurate, or after so many seconds.
+    """
+    began, told = time.perf_counter(), {}
+    with subprocess.Popen(_command(spec, runs, options), stdout=subprocess.DEVNULL) as process:
+        while process.poll() is None and not any(epoch["accuracy"] >= accuracy for epoch in told.values()):
+            time.sleep(0.2)
+            now = time.perf_counter() - began
+            for epoch, score in _scores(Path(runs)):
+                told.setdefault(epoch, {"seconds": now, "accuracy": score})
+            if now > seconds:
+                break
+        process.kill()
+    return list(told.values())
+
+
+def _command(spec, runs, options):
+    program = Path(sys.executable).with_name("dnsearch")
+    return [program, "tune", spec, "--runs", runs, "--plain", *options]
+
+
+def _scores(runs):
+    """Trial and number of each epoch so far, and its validation accuracy; half a line is left for later."""
+    for file in runs.glob("*/trial-*/epochs.jsonl"):
+        whole, _, _ = file.read_text(encoding="utf-8").rpartition("\n")
+        for line in map(json.loads, whole.splitlines()):
+            yield (file.parent.name, line["epoch"]), line["validation"]["accuracy"]
 
 
 def trained(study):

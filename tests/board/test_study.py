@@ -113,6 +113,8 @@ def test_a_study_that_has_just_begun_says_so():
         "importance: too few trials (0 finished; it takes 10)",
     ]
     assert "No runs." in drawn([], study, 80)
+    killed = replace(study, state="interrupted")
+    assert facts(killed, [])[0] == "trials: none yet (interrupted)"
 
 
 def test_the_most_frequent_reasons_of_failures_are_told(make):

@@ -47,12 +47,13 @@ def test_an_unknown_format(dnsearch, run_folder):
     run_folder(Path("runs/tiny"))
     ran = dnsearch("export", "runs/tiny", "--format", "pickle")
     assert ran.code == 2
-    assert "'pickle' is not one of 'savedmodel', 'litert', 'onnx'" in " ".join(
-        ran.err.replace("│", " ").split()
-    )
+    told = " ".join(ran.err.replace("│", " ").split())
+    choices = "'savedmodel', 'litert', 'onnx', 'keras-weights'."
+    assert f"Invalid value for '--format' / '-f': 'pickle' is not one of {choices}" in told
 
 
 def test_an_unknown_log(dnsearch):
     ran = dnsearch("train", "spec.yaml", "--log", "paper")
     assert ran.code == 2
-    assert "'paper' is not one of 'csv', 'tensorboard'" in " ".join(ran.err.replace("│", " ").split())
+    told = " ".join(ran.err.replace("│", " ").split())
+    assert "Invalid value for '--log': 'paper' is not one of 'csv', 'tensorboard'." in told

@@ -1,5 +1,7 @@
 """Whatever a person gets wrong: a sentence on stderr, an exit code, and never a traceback."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -99,10 +101,39 @@ def test_a_mistake_leaves_no_run_behind(mistakes, tmp_path):
     assert not (tmp_path / "runs").exists() or list((tmp_path / "runs").iterdir()) == []
 
 
-def test_data_that_turns_out_to_be_missing_is_the_run_s_reason(mistakes, tmp_path):
-    ran = mistakes("train", "starter", "--set", "data={source: cifar10, path: nowhere}")
+BROKEN = "data={source: npz, path: broken.npz, image_shape: [8, 8, 1], classes: 10}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["--set", "data={source: cifar10, path: nowhere}"], 3, "nowhere"),
+        (["--set", BROKEN], 3, "broken.npz"),
+        (["--set", "training.start_from=nowhere"], 4, "nowhere"),
+    ],
+)
+def test_what_turns_out_to_be_missing_or_broken_leaves_no_run_behind(
+    mistakes, tmp_path, tensorflow_ready, arguments, code, said
+):
+    np.savez(tmp_path / "broken.npz", x_train=np.zeros((9, 8, 8)), y_train=np.zeros(3))
+    ran = mistakes("train", "starter", *arguments)
+    assert ran.code == code, ran.err
+    assert said in ran.err
+    assert list((tmp_path / "runs").iterdir()) == []
+
+
+def test_a_run_that_is_gone_on_with_stays_when_its_data_is_gone(mistakes, tmp_path, tensorflow_ready):
+    (tmp_path / "images").mkdir()
+    images = np.random.default_rng(0).integers(0, 255, (60, 8, 8, 1), np.uint8)
+    np.savez(tmp_path / "images" / "all.npz", x_train=images, y_train=np.arange(60) % 10)
+    spec = (tmp_path / "npz.yaml").read_text().replace("path: no.npz}", f"path: {tmp_path}/images/all.npz}}")
+    (tmp_path / "npz.yaml").write_text(spec.replace("batch_size: 50", "batch_size: 10"))
+    assert mistakes("train", "npz.yaml", "--set", "training.epochs=1").code == 0
+    folder = RunFolder(tmp_path / "runs" / "tiny")
+    record = folder.read()
+    folder.write(replace(record, state="interrupted"))
+    (tmp_path / "images" / "all.npz").unlink()
+    ran = mistakes("train", "--resume", "runs/tiny")
     assert ran.code == 3, ran.err
-    assert "nowhere" in ran.err
-    record = RunFolder.open(tmp_path / "runs" / "starter").read()
-    assert record.state == "failed"
-    assert "nowhere" in record.reason
+    assert folder.checkpoint.exists()
+    assert RunFolder.open(folder.path).read().epochs == 1

@@ -9,12 +9,14 @@ import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 import optuna
 import pytest
 
+from dnsearch.records.lock import locked
 from dnsearch.records.study import StudyRecord, write_study
 
 STARTED = [sys.executable, "-c", "from dnsearch.cli.main import main; main()"]
@@ -51,24 +53,40 @@ class Terminal:
         return text in self.drawn
 
 
-def test_a_terminal_is_redrawn_until_the_study_has_ended(dnsearch, run_folder):
-    study = StudyRecord("small", trials={"finished": 1})
+STUDY = StudyRecord("small", trials={"finished": 1})
+
+
+@pytest.fixture
+def search(dnsearch, run_folder):
+    """A study with a trial, and what its search holds while it lives; closing it is the search's death."""
     run_folder(Path("runs/small/trial-0000"), 0.75, study="small", trial=0)
-    write_study(Path("runs/small"), study)
+    write_study(Path("runs/small"), STUDY)
+    with ExitStack() as held:
+        held.enter_context(locked(Path("runs/small/lock")))
+        yield held
+
+
+def test_a_terminal_is_redrawn_until_the_study_has_ended(search, run_folder):
     terminal = Terminal("leaderboard", "small", "--watch")
     until(lambda: terminal.shows("75.00 %"))
     assert terminal.shows("(searching)")
     run_folder(Path("runs/small/trial-0001"), 0.85, study="small", trial=1)
     until(lambda: terminal.shows("85.00 %"))
-    write_study(Path("runs/small"), replace(study, state="ended", trials={"finished": 2}))
+    write_study(Path("runs/small"), replace(STUDY, state="ended", trials={"finished": 2}))
     assert terminal.process.wait(timeout=20) == 0
     assert terminal.shows("trials: 2 finished")
     assert terminal.drawn.rindex("trials: 2 finished") > terminal.drawn.rindex("(searching)")
 
 
-def test_ctrl_c_ends_the_watch_alone(dnsearch, run_folder):
-    run_folder(Path("runs/small/trial-0000"), 0.75, study="small", trial=0)
-    write_study(Path("runs/small"), StudyRecord("small"))
+def test_a_search_that_was_killed_ends_the_watch_and_is_called_interrupted(search):
+    terminal = Terminal("leaderboard", "small", "--watch")
+    until(lambda: terminal.shows("(searching)"))
+    search.close()
+    assert terminal.process.wait(timeout=20) == 0
+    assert terminal.shows("trials: 1 finished (interrupted)")
+
+
+def test_ctrl_c_ends_the_watch_alone(search):
     terminal = Terminal("leaderboard", "small", "--watch")
     until(lambda: terminal.shows("75.00 %"))
     terminal.process.send_signal(signal.SIGINT)

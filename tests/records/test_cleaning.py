@@ -1,5 +1,6 @@
 """What is removed from studies and runs, what stays, and who must not be disturbed."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -129,6 +130,21 @@ def test_leftovers_go_and_damaged_checkpoints_only_when_asked(trial, runs):
     (damaged,) = clean(runs, None, damaged=True, dry_run=False)
     assert (damaged.path, damaged.why) == (folder.damaged_checkpoint, "damaged checkpoint")
     assert not folder.damaged_checkpoint.exists()
+
+
+@pytest.mark.parametrize("state", ["running", "paused", "finished"])
+@pytest.mark.parametrize("host", ["elsewhere", os.uname().nodename])
+def test_what_another_machine_may_be_writing_is_left_alone(trial, runs, state, host):
+    at_work = trial(0, 0.9, state, process={"host": host, "pid": 7})
+    halves = [runs / "small" / ".best.yaml.1-ab.tmp", at_work.path / ".checkpoint.npz.1-cd.tmp"]
+    for path in halves:
+        path.write_text("half")
+    behind = trial(1, 0.2)
+    removed = {each.path for each in clean(runs, 1, damaged=False, dry_run=False)}
+    left = host == "elsewhere" and state != "finished"
+    assert removed & {*halves} == (set() if left else {*halves})
+    assert not thinned(at_work)
+    assert thinned(behind) is (state == "finished"), "it is the best of those that finished"
 
 
 def test_a_single_run_is_not_compared(trial):

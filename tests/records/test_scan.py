@@ -7,8 +7,9 @@ import pytest
 from dnsearch.errors import RunError
 from dnsearch.records import lock
 from dnsearch.records.record import RunRecord, State
-from dnsearch.records.scan import NO_WORD, as_it_is, scan
+from dnsearch.records.scan import NO_WORD, as_it_is, scan, study_as_it_is
 from dnsearch.records.store import RunFolder
+from dnsearch.records.study import StudyRecord, read_study, write_study
 
 Put = Callable[..., RunFolder]
 
@@ -122,3 +123,22 @@ def test_a_folder_that_may_not_be_entered_is_listed(unprivileged: Path) -> None:
     found = scan([unprivileged])
     assert [path for path, _ in found.unreadable] == [unprivileged / "closed"]
     assert "run.json\n  cannot be read: Permission denied\n  Change the permissions" in found.unreadable[0][1]
+
+
+def test_a_study_whose_search_died_is_interrupted(tmp_path: Path, put: Put) -> None:
+    trial, folder = put("small/trial-0000", "running"), tmp_path / "small"
+    write_study(folder, StudyRecord("small"))
+    with lock.locked(folder / "lock"):
+        assert study_as_it_is(folder, scan([folder]).records).state == "searching"
+    with trial.locked():
+        assert study_as_it_is(folder, scan([folder]).records).state == "searching", "its child lives"
+    assert study_as_it_is(folder, scan([folder]).records).state == "interrupted"
+    assert read_study(folder).state == "searching", "a leaderboard writes nothing"
+    write_study(folder, StudyRecord("small", state="ended"))
+    assert study_as_it_is(folder, []).state == "ended"
+
+
+def test_without_locks_a_study_is_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_study(tmp_path, StudyRecord("small"))
+    monkeypatch.setattr(lock, "fcntl", None)
+    assert study_as_it_is(tmp_path, []).state == "searching"

@@ -41,7 +41,7 @@ def test_the_order_of_importances_is_kept(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ('"ended"', '"asleep"', 'state\n  expected one of searching, ended, found "asleep"'),
+        ('"ended"', '"asleep"', 'state\n  expected one of searching, ended, interrupted, found "asleep"'),
         ('"proposals": 6', '"proposals": "6"', 'proposals\n  expected a whole number, found "6"'),
         ('"finished": 3', '"finished": 3.5', "trials.finished\n  expected a whole number, found 3.5"),
         ("0.75", '"most"', 'importances.training.learning_rate\n  expected a number, found "most"'),

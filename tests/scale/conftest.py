@@ -28,14 +28,16 @@ class Farm:
         _, said = program.communicate(timeout=120)
         return program.returncode, said
 
-    def states(self) -> list[str]:
+    def trials(self) -> list[optuna.trial.FrozenTrial]:
         storage = optuna.storages.RDBStorage(self.url)
         try:
-            study = optuna.load_study(study_name=self.name, storage=storage)
-            return [trial.state.name for trial in study.trials]
+            return optuna.load_study(study_name=self.name, storage=storage).trials
         finally:
             storage.remove_session()
             storage.engine.dispose()
+
+    def states(self) -> list[str]:
+        return [trial.state.name for trial in self.trials()]
 
     def epochs(self, runs: str = "runs") -> dict[str, list[int]]:
         return small_study.epochs(self.folder / runs / self.name)

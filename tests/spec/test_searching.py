@@ -130,6 +130,42 @@ def test_every_problem_at_once():
     assert [problem.place.line for problem in caught.value.problems] == [5, 6]
 
 
+def test_a_bad_range_hides_nothing_else():
+    lines = (
+        "    network.growth_rate: {int: [9, 2]}\n"
+        "    network.grwth: {int: [2, 4]}\n"
+        "    network.pooling: [avg, mx]\n"
+        "    training.learning_rate: {float: [0.1, 0.2], stp: 0.1}\n"
+        "    trainig.epochs: {int: [3, 1]}\n"
+    )
+    with pytest.raises(SpecError) as caught:
+        parse(f"{HEAD}{lines}".encode(), "s.yaml")
+    found = [(problem.place.line, str(problem).splitlines()[1].strip()) for problem in caught.value.problems]
+    assert [line for line, _ in found] == [5, 6, 7, 8, 9, 9]
+    assert found[0][1] == "expected [low, high] with low below high, found [9, 2]"
+    assert found[1][1].endswith("field of network or training; did you mean growth_rate?")
+    assert found[2][1] == "expected avg, max, both or conv, found mx"
+    assert found[4][1].startswith("expected the path of a field of network or training")
+
+
+def test_what_hangs_on_a_wrong_parameter_is_not_judged_without_it():
+    lines = (
+        "    network.connectivity: {choices: {sparse: {name: strided, stride: 2}}, whn: {}}\n"
+        "    network.connectivity.stride: {int: [2, 4], when: {network.connectivity: sparse}}\n"
+    )
+    with pytest.raises(SpecError) as caught:
+        parse(f"{HEAD}{lines}".encode(), "s.yaml")
+    assert {problem.place.line for problem in caught.value.problems} == {5}
+
+
+def test_a_wrong_network_hides_no_unknown_parameter_and_is_told_once():
+    text = "version: 1\nextends: starter\nnetwork: {growth_rate: 0}\ntune:\n  parameters:\n"
+    lines = "    network.grwth: [2, 4]\n    network.growth_rate: [0, 4]\n"
+    with pytest.raises(SpecError) as caught:
+        parse(f"{text}{lines}".encode(), "s.yaml")
+    assert [problem.place.line for problem in caught.value.problems] == [3, 6]
+
+
 def tuned(parameters: str, rest: str = "") -> str:
     return f"{HEAD}{parameters}{rest}"
 

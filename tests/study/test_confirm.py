@@ -10,7 +10,6 @@ from dnsearch.records.store import RunFolder
 from dnsearch.spec.document import load
 from dnsearch.study.confirm import fresh_seed, missing
 from dnsearch.study.confirmed import confirmed
-from dnsearch.study.search import search
 from dnsearch.study.work.messages import TrialEnded, TrialProgressed, TrialStarted
 
 pytestmark = pytest.mark.xdist_group("tune")
@@ -181,12 +180,3 @@ def test_a_fresh_seed_is_never_the_trial_s_own():
 def test_a_trial_without_a_spec_is_passed_over(searched):
     runs, *_ = searched
     assert missing(runs.request(3), [17]) == []
-
-
-def test_a_study_whose_trials_lie_on_several_machines_is_not_confirmed(searched, tmp_path):
-    runs, *_ = searched
-    more = runs.document.experiment.tune.confirm.model_copy(update={"seeds": 9})
-    tune = runs.document.experiment.tune.model_copy(update={"confirm": more})
-    request = replace(runs.request(3), tune=tune, artifacts=str(tmp_path))
-    assert list(search(request, lambda: 0)) == []
-    assert len(missing(request, [0])) >= 7

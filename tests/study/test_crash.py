@@ -12,7 +12,8 @@ import psutil
 import pytest
 from small_study import Tune, left_alive, wait_until
 
-from dnsearch.records.scan import scan
+from dnsearch.records.scan import scan, study_as_it_is
+from dnsearch.study.facts.reading import looking
 
 pytestmark = pytest.mark.xdist_group("tune")
 
@@ -28,6 +29,7 @@ class Killed:
     states: list[str]
     epochs: dict[str, list[int]]
     shown: list[str]
+    told: tuple[str, str]
     again: subprocess.CompletedProcess[str]
 
 
@@ -49,11 +51,15 @@ def killed(tuning) -> Killed:
     coordinator.communicate()
     orphans = left_alive(children, seconds=2)
     states, epochs = tune.states(), tune.epochs()
-    shown = [record.state for record in scan([tune.study]).records]
+    found = scan([tune.study]).records
+    shown = [record.state for record in found]
+    booked, study = looking(f"sqlite:///{tune.study / 'study.db'}", "tiny")()
+    assert [record.state for record in booked].count("interrupted") == states.count("RUNNING")
+    told = study_as_it_is(tune.study, found).state, study.state
     continued = tune.start("--trials", "6", "--workers", "2")
     said = continued.communicate(timeout=120)
     again = subprocess.CompletedProcess(continued.args, continued.returncode, *said)
-    return Killed(tune, maps, resident, orphans, states, epochs, shown, again)
+    return Killed(tune, maps, resident, orphans, states, epochs, shown, told, again)
 
 
 def test_the_coordinator_never_loads_tensorflow(killed):
@@ -71,12 +77,14 @@ def test_the_kill_came_in_the_middle(killed):
     assert "RUNNING" in killed.states
     assert killed.shown.count("interrupted") >= 1, "the leaderboard says what has happened"
     assert "running" not in killed.shown
+    assert killed.told == ("interrupted", "interrupted"), "the folder does, and so does the book"
 
 
 def test_the_next_search_ends_exactly_the_trials_that_were_asked_for(killed):
     assert killed.again.returncode == 0, killed.again.stderr
     assert killed.tune.states() == ["COMPLETE"] * 6
     assert [record.state for record in scan([killed.tune.study]).records] == ["finished"] * 6
+    assert study_as_it_is(killed.tune.study, []).state == "ended"
 
 
 def test_interrupted_trials_are_taken_up_again_and_no_epoch_is_done_twice(killed):

@@ -96,6 +96,21 @@ def test_at_the_target_the_others_are_told_to_stop(rules, ended):
     assert aiming.stop(5) == Stop("pruned", "the target was reached")
 
 
+@searches
+def test_a_search_that_makes_no_progress_ends_and_goes_on_with_more_patience(searching, tiny):
+    values = {"training.epochs": 4, "training.batch_size": 20}
+    rates = {"training.learning_rate": {"float": [SLOW, 0.2], "log": True}}
+    runs = searching(values, parameters=rates, patience=2)
+    runs.run(1)
+    for factor in range(1, 6):
+        runs.enqueue(training__learning_rate=factor * SLOW)
+    assert reasons(runs.run(9)) == ["no trial was better than trial 0 for 2 trials"]
+    assert runs.states() == ["COMPLETE"] * 3 + ["WAITING"] * 3
+    patient = type(runs)(runs.folder, tiny(values, parameters=rates, patience=9))
+    assert reasons(patient.run(4)) == []
+    assert runs.states() == ["COMPLETE"] * 4 + ["WAITING"] * 2
+
+
 SLOW = 1e-7
 """A learning rate that learns nothing, so that such trials are equally poor and the later one waits."""
 

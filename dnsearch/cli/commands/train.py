@@ -11,6 +11,7 @@ import typer
 from dnsearch.cli import console
 from dnsearch.cli.logs import Log, logs
 from dnsearch.cli.options import RUNS, Json, NoLimits, Plain, Runs, Set
+from dnsearch.errors import DnsearchError, TrainingError
 
 if TYPE_CHECKING:
     from dnsearch.records.record import RunRecord
@@ -44,7 +45,7 @@ def train(
     Ctrl-C ends after the running batch and keeps what is there.
     """
     document, folder = _opened(spec, overrides, (runs, resume), limits=not no_limits)
-    with _removed_if_unused(folder):
+    with _removed_if_unused(folder, fresh=resume is None):
         record = _finished(document, folder) or _trained(document, folder, log or [], plain=plain)
     console.say(_summary(record, folder))
     if afresh := folder.afresh():
@@ -82,12 +83,21 @@ def _opened(
 
 
 @contextmanager
-def _removed_if_unused(folder: "RunFolder") -> Iterator[None]:
-    """Leave no folder behind when a run ends before it has begun: its data is missing, or Ctrl-C."""
+def _removed_if_unused(folder: "RunFolder", *, fresh: bool) -> Iterator[None]:
+    """Leave no new folder behind of a run that trained nothing: its data is missing or broken, or Ctrl-C.
+
+    Where memory was used up or the loss was not finite it stays: what was tried is worth a look.
+    """
+    unused = False
     try:
         yield
+    except TrainingError:
+        raise
+    except DnsearchError:
+        unused = fresh and folder.record.exists() and folder.read().first_step_seconds is None
+        raise
     finally:
-        if not folder.record.exists():
+        if unused or not folder.record.exists():
             shutil.rmtree(folder.path, ignore_errors=True)
 
 

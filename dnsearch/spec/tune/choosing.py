@@ -11,7 +11,16 @@ from typing import Any, Protocol
 
 from dnsearch.spec.tune import Tune
 from dnsearch.spec.tune.conditions import Label, holds, mentioned
-from dnsearch.spec.tune.parameters import FloatRange, IntRange, Range, Searched, highest, labelled, when
+from dnsearch.spec.tune.parameters import (
+    FloatRange,
+    IntRange,
+    Range,
+    Searched,
+    exact,
+    highest,
+    labelled,
+    when,
+)
 from dnsearch.spec.tune.relations import followers
 
 Parameters = Mapping[str, Searched]
@@ -78,15 +87,15 @@ def counts(searched: Searched, labels: Mapping[str, Label]) -> bool:
 
 def value_of(searched: Searched, label: Label) -> Any:  # noqa: ANN401  (whatever the YAML holds)
     """The value that a label stands for."""
-    return label if isinstance(searched, Range) else labelled(searched)[label]
+    return exact(searched, label) if isinstance(searched, Range) else labelled(searched)[label]
 
 
-def _number(path: str, searched: Range, draw: Draw) -> int | float:
+def _number(path: str, searched: Range, draw: Draw) -> Label:
     low, high = searched.bounds
     most = highest(low, high, searched.step)
     if isinstance(searched, IntRange):
         return draw.whole(path, searched, int(most))
-    return draw.number(path, searched, most)
+    return exact(searched, draw.number(path, searched, most))
 
 
 def in_order(parameters: Parameters) -> tuple[str, ...]:
@@ -171,7 +180,8 @@ def told_apart(path: str, parameters: Parameters) -> Iterator[Label]:
             yield from sorted({low, *(each for each in _bounds(path, parameters) if low <= each <= high)})
         case IntRange(bounds=(low, _)) | FloatRange(bounds=(low, _)):
             step = searched.step or 1
-            yield from (low + number * step for number in range(min(size(searched), MAX_STATES + 1)))
+            values = (low + number * step for number in range(min(size(searched), MAX_STATES + 1)))
+            yield from (exact(searched, value) for value in values)
         case choices:
             yield from labelled(choices)
 

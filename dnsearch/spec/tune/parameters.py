@@ -28,6 +28,9 @@ def _well_formed(when: dict[str, Any]) -> dict[str, Any]:
 
 When = Annotated[dict[str, Any], Field(min_length=1, max_length=100), AfterValidator(_well_formed)]
 
+ROUNDING = 1e-8
+"""How far a number may be from a value, in steps, to be the same; as Optuna holds it."""
+
 WHEN = (
     "When the parameter counts: other parameters with the label that each shall have, a list of labels, or "
     "{at_least: 3} or {at_most: 5} for numbers; all of them must hold. any: [...] and all: [...] hold such "
@@ -155,13 +158,46 @@ def highest(low: float, high: float, step: float | None) -> float:
     return float(first + (end - first) // width * width)
 
 
+def exact(searched: Searched, label: Label) -> Label:
+    """A label without what arithmetic has added: the nearest value of a range of floats with steps.
+
+    Three times 0.1 is 0.30000000000000004 to a computer. A sampler proposes such numbers and a person writes
+    0.3; both are to be the same value, and so the same trial.
+
+    >>> exact(FloatRange(float=(0.1, 0.5), step=0.1), 0.30000000000000004)
+    0.3
+    """
+    match searched:
+        case FloatRange(bounds=(low, _), step=float() as step) if isinstance(label, int | float):
+            return nearest(label, low, step)
+        case _:
+            return label
+
+
+def nearest(value: float, low: float, step: float) -> float:
+    """The number that is a whole number of steps away from ``low`` and the nearest to a value.
+
+    >>> nearest(0.62, 0.05, 0.1)
+    0.65
+    """
+    first, number, width = (Decimal(str(each)) for each in (low, value, step))
+    return float(first + round((number - first) / width) * width)
+
+
 def holds_value(searched: Range, value: float) -> bool:
-    """Whether a range has a value.
+    """Whether a range has a value, or one that only arithmetic tells from it.
 
     >>> holds_value(IntRange(int=(4, 16), step=4), 10)
     False
+    >>> holds_value(FloatRange(float=(0.05, 0.5), step=0.05), 0.15000000000000002)
+    True
     """
     low, high = searched.bounds
-    if not low <= value <= high or (isinstance(searched, IntRange) and value != int(value)):
-        return False
-    return searched.step is None or highest(low, value, searched.step) == value
+    match searched:
+        case FloatRange(step=float() as step) if low - step < value < high + step:
+            there = nearest(value, low, step)
+            return low <= there <= high and abs(there - value) < ROUNDING * step
+        case IntRange(step=step):
+            return low <= value <= high and (value - low) % step == 0
+        case _:
+            return low <= value <= high

@@ -21,7 +21,7 @@ from dnsearch.study.book.turns import exclusive
 from dnsearch.study.facts.summary import setting
 from dnsearch.study.sampling.samplers import KNOWLEDGE
 from dnsearch.study.sampling.space import base_labels
-from dnsearch.study.sampling.within import misfits, overlap, same_labels, spec_of
+from dnsearch.study.sampling.within import known_labels, misfits, overlap, same_labels, spec_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,16 +121,13 @@ def _check(ledger: Ledger, url: str, other: Source) -> None:
 
 def _lesson(trial: FrozenTrial, terms: Terms, ledger: Ledger) -> dict[str, Any] | str:
     """What the sampler learns from a trial; or why nothing."""
-    try:
-        base = is_base(trial)
-        document = (
-            terms.document
-            if base
-            else spec_of(trial.params, terms.document, terms.tune, f"trial {trial.number}")
-        )
-    except SpecError as error:
-        return str(error)
-    labels = {**base_labels(document, ledger.tune), **same_labels(trial.params, terms.tune, ledger.tune)}
+    asked, document = known_labels(trial.params, terms.tune), terms.document
+    if not is_base(trial):
+        try:
+            document = spec_of(asked, terms.document, terms.tune, f"trial {trial.number}")
+        except SpecError as error:
+            return str(error)
+    labels = {**base_labels(document, ledger.tune), **same_labels(asked, terms.tune, ledger.tune)}
     searched = {*terms.tune.parameters, *ledger.tune.parameters}
     for problem in misfits(document, labels, ledger.document, ledger.tune, ""):
         if any(

@@ -26,6 +26,7 @@ from dnsearch.study.facts.summary import Chronicle
 from dnsearch.study.request import Request
 from dnsearch.study.sampling.samplers import KNOWLEDGE
 from dnsearch.study.sampling.space import base_labels
+from dnsearch.study.sampling.within import check_placed
 from dnsearch.study.work.outcome import BEST
 from dnsearch.study.work.proposal import trial_name
 
@@ -57,10 +58,11 @@ def migrate(request: Request, *, dry_run: bool) -> Migrated:
 
     Raises:
         StudyError: there is no such study, or somebody is at work on it, or the new spec searches for
-            something else.
+            something else, or its sampler cannot do such a spec.
         RunError: a trial's folder cannot be moved.
     """
     name, url = request.folder.name, request.url
+    check_placed(request.document, request.tune)
     with reachable(url), exclusive(url, name):
         study = existing_study(url, name)
         terms = read(study)

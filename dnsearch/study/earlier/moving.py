@@ -17,7 +17,7 @@ from dnsearch.study.book.terms import Terms
 from dnsearch.study.request import Request
 from dnsearch.study.sampling.feasibility import Judge
 from dnsearch.study.sampling.space import base_labels, distribution
-from dnsearch.study.sampling.within import misfits, same_labels, spec_of
+from dnsearch.study.sampling.within import known_labels, misfits, same_labels, spec_of
 
 FIXED = "fixed_params"
 """Where Optuna keeps the labels of a trial that was enqueued."""
@@ -60,9 +60,10 @@ def _found(trial: FrozenTrial, terms: Terms, request: Request) -> FrozenTrial | 
     """The trial in the new space; or why it is not there."""
     if reason := trial.user_attrs.get(DROPPED):
         return str(reason)
-    labels = trial.system_attrs.get(FIXED, {}) if trial.state is TrialState.WAITING else trial.params
     if INFEASIBLE in trial.user_attrs:
         return trial if _is_same_space(terms, request) else "an infeasible proposal of the spec before"
+    asked = trial.system_attrs.get(FIXED, {}) if trial.state is TrialState.WAITING else trial.params
+    labels = known_labels(asked, terms.tune)
     if not is_base(trial) and not _is_complete(labels, terms):
         return "not all of its values had been proposed"
     document = terms.document

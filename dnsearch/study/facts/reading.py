@@ -7,14 +7,17 @@ that such a leaderboard has no intervals. Confirmations are no trials of the boo
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from dnsearch.records.record import Metrics, Parameters, RunRecord
+from dnsearch.records.scan import NO_WORD
 from dnsearch.records.study import StudyRecord
 from dnsearch.study.book.contest import COSTS, scores_of
-from dnsearch.study.book.database import reachable
+from dnsearch.study.book.database import clock, reachable
+from dnsearch.study.book.leases import found, is_alive
 from dnsearch.study.book.ledger import FINGERPRINT, REASON, is_trial
 from dnsearch.study.book.storage import existing_study
 from dnsearch.study.facts.summary import epochs, objectives, setting, summary, word
@@ -34,17 +37,27 @@ def looking(url: str, name: str) -> Look:
         StudyError: there is no such study; the function also raises it, where the storage is gone.
     """
     study = existing_study(url, name)
+    with reachable(url):
+        seconds = clock(url)
     before = False
 
     def look() -> tuple[list[RunRecord], StudyRecord]:
         nonlocal before
         with reachable(url):
-            now = any(word(trial) == "running" for trial in study.get_trials(deepcopy=False))
-            # Between two trials none is running for a moment, so a search has ended at the second such look.
+            running = [trial for trial in study.get_trials(deepcopy=False) if word(trial) == "running"]
+            left = {trial.number for trial in running if not is_alive(found(trial.user_attrs), seconds())}
+            now = len(left) < len(running)
+            # Between two trials none is at work for a moment, so a search has ended at the second such look.
             before, searched = now, now or before
-            return records(study), summary(study, "searching" if searched else "ended")
+            told = [_left(record) if record.trial in left else record for record in records(study)]
+            return told, summary(study, "searching" if searched else "interrupted" if left else "ended")
 
     return look
+
+
+def _left(record: RunRecord) -> RunRecord:
+    """A trial whose coordinator is dead, and that nobody has taken over yet."""
+    return replace(record, state="interrupted", reason=NO_WORD)
 
 
 def records(study: optuna.Study) -> list[RunRecord]:

@@ -66,12 +66,12 @@ class Chronicle:
         self._due = now + max(RENEW_SECONDS, (now - started) / SHARE_OF_TIME)
 
 
-def summary(study: optuna.Study, state: Literal["searching", "ended"]) -> StudyRecord:
+def summary(study: optuna.Study, state: Literal["searching", "ended", "interrupted"]) -> StudyRecord:
     """What there is to say about a study at this moment.
 
     Args:
         study: the open study.
-        state: whether it is searched.
+        state: whether it is searched, or was until its search died.
     """
     booked = study.get_trials(deepcopy=False, states=(*WORDS, TrialState.RUNNING))
     proposals = [trial for trial in booked if DROPPED not in trial.user_attrs]

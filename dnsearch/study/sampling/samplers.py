@@ -1,5 +1,6 @@
 """Who proposes trials: Optuna's samplers, so that a continued study goes on as if it had never stopped."""
 
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, assert_never
@@ -22,7 +23,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from dnsearch import runtime
 from dnsearch.spec.tune import Tune
-from dnsearch.spec.tune.parameters import FloatRange, IntRange, Searched, highest, labelled
+from dnsearch.spec.tune.parameters import FloatRange, IntRange, Searched, highest, labelled, nearest
 from dnsearch.study.sampling.space import distribution
 
 PAUSED = "dnsearch:paused"
@@ -51,21 +52,33 @@ def sampler(tune: Tune, number: int) -> BaseSampler:
         case "grid":
             return Grid(grid(tune), seed=tune.seed)
         case "nsga2":
-            return NSGAIISampler(seed=seed)
+            return NSGAIISampler(seed=seed, population_size=population(tune.trials))
         case "cmaes":
             runtime.require("cmaes", "cmaes")
-            return CmaEsSampler(seed=seed, consider_pruned_trials=False)
+            return Evolution(seed=seed)
         case "qmc":
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ExperimentalWarning)
                 return QMCSampler(scramble=True, seed=tune.seed)
         case "gp":
-            runtime.require("gp", "torch")
+            runtime.require("gp", "torch", "scipy")
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ExperimentalWarning)
                 return GPSampler(seed=seed)
         case _:
             assert_never(tune.sampler)
+
+
+def population(trials: int) -> int:
+    """How many finished trials make a generation of NSGA-II: the root of the trials that are planned.
+
+    The first generation is drawn at random, so there are as many generations as each has trials; never more
+    than Optuna's usual 50, which a search of a few dozen trials would never leave.
+
+    >>> [population(trials) for trials in (12, 100, 1000, 10_000)]
+    [4, 10, 31, 50]
+    """
+    return min(50, max(4, math.isqrt(trials)))
 
 
 def grid(tune: Tune) -> dict[str, list[Any]]:
@@ -80,13 +93,22 @@ def _all_values(searched: Searched) -> list[Any]:
         case FloatRange(bounds=(low, high), step=step):
             width = step or high - low  # the spec has refused a grid of any number
             count = round((highest(low, high, width) - low) / width) + 1
-            return [highest(low, low + index * width, width) for index in range(count)]
+            return [nearest(low + index * width, low, width) for index in range(count)]
         case choices:
             return list(labelled(choices))
 
 
 class Grid(GridSampler):
     """Optuna's, but that it does not stop the study: whoever asks for trials looks for what is left."""
+
+    def after_trial(
+        self, study: optuna.Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
+    ) -> None:
+        """Told of a trial's end."""
+
+
+class Evolution(CmaEsSampler):
+    """Optuna's CMA-ES, but that it does not say after each trial that it learns nothing from constraints."""
 
     def after_trial(
         self, study: optuna.Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None

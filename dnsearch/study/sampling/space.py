@@ -22,6 +22,7 @@ from dnsearch.spec.tune.parameters import (
     IntRange,
     Range,
     Searched,
+    exact,
     highest,
     holds_value,
     labelled,
@@ -115,4 +116,5 @@ def _candidates(document: Document, path: str, searched: Searched) -> list[tuple
         values = list(own.get(above, ()))[int(last) : int(last) + 1]
     else:
         values = [value for key, value in own.items() if f"{key}.".startswith(f"{path}.")][:1]
-    return [(each, each) for each in values if isinstance(each, int | float) and holds_value(searched, each)]
+    numbers = [each for each in values if isinstance(each, int | float) and holds_value(searched, each)]
+    return [(exact(searched, each), each) for each in numbers]

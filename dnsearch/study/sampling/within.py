@@ -3,12 +3,17 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from dnsearch.errors import Problem
+from dnsearch.errors import Problem, StudyError
 from dnsearch.spec.document import Document, settings
 from dnsearch.spec.tune import Tune
 from dnsearch.spec.tune.choosing import counts, value_of
 from dnsearch.spec.tune.conditions import Label
+from dnsearch.spec.tune.parameters import exact, when
 from dnsearch.spec.tune.relations import followers
+from dnsearch.study.sampling.space import base_labels
+
+COMMON_ALONE = ("nsga2", "cmaes", "qmc", "gp")
+"""Samplers that propose nothing but what every finished trial has."""
 
 
 def misfits(
@@ -63,6 +68,16 @@ def spec_of(labels: Mapping[str, Label], document: Document, tune: Tune, origin:
     return document.with_values({**values, **followers(tune.relations, values)}, origin)
 
 
+def known_labels(params: Mapping[str, Label], tune: Tune) -> dict[str, Label]:
+    """What a search asked of a trial, without what arithmetic has added to it.
+
+    Args:
+        params: parameter → label, as the book has them.
+        tune: the search.
+    """
+    return {path: exact(tune.parameters[path], label) for path, label in params.items()}
+
+
 def same_labels(labels: Mapping[str, Label], before: Tune, after: Tune) -> dict[str, Label]:
     """The labels of parameters that two searches search alike."""
     return {
@@ -70,3 +85,27 @@ def same_labels(labels: Mapping[str, Label], before: Tune, after: Tune) -> dict[
         for path, label in labels.items()
         if path in after.parameters and after.parameters[path] == before.parameters[path]
     }
+
+
+def check_placed(document: Document, tune: Tune) -> None:
+    """See to it that the base spec lies in its own search, where it would else change who proposes.
+
+    Optuna's samplers but TPE propose what all finished trials have, and draw the rest at random without a
+    word. The first trial is the base spec; what it has not, they would never propose.
+
+    Raises:
+        StudyError: it does not, with every parameter.
+    """
+    if tune.sampler in COMMON_ALONE and (problems := list(_unplaced(document, tune))):
+        raise StudyError("\n\n".join(map(str, problems)))
+
+
+def _unplaced(document: Document, tune: Tune) -> Iterator[Problem]:
+    own, labels = settings(document.experiment), base_labels(document, tune)
+    for path, searched in tune.parameters.items():
+        if path not in labels and when(searched) is None:
+            found = ", ".join(str(value) for key, value in own.items() if overlap(key, path))
+            why = f"or {tune.sampler} would only draw it at random"
+            expected = f"the spec's own value among those searched, {why}"
+            hint = "Widen the parameter, change the spec, or set tune.sampler=tpe."
+            yield Problem(f"tune.parameters.{path}", expected, found or "none", hint)

@@ -17,13 +17,14 @@ from optuna.artifacts.exceptions import ArtifactNotFound
 from optuna.trial import FrozenTrial, Trial
 
 from dnsearch import runtime
-from dnsearch.errors import Problem, StudyError
+from dnsearch.errors import Problem, RunError, StudyError
 from dnsearch.records import archive
 from dnsearch.records.atomic import writing
 from dnsearch.records.find import is_run
 from dnsearch.records.store import RunFolder
 
 ARTIFACT = "dnsearch:artifact"
+"""The user attribute of a trial that was sent: the name of its latest archive, and the epochs in it."""
 S3 = "s3://"
 
 
@@ -84,13 +85,14 @@ def send(where: str, trial: Trial, folder: RunFolder, *, checkpoints: bool) -> N
         file = Path(place) / f"{folder.name}.tar"
         archive.pack(folder, file, checkpoints=checkpoints)
         kept = upload_artifact(artifact_store=store(where), file_path=str(file), study_or_trial=trial)
-        trial.set_user_attr(ARTIFACT, kept)  # only now: what is named here is there
+        sent = {"name": kept, "epochs": len(folder.epochs())}
+        trial.set_user_attr(ARTIFACT, sent)  # only now: what is named here is there
 
 
 def fetch(where: str, study: optuna.Study, folder: Path) -> list[str]:
     """Bring the archives of a study's trials into its folder; returns the names of those that came.
 
-    A trial whose folder has a record already is passed over.
+    A trial whose folder knows all that its archive does is passed over.
 
     Args:
         where: the artifact store.
@@ -104,9 +106,31 @@ def fetch(where: str, study: optuna.Study, folder: Path) -> list[str]:
     came = []
     for trial in study.get_trials(deepcopy=False):
         run = RunFolder(folder / f"trial-{trial.number:04d}")
-        if not is_run(run.path) and bring(where, trial, run):
+        if (is_behind(trial, run) or _ended_meanwhile(trial, run)) and bring(where, trial, run):
             came.append(run.name)
     return came
+
+
+def is_behind(trial: FrozenTrial | Trial, folder: RunFolder) -> bool:
+    """Whether a trial's latest archive has more of it than its run folder here, which may be an older copy.
+
+    Raises:
+        RunError: the folder cannot be read.
+    """
+    sent = trial.user_attrs.get(ARTIFACT)
+    if sent is None:
+        return False
+    return not is_run(folder.path) or len(folder.epochs()) < sent["epochs"]
+
+
+def _ended_meanwhile(trial: FrozenTrial, folder: RunFolder) -> bool:
+    """Whether a trial has ended since its run folder came here without another epoch, or is damaged here."""
+    if not trial.state.is_finished():
+        return False
+    try:
+        return folder.read().state in {"paused", "running"}
+    except RunError:
+        return True
 
 
 def bring(where: str, trial: FrozenTrial | Trial, folder: RunFolder) -> bool:
@@ -116,12 +140,12 @@ def bring(where: str, trial: FrozenTrial | Trial, folder: RunFolder) -> bool:
         StudyError: the store cannot be read.
         RunError: the archive is not a run's, or a file cannot be written.
     """
-    kept = trial.user_attrs.get(ARTIFACT)
-    if kept is None:
+    sent = trial.user_attrs.get(ARTIFACT)
+    if sent is None:
         return False
     with tempfile.TemporaryDirectory() as place, _reachable(where):
         file = Path(place) / f"{folder.name}.tar"
-        download_artifact(artifact_store=store(where), file_path=str(file), artifact_id=kept)
+        download_artifact(artifact_store=store(where), file_path=str(file), artifact_id=sent["name"])
         archive.unpack(file, folder)
     return True
 

@@ -121,6 +121,20 @@ def test_labels_are_put_into_this_space_s_words(searching):
     assert [each["params"] for each in known] == [{"network.pooling": "mean"}, {"network.pooling": "top"}]
 
 
+def test_a_value_that_only_arithmetic_tells_from_one_of_this_space_is_one(searching):
+    old = searching(parameters={RATE: {"float": [0.1, 0.5], "step": 0.1}})
+    book = made(old)
+    book.study.enqueue_trial({RATE: 0.30000000000000004})
+    trial = book.study.ask()
+    book.choice(trial)
+    book.study.tell(trial, 0.5)
+    new = searching(parameters={RATE: {"float": [0.1, 0.3], "step": 0.1}})
+    ledger = made(new)
+    assert learn(ledger, new.url, source(old, book)).taken == 1
+    assert ledger.study.user_attrs[KNOWLEDGE][0]["params"] == {RATE: 0.3}
+    assert rates(ledger, 3), "the sampler can be shown it"
+
+
 @pytest.mark.parametrize(
     ("tune", "said"),
     [

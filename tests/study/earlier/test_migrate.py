@@ -174,6 +174,15 @@ def test_what_searches_for_something_else_is_refused(searching, tiny, tune):
         migrate(to(runs, tiny, **tune)[1], dry_run=False)
 
 
+def test_a_sampler_that_could_not_do_the_new_spec_is_refused_before(searching, tiny):
+    runs = searching()
+    before = tried(runs).study.trials
+    _, request = to(runs, tiny, sampler="nsga2", parameters={GROWTH: {"int": [5, 6]}})
+    with pytest.raises(StudyError, match=f"tune.parameters.{GROWTH}\n  expected the spec's own value"):
+        migrate(request, dry_run=False)
+    assert runs.study().trials == before
+
+
 def test_nobody_may_be_at_work(searching, tiny):
     runs = searching()
     book = tried(runs)
@@ -218,6 +227,21 @@ def test_the_search_goes_on_with_the_new_spec(searching, tiny):
     changed.run(2)
     assert changed.states() == ["COMPLETE", "COMPLETE"]
     assert 3 <= changed.study().trials[1].params[GROWTH] <= 6
+
+
+def test_a_value_that_only_arithmetic_tells_from_one_of_the_new_space_is_one(searching, tiny):
+    runs = searching(parameters={RATE: {"float": [0.1, 0.5], "step": 0.1}})
+    book = create(runs.request(9))[1]
+    book.choice(book.new())
+    book.study.enqueue_trial({RATE: 0.30000000000000004})
+    waiting = book.new()
+    before = book.choice(waiting).values
+    waiting.set_user_attr(PAUSED, 1)
+    changed, request = to(runs, tiny, parameters={RATE: {"float": [0.1, 0.3], "step": 0.1}})
+    assert migrate(request, dry_run=False).kept == (0, 1)
+    (again,) = opened(changed, request).paused()
+    assert again.params == {RATE: 0.3}
+    assert opened(changed, request).choice(again).values == before, "it goes on with what it was trained with"
 
 
 def test_a_search_that_has_the_study_is_waited_for(searching, tiny):

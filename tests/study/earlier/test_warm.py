@@ -65,6 +65,13 @@ def test_a_spec_outside_the_space_is_refused_with_every_field(searching):
     assert runs.states() == []
 
 
+def test_a_value_that_only_arithmetic_tells_from_one_of_the_space(searching):
+    steps = {"training.learning_rate": {"float": [0.05, 0.3], "step": 0.05}}
+    ledger = enqueued(searching(parameters=steps), {"training.learning_rate": 0.15000000000000002})
+    _, mine = ledger.new(), ledger.new()
+    assert ledger.choice(mine).values == mine.params == {"training.learning_rate": 0.15}
+
+
 def test_a_search_trains_what_was_enqueued(searching):
     runs = searching()
     list(search(replace(asking(runs, {"network.growth_rate": 2}), trials=2), lambda: 0))

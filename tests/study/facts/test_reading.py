@@ -1,5 +1,8 @@
 """A study's trials from its book alone."""
 
+import time
+from dataclasses import asdict
+
 import optuna
 import pytest
 from optuna.distributions import FloatDistribution
@@ -8,8 +11,10 @@ from optuna.trial import TrialState, create_trial
 from dnsearch.board.study import facts
 from dnsearch.board.trials import rank_trials
 from dnsearch.errors import StudyError
+from dnsearch.records.scan import NO_WORD
 from dnsearch.study.book.contest import COSTS, EPOCHS
 from dnsearch.study.book.database import default_url
+from dnsearch.study.book.leases import DEAD_SECONDS, LEASE, Lease, own, renew
 from dnsearch.study.book.ledger import INFEASIBLE, PAUSED, REASON
 from dnsearch.study.book.storage import existing_study
 from dnsearch.study.facts.reading import looking
@@ -34,19 +39,21 @@ def test_every_trial_is_told_with_what_the_book_knows(ledger, tmp_path):
     study.add_trial(trial(TrialState.PRUNED, told={1: 0.4}, **{REASON: "behind the others"}))
     study.add_trial(trial(TrialState.FAIL, **{REASON: "the loss is not finite"}))
     study.add_trial(trial(TrialState.RUNNING, told={1: 0.6}, **{PAUSED: 1}))
-    study.add_trial(trial(TrialState.RUNNING, **{EPOCHS: {"1": 0.3}}))
+    study.add_trial(trial(TrialState.RUNNING, **{EPOCHS: {"1": 0.3}, LEASE: asdict(own(time.time()))}))
+    study.add_trial(trial(TrialState.RUNNING, told={1: 0.5}))  # its coordinator is dead
     study.add_trial(trial(TrialState.PRUNED, **{INFEASIBLE: {"macs": "too many"}}))
     study.enqueue_trial({"training.learning_rate": 0.05})
     records, found = looking(default_url(tmp_path), "small")()
-    assert [record.name for record in records] == [f"trial-000{number}" for number in range(5)]
-    assert [record.state for record in records] == ["finished", "pruned", "failed", "paused", "running"]
-    assert [record.epochs for record in records] == [2, 1, 0, 1, 1]
-    assert [record.last and record.last.accuracy for record in records] == [0.9, 0.4, None, 0.6, 0.3]
+    assert [record.name for record in records] == [f"trial-000{number}" for number in range(6)]
+    states = ["finished", "pruned", "failed", "paused", "running", "interrupted"]
+    assert [record.state for record in records] == states
+    assert [record.epochs for record in records] == [2, 1, 0, 1, 1, 1]
+    assert [record.last and record.last.accuracy for record in records] == [0.9, 0.4, None, 0.6, 0.3, 0.5]
     assert records[0].parameters.trainable == 1766
     assert records[0].settings == {"training.learning_rate": 0.1}
     assert records[1].reason == "behind the others"
     assert {record.epochs_planned for record in records} == {2}
-    assert (found.state, found.proposals, found.infeasible) == ("searching", 6, {"macs": 1})
+    assert (found.state, found.proposals, found.infeasible) == ("searching", 7, {"macs": 1})
 
 
 def test_its_leaderboard_has_no_intervals(ledger, tmp_path):
@@ -63,9 +70,20 @@ def test_between_two_trials_a_search_has_not_ended(ledger, tmp_path):
     look = looking(default_url(tmp_path), "small")
     assert look()[1].state == "ended"
     running = study.ask()
+    renew([running], time.time())
     assert look()[1].state == "searching"
     study.tell(running, 0.9)
     assert [look()[1].state for _ in range(2)] == ["searching", "ended"]
+
+
+@pytest.mark.parametrize(("seconds", "state"), [(0, "searching"), (DEAD_SECONDS + 1, "interrupted")])
+def test_of_a_search_on_another_machine_its_last_beat_is_known(ledger, tmp_path, seconds, state):
+    running = ledger().study.ask()
+    elsewhere = Lease("elsewhere", 1, 0.0, time.time() - seconds)
+    running.set_user_attr(LEASE, asdict(elsewhere))
+    (record,), study = looking(default_url(tmp_path), "small")()
+    assert study.state == state
+    assert (record.state, record.reason) == (("running", "") if seconds == 0 else (state, NO_WORD))
 
 
 def test_what_is_told_of_it(ledger, tmp_path):

@@ -1,10 +1,15 @@
 """Who proposes: each sampler that a spec can name is the one that is used."""
 
+import math
+from statistics import fmean
+
 import optuna
 import pytest
 
-from dnsearch.errors import DnsearchError, SpecError
-from dnsearch.study.sampling.samplers import PAUSED, sampler
+from dnsearch.errors import DnsearchError, SpecError, StudyError
+from dnsearch.study.request import create
+from dnsearch.study.sampling.feasibility import Judgement
+from dnsearch.study.sampling.samplers import PAUSED, population, sampler
 
 RANGES = {
     "network.growth_rate": {"int": [2, 4]},
@@ -48,7 +53,7 @@ def test_the_sampler_asked_for_is_the_one_used(ledger, name, expected):
         assert set(book.choice(trial).values) == set(RANGES)
 
 
-@pytest.mark.parametrize(("name", "library"), [("cmaes", "cmaes"), ("gp", "torch")])
+@pytest.mark.parametrize(("name", "library"), [("cmaes", "cmaes"), ("gp", "torch and scipy")])
 def test_a_sampler_without_its_library_names_the_extra(ledger, name, library, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda wanted: None)
     with pytest.raises(DnsearchError) as caught:
@@ -122,3 +127,57 @@ def test_trials_of_which_nothing_is_known_yet_do_not_keep_tpe_from_sampling_toge
     waiting.set_user_attr(PAUSED, 2)
     book.new()
     assert set(book.choice(book.new()).values) == set(RANGES)
+
+
+TWO = {
+    "network.growth_rate": {"int": [2, 40]},
+    "training.learning_rate": {"float": [0.01, 0.2], "log": True},
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "library", "mark", "trials", "startup"),
+    [("cmaes", "cmaes", "cma:generation", 60, 1), ("gp", "torch", "gp:relative_params:0", 16, 10)],
+)
+def test_an_extra_sampler_proposes_and_comes_nearer(ledger, name, library, mark, trials, startup):
+    pytest.importorskip(library)
+    book, away = ledger(sampler=name, parameters=TWO), []
+    for _ in range(trials):
+        trial = book.new()
+        book.choice(trial)
+        book.judge(trial, Judgement({"parameters": -0.5}))  # which cmaes would warn of
+        growth, rate = (trial.params[path] for path in TWO)
+        away.append(abs(growth - 30) / 38 + abs(math.log(rate / 0.03)) / 3)
+        book.study.tell(trial, -away[-1])
+    proposed = [mark in trial.system_attrs for trial in book.study.trials]
+    assert all(proposed[startup:])
+    assert fmean(away[-4:]) < 0.5 * fmean(away[1:9]), away
+
+
+def test_a_generation_of_nsga2_fits_the_trials_that_are_planned(searching):
+    runs = searching(sampler="nsga2", parameters=TWO)
+    _, book = create(runs.request(30))
+    for _ in range(12):
+        trial = book.new()
+        book.choice(trial)
+        book.study.tell(trial, 0.5)
+    _, *proposed = book.study.trials
+    generations = [trial.system_attrs["NSGAIISampler:generation"] for trial in proposed]
+    assert generations == [0] * 5 + [1] * 5 + [2]
+    assert create(runs.request(900))[1].tune.trials == 900, "of a longer search it grows"
+    assert population(900) == 30
+
+
+@pytest.mark.parametrize("name", ["nsga2", "cmaes", "qmc", "gp"])
+def test_a_base_spec_outside_its_own_search_is_refused_where_it_would_be_drawn_at_random(searching, name):
+    parameters = {**TWO, "network.growth_rate": {"int": [5, 8]}}
+    runs = searching(sampler=name, parameters=parameters)
+    with pytest.raises(StudyError) as caught:
+        create(runs.request(9))
+    assert str(caught.value) == (
+        "tune.parameters.network.growth_rate\n"
+        f"  expected the spec\x27s own value among those searched, or {name} would only draw it at random, "
+        "found 4\n  Widen the parameter, change the spec, or set tune.sampler=tpe."
+    )
+    assert not runs.folder.exists()
+    create(searching(parameters=parameters).request(9))  # TPE can do it

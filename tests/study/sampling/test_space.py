@@ -7,6 +7,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from dnsearch.spec.document import fingerprint
 from dnsearch.spec.tune import Tune
 from dnsearch.spec.tune.parameters import encoded, highest
+from dnsearch.study.sampling.samplers import grid
 from dnsearch.study.sampling.space import base_labels, suggested
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -205,3 +206,36 @@ def test_equal_fields_follow_a_parameter(tiny):
     assert choice.labels == {layers[0]: 3}
     assert choice.values == {layers[0]: 3, layers[1]: 3}
     assert document.with_values(choice.values, "trial").experiment.network.layers_per_block == (3, 3)
+
+
+TENTHS = {"float": [0.1, 0.3], "step": 0.1}
+TWENTIETHS = {"float": [0.05, 0.5], "step": 0.05}
+
+
+@pytest.mark.parametrize(
+    ("value", "searched", "label"),
+    [
+        (0.15000000000000002, TWENTIETHS, 0.15),
+        (0.15, TWENTIETHS, 0.15),
+        (0.30000000000000004, TENTHS, 0.3),  # beyond the end, to a computer
+        (0.09999999999999999, TENTHS, 0.1),
+        (0.1500001, TWENTIETHS, None),
+        (0.55, TWENTIETHS, None),
+    ],
+)
+def test_arithmetic_leads_no_base_value_out_of_the_space(tiny, value, searched, label):
+    found = own(tiny, {"training.learning_rate": value}, training__learning_rate=searched)
+    assert found == ({} if label is None else {"training.learning_rate": label})
+
+
+def test_a_value_is_the_one_that_a_person_would_write(tiny):
+    searched = tune(x={"float": [0.1, 0.7], "step": 0.1}, y={"float": [0.0, 1.0], "when": {"x": 0.3}})
+    values, _ = asked(searched.parameters, x=0.30000000000000004, y=0.5)
+    assert values == {"x": 0.3, "y": 0.5}, "and what a condition asks for"
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    proposed = {suggested(study.ask(), searched).values["x"] for _ in range(60)}
+    assert proposed == {0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7}
+
+
+def test_a_grid_has_each_value_once():
+    assert grid(tune(x={"float": [0.0, 2.1], "step": 0.7})) == {"x": [0.0, 0.7, 1.4, 2.1]}

@@ -1,13 +1,17 @@
 """Trials sent home to a folder; tests/scale has a bucket."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from optuna.artifacts import get_all_artifact_meta
+from optuna.trial import TrialState
 
 from dnsearch.errors import StudyError
+from dnsearch.records.opening import opening
+from dnsearch.records.record import Origin
 from dnsearch.records.store import RunFolder
-from dnsearch.study.work.artifacts import ARTIFACT, bring, fetch, send
+from dnsearch.study.work.artifacts import ARTIFACT, bring, fetch, is_behind, send
 
 
 def trained(folder, number):
@@ -43,10 +47,48 @@ def test_what_is_home_already_is_passed_over(away, tmp_path):
     assert fetch(where, study, tmp_path / "home") == ["trial-0001"]
 
 
+def test_an_older_copy_is_refreshed_and_a_newer_one_is_not(ledger, tmp_path, epoch):
+    book, where = ledger(), str(tmp_path / "store")
+    trial, there = book.new(), trained(tmp_path / "away", 0)
+    here = RunFolder(tmp_path / "home" / "trial-0000")
+    there.write_epochs([epoch(1, 0.3), epoch(2, 0.4)])
+    send(where, trial, there, checkpoints=True)
+    assert is_behind(trial, here), "it is not here at all"
+    assert fetch(where, book.study, here.path.parent) == ["trial-0000"]
+    assert not is_behind(trial, here)
+    there.append(epoch(3, 0.5))
+    send(where, trial, there, checkpoints=True)
+    assert is_behind(trial, here)
+    assert bring(where, trial, here)
+    assert [each.epoch for each in here.epochs()] == [1, 2, 3]
+    here.append(epoch(4, 0.6))
+    assert not is_behind(trial, here)
+    assert fetch(where, book.study, here.path.parent) == []
+
+
+def test_a_trial_that_ended_since_it_came_home_comes_once_more(ledger, tmp_path, epoch):
+    book, where = ledger(), str(tmp_path / "store")
+    trial, there = book.new(), trained(tmp_path / "away", 0)
+    opened = opening("trial-0000", book.document.experiment, None, None, Origin("small", 0))
+    for state in ("paused", "pruned"):
+        there.write(replace(opened, state=state))
+        send(where, trial, there, checkpoints=state == "paused")
+        if state == "pruned":
+            book.study.tell(trial, state=TrialState.PRUNED)
+        assert fetch(where, book.study, tmp_path / "home") == ["trial-0000"]
+        assert RunFolder(tmp_path / "home" / "trial-0000").read().state == state
+    assert fetch(where, book.study, tmp_path / "home") == []
+    RunFolder(tmp_path / "home" / "trial-0000").record.write_text("{")
+    assert fetch(where, book.study, tmp_path / "home") == ["trial-0000"], "it was damaged"
+
+
 def test_optuna_s_dashboard_finds_the_archives(away):
     study, _ = away
     (meta,) = get_all_artifact_meta(study.trials[0], storage=study._storage)
-    assert (meta.filename, meta.artifact_id) == ("trial-0000.tar", study.trials[0].user_attrs[ARTIFACT])
+    assert (meta.filename, meta.artifact_id) == (
+        "trial-0000.tar",
+        study.trials[0].user_attrs[ARTIFACT]["name"],
+    )
 
 
 def test_a_trial_that_was_never_sent(ledger, tmp_path):
