@@ -35,7 +35,7 @@ test-chaos: install  ## 20 searches, each struck by six disasters at random mome
 test-scale: install  ## a real PostgreSQL and a Ray cluster of two nodes, with kills; installs both where they are missing
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev,scale]'
 	tests/scale/install_postgres.sh
-	DNSEARCH_SCALE=1 $(BIN)/pytest tests/scale
+	DNSEARCH_SCALE=1 $(BIN)/pytest tests/scale tests/study/book/test_turns.py
 
 bench-saturation: install  ## how many workers a PostgreSQL server serves; needs one on this machine
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev,scale]'

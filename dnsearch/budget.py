@@ -7,7 +7,7 @@ from dnsearch.errors import Problem, SpecError
 from dnsearch.plan.family import plan_network
 from dnsearch.plan.graph import NetworkPlan, Shape
 from dnsearch.plan.matching import Figure, Match, figure_of, matched
-from dnsearch.plan.summary import Summary, summarize
+from dnsearch.plan.summary import Summary
 from dnsearch.spec.document import Document, load
 from dnsearch.spec.experiment import Experiment
 from dnsearch.spec.training.optimizer import Adam, AdamW
@@ -52,7 +52,7 @@ def budgeted(document: Document, image_shape: Shape, classes: int, *, limits: bo
             document = document.with_growth(match.growth_rate)
         experiment = document.experiment
         plan = plan_network(experiment.network, image_shape, classes)
-        summary = summarize(plan, images_at_once(experiment), slots(experiment))
+        summary = Summary(plan, images_at_once(experiment), slots(experiment))
         problems = [*_frozen(experiment, plan), *_crop(experiment, image_shape)]
         problems += _sizes(experiment, image_shape, classes)
         problems += _expectations(experiment, summary)
@@ -90,7 +90,7 @@ def saves_memory(experiment: Experiment, plan: NetworkPlan, free_bytes: int) -> 
     """
     if experiment.training.memory != "auto":
         return experiment.training.memory == "saving"
-    summary = summarize(plan, images_at_once(experiment), slots(experiment))
+    summary = Summary(plan, images_at_once(experiment), slots(experiment))
     return summary.training_memory_bytes > PLAIN_SHARE * free_bytes
 
 
@@ -125,8 +125,10 @@ def _figure_of_spec(name: str, image_shape: Shape, classes: int, figure: Figure)
 
 def _frozen(experiment: Experiment, plan: NetworkPlan) -> list[Problem]:
     """Frozen parts that the network does not have, or too many of them."""
-    frozen, parts = experiment.training.freeze, plan.parts
-    where = "training.freeze"
+    frozen, where = experiment.training.freeze, "training.freeze"
+    if not frozen:
+        return []
+    parts = plan.parts
     if unknown := [part for part in frozen if part not in parts]:
         return [Problem(where, f"parts of the network: {', '.join(parts)}", found=", ".join(unknown))]
     if all(part in frozen for part in parts):

@@ -5,14 +5,17 @@ programs that they start, need it as it is on a terminal.
 """
 
 import json
+import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
+from postgres import programs, server
 
 from dnsearch import runtime
 
@@ -53,6 +56,17 @@ def in_children():
         return ended
 
     return run
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The URL of a PostgreSQL of our own."""
+    if not os.environ.get("DNSEARCH_SCALE"):
+        pytest.skip("make test-scale starts the servers and clusters that this needs")
+    if programs() is None:
+        pytest.exit("no PostgreSQL found, so nothing was checked: apt-get install postgresql", returncode=1)
+    with server() as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -39,13 +39,13 @@ def dense_block(
         number: which block it is for fields with one value per block, from 0.
         feature: position of its input.
     """
-    features = [feature]
-    pattern = pattern_of(network, number)
-    for layer, reads in enumerate(place.reads, start=1):
+    features, pattern = [feature], pattern_of(network, number)
+    widths = [layer_width(pattern, layer, growth_rate) for layer in range(1, len(place.reads) + 1)]
+    operations = {filters: _layer(network, number, filters) for filters in set(widths)}
+    for layer, (reads, filters) in enumerate(zip(place.reads, widths, strict=True), start=1):
         name = f"{place.part}_layer{layer}"
         read = builder.join(place.part, f"{name}_concat", [features[i] for i in reads])
-        filters = layer_width(pattern, layer, growth_rate)
-        features.append(builder.chain(place.part, name, _layer(network, number, filters), read))
+        features.append(builder.chain(place.part, name, operations[filters], read))
     builder.note_block(place)
     return features
 

@@ -6,7 +6,7 @@ model room; the type checker asks for them.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Shape = tuple[int, ...]
 ActivationKind = Literal["relu", "leaky_relu", "prelu", "elu", "gelu", "silu", "mish"]
@@ -139,9 +139,8 @@ Operation = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
-    """One operation in its place.
+class Node(NamedTuple):
+    """One operation in its place; a named tuple for the same reason as a cost.
 
     Args:
         name: unique, such as ``block1_layer2_growth_conv``.

@@ -7,13 +7,15 @@ normalised features that a convolution right behind them reads; they are compute
 """
 
 from collections import Counter
-from dataclasses import dataclass
+from itertools import chain
 from math import prod
 
 from dnsearch.plan.graph import Activation, BatchNorm, Concatenate, Convolution, Dropout, NetworkPlan, Node
 
 FLOAT_BYTES = 4
 IN_PLACE = (Activation, Dropout)
+OVERWRITING = (*IN_PLACE, BatchNorm)
+"""What can put its output where its input was: one number in, one number out."""
 
 START_BYTES, NODE_BYTES = 28_000_000, 300_000
 """What a first training step takes whatever the network, and for each node of its plan."""
@@ -23,32 +25,15 @@ GRADIENTS = 2.75
 """What is alive beside the numbers kept, as a share of the inference peak."""
 
 
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """Numbers kept, for one image.
-
-    Args:
-        kept_plain: for the backward pass, plain training.
-        kept_saving: for the backward pass, memory-saving training.
-        inference_peak: activations alive at once at the worst moment of inference.
-    """
-
-    kept_plain: int
-    kept_saving: int
-    inference_peak: int
-
-
-def memory(plan: NetworkPlan) -> Memory:
-    """The numbers of a whole plan."""
-    kept = kept_plain(plan)
-    recomputed = recomputed_nodes(plan)
-    saved = sum(elements for position, elements in enumerate(kept) if position not in recomputed)
-    return Memory(sum(kept), saved, _inference_peak(plan))
-
-
 def kept_plain(plan: NetworkPlan) -> list[int]:
-    """For each node the numbers that plain training keeps of it for the backward pass."""
+    """For each node the numbers that plain training keeps of it for the backward pass, for one image."""
     return [0 if isinstance(node.operation, IN_PLACE) else prod(node.shape) for node in plan.nodes]
+
+
+def kept_saving(plan: NetworkPlan) -> list[int]:
+    """The same for memory-saving training."""
+    recomputed = recomputed_nodes(plan)
+    return [0 if node in recomputed else elements for node, elements in enumerate(kept_plain(plan))]
 
 
 def recomputed_nodes(plan: NetworkPlan) -> set[int]:
@@ -56,7 +41,7 @@ def recomputed_nodes(plan: NetworkPlan) -> set[int]:
 
     They start from a concatenation that only they read and end at a convolution.
     """
-    readers = Counter(position for node in plan.nodes for position in node.inputs)
+    readers = Counter(chain.from_iterable(node.inputs for node in plan.nodes))
     found: set[int] = set()
     for position, node in enumerate(plan.nodes):
         if isinstance(node.operation, BatchNorm) and _joins_and_convolves(plan, position, readers):
@@ -74,22 +59,24 @@ def _joins_and_convolves(plan: NetworkPlan, norm: int, readers: Counter[int]) ->
     return kinds == [Activation, Convolution] and [node.inputs for node in behind] == [(norm,), (norm + 1,)]
 
 
-def _inference_peak(plan: NetworkPlan) -> int:
-    """The most numbers alive at once, each freed after its last reader; activations work in place."""
+def inference_peak(plan: NetworkPlan) -> int:
+    """The most numbers alive at once for one image: freed after their last reader, activations in place."""
+    sizes = [prod(node.shape) for node in plan.nodes]
     last_reader = {position: number for number, node in enumerate(plan.nodes) for position in node.inputs}
+    freed = [0] * len(sizes)
+    for position, number in last_reader.items():
+        freed[number] += sizes[position]
     alive = peak = 0
     for number, node in enumerate(plan.nodes):
-        freed = sum(prod(plan.nodes[i].shape) for i in set(node.inputs) if last_reader[i] == number)
-        in_place = _overwrites(plan, number, node, last_reader)
-        peak = max(peak, alive + (0 if in_place else prod(node.shape)))
-        alive += prod(node.shape) - freed
-    return max(peak, alive)
+        if not _overwrites(number, node, last_reader):
+            peak = max(peak, alive + sizes[number])
+        alive += sizes[number] - freed[number]
+    return peak
 
 
-def _overwrites(plan: NetworkPlan, number: int, node: Node, last_reader: dict[int, int]) -> bool:
+def _overwrites(number: int, node: Node, last_reader: dict[int, int]) -> bool:
     """Whether an operation can put its output where its input was."""
-    alike = isinstance(node.operation, (*IN_PLACE, BatchNorm))
-    return alike and last_reader[node.inputs[0]] == number
+    return isinstance(node.operation, OVERWRITING) and last_reader[node.inputs[0]] == number
 
 
 def training_bytes(nodes: int, parameters: int, kept: int, peak: int, batch_size: int, slots: int) -> int:

@@ -1,40 +1,86 @@
 """Everything that is known of a network before it is built."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from dnsearch.plan.cost import Cost, cost, part_costs
 from dnsearch.plan.geometry import output_field
 from dnsearch.plan.graph import NetworkPlan, Shape
-from dnsearch.plan.memory import FLOAT_BYTES, kept_plain, memory, training_bytes
+from dnsearch.plan.memory import FLOAT_BYTES, inference_peak, kept_plain, kept_saving, training_bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Summary:
-    """The totals of a network.
+    """The totals of a network, each worked out when it is asked for: a space is measured by a few of them.
 
     Args:
-        cost: parameters, multiply-adds and output elements.
-        edges: features that the layers of all dense blocks read, together.
-        layers: layers of all dense blocks.
-        receptive_field: side, in image pixels, of the square that one output pixel can see.
-        output_stride: distance, in image pixels, between two pixels of the last feature map.
-        weights_bytes: all parameters, in float32.
-        optimizer_bytes: what the optimizer keeps, in float32.
-        inference_peak_bytes: activations alive at once for one image, in float32.
-        training_memory_bytes: what a process grows by while it trains, plain.
-        saving_memory_bytes: the same where joined features are computed again.
+        plan: the network.
+        batch_size: images that are worked through at once.
+        slots: numbers that the optimizer keeps per trainable parameter.
+
+    >>> from dnsearch.plan.densenet import densenet
+    >>> from dnsearch.spec.network import example
+    >>> Summary(densenet(example(), (8, 8, 1), classes=10), batch_size=64, slots=1).layers
+    6
     """
 
-    cost: Cost
-    edges: int
-    layers: int
-    receptive_field: int
-    output_stride: float
-    weights_bytes: int
-    optimizer_bytes: int
-    inference_peak_bytes: int
-    training_memory_bytes: int
-    saving_memory_bytes: int
+    plan: NetworkPlan
+    batch_size: int
+    slots: int
+
+    @cached_property
+    def cost(self) -> Cost:
+        """Parameters, multiply-adds and output elements."""
+        return cost(self.plan)
+
+    @property
+    def edges(self) -> int:
+        """Features that the layers of all dense blocks read, together."""
+        return sum(block.edges for block in self.plan.blocks)
+
+    @property
+    def layers(self) -> int:
+        """Layers of all dense blocks."""
+        return sum(len(block.reads) for block in self.plan.blocks)
+
+    @property
+    def receptive_field(self) -> int:
+        """Side, in image pixels, of the square that one output pixel can see."""
+        return int(output_field(self.plan).receptive_field)
+
+    @property
+    def output_stride(self) -> float:
+        """Distance, in image pixels, between two pixels of the last feature map."""
+        return output_field(self.plan).stride
+
+    @property
+    def weights_bytes(self) -> int:
+        """All parameters, in float32."""
+        return FLOAT_BYTES * self.cost.parameters
+
+    @property
+    def optimizer_bytes(self) -> int:
+        """What the optimizer keeps, in float32."""
+        return FLOAT_BYTES * self.cost.trainable * self.slots
+
+    @cached_property
+    def inference_peak_bytes(self) -> int:
+        """Activations alive at once for one image, in float32."""
+        return FLOAT_BYTES * inference_peak(self.plan)
+
+    @cached_property
+    def training_memory_bytes(self) -> int:
+        """What a process grows by while it trains, plain."""
+        return self._training(kept_plain(self.plan))
+
+    @cached_property
+    def saving_memory_bytes(self) -> int:
+        """The same where joined features are computed again."""
+        return self._training(kept_saving(self.plan))
+
+    def _training(self, kept: list[int]) -> int:
+        nodes, peak = len(kept), self.inference_peak_bytes // FLOAT_BYTES
+        return training_bytes(nodes, self.cost.parameters, sum(kept), peak, self.batch_size, self.slots)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,30 +122,3 @@ def parts(plan: NetworkPlan) -> list[Part]:
         )
         for name, cost in part_costs(plan).items()
     ]
-
-
-def summarize(plan: NetworkPlan, batch_size: int, slots: int) -> Summary:
-    """The totals of a plan, trained with some batch size and optimizer.
-
-    Args:
-        plan: the network.
-        batch_size: images that are worked through at once.
-        slots: numbers that the optimizer keeps per trainable parameter.
-    """
-    costs, kept, field = cost(plan), memory(plan), output_field(plan)
-    plain, saving = (
-        training_bytes(len(plan.nodes), costs.parameters, numbers, kept.inference_peak, batch_size, slots)
-        for numbers in (kept.kept_plain, kept.kept_saving)
-    )
-    return Summary(
-        cost=costs,
-        edges=sum(block.edges for block in plan.blocks),
-        layers=sum(len(block.reads) for block in plan.blocks),
-        receptive_field=int(field.receptive_field),
-        output_stride=float(field.stride),
-        weights_bytes=FLOAT_BYTES * costs.parameters,
-        optimizer_bytes=FLOAT_BYTES * costs.trainable * slots,
-        inference_peak_bytes=FLOAT_BYTES * kept.inference_peak,
-        training_memory_bytes=plain,
-        saving_memory_bytes=saving,
-    )

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from dnsearch.errors import Problem
-from dnsearch.spec import schema
+from dnsearch.spec import schema, wording
 from dnsearch.spec.overlay import shortened
 from dnsearch.spec.reading import scalar
 from dnsearch.spec.section import RULE
@@ -130,7 +130,7 @@ def _unknown_key(path: Path, tree: Tree) -> Problem:
     place = section.keys.get(key, section.place) if isinstance(section, Table) else section.place
     kinds = [schema.kind(each) for each in schema.at(path[:-1]) if key in each.get("properties", {})]
     owners = dict.fromkeys(filter(None, kinds))
-    hint = f"{key} belongs to {schema.either(owners)}." if owners else ""
+    hint = f"{key} belongs to {wording.either(owners)}." if owners else ""
     return Problem(_dotted(path), f"unknown key{did_you_mean(key, known)}", hint=hint, place=place)
 
 
@@ -149,7 +149,7 @@ def did_you_mean(word: str, known: tuple[str, ...]) -> str:
 
 def _missing_key(path: Path, tree: Tree) -> Problem:
     *_, section = walk(tree, path[:-1])
-    expected = f"missing: {schema.expectation(path, tree)}"
+    expected = f"missing: {wording.expectation(path, tree)}"
     return Problem(_dotted(path), expected, hint=description(path, tree), place=section.place)
 
 
@@ -157,7 +157,7 @@ def _wrong_value(path: Path, tree: Tree) -> Problem:
     path = _as_written(path, tree)
     *_, value = walk(tree, path)
     found = shown(plain(shortened(value, _key(path))))
-    expected, hint = schema.expectation(path, tree), description(path, tree)
+    expected, hint = wording.expectation(path, tree), description(path, tree)
     return Problem(_dotted(path), expected, found, hint, value.place)
 
 

@@ -30,7 +30,7 @@ class Document:
 
     Args:
         experiment: the validated values.
-        tree: the same values with their places, everything that ``extends`` names included.
+        tree: the same values with their places, everything that ``extends`` names included; completed.
         text: the file as written.
     """
 
@@ -104,7 +104,7 @@ def parse(content: bytes, file: str, overrides: Iterable[str] = ()) -> Document:
     Raises:
         SpecError: with every problem that was found.
     """
-    tree = _extended(read(content, file), Path(file).parent, (file,))
+    tree = completed(_extended(read(content, file), Path(file).parent, (file,)))
     changes = [_override(text) for text in overrides]
     tree = _named(without(_changed(tree, changes), ("expect",) if changes else ()), Path(file).stem)
     return Document(_validated(tree), tree, content.decode("utf-8-sig"))
@@ -173,7 +173,7 @@ def _extended(tree: Tree, folder: Path, seen: tuple[str, ...]) -> Tree:
 
 def _changed(tree: Tree, changes: Sequence[Tree]) -> Tree:
     """The tree with all changes at once: of a new optimizer and its fields, neither needs to come first."""
-    return overlay(completed(tree), with_recipe(reduce(overlay, changes)), in_place=True) if changes else tree
+    return overlay(tree, with_recipe(reduce(overlay, changes)), in_place=True) if changes else tree
 
 
 def _change(path: str, value: Any, origin: str) -> Tree:  # noqa: ANN401  (whatever the YAML holds)
@@ -206,7 +206,6 @@ def _named(tree: Tree, stem: str) -> Tree:
 
 
 def _validated(tree: Tree) -> Experiment:
-    tree = completed(tree)
     try:
         experiment = Experiment.model_validate(plain(tree))
     except ValidationError as error:

@@ -1,7 +1,5 @@
 """Laying one tree over another: ``extends``, ``--set`` and a trial's values are all this one step."""
 
-from itertools import pairwise
-
 from dnsearch.errors import Place
 from dnsearch.spec.tree import Items, Leaf, Scalar, Table, Tree
 
@@ -84,7 +82,8 @@ def overlay(base: Tree, top: Tree, key: str = "", *, in_place: bool = False) -> 
         base: what is below; where it is a whole text, completed.
         top: what is above.
         key: the key that both are found under; empty for whole documents.
-        in_place: sections stay at their place in ``base``, since ``top`` is no text with sections of its own.
+        in_place: ``top`` is no text of its own but changes to a whole, completed one: sections stay at their
+            place in ``base``, and those that are new are completed.
 
     >>> from dnsearch.spec.reading import read
     >>> from dnsearch.spec.tree import plain
@@ -99,14 +98,21 @@ def overlay(base: Tree, top: Tree, key: str = "", *, in_place: bool = False) -> 
         items = tuple(overlay(item, top, key, in_place=in_place) for item in base.items)
         return Items(items, base.place if in_place else top.place)
     if not (isinstance(base, Table) and isinstance(top, Table)) or key == "parameters":
-        return top
+        return _added(top, key, in_place=in_place)
     base = _kept(base, top, key)
     joined = {
-        name: overlay(base.entries[name], entry, name, in_place=in_place) if name in base.entries else entry
+        name: overlay(base.entries[name], entry, name, in_place=in_place)
+        if name in base.entries
+        else _added(entry, name, in_place=in_place)
         for name, entry in top.entries.items()
     }
     place = base.place if in_place else top.place
     return Table({**base.entries, **joined}, {**base.keys, **top.keys}, place)
+
+
+def _added(top: Tree, key: str, *, in_place: bool) -> Tree:
+    """What there is nothing below of, or what replaces it."""
+    return completed(top, key) if in_place else top
 
 
 def _positions(top: Table) -> set[int]:
@@ -134,11 +140,12 @@ def nested(path: str, tree: Tree, place: Place) -> Tree:
     {'training': {'schedule': {'name': 'cosine'}}}
     """
     keys = path.split(".")
-    for above, key in reversed([*pairwise(["", *keys])]):
-        section = above if key.isdecimal() else key  # connectivity.0 is a connectivity
-        is_field = above in SHORTHANDS and section == key  # alpha.head is no head
-        inner = tree if is_field else spelled_out(tree, section)
-        tree = Table({key: inner}, {key: place}, place)
+    above, last = ["", *keys][-2:]
+    section = above if last.isdecimal() else last  # connectivity.0 is a connectivity
+    is_field = above in SHORTHANDS and section == last  # alpha.head is no head
+    tree = tree if is_field else spelled_out(tree, section)
+    for key in reversed(keys):
+        tree = Table({key: tree}, {key: place}, place)
     return tree
 
 
@@ -165,6 +172,8 @@ def completed(tree: Tree, key: str = "") -> Tree:
 
 def _kept(base: Table, top: Table, key: str) -> Table:
     """What of ``base`` still applies when ``top`` chooses another kind."""
+    if key not in BRANCHES:
+        return base
     before, chosen = _kind(base, key), _kind(top, key)
     if before is None or chosen is None or before == chosen:
         return base

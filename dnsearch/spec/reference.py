@@ -5,7 +5,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from dnsearch.spec.schema import Schema, in_words, json_schema, kind, options, resolved
+from dnsearch.spec.schema import Schema, json_schema, kind, options, resolved
+from dnsearch.spec.wording import in_words
 
 HEADING = """\
 # The spec, field by field

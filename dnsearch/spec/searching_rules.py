@@ -5,7 +5,7 @@ from graphlib import CycleError
 from typing import Any
 
 from dnsearch.errors import Place, Problem
-from dnsearch.spec import complaints, schema
+from dnsearch.spec import complaints, schema, wording
 from dnsearch.spec.tree import Table, Tree, entry, walk
 from dnsearch.spec.tune import Tune
 from dnsearch.spec.tune.choosing import Parameters, extent, in_order
@@ -77,7 +77,7 @@ def _said(parent: Searched) -> str:
         low, high = parent.bounds
         step = f" in steps of {parent.step:g}" if parent.step not in {None, 1} else ""
         return f"a number from {low:g} to {high:g}{step}"
-    return schema.either(complaints.shown(label) for label in labelled(parent))
+    return wording.either(complaints.shown(label) for label in labelled(parent))
 
 
 def _cycles(parameters: Parameters, tree: Tree) -> list[Problem]:

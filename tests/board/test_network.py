@@ -9,12 +9,12 @@ from dnsearch.board.network import layer_table, network_table
 from dnsearch.board.network_json import network_json
 from dnsearch.board.presets import Listed, preset_json, preset_table
 from dnsearch.plan.family import plan_network
-from dnsearch.plan.summary import summarize
+from dnsearch.plan.summary import Summary
 from dnsearch.spec.document import load
 from dnsearch.spec.network import example
 
 PLAN = plan_network(load("densenet-bc-100-12").experiment.network, (32, 32, 3), 10)
-TOTALS = summarize(PLAN, batch_size=64, slots=1)
+TOTALS = Summary(PLAN, batch_size=64, slots=1)
 
 
 def shown(table, width=80) -> str:
@@ -43,11 +43,11 @@ def test_a_row_per_node():
 
 def test_networks_side_by_side_have_ratios_to_the_first():
     half = plan_network(example(layers_per_block=(2,), growth_rate=4), (32, 32, 3), 10)
-    said = shown(comparison([("large", "12", TOTALS), ("small", "4", summarize(half, 64, 1))]))
+    said = shown(comparison([("large", "12", TOTALS), ("small", "4", Summary(half, 64, 1))]))
     assert "…" not in said
     assert "769,162" in said
     assert "k 12" in said
-    assert f"{summarize(half, 64, 1).edges / TOTALS.edges:.2f}x" in said
+    assert f"{Summary(half, 64, 1).edges / TOTALS.edges:.2f}x" in said
 
 
 def test_json_holds_what_the_table_shows():

@@ -4,65 +4,36 @@ import os
 import signal
 import sqlite3
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import optuna
 import psutil
 import pytest
+from small_study import Tune, left_alive, spec
 
-from dnsearch.records.record import RunRecord
-from dnsearch.records.store import RunFolder
-
-SPEC = """\
-version: 1
-name: tiny
-network: {growth_rate: 4, layers_per_block: [1, 1]}
-data: {source: digits, training_examples: 400}
-training: {epochs: 6, batch_size: 20, learning_rate: 0.1}
-tune:
-  pruner: PRUNER
-  keep: 3
-  parameters:
-    network.growth_rate: {int: [2, 4]}
-    training.learning_rate: {float: [0.001, 0.2], log: true}
-"""
 TRIALS = 10
-PROGRAM = [sys.executable, "-c", "from dnsearch.cli.main import main; main()"]
 
 
 @dataclass
-class Tune:
-    """A search in a folder, and the sitting of it that goes on."""
+class Sittings:
+    """A search, and the sitting of it that goes on."""
 
-    folder: Path
+    search: Tune
     running: subprocess.Popen[str] | None = None
     family: list[psutil.Process] = field(default_factory=list)
 
-    @property
-    def study(self) -> Path:
-        return self.folder / "runs" / "tiny"
-
     def start(self, *options: str) -> subprocess.Popen[str]:
-        """Another sitting, in a process group of its own."""
-        said = (self.folder / "said.txt").open("w")
-        with said:
-            self.running = subprocess.Popen(
-                [*PROGRAM, "tune", "spec.yaml", "--trials", str(TRIALS), "--workers", "2", *options],
-                cwd=self.folder,
-                stdout=subprocess.DEVNULL,
-                stderr=said,
-                text=True,
-                start_new_session=True,
-            )
+        """Another sitting."""
+        wanted = ("--trials", str(TRIALS), "--workers", "2", *options)
+        with (self.search.folder / "said.txt").open("w") as said:
+            self.running = self.search.start(*wanted, stdout=subprocess.DEVNULL, stderr=said)
         return self.running
 
     def said(self) -> str:
-        return (self.folder / "said.txt").read_text()
+        return (self.search.folder / "said.txt").read_text()
 
     def look(self) -> None:
         """Remember the processes of the sitting; without their parents they cannot be found any more."""
@@ -74,47 +45,23 @@ class Tune:
         """The processes that train now."""
         self.look()
         mine = {process.pid for process in self.family}
-        return [pid for record in self.records() if (pid := record.process.get("pid")) in mine]
+        return [pid for record in self.search.records() if (pid := record.process.get("pid")) in mine]
 
-    def records(self) -> list[RunRecord]:
-        return [RunFolder(path.parent).read() for path in sorted(self.study.glob("trial-*/run.json"))]
-
-    def trials(self) -> list[optuna.trial.FrozenTrial]:
-        """The book; empty before there is one."""
-        if not (self.study / "study.db").exists():
-            return []
-        try:
-            study = optuna.load_study(study_name="tiny", storage=f"sqlite:///{self.study / 'study.db'}")
-        except KeyError:  # killed between making the database and making the study
-            return []
-        return study.trials
-
-    def epochs(self, number: int) -> list[int]:
-        return [epoch.epoch for epoch in RunFolder(self.study / f"trial-{number:04d}").epochs()]
-
-    def survivors(self, seconds: float = 5) -> list[psutil.Process]:
-        """Processes of the sitting that are still at work after so long."""
-        until = time.monotonic() + seconds
-        while (left := [each for each in self.family if _at_work(each)]) and time.monotonic() < until:
-            time.sleep(0.05)
-        return left
-
-
-def _at_work(process: psutil.Process) -> bool:
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
+    def survivors(self) -> list[psutil.Process]:
+        """Processes of the sitting that are still at work after a while."""
+        return left_alive(self.family, seconds=5)
 
 
 @pytest.fixture
-def tuning(tmp_path) -> Iterator[Callable[[str], Tune]]:
+def tuning(tmp_path) -> Iterator[Callable[[str], Sittings]]:
     """Makes a search by its pruner; on a disk of its own where that can be had."""
     made = []
 
-    def make(pruner: str) -> Tune:
-        (tmp_path / "spec.yaml").write_text(SPEC.replace("PRUNER", pruner))
-        made.append(Tune(tmp_path))
+    def make(pruner: str) -> Sittings:
+        text = spec(training_examples=400, epochs=6, batch_size=20, pruner=pruner)
+        text = text.replace("tune:\n", "tune:\n  keep: 3\n").replace("[0.01, 0.2]", "[0.001, 0.2]")
+        (tmp_path / "spec.yaml").write_text(text)
+        made.append(Sittings(Tune(tmp_path)))
         return made[-1]
 
     yield make

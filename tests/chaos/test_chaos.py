@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 import pytest
 from optuna.trial import TrialState
+from small_study import wait_until
 
 from dnsearch.records.store import RunFolder
 
@@ -83,8 +84,8 @@ def fill_the_disk(chaos):
 
 def lock_the_database(chaos):
     """A reader that holds the book for some seconds costs those seconds."""
-    book = chaos.tune.study / "study.db"
-    chaos.wait_until(lambda: book.exists() and chaos.tune.records(), or_ended=True)
+    book = chaos.tune.search.study / "study.db"
+    chaos.wait_until(lambda: book.exists() and chaos.tune.search.records(), or_ended=True)
     holding = threading.Thread(target=chaos.hold, args=(book, 2.0))
     holding.start()
     holding.join()
@@ -107,7 +108,7 @@ def start_another(chaos):
 def change_the_spec(chaos):
     """Refused with the difference, before anything is done."""
     kill_everything(chaos)
-    if chaos.tune.trials():
+    if chaos.tune.search.trials():
         other = chaos.tune.start("--set", "training.learning_rate=0.2")
         assert other.wait(60) == 6
         assert "training.learning_rate: 0.1 → 0.2" in chaos.tune.said()
@@ -149,18 +150,15 @@ class Chaos:
         code = self.tune.running.wait(120)
         assert code in codes, f"{code}: {self.tune.said()}"
 
-    def wait_until(self, true, seconds=60, *, or_ended=False):
-        until = time.monotonic() + seconds
-        while not true():
-            if or_ended and self.tune.running.poll() is not None:
-                return
-            assert time.monotonic() < until, "waited in vain"
-            time.sleep(0.05)
+    def wait_until(self, true, *, or_ended=False):
+        wait_until(lambda: true() or (or_ended and self.tune.running.poll() is not None))
 
     def check(self):
         """The book and the folders agree, and what had ended is as it was."""
         assert self.tune.survivors() == [], "no process outlives its search"
-        trials, records = self.tune.trials(), {record.trial: record for record in self.tune.records()}
+        search = self.tune.search
+        trials, epochs = search.trials(), search.epochs()
+        records = {record.trial: record for record in search.records()}
         assert [trial.number for trial in trials] == list(range(len(trials)))
         ended = [trial for trial in trials if trial.state in STATES]
         assert len(ended) <= TRIALS
@@ -168,9 +166,8 @@ class Chaos:
             record = records[trial.number]
             assert record.state == STATES[trial.state]
             assert record.reason or record.state == "finished"
-            epochs = self.tune.epochs(trial.number)
             twin = record.reason.startswith("same settings as")
-            assert twin or epochs == list(range(1, record.epochs + 1)), "each epoch once"
+            assert twin or epochs[record.name] == list(range(1, record.epochs + 1)), "each epoch once"
             assert record.state != "finished" or record.epochs == EPOCHS
             facts = trial.value, record.state, record.started_at, record.wall_seconds
             assert self.seen.setdefault(trial.number, facts) == facts, "nothing is done twice"
@@ -179,15 +176,15 @@ class Chaos:
     def check_all(self):
         """The study is whole: exactly the trials that were asked for, none left behind."""
         self.check()
-        states = [trial.state for trial in self.tune.trials()]
+        states = [trial.state for trial in self.tune.search.trials()]
         assert len(states) == TRIALS
         assert set(states) <= set(STATES)
         finished = states.count(TrialState.COMPLETE)
-        kept = [RunFolder(path.parent) for path in self.tune.study.glob("trial-*/weights.npz")]
+        kept = [RunFolder(path.parent) for path in self.tune.search.study.glob("trial-*/weights.npz")]
         assert len(kept) <= min(KEEP, finished)
         assert not finished or kept
         assert all(folder.read().state == "finished" for folder in kept)
-        assert not list(self.tune.study.rglob(".*.tmp")), "no half files"
+        assert not list(self.tune.search.study.rglob(".*.tmp")), "no half files"
 
 
 def strike(chaos, rng):

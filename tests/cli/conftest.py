@@ -7,23 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from small_study import spec
 
 from dnsearch.cli.main import main
 from dnsearch.records.record import Metrics, Parameters, RunRecord
 from dnsearch.records.store import RunFolder
-
-SPEC = """\
-version: 1
-name: tiny
-network: {growth_rate: 4, layers_per_block: [1, 1]}
-data: {source: digits, training_examples: 200}
-training: {epochs: 2, batch_size: 50, learning_rate: 0.1}
-tune:
-  pruner: none
-  parameters:
-    network.growth_rate: {int: [2, 4]}
-    training.learning_rate: {float: [0.01, 0.2], log: true}
-"""
 
 
 @dataclass(frozen=True)
@@ -42,7 +30,7 @@ Dnsearch = Callable[..., Ran]
 def dnsearch(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Dnsearch:
     """Runs the program in an empty folder with ``spec.yaml``."""
     monkeypatch.chdir(tmp_path)
-    Path("spec.yaml").write_text(SPEC)
+    Path("spec.yaml").write_text(spec())
 
     def run(*arguments: object) -> Ran:
         monkeypatch.setattr(sys, "argv", ["dnsearch", *map(str, arguments)])

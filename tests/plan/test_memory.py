@@ -12,8 +12,8 @@ from dnsearch.plan.family import plan_network
 from dnsearch.plan.geometry import output_field
 from dnsearch.plan.graph import Pool
 from dnsearch.plan.matching import matched
-from dnsearch.plan.memory import kept_plain, memory, recomputed_nodes, training_bytes
-from dnsearch.plan.summary import parts, summarize
+from dnsearch.plan.memory import inference_peak, kept_plain, kept_saving, recomputed_nodes, training_bytes
+from dnsearch.plan.summary import Summary, parts
 from dnsearch.spec.document import load
 from dnsearch.spec.network import example
 
@@ -49,13 +49,11 @@ def test_numbers_kept_are_those_of_the_paper_on_memory(name, naive, linear):
 
 
 def test_saving_grows_with_the_layers_and_plain_with_their_square():
-    def kept(layers):
-        return memory(plan_network(example(layers_per_block=(layers,)), CIFAR, 10))
-
-    eight, sixteen, thirty_two = kept(8), kept(16), kept(32)
-    assert sixteen.kept_saving / eight.kept_saving < 2.05
-    assert thirty_two.kept_saving / sixteen.kept_saving < 2.05
-    assert thirty_two.kept_plain / sixteen.kept_plain > 2.8
+    plans = [plan_network(example(layers_per_block=(layers,)), CIFAR, 10) for layers in (8, 16, 32)]
+    eight, sixteen, thirty_two = (sum(kept_saving(plan)) for plan in plans)
+    assert sixteen / eight < 2.05
+    assert thirty_two / sixteen < 2.05
+    assert sum(kept_plain(plans[2])) / sum(kept_plain(plans[1])) > 2.8
 
 
 def test_what_is_computed_again_is_joined_and_normalised_features_before_a_convolution():
@@ -66,9 +64,9 @@ def test_what_is_computed_again_is_joined_and_normalised_features_before_a_convo
 
 def test_bytes_of_a_training():
     plan = plan_network(example(), (8, 8, 1), 10)
-    numbers = 32 * (100 + round(2.75 * memory(plan).inference_peak)) + 11 * cost(plan).parameters
+    numbers = 32 * (100 + round(2.75 * inference_peak(plan))) + 11 * cost(plan).parameters
     total = 28_000_000 + 300_000 * len(plan.nodes) + 4 * numbers
-    peak = memory(plan).inference_peak
+    peak = inference_peak(plan)
     assert training_bytes(len(plan.nodes), cost(plan).parameters, 100, peak, 32, 2) == total
 
 
@@ -82,7 +80,7 @@ def test_the_prediction_is_near_what_trainings_took(row):
     """Of trainings that make bench-memory measured; more than ten, within a fifth of the truth."""
     experiment = load(row["network"]).experiment
     plan = plan_network(experiment.network, tuple(row["image_shape"]), 10)
-    summary = summarize(plan, row["batch_size"], slots(experiment))
+    summary = Summary(plan, row["batch_size"], slots(experiment))
     plain, saving = summary.training_memory_bytes, summary.saving_memory_bytes
     predicted = plain if row["memory"] == "plain" else saving
     assert len(MEASURED) > 10
@@ -94,21 +92,21 @@ def test_inference_peak_of_a_chain_counts_two_neighbours():
         example(layers_per_block=(1,), bottleneck_width=None, stem={"channels": 4}), (8, 8, 1), 10
     )
     # stem 4, and beside it the normalised copy of 4; then the 12 new ones and the joined 16
-    assert memory(plan).inference_peak == 64 * (4 + 12 + 16)
+    assert inference_peak(plan) == 64 * (4 + 12 + 16)
 
 
 def test_parts_add_up():
     plan = preset("densenet-bc-100-12")
     rows = parts(plan)
     assert sum(part.cost.trainable for part in rows) == 769_162
-    assert sum(part.kept for part in rows) == memory(plan).kept_plain
+    assert sum(part.kept for part in rows) == sum(kept_plain(plan))
     assert [(part.name, part.layers, part.edges) for part in rows if part.layers] == [
         (f"block{number}", 16, 136) for number in (1, 2, 3)
     ]
 
 
 def test_summary_of_bc_100_12():
-    found = summarize(preset("densenet-bc-100-12"), batch_size=64, slots=1)
+    found = Summary(preset("densenet-bc-100-12"), batch_size=64, slots=1)
     assert (found.layers, found.edges, found.output_stride) == (48, 408, 4.0)
     assert found.weights_bytes == 4 * 793_150
     assert found.optimizer_bytes == 4 * 769_162

@@ -1,43 +1,12 @@
 """More than one machine: these tests run with ``make test-scale`` alone, which installs what they need."""
 
-import os
 import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import optuna
 import pytest
-from postgres import programs, server
-
-from dnsearch.records.store import RunFolder
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
-    """The URL of a PostgreSQL of our own."""
-    if not os.environ.get("DNSEARCH_SCALE"):
-        pytest.skip("make test-scale starts the servers and clusters that this needs")
-    if programs() is None:
-        pytest.exit("no PostgreSQL found, so nothing was checked: apt-get install postgresql", returncode=1)
-    with server() as url:
-        yield url
-
-
-SPEC = """\
-version: 1
-name: tiny
-network: {growth_rate: 4, layers_per_block: [1, 1]}
-data: {source: digits, training_examples: 200}
-training: {epochs: 6, batch_size: 20, learning_rate: 0.1}
-tune:
-  pruner: none
-  parameters:
-    network.growth_rate: {int: [2, 4]}
-    training.learning_rate: {float: [0.01, 0.2], log: true}
-"""
+import small_study
 
 
 @dataclass(frozen=True)
@@ -49,16 +18,10 @@ class Farm:
     name: str
 
     def program(self, command: str, *options: str, runs: str = "runs") -> subprocess.Popen[str]:
-        program = [sys.executable, "-c", "from dnsearch.cli.main import main; main()", command]
         spec = ["spec.yaml"] if command == "tune" else []
         study = [self.name] if command == "fetch" else ["--study", self.name]
-        return subprocess.Popen(
-            [*program, *spec, *study, "--storage", self.url, "--runs", runs, *options],
-            cwd=self.folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        where = ["--storage", self.url, "--runs", runs]
+        return small_study.program(self.folder, command, *spec, *study, *where, *options)
 
     def run(self, command: str, *options: str, runs: str = "runs") -> tuple[int, str]:
         program = self.program(command, *options, runs=runs)
@@ -77,17 +40,10 @@ class Farm:
         return [trial.state.name for trial in self.trials()]
 
     def epochs(self, runs: str = "runs") -> dict[str, list[int]]:
-        folders = [RunFolder(path) for path in sorted((self.folder / runs / self.name).glob("trial-*"))]
-        return {folder.name: [epoch.epoch for epoch in folder.epochs()] for folder in folders}
-
-    def wait_until(self, true: Callable[[], object], seconds: float = 90) -> None:
-        until = time.monotonic() + seconds
-        while not true():
-            assert time.monotonic() < until, "waited in vain"
-            time.sleep(0.05)
+        return small_study.epochs(self.folder / runs / self.name)
 
 
 @pytest.fixture
 def farm(postgres: str, tmp_path: Path, request: pytest.FixtureRequest) -> Farm:
-    (tmp_path / "spec.yaml").write_text(SPEC)
+    (tmp_path / "spec.yaml").write_text(small_study.spec(epochs=6, batch_size=20))
     return Farm(tmp_path, postgres, f"farm-{abs(hash(request.node.name)) % 10**8}")

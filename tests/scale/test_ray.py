@@ -5,6 +5,7 @@ import signal
 
 import psutil
 import pytest
+from small_study import wait_until
 
 ray = pytest.importorskip("ray")
 
@@ -33,7 +34,7 @@ def training() -> list[psutil.Process]:
 def test_a_node_s_worker_is_killed_in_the_middle_and_every_trial_is_ended_once(farm, cluster):
     options = ("--engine", "ray", "--address", cluster.address, "--workers", "2", "--trials", "5")
     tune = farm.program("tune", *options)
-    farm.wait_until(lambda: any(0 < len(epochs) < 5 for epochs in farm.epochs().values()))
+    wait_until(lambda: any(0 < len(epochs) < 5 for epochs in farm.epochs().values()))
     victims = training()
     assert victims, "trials run in Ray's processes"
     os.kill(victims[0].pid, signal.SIGKILL)

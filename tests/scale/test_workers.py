@@ -1,5 +1,7 @@
 """Workers on a PostgreSQL server: none of the trials is lost, and none is doubled."""
 
+from small_study import wait_until
+
 from dnsearch.records.store import RunFolder
 
 WHOLE = list(range(1, 7))
@@ -11,7 +13,7 @@ def test_three_workers_share_a_study_and_one_of_them_is_killed(farm):
     assert f"next: dnsearch worker --study {farm.name} --storage postgresql+psycopg://" in said
     assert farm.states() == []
     workers = [farm.program("worker") for _ in range(3)]
-    farm.wait_until(lambda: sum(len(epochs) for epochs in farm.epochs().values()) > 8)
+    wait_until(lambda: sum(len(epochs) for epochs in farm.epochs().values()) > 8)
     workers[0].kill()
     said = [worker.communicate(timeout=150)[1] for worker in workers]
     assert [worker.returncode for worker in workers] == [-9, 0, 0], said

@@ -218,6 +218,26 @@ def test_sections_without_a_kind_are_completed(text: str, result: object) -> Non
     assert completed(once) == once
 
 
+@pytest.mark.parametrize(
+    ("base", "top"),
+    [
+        ("training: {epochs: 2}", "training: {optimizer: {momentum: 0.5}, schedule: cosine}"),
+        ("training: {optimizer: adam}", "training: {optimizer: {weight_decay: 0.1}}"),
+        ("training: {optimizer: null}", "training: {optimizer: {momentum: 0.5}}"),
+        ("network: {growth_rate: 4}", "network: {connectivity: {output: rule}}"),
+        ("network: {connectivity: log}", "network: {connectivity: [{output: rule}, chain]}"),
+        ("network: {connectivity: [log, chain]}", "network: {connectivity: {1: {output: rule}}}"),
+        ("network: {connectivity: [log, chain]}", "network: {connectivity: {output: rule}}"),
+        ("{a: 1}", "network: {growth_rate: 4}"),
+    ],
+)
+def test_changes_in_place_leave_a_completed_text_completed(base: str, top: str) -> None:
+    whole, change = completed(tree(base)), tree(top)
+    changed = overlay(whole, change, in_place=True)
+    assert changed == completed(changed)
+    assert plain(changed) == plain(completed(overlay(whole, change)))
+
+
 def test_another_family_forgets_what_it_has_not() -> None:
     base = "network: {growth_rate: 4, pooling: max, cross_block: all, head: all_blocks, family: densenet}"
     assert joined(base, "network: {family: unet, unit: dense}") == {

@@ -1,21 +1,17 @@
 """A spec small enough that a trial takes a second, and searches of it, here and as a program."""
 
-import copy
-import re
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import optuna
-import psutil
 import pytest
+from small_study import Tune, spec
 
 from dnsearch.records.record import EpochRecord, Metrics, RunRecord
 from dnsearch.records.store import RunFolder
 from dnsearch.spec.document import Document, parse
+from dnsearch.spec.reading import read
+from dnsearch.spec.tree import plain
 from dnsearch.spec.writing import written
 from dnsearch.study.book.database import default_url
 from dnsearch.study.book.ledger import Ledger
@@ -24,33 +20,18 @@ from dnsearch.study.request import Request
 from dnsearch.study.search import search
 from dnsearch.study.work.messages import SearchEvent
 
-SPEC = {
-    "version": 1,
-    "name": "tiny",
-    "network": {"growth_rate": 4, "layers_per_block": [1, 1]},
-    "data": {"source": "digits", "training_examples": 200},
-    "training": {"epochs": 2, "batch_size": 50, "learning_rate": 0.1},
-    "tune": {
-        "pruner": "none",
-        "parameters": {
-            "network.growth_rate": {"int": [2, 4]},
-            "training.learning_rate": {"float": [0.01, 0.2], "log": True},
-        },
-    },
-}
-
 
 @pytest.fixture(scope="session")
 def tiny() -> Callable[..., Document]:
     """The small spec; keyword arguments are the ``tune`` section's, ``values`` any others by dotted path."""
 
     def made(values: dict | None = None, **tune: object) -> Document:
-        spec = copy.deepcopy(SPEC)
-        spec["tune"] |= tune
+        told = plain(read(spec().encode(), "tiny.yaml"))
+        told["tune"] |= tune
         for path, value in (values or {}).items():
             section, key = path.split(".")
-            spec[section][key] = value
-        return parse(written(spec).encode(), "tiny.yaml")
+            told[section][key] = value
+        return parse(written(told).encode(), "tiny.yaml")
 
     return made
 
@@ -133,93 +114,13 @@ def searching(tmp_path_factory, tiny) -> Callable[..., Searching]:
     return made
 
 
-TUNE_SPEC = """\
-version: 1
-name: tiny
-network: {growth_rate: 4, layers_per_block: [1, 1]}
-data: {source: digits, training_examples: 200}
-training: {epochs: 8, batch_size: 20, learning_rate: 0.1}
-tune:
-  pruner: none
-  parameters:
-    network.growth_rate: {int: [2, 4]}
-    training.learning_rate: {float: [0.01, 0.2], log: true}
-"""
-
-
-@dataclass(frozen=True)
-class Tune:
-    """A ``tune`` in a folder, in a process group of its own."""
-
-    folder: Path
-
-    def start(self, *options: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [
-                sys.executable,
-                "-c",
-                "from dnsearch.cli.main import main; main()",
-                "tune",
-                "spec.yaml",
-                *options,
-            ],
-            cwd=self.folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-
-    @property
-    def study(self) -> Path:
-        return self.folder / "runs" / "tiny"
-
-    def states(self) -> list[str]:
-        url = f"sqlite:///{self.study / 'study.db'}"
-        return [trial.state.name for trial in optuna.load_study(study_name="tiny", storage=url).trials]
-
-    def epochs(self) -> dict[str, list[int]]:
-        folders = [RunFolder(path) for path in sorted(self.study.glob("trial-*"))]
-        return {folder.name: [epoch.epoch for epoch in folder.epochs()] for folder in folders}
-
-    def half_way(self) -> bool:
-        """Two trials have ended, and another one is in the middle."""
-        counts = [len(epochs) for epochs in self.epochs().values()]
-        return counts.count(8) >= 2 and any(0 < count < 7 for count in counts)
-
-    @staticmethod
-    def wait_until(true: Callable[[], object], seconds: float = 120) -> None:
-        until = time.monotonic() + seconds
-        while not true():
-            assert time.monotonic() < until, "waited in vain"
-            time.sleep(0.02)
-
-    @staticmethod
-    def left_alive(processes: list[psutil.Process], seconds: float) -> list[psutil.Process]:
-        """Those that are still at work after so long; a zombie is not."""
-        until = time.monotonic() + seconds
-        while (left := [each for each in processes if at_work(each)]) and time.monotonic() < until:
-            time.sleep(0.02)
-        return left
-
-
-def at_work(process: psutil.Process) -> bool:
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
 @pytest.fixture(scope="module")
 def tuning(tmp_path_factory) -> Callable[..., Tune]:
     """Makes a folder with a spec in which some fields have other values; nobody has searched it yet."""
 
     def made(**changes: object) -> Tune:
         folder = tmp_path_factory.mktemp("tuning")
-        text = TUNE_SPEC
-        for old, new in changes.items():
-            text = re.sub(rf"\b{old}: \w+", f"{old}: {new}", text)
-        (folder / "spec.yaml").write_text(text)
+        (folder / "spec.yaml").write_text(spec(**({"epochs": 8, "batch_size": 20} | changes)))
         return Tune(folder)
 
     return made

@@ -7,10 +7,10 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
+from small_study import Tune, left_alive, wait_until
 
 from dnsearch.records.scan import scan, study_as_it_is
 from dnsearch.study.facts.reading import looking
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.xdist_group("tune")
 class Killed:
     """What was seen around a SIGKILL of the coordinator half-way."""
 
-    tune: Any  # conftest's Tune
+    tune: Tune
     maps: str
     resident_bytes: int
     orphans: list[psutil.Process]
@@ -33,17 +33,23 @@ class Killed:
     again: subprocess.CompletedProcess[str]
 
 
+def half_way(tune: Tune) -> bool:
+    """Two trials have ended, and another one is in the middle."""
+    counts = [len(epochs) for epochs in tune.epochs().values()]
+    return counts.count(8) >= 2 and any(0 < count < 7 for count in counts)
+
+
 @pytest.fixture(scope="module")
 def killed(tuning) -> Killed:
     tune = tuning()
     coordinator = tune.start("--trials", "6", "--workers", "2")
-    tune.wait_until(tune.half_way)
+    wait_until(lambda: half_way(tune))
     process = psutil.Process(coordinator.pid)
     maps, resident = Path(f"/proc/{coordinator.pid}/maps").read_text(), process.memory_info().rss
     children = process.children(recursive=True)
     coordinator.kill()
     coordinator.communicate()
-    orphans = tune.left_alive(children, seconds=2)
+    orphans = left_alive(children, seconds=2)
     states, epochs = tune.states(), tune.epochs()
     found = scan([tune.study]).records
     shown = [record.state for record in found]
@@ -107,7 +113,7 @@ def test_the_best_spec_is_there_and_trains(killed):
 def test_two_searches_start_at_once_one_is_killed_and_the_other_ends_every_trial(tuning):
     tune = tuning()
     killed, other = (tune.start("--trials", "6") for _ in range(2))
-    tune.wait_until(tune.half_way)
+    wait_until(lambda: half_way(tune))
     killed.kill()
     killed.communicate()
     _, said = other.communicate(timeout=120)
@@ -129,7 +135,7 @@ class Interrupted:
 def interrupted(tuning) -> Interrupted:
     tune = tuning()
     going = tune.start("--workers", "2", "--trials", "8")
-    tune.wait_until((tune.study / "trial-0000" / "run.json").exists)
+    wait_until((tune.study / "trial-0000" / "run.json").exists)
     time.sleep(0.5)
     os.killpg(going.pid, signal.SIGINT)
     _, said = going.communicate(timeout=60)
@@ -137,7 +143,7 @@ def interrupted(tuning) -> Interrupted:
 
     going = tune.start("--workers", "2", "--trials", "4")
     ended = len(once[2])
-    tune.wait_until(lambda: any(0 < len(each) < 7 for each in list(tune.epochs().values())[ended:]))
+    wait_until(lambda: any(0 < len(each) < 7 for each in list(tune.epochs().values())[ended:]))
     began = time.monotonic()
     os.killpg(going.pid, signal.SIGINT)
     time.sleep(0.1)

@@ -1,10 +1,10 @@
 """The ``tune`` program, its coordinator killed while trials wait at a rung."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import psutil
 import pytest
+from small_study import Tune, left_alive, wait_until
 
 from dnsearch.records.record import EpochRecord
 from dnsearch.records.scan import scan
@@ -20,12 +20,12 @@ RUNG, LAST = 3, 9
 class KilledAtARung:
     """What was there when the coordinator was killed while trials waited, and after the next search."""
 
-    tune: Any  # conftest's Tune
+    tune: Tune
     waiting: dict[str, list[EpochRecord]]
     begun: dict[str, list[int]]
 
 
-def waits(tune: Any) -> list[RunFolder]:
+def waits(tune: Tune) -> list[RunFolder]:
     """The trials that wait at a rung, as their folders say."""
     folders = [RunFolder(path.parent) for path in sorted(tune.study.glob("trial-*/run.json"))]
     return [folder for folder in folders if folder.read().state == "paused"]
@@ -35,13 +35,11 @@ def waits(tune: Any) -> list[RunFolder]:
 def killed_at_a_rung(tuning) -> KilledAtARung:
     tune = tuning(pruner="halving", epochs=LAST)
     coordinator = tune.start("--trials", "8", "--workers", "2")
-    tune.wait_until(
-        lambda: len(waits(tune)) >= 2 and any(0 < len(each) < RUNG for each in tune.epochs().values())
-    )
+    wait_until(lambda: len(waits(tune)) >= 2 and any(0 < len(each) < RUNG for each in tune.epochs().values()))
     children = psutil.Process(coordinator.pid).children(recursive=True)
     coordinator.kill()
     coordinator.communicate()
-    assert tune.left_alive(children, seconds=2) == []
+    assert left_alive(children, seconds=2) == []
     waiting = {folder.name: folder.epochs() for folder in waits(tune)}
     begun, states = tune.epochs(), tune.states()
     assert states.count("RUNNING") >= len(waiting) >= 1

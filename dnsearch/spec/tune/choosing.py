@@ -58,14 +58,25 @@ class Choice:
 
 def chosen(tune: Tune, draw: Draw) -> Choice:
     """Draw one point of the space."""
-    labels: dict[str, Label] = {}
-    values: Values = {}
-    for path in in_order(tune.parameters):
-        searched = tune.parameters[path]
-        if counts(searched, labels):
-            labels[path] = _drawn(path, searched, draw)
-            values[path] = value_of(searched, labels[path])
-    return Choice(labels, {**values, **followers(tune.relations, values)})
+    return next(points(tune, draw))
+
+
+def points(tune: Tune, draw: Draw) -> Iterator[Choice]:
+    """Draw points of the space without end; what they have in common is worked out once."""
+    ordered = [(path, tune.parameters[path]) for path in in_order(tune.parameters)]
+    choices = {path: labelled(searched) for path, searched in ordered if not isinstance(searched, Range)}
+    while True:
+        labels: dict[str, Label] = {}
+        values: Values = {}
+        for path, searched in ordered:
+            if not counts(searched, labels):
+                continue
+            if isinstance(searched, Range):
+                labels[path] = values[path] = _number(path, searched, draw)
+            else:
+                labels[path] = draw.label(path, tuple(choices[path]))
+                values[path] = choices[path][labels[path]]
+        yield Choice(labels, {**values, **followers(tune.relations, values)})
 
 
 def counts(searched: Searched, labels: Mapping[str, Label]) -> bool:
@@ -79,14 +90,12 @@ def value_of(searched: Searched, label: Label) -> Any:  # noqa: ANN401  (whateve
     return exact(searched, label) if isinstance(searched, Range) else labelled(searched)[label]
 
 
-def _drawn(path: str, searched: Searched, draw: Draw) -> Label:
-    match searched:
-        case IntRange(bounds=(low, high), step=step):
-            return draw.whole(path, searched, int(highest(low, high, step)))
-        case FloatRange(bounds=(low, high), step=step):
-            return exact(searched, draw.number(path, searched, highest(low, high, step)))
-        case choices:
-            return draw.label(path, list(labelled(choices)))
+def _number(path: str, searched: Range, draw: Draw) -> Label:
+    low, high = searched.bounds
+    most = highest(low, high, searched.step)
+    if isinstance(searched, IntRange):
+        return draw.whole(path, searched, int(most))
+    return exact(searched, draw.number(path, searched, most))
 
 
 def in_order(parameters: Parameters) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ or else the value itself; a list or a mapping without a word goes by its JSON te
 import json
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import cache
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
@@ -144,6 +145,7 @@ def encoded(value: Any) -> Label:  # noqa: ANN401  (whatever the YAML holds)
     return label
 
 
+@cache  # decimal numbers are slow, and a space asks for a range again with every point
 def highest(low: float, high: float, step: float | None) -> float:
     """The largest value of a range: Optuna wants it to be a whole number of steps away from the first.
 

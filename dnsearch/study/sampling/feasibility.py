@@ -7,6 +7,7 @@ what a sampler can learn the border from.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from dnsearch.budget import Budgeted, budgeted
@@ -15,7 +16,7 @@ from dnsearch.plan.graph import Shape
 from dnsearch.plan.summary import Summary
 from dnsearch.spec.document import Document
 from dnsearch.spec.tune import Tune
-from dnsearch.spec.tune.relations import excess
+from dnsearch.spec.tune.relations import Relation, excess
 
 MAX_IN_A_ROW = 1000
 """Infeasible proposals after which a search gives up: by the rule of three, less than 0.3 % of
@@ -79,20 +80,29 @@ class Judge:
 
     def names(self) -> tuple[str, ...]:
         """The relations and constraints that can refuse something, in the order of the spec."""
-        relations = (str(each) for each in self.tune.relations if each.equal is None)
-        return (*relations, *self.tune.constraints.bounds())
+        return (*self._relations, *self._bounds)
 
     def kept_relations(self, values: Mapping[str, Any]) -> dict[str, float]:
         """Relation → how far some values are from keeping it."""
-        relations = [each for each in self.tune.relations if each.equal is None]
-        if not relations:
-            return {}
-        base = self.document.experiment.model_dump(mode="json", include={"network", "training"})
-        return {str(relation): excess(relation, values, base) for relation in relations}
+        return {name: excess(relation, values, self._base) for name, relation in self._relations.items()}
+
+    @cached_property
+    def _relations(self) -> dict[str, Relation]:
+        """Those that can refuse something, by their names."""
+        return {str(each): each for each in self.tune.relations if each.equal is None}
+
+    @cached_property
+    def _bounds(self) -> dict[str, int]:
+        return self.tune.constraints.bounds()
+
+    @cached_property
+    def _base(self) -> dict[str, Any]:
+        """The base spec's settings, as nested mappings."""
+        return self.document.experiment.model_dump(mode="json", include={"network", "training"})
 
     def _costs(self, summary: Summary) -> tuple[dict[str, float], dict[str, str]]:
         """Constraint → how far a network is beyond it, and why it is refused."""
-        costs, bounds = costs_of(summary), self.tune.constraints.bounds()
+        costs, bounds = costs_of(summary), self._bounds
         beyond = {name: (costs[name] - bound) / bound for name, bound in bounds.items()}
         reasons = {
             name: f"{costs[name]:,}, at most {bound:,}"

@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from random import Random
 
 from dnsearch.spec.document import settings
@@ -21,6 +22,7 @@ from dnsearch.spec.tune.choosing import (
     endless,
     extent,
     in_order,
+    points,
     size,
     value_of,
 )
@@ -83,9 +85,8 @@ def survey(judge: Judge, samples: int, seed: int, seconds: float) -> Survey:
     costs: dict[str, list[int]] = {}
     macs: list[int] = []
     drawn = 0
-    while drawn < samples and (drawn == 0 or time.monotonic() < end):
+    for choice in islice(points(tune, draw), samples):
         drawn += 1
-        choice = chosen(tune, draw)
         found = remembered.of(choice)
         refused.update(found.reasons.keys())
         for name, cost in found.costs.items():
@@ -95,6 +96,8 @@ def survey(judge: Judge, samples: int, seed: int, seconds: float) -> Survey:
         for path in choice.labels:
             if len(met[path]) < TRIES:
                 met[path].append(choice)
+        if time.monotonic() >= end:
+            break
     return Survey(
         extent=extent(tune.parameters),
         samples=drawn,
@@ -148,8 +151,13 @@ def _is_idle(path: str, choices: list[Choice], judge: Judge, draw: Uniform) -> b
     """Whether other values of a parameter make no difference to any of some points."""
     if size(judge.tune.parameters[path]) == 1 and not endless(judge.tune.parameters[path]):
         return True
-    pairs = [pair for choice in choices if (pair := _changed(path, choice, judge, draw)) is not None]
-    return bool(pairs) and not any(pairs)
+    compared = False
+    for choice in choices:
+        changed = _changed(path, choice, judge, draw)
+        if changed:
+            return False
+        compared = compared or changed is not None
+    return compared
 
 
 def _changed(path: str, choice: Choice, judge: Judge, draw: Uniform) -> bool | None:

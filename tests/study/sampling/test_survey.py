@@ -1,15 +1,18 @@
 """A search space, measured without training anything."""
 
 import math
+import time
 from collections import Counter
+from itertools import islice
 from random import Random
 
 import optuna
 import pytest
+from measure_spaces import ARTICLE
 
 from dnsearch.spec.document import load, parse
 from dnsearch.spec.tune import Tune
-from dnsearch.spec.tune.choosing import chosen
+from dnsearch.spec.tune.choosing import chosen, points
 from dnsearch.spec.writing import written
 from dnsearch.study.sampling.feasibility import Judge
 from dnsearch.study.sampling.space import suggested
@@ -58,6 +61,12 @@ def test_both_ways_through_the_space_draw_alike():
                     each[value] / len(drawn) for each, drawn in zip(counted, (here, there), strict=True)
                 )
                 assert abs(ours_ - theirs_) < 0.05, (path, value)
+
+
+def test_points_are_the_same_whether_drawn_alone_or_in_a_row():
+    tune = Tune.model_validate({"parameters": SPACE}, strict=False)
+    alone, in_a_row = Uniform(Random(2)), points(tune, Uniform(Random(2)))
+    assert [chosen(tune, alone) for _ in range(50)] == list(islice(in_a_row, 50))
 
 
 def test_what_is_refused_is_counted_by_who_refuses(tiny):
@@ -132,3 +141,14 @@ def load_with_match(document, figure, target):
 def test_time_is_kept_to(tiny):
     found = survey(judge(tiny()), 1_000_000, seed=0, seconds=0.0)
     assert found.samples == 1
+
+
+def test_a_space_in_which_no_two_networks_are_alike_is_measured_soon():
+    """10,000 points shall take less than ten seconds, on a machine that does something else, too."""
+    document = parse(ARTICLE.encode(), "article_space.yaml")
+    own = Judge(document, document.experiment.tune, (32, 32, 3), 10)
+    began = time.process_time()
+    found = survey(own, 1000, seed=0, seconds=60)
+    assert time.process_time() - began < 2, "a third of it was measured"
+    assert (found.samples, found.feasible, found.idle) == (1000, 1000, ())
+    assert len(set(found.costs["macs"])) > 900
