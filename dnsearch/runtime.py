@@ -189,6 +189,11 @@ def require(extra: str, *libraries: str) -> None:
         raise DnsearchError(str(problem))
 
 
+def imported(library: str) -> Any:  # noqa: ANN401  (a module: whatever it holds)
+    """A library that takes long to load, at its first use; what always needs one imports it as usual."""
+    return importlib.import_module(library)
+
+
 def run_script(script: Path, *arguments: object) -> str:
     """Run a script in a fresh interpreter; returns the last line that it put on its error output.
 

@@ -14,6 +14,7 @@ import optuna
 from dnsearch.errors import Problem, StudyError
 from dnsearch.records.atomic import writing
 from dnsearch.records.store import RunFolder
+from dnsearch.records.study import write_study
 from dnsearch.study.book.database import clock, reachable, storage
 from dnsearch.study.book.leases import found, is_alive
 from dnsearch.study.book.ledger import BASE, DROPPED
@@ -22,7 +23,7 @@ from dnsearch.study.book.terms import Terms, keep, read
 from dnsearch.study.book.turns import exclusive
 from dnsearch.study.confirmed import FOLDER as CONFIRM
 from dnsearch.study.earlier.moving import Move, move
-from dnsearch.study.facts.summary import Chronicle
+from dnsearch.study.facts.summary import summary
 from dnsearch.study.request import Request
 from dnsearch.study.sampling.samplers import KNOWLEDGE
 from dnsearch.study.sampling.space import base_labels
@@ -147,4 +148,4 @@ def _set_aside(request: Request) -> None:
         (folder / ASIDE).mkdir(exist_ok=True)
         for place in filter(Path.exists, places):
             place.rename(folder / ASIDE / place.name)
-    Chronicle(folder, study).close()
+    write_study(folder, summary(study, "ended"))

@@ -10,8 +10,9 @@ import warnings
 from collections.abc import Mapping
 
 import optuna
-from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.trial import FrozenTrial, TrialState
+
+from dnsearch import runtime
 
 FEWEST_TRIALS = 10
 BEST_SHARE, FEWEST_BEST = 0.1, 5
@@ -30,13 +31,14 @@ def importances(study: optuna.Study, objective: int) -> Mapping[str, float]:
     finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     if len(finished) < FEWEST_TRIALS:
         return {}
+    optunas = runtime.imported("optuna.importance")  # a second, for scikit-learn: no search starts with it
     share = max(BEST_SHARE, FEWEST_BEST / len(finished))
     with warnings.catch_warnings():
         # They say that lower is better, which the target sees to, and that a value was rarely tried.
         warnings.simplefilter("ignore")
-        found = get_param_importances(
+        found = optunas.get_param_importances(
             study,
-            evaluator=PedAnovaImportanceEvaluator(target_quantile=share),
+            evaluator=optunas.PedAnovaImportanceEvaluator(target_quantile=share),
             target=lambda trial: _loss(trial, objective),
             normalize=False,
         )

@@ -4,6 +4,7 @@ Everything is counted from the storage, not from the trials' folders, so that it
 folders are. Finished trials are held in memory by Optuna, so a look costs little.
 """
 
+import contextlib
 import json
 import time
 from collections import Counter
@@ -15,7 +16,8 @@ from typing import Any, Literal
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from dnsearch.records.study import StudyRecord, write_study
+from dnsearch.errors import RunError
+from dnsearch.records.study import StudyRecord, read_study, write_study
 from dnsearch.study.book.contest import scores_of
 from dnsearch.study.book.ledger import DROPPED, INFEASIBLE, is_trial
 from dnsearch.study.book.storage import SPEC
@@ -61,24 +63,39 @@ class Chronicle:
 
     def _write(self, state: Literal["searching", "ended"]) -> None:
         started = time.monotonic()
-        write_study(self.folder, summary(self.study, state))
+        write_study(self.folder, summary(self.study, state, self._written()))
         now = time.monotonic()
         self._due = now + max(RENEW_SECONDS, (now - started) / SHARE_OF_TIME)
 
+    def _written(self) -> StudyRecord | None:
+        """What the file says; None where there is none, or it is damaged and will be replaced."""
+        with contextlib.suppress(RunError):
+            return read_study(self.folder)
+        return None
 
-def summary(study: optuna.Study, state: Literal["searching", "ended", "interrupted"]) -> StudyRecord:
+
+def summary(
+    study: optuna.Study,
+    state: Literal["searching", "ended", "interrupted"],
+    earlier: StudyRecord | None = None,
+) -> StudyRecord:
     """What there is to say about a study at this moment.
 
     Args:
         study: the open study.
         state: whether it is searched, or was until its search died.
+        earlier: what was said of it before; while as many trials are finished, its importances hold.
     """
     booked = study.get_trials(deepcopy=False, states=(*WORDS, TrialState.RUNNING))
     proposals = [trial for trial in booked if DROPPED not in trial.user_attrs]
     trials = list(filter(is_trial, proposals))
     broken = Counter(name for trial in proposals for name in trial.user_attrs.get(INFEASIBLE, ()))
     aims = objectives(study)
-    shares = importances(study, aims.index("validation")) if "validation" in aims else {}
+    states: dict[str, int] = dict(Counter(map(word, trials)).most_common())
+    if earlier is not None and earlier.trials.get("finished") == states.get("finished"):
+        shares = earlier.importances
+    else:
+        shares = importances(study, aims.index("validation")) if "validation" in aims else {}
     stopped = [trial for trial in trials if word(trial) in {"pruned", "paused"}]
     planned = setting(study, "training.epochs", 0)
     return StudyRecord(
@@ -86,7 +103,7 @@ def summary(study: optuna.Study, state: Literal["searching", "ended", "interrupt
         state=state,
         objectives=aims,
         select=setting(study, "tune.select", "last"),
-        trials=dict(Counter(map(word, trials)).most_common()),
+        trials=states,
         proposals=len(proposals),
         infeasible=dict(broken.most_common()),
         infeasible_proposals=len(proposals) - len(trials),

@@ -1,6 +1,9 @@
 """The facts about a study, from books that are written here without any training."""
 
 import json
+import subprocess
+import sys
+from dataclasses import replace
 
 import optuna
 import pytest
@@ -173,3 +176,25 @@ def test_the_file_is_written_again_when_some_time_has_passed(tmp_path, monkeypat
     put(study, TrialState.COMPLETE, 0.9)
     chronicle.renew()
     assert read_study(tmp_path).trials == {"finished": 1}
+
+
+def test_importances_are_worked_out_anew_only_where_more_trials_are_finished(tmp_path):
+    study = book()
+    for number in range(FEWEST_TRIALS):
+        put(study, TrialState.COMPLETE, number / 10, rate=number / 10, growth=2 + number % 5)
+    before = replace(summary(study, "ended"), importances={RATE: 1.0})
+    assert summary(study, "ended", before).importances == {RATE: 1.0}
+    put(study, TrialState.COMPLETE, 0.95, rate=0.95)
+    assert summary(study, "ended", before).importances == importances(study, 0) != {RATE: 1.0}
+
+
+def test_a_damaged_file_is_replaced(tmp_path):
+    (tmp_path / "study.json").write_text("{")
+    study = book()
+    Chronicle(tmp_path, study).close()
+    assert read_study(tmp_path) == summary(study, "ended")
+
+
+def test_a_search_starts_without_what_importances_need():
+    code = "import sys, dnsearch.study.search; sys.exit(bool({'sklearn', 'tensorflow'} & sys.modules.keys()))"
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
