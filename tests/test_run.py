@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
+from run_files import arrays
 
 from dnsearch.errors import DataError, RunError, TrainingError
 from dnsearch.records.record import EpochRecord, Origin, StepEnded, Stop
@@ -41,12 +42,6 @@ def trained(document, folder, watch=lambda event: None, origin=None):
     from dnsearch.run import run
 
     return run(document, folder, watch, origin)
-
-
-def arrays(path):
-    """What a file holds, without the history of a checkpoint, which has times in it."""
-    with np.load(path) as file:
-        return {name: file[name].tobytes() for name in file.files if name not in {"history", "sha256"}}
 
 
 @pytest.fixture(scope="module")

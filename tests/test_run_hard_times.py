@@ -7,8 +7,8 @@ import subprocess
 import sys
 from dataclasses import replace
 
-import numpy as np
 import pytest
+from run_files import arrays
 
 from dnsearch.errors import RunError, TrainingError
 from dnsearch.records.record import EpochRecord
@@ -46,11 +46,6 @@ def after_first_epoch(act):
 def contents(folder):
     """Everything in a folder but the lock."""
     return {path.name: path.read_bytes() for path in folder.path.iterdir() if path.name != "lock"}
-
-
-def arrays(path):
-    with np.load(path) as file:
-        return {name: file[name].tobytes() for name in file.files if name not in {"history", "sha256"}}
 
 
 @pytest.fixture(scope="module")

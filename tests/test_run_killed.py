@@ -9,10 +9,9 @@ import random
 import signal
 import sys
 import time
-from dataclasses import replace
 
-import numpy as np
 import pytest
+from run_files import arrays, without_time
 
 from dnsearch.records.store import RunFolder
 
@@ -27,16 +26,6 @@ training: {epochs: 30, batch_size: 32, learning_rate: 0.1, schedule: cosine, det
 """
 
 pytestmark = pytest.mark.xdist_group("run resumed")
-
-
-def arrays(path):
-    """What a file holds, without the history of a checkpoint, which has times in it."""
-    with np.load(path) as file:
-        return {name: file[name].tobytes() for name in file.files if name not in {"history", "sha256"}}
-
-
-def timeless(folder):
-    return [replace(epoch, wall_seconds=0.0, images_per_second=0.0) for epoch in folder.epochs()]
 
 
 def test_killed_twice_at_random_moments_and_gone_on_with(in_children, tmp_path, capsys):
@@ -64,7 +53,7 @@ def test_killed_twice_at_random_moments_and_gone_on_with(in_children, tmp_path, 
         assert arrays(folder.weights) == arrays(whole.weights)
         assert arrays(folder.checkpoint) == arrays(whole.checkpoint)
         assert arrays(folder.previous_checkpoint) == arrays(whole.previous_checkpoint)
-        assert timeless(folder) == timeless(whole)
+        assert without_time(folder.epochs()) == without_time(whole.epochs())
         assert folder.read().state == "finished"
     kills = sum(each.signal == signal.SIGKILL for each in ended)
     with capsys.disabled():

@@ -6,8 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PIL import Image
+from run_files import after_epoch, arrays, without_time
 
-from dnsearch.records.record import EpochRecord, StepEnded, Stop
+from dnsearch.records.record import StepEnded
 from dnsearch.records.store import RunFolder
 from dnsearch.spec.document import parse
 
@@ -46,24 +47,6 @@ def trained(folder, watch=lambda event: None, text=SPEC):
     from dnsearch.run import run
 
     return run(parse(text.encode(), "tiny.yaml"), folder, watch)
-
-
-def after_epoch(number):
-    def watch(event):
-        ended = isinstance(event, EpochRecord) and event.epoch == number
-        return Stop("interrupted", "by hand") if ended else None
-
-    return watch
-
-
-def arrays(path):
-    """What a file holds, without the history of a checkpoint, which has times in it."""
-    with np.load(path) as file:
-        return {name: file[name].tobytes() for name in file.files if name not in {"history", "sha256"}}
-
-
-def without_time(epochs):
-    return [replace(epoch, wall_seconds=0.0, images_per_second=0.0) for epoch in epochs]
 
 
 def check_as_whole(folder, whole):

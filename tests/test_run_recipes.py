@@ -2,8 +2,8 @@
 
 import json
 
-import numpy as np
 import pytest
+from run_files import arrays
 
 from dnsearch.errors import SpecError
 from dnsearch.records.record import EpochRecord, Stop
@@ -34,12 +34,6 @@ def trained(folder, watch=lambda event: None, **values):
     document = parse(SPEC.encode(), "tiny.yaml")
     changes = {f"training.{path}": value for path, value in values.items()}
     return run(document.with_values(changes, "the test") if changes else document, folder, watch)
-
-
-def arrays(path):
-    """What a file holds, without the history of a checkpoint, which has times in it."""
-    with np.load(path) as file:
-        return {name: file[name].tobytes() for name in file.files if name not in {"history", "sha256"}}
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from run_files import after_epoch, arrays, without_time
 
 from dnsearch.errors import RunError, SpecError
-from dnsearch.records.record import EpochRecord, Metrics, Notice, Origin, Stop
+from dnsearch.records.record import Metrics, Notice, Origin, Stop
 from dnsearch.records.scan import scan
 from dnsearch.records.store import RunFolder
 from dnsearch.spec.document import parse
@@ -58,26 +59,6 @@ def trained(folder, watch=lambda event: None, found=None, origin=None):
     from dnsearch.run import run
 
     return run(found or document(), folder, watch, origin)
-
-
-def after_epoch(number):
-    """A watch that stops the run there."""
-
-    def watch(event):
-        ended = isinstance(event, EpochRecord) and event.epoch == number
-        return Stop("interrupted", "by hand") if ended else None
-
-    return watch
-
-
-def arrays(path):
-    """What a file holds, without the history of a checkpoint, which has times in it."""
-    with np.load(path) as file:
-        return {name: file[name].tobytes() for name in file.files if name not in {"history", "sha256"}}
-
-
-def without_time(epochs):
-    return [replace(epoch, wall_seconds=0.0, images_per_second=0.0) for epoch in epochs]
 
 
 @pytest.fixture(scope="module")
