@@ -1,9 +1,10 @@
-"""What ``tune`` and ``worker`` have in common: where trials run, and the search itself with what it shows."""
+"""What commands on a study have in common: what is asked for, where trials run, the search and its show."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dnsearch import runtime
@@ -19,6 +20,45 @@ class Engine(StrEnum):
 
     local = "local"
     ray = "ray"
+
+
+def requested(
+    spec: str,
+    overrides: list[str] | None,
+    place: tuple[Path, str | None],
+    storage: str | None,
+    trials: int | None,
+    *,
+    limits: bool,
+) -> "Request":
+    """What is asked for by a spec and its options; ``place``: the folder of runs and the study's name."""
+    from dnsearch.cli.planning import planned, tune_of
+    from dnsearch.study.book.database import default_url
+    from dnsearch.study.request import Request
+
+    found = planned(spec, overrides, limits=limits)
+    document, facts = found.written, found.facts
+    search = tune_of(document, spec)
+    folder = _folder(*place, document.experiment.name)
+    return Request(
+        document,
+        search,
+        facts.image_shape,
+        facts.classes,
+        folder,
+        storage or default_url(folder),
+        trials or search.trials,
+        workers=1,
+        limits=limits,
+    )
+
+
+def _folder(runs: Path, study: str | None, experiment: str) -> Path:
+    """The study's folder; a spec that has been trained by hand has given its name to that run already."""
+    from dnsearch.records.find import is_run
+
+    folder = runs / (study or experiment)
+    return runs / f"{experiment}-study" if study is None and is_run(folder) else folder
 
 
 def placed(request: "Request", workers: int | None, gpus: str) -> "Request":

@@ -12,6 +12,15 @@ def is_run(folder: Path) -> bool:
     return (folder / RECORD).is_file()
 
 
+def trial_name(number: int) -> str:
+    """Name of a trial's run folder.
+
+    >>> trial_name(7)
+    'trial-0007'
+    """
+    return f"trial-{number:04d}"
+
+
 def runs_under(folder: Path, depth: int = 2) -> Iterator[Path]:
     """The run folders at most ``depth`` levels below a folder, or the folder itself; sorted by path.
 

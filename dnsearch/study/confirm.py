@@ -11,6 +11,7 @@ from time import monotonic
 from zlib import crc32
 
 from dnsearch.records.atomic import writing
+from dnsearch.records.find import trial_name
 from dnsearch.records.opening import opening
 from dnsearch.records.record import Origin, RunRecord
 from dnsearch.records.store import RunFolder
@@ -29,7 +30,7 @@ from dnsearch.study.work.messages import (
     TrialProgressed,
     TrialStarted,
 )
-from dnsearch.study.work.proposal import known, trial_name
+from dnsearch.study.work.proposal import known
 from dnsearch.study.work.worker import Worker
 
 POLL_SECONDS = 0.2

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from optuna.trial import Trial
 
+from dnsearch.records.find import trial_name
 from dnsearch.records.record import EpochRecord, RunRecord, Stop
 from dnsearch.records.store import RunFolder
 from dnsearch.study.book.claims import Claims
@@ -31,7 +32,7 @@ from dnsearch.study.work.messages import (
     TrialRetried,
     TrialStarted,
 )
-from dnsearch.study.work.proposal import Infeasible, Proposal, known, propose, trial_name
+from dnsearch.study.work.proposal import Infeasible, Proposal, known, propose
 from dnsearch.study.work.retry import in_more_parts
 from dnsearch.study.work.worker import Worker
 

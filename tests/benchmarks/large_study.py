@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from dnsearch.records.conversion import to_json
+from dnsearch.records.find import trial_name
 from dnsearch.records.opening import opening
 from dnsearch.records.record import Metrics, Origin, Parameters
 from dnsearch.records.store import RunFolder
@@ -65,7 +66,7 @@ def made(runs: Path, trials: int) -> Path:
         values = dict(database.execute("select number, value from trials join trial_values using (trial_id)"))
     text = resolved_yaml(experiment)
     for number in range(trials):
-        run = RunFolder(folder / f"trial-{number:04d}")
+        run = RunFolder(folder / trial_name(number))
         run.path.mkdir()
         score = replace(metrics[-1], accuracy=values[number])
         own = replace(record, name=run.name, trial=number, last=score, best=score)

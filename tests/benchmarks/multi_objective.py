@@ -20,6 +20,7 @@ import optuna
 from optuna.trial import Trial, TrialState
 from scipy.stats import binomtest, wilcoxon
 
+from dnsearch.records.find import trial_name
 from dnsearch.records.opening import opening
 from dnsearch.records.record import EpochRecord, Metrics, Parameters, RunRecord
 from dnsearch.spec.document import Document, parse
@@ -149,7 +150,7 @@ class MadeUpSearch:
 
     def _record(self, trial: Trial) -> RunRecord:
         network = self.networks[trial.number]
-        name = f"trial-{trial.number:04d}"
+        name = trial_name(trial.number)
         return opening(name, self._document.experiment, Parameters(network.parameters, 0), 1, None)
 
     def epochs(self) -> int:

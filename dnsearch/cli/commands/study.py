@@ -7,6 +7,7 @@ import typer
 
 from dnsearch.cli import console
 from dnsearch.cli.options import RUNS, NoLimits, Runs, Set, Storage
+from dnsearch.cli.searching import requested
 
 if TYPE_CHECKING:
     from dnsearch.study.earlier.migrate import Migrated
@@ -37,10 +38,9 @@ def study(
 
     Example: [cyan]dnsearch study migrate small --to spec.yaml --dry-run[/cyan]
     """
-    from dnsearch.cli.commands.tune import _request
     from dnsearch.study.earlier.migrate import ASIDE, migrate
 
-    request = _request(to, overrides, (runs, name), storage, None, limits=not no_limits)
+    request = requested(to, overrides, (runs, name), storage, None, limits=not no_limits)
     migrated = migrate(request, dry_run=dry_run)
     _say(name, migrated, dry_run=dry_run)
     if migrated.dropped and not dry_run:

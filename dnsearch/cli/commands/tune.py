@@ -20,7 +20,7 @@ from dnsearch.cli.options import (
     Trials,
     Workers,
 )
-from dnsearch.cli.searching import Engine, placed, searched
+from dnsearch.cli.searching import Engine, placed, requested, searched
 
 if TYPE_CHECKING:
     from dnsearch.spec.document import Document
@@ -125,7 +125,7 @@ def tune(
 
     Ctrl-C once lets the running trials end; twice stops them, and the next search takes them up again.
     """
-    request = _request(spec, overrides, (runs, study), storage, trials, limits=not no_limits)
+    request = requested(spec, overrides, (runs, study), storage, trials, limits=not no_limits)
     said = {"timeout_seconds": timeout, "patience": patience, "target": target, "keep": keep}
     changes = {field: value for field, value in said.items() if value is not None}
     tuned = request.tune.model_copy(update=changes)
@@ -141,36 +141,6 @@ def tune(
     _show_outcome(request, as_json=as_json)
     if stopped:
         raise typer.Exit(130)
-
-
-def _request(
-    spec: str,
-    overrides: list[str] | None,
-    place: tuple[Path, str | None],
-    storage: str | None,
-    trials: int | None,
-    *,
-    limits: bool,
-) -> "Request":
-    from dnsearch.cli.planning import planned, tune_of
-    from dnsearch.study.book.database import default_url
-    from dnsearch.study.request import Request
-
-    found = planned(spec, overrides, limits=limits)
-    document, facts = found.written, found.facts
-    search = tune_of(document, spec)
-    folder = _folder(*place, document.experiment.name)
-    return Request(
-        document,
-        search,
-        facts.image_shape,
-        facts.classes,
-        folder,
-        storage or default_url(folder),
-        trials or search.trials,
-        workers=1,
-        limits=limits,
-    )
 
 
 def _absolute(artifacts: str | None) -> str | None:
@@ -203,14 +173,6 @@ def _loaded(spec: str) -> "Document":
     from dnsearch.spec.document import load
 
     return load(spec)
-
-
-def _folder(runs: Path, study: str | None, experiment: str) -> Path:
-    """The study's folder; a spec that has been trained by hand has given its name to that run already."""
-    from dnsearch.records.find import is_run
-
-    folder = runs / (study or experiment)
-    return runs / f"{experiment}-study" if study is None and is_run(folder) else folder
 
 
 def _show_outcome(request: "Request", *, as_json: bool) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from optuna.trial import Trial
 
 from dnsearch.errors import RunError
+from dnsearch.records.find import trial_name
 from dnsearch.records.lock import locked
 from dnsearch.records.store import RunFolder
 from dnsearch.study.book.database import TROUBLE, clock
@@ -93,7 +94,7 @@ class Claims:
 
     def _is_at_work(self, trial: Trial, now: float) -> bool:
         # A child outlives its coordinator for an instant, and for as long as the coordinator is only stopped.
-        folder = RunFolder(self._folder / f"trial-{trial.number:04d}")
+        folder = RunFolder(self._folder / trial_name(trial.number))
         return is_alive(found(trial.user_attrs), now) or folder.is_locked()
 
     def keep(self, held: Sequence[Trial]) -> frozenset[int]:

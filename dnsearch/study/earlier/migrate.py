@@ -13,6 +13,7 @@ import optuna
 
 from dnsearch.errors import Problem, StudyError
 from dnsearch.records.atomic import writing
+from dnsearch.records.find import trial_name
 from dnsearch.records.store import RunFolder
 from dnsearch.records.study import write_study
 from dnsearch.study.book.database import clock, reachable, storage
@@ -29,7 +30,6 @@ from dnsearch.study.sampling.samplers import KNOWLEDGE
 from dnsearch.study.sampling.space import base_labels
 from dnsearch.study.sampling.within import check_placed
 from dnsearch.study.work.outcome import BEST
-from dnsearch.study.work.proposal import trial_name
 
 ASIDE = ".dropped"
 """Folder of the study for what dropped trials left behind; who looks for runs passes over hidden ones."""

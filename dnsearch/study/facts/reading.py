@@ -12,6 +12,7 @@ from dataclasses import replace
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from dnsearch.records.find import trial_name
 from dnsearch.records.record import Metrics, Parameters, RunRecord
 from dnsearch.records.scan import NO_WORD
 from dnsearch.records.study import StudyRecord
@@ -21,7 +22,6 @@ from dnsearch.study.book.leases import found, is_alive
 from dnsearch.study.book.ledger import FINGERPRINT, REASON, is_trial
 from dnsearch.study.book.storage import existing_study
 from dnsearch.study.facts.summary import epochs, objectives, setting, summary, word
-from dnsearch.study.work.proposal import trial_name
 
 Look = Callable[[], tuple[list[RunRecord], StudyRecord]]
 

@@ -31,6 +31,7 @@ from dnsearch.spec.tune.parameters import Searched
 from dnsearch.spec.tune.relations import followers, operands
 from dnsearch.study.sampling.feasibility import SPEC, Judge, Judgement, costs_of
 from dnsearch.study.sampling.uniform import Uniform
+from dnsearch.study.sampling.within import overlap
 
 WITHOUT_COST = (
     *("network.alpha", "network.dropout", "network.batch_norm"),
@@ -138,7 +139,7 @@ class _Remembered:
 
 def _is_free(path: str, tune: Tune, related: list[str]) -> bool:
     """Whether a parameter's numbers make no difference here, but for 0."""
-    compared = any(f"{other}.".startswith(f"{path}.") or path.startswith(f"{other}.") for other in related)
+    compared = any(overlap(other, path) for other in related)
     without_cost = any(f"{path}.".startswith(f"{field}.") for field in WITHOUT_COST)
     return endless(tune.parameters[path]) and without_cost and not compared
 

@@ -20,7 +20,7 @@ from dnsearch import runtime
 from dnsearch.errors import Problem, RunError, StudyError
 from dnsearch.records import archive
 from dnsearch.records.atomic import writing
-from dnsearch.records.find import is_run
+from dnsearch.records.find import is_run, trial_name
 from dnsearch.records.store import RunFolder
 
 ARTIFACT = "dnsearch:artifact"
@@ -105,7 +105,7 @@ def fetch(where: str, study: optuna.Study, folder: Path) -> list[str]:
     """
     came = []
     for trial in study.get_trials(deepcopy=False):
-        run = RunFolder(folder / f"trial-{trial.number:04d}")
+        run = RunFolder(folder / trial_name(trial.number))
         if (is_behind(trial, run) or _ended_meanwhile(trial, run)) and bring(where, trial, run):
             came.append(run.name)
     return came

@@ -5,11 +5,12 @@ from pathlib import Path
 
 from dnsearch.assess.intervals import Figure
 from dnsearch.records.atomic import atomic_write
+from dnsearch.records.find import trial_name
 from dnsearch.records.record import RunRecord
 from dnsearch.records.store import RunFolder
 from dnsearch.spec.document import load, resolved_yaml
 from dnsearch.study.confirmed import Confirmed
-from dnsearch.study.work.proposal import Proposal, known, trial_name
+from dnsearch.study.work.proposal import Proposal, known
 
 BEST = "best.yaml"
 

@@ -8,6 +8,7 @@ from optuna.trial import Trial
 
 from dnsearch.errors import RunError
 from dnsearch.records.atomic import writing
+from dnsearch.records.find import trial_name
 from dnsearch.records.opening import opening
 from dnsearch.records.record import Origin, Parameters, RunRecord
 from dnsearch.records.store import RunFolder
@@ -72,15 +73,6 @@ def propose(ledger: Ledger, trial: Trial, folder: Path, judge: Judge) -> Proposa
     parameters = Parameters(costs.trainable, costs.other)
     record = opening(run.name, document.experiment, parameters, costs.macs, origin)
     return Proposal(trial, document, run, origin, known(run, record), ledger.twin(trial))
-
-
-def trial_name(number: int) -> str:
-    """Name of a trial's run folder.
-
-    >>> trial_name(7)
-    'trial-0007'
-    """
-    return f"trial-{number:04d}"
 
 
 def known(run: RunFolder, record: RunRecord) -> RunRecord:

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dnsearch.records.cleaning import heavy, remove
+from dnsearch.records.find import trial_name
 from dnsearch.records.store import RunFolder
-from dnsearch.study.work.proposal import trial_name
 
 BEHIND = 8
 """Trials behind the best that are looked at; other processes may end some of the study's meanwhile."""
