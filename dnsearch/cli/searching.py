@@ -39,7 +39,7 @@ def requested(
     found = planned(spec, overrides, limits=limits)
     document, facts = found.written, found.facts
     search = tune_of(document, spec)
-    folder = _folder(*place, document.experiment.name)
+    folder = study_folder(*place, document.experiment.name)
     return Request(
         document,
         search,
@@ -53,7 +53,7 @@ def requested(
     )
 
 
-def _folder(runs: Path, study: str | None, experiment: str) -> Path:
+def study_folder(runs: Path, study: str | None, experiment: str) -> Path:
     """The study's folder; a spec that has been trained by hand has given its name to that run already."""
     from dnsearch.records.find import is_run
 

@@ -90,3 +90,12 @@ def without(tree: Tree, keys: Iterable[str]) -> Tree:
         return tree
     kept = {key: entry for key, entry in tree.entries.items() if key not in keys}
     return Table(kept, {key: tree.keys[key] for key in kept}, tree.place)
+
+
+def overlap(key: str, path: str) -> bool:
+    """Whether a setting is a part of a searched field, or the field a part of it.
+
+    >>> overlap("network.alpha.stem", "network.alpha"), overlap("network.alpha", "network.alpha_decay")
+    (True, False)
+    """
+    return f"{key}.".startswith(f"{path}.") or f"{path}.".startswith(f"{key}.")

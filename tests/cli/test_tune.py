@@ -18,7 +18,7 @@ import pytest
 from rich.console import Console
 
 from dnsearch.cli import live
-from dnsearch.cli.commands.tune import _folder
+from dnsearch.cli.searching import study_folder
 from dnsearch.records.record import EpochRecord, Metrics, Origin
 from dnsearch.spec.document import load
 from dnsearch.study.request import Request
@@ -78,10 +78,10 @@ def test_what_cost_too_much_is_counted_and_no_trial(dnsearch):
 
 
 def test_a_spec_that_was_trained_by_hand_keeps_its_run(dnsearch, run_folder):
-    assert _folder(Path("runs"), None, "tiny") == Path("runs/tiny")
+    assert study_folder(Path("runs"), None, "tiny") == Path("runs/tiny")
     run_folder(Path("runs/tiny"))
-    assert _folder(Path("runs"), None, "tiny") == Path("runs/tiny-study")
-    assert _folder(Path("runs"), "tiny", "tiny") == Path("runs/tiny"), "who asks for it is told"
+    assert study_folder(Path("runs"), None, "tiny") == Path("runs/tiny-study")
+    assert study_folder(Path("runs"), "tiny", "tiny") == Path("runs/tiny"), "who asks for it is told"
     ran = dnsearch("tune", "spec.yaml", "--study", "tiny", "--trials", "1")
     assert ran.code == 6
     assert "expected the folder of a study, found that of a run" in ran.err

@@ -13,6 +13,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from dnsearch.errors import Problem, SpecError, StudyError
+from dnsearch.spec.tree import overlap
 from dnsearch.study.book.database import default_url, reachable, shown, sqlite_file
 from dnsearch.study.book.ledger import Ledger, is_base
 from dnsearch.study.book.storage import existing_study
@@ -21,7 +22,7 @@ from dnsearch.study.book.turns import exclusive
 from dnsearch.study.facts.summary import setting
 from dnsearch.study.sampling.samplers import KNOWLEDGE
 from dnsearch.study.sampling.space import base_labels
-from dnsearch.study.sampling.within import known_labels, misfits, overlap, same_labels, spec_of
+from dnsearch.study.sampling.within import known_labels, misfits, same_labels, spec_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from itertools import islice
 from random import Random
 
 from dnsearch.spec.document import settings
+from dnsearch.spec.tree import overlap
 from dnsearch.spec.tune import Tune
 from dnsearch.spec.tune.choosing import (
     Choice,
@@ -31,7 +32,6 @@ from dnsearch.spec.tune.parameters import Searched
 from dnsearch.spec.tune.relations import followers, operands
 from dnsearch.study.sampling.feasibility import SPEC, Judge, Judgement, costs_of
 from dnsearch.study.sampling.uniform import Uniform
-from dnsearch.study.sampling.within import overlap
 
 WITHOUT_COST = (
     *("network.alpha", "network.dropout", "network.batch_norm"),

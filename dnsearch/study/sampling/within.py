@@ -6,6 +6,7 @@ from typing import Any
 from dnsearch.errors import Problem, StudyError
 from dnsearch.spec.document import Document, settings
 from dnsearch.spec.experiment import STAGES
+from dnsearch.spec.tree import overlap
 from dnsearch.spec.tune import Tune
 from dnsearch.spec.tune.choosing import counts, value_of
 from dnsearch.spec.tune.conditions import Label
@@ -48,15 +49,6 @@ def misfits(
 def _filled_in(tune: Tune) -> set[str]:
     """The settings that the search gives each trial by itself."""
     return set() if tune.fidelity == "epochs" else {STAGES}
-
-
-def overlap(key: str, path: str) -> bool:
-    """Whether a setting is a part of a searched field, or the field a part of it.
-
-    >>> overlap("network.alpha.stem", "network.alpha"), overlap("network.alpha", "network.alpha_decay")
-    (True, False)
-    """
-    return f"{key}.".startswith(f"{path}.") or f"{path}.".startswith(f"{key}.")
 
 
 def spec_of(labels: Mapping[str, Label], document: Document, tune: Tune, origin: str) -> Document:
