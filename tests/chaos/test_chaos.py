@@ -50,8 +50,7 @@ def kill_the_coordinator(chaos):
 
 
 def kill_everything(chaos):
-    chaos.tune.look()
-    os.killpg(chaos.tune.running.pid, signal.SIGKILL)
+    chaos.signal_group(signal.SIGKILL)
     chaos.ended(-signal.SIGKILL, 0)
 
 
@@ -61,10 +60,14 @@ def interrupt_once(chaos):
 
 
 def interrupt_twice(chaos):
+    press_twice(chaos)
+    chaos.ended(130, 0, -signal.SIGINT, 1)
+
+
+def press_twice(chaos):
     chaos.signal_group(signal.SIGINT)
     time.sleep(0.2)
     chaos.signal_group(signal.SIGINT)
-    chaos.ended(130, 0, -signal.SIGINT, 1)
 
 
 def fill_the_disk(chaos):
@@ -74,9 +77,7 @@ def fill_the_disk(chaos):
         return
     chaos.fill(True)
     time.sleep(3)
-    chaos.tune.look()
-    if chaos.tune.running.poll() is None:
-        interrupt_twice(chaos)
+    press_twice(chaos)
     chaos.ended(4, 6, 130, 0)
     chaos.fill(False)
     assert "Traceback" not in chaos.tune.said()

@@ -23,6 +23,9 @@ SQLITE = "sqlite:///"
 POSTGRES = "postgresql"
 PASSWORD = re.compile(r"(://[^:/@]*:)[^@]+(?=@)")
 EXAMPLES = "Examples: sqlite:///runs/study.db (a file), postgresql+psycopg://user@host/database"
+FULL = ("disk is full", "disk full", "No space left")
+"""Words of SQLite, of PostgreSQL and of the system."""
+ROOM = "Make room there and give the same command again; what had ended is not lost."
 BUSY_SECONDS = 60
 """How long a SQLite database may be held by somebody else before that is an error."""
 Kinds = tuple[type[Exception], ...]
@@ -118,9 +121,9 @@ def reachable(url: str, also: Kinds = ()) -> Iterator[None]:
     try:
         yield
     except TROUBLE + also as error:
-        problem = Problem(
-            f"--storage {shown(url)}", "a database that can be used", _first_line(error), EXAMPLES
-        )
+        found = _first_line(error)
+        hint = ROOM if any(word in found for word in FULL) else EXAMPLES
+        problem = Problem(f"--storage {shown(url)}", "a database that can be used", found, hint)
         raise StudyError(str(problem)) from error
 
 

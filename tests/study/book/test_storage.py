@@ -101,6 +101,22 @@ def test_a_database_that_goes_away_in_the_middle():
     assert str(caught.value).startswith("--storage sqlite:///x.db\n")
 
 
+def test_a_full_disk_is_told_with_what_to_do(tmp_path):
+    file = tmp_path / "small.db"
+    with (
+        pytest.raises(StudyError) as caught,
+        closing(sqlite3.connect(file)) as connection,
+        reachable(f"sqlite:///{file}"),
+    ):
+        connection.execute("pragma max_page_count=2")  # SQLite's own word for a disk without room
+        connection.execute("create table trials (content)")
+        connection.execute("insert into trials values (zeroblob(100000))")
+    assert str(caught.value).splitlines()[1:] == [
+        "  expected a database that can be used, found database or disk is full",
+        "  Make room there and give the same command again; what had ended is not lost.",
+    ]
+
+
 def test_what_is_not_the_database_s_fault_goes_through():
     with pytest.raises(ValueError, match="a bug of ours"), reachable("sqlite:///x.db"):
         raise ValueError("a bug of ours")
