@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Callable, Container, Sequence
 from pathlib import Path
 
-from optuna.trial import Trial
+from optuna.trial import FrozenTrial, Trial
 
 from dnsearch.errors import RunError
 from dnsearch.records.find import trial_name
@@ -65,7 +65,8 @@ class Claims:
             orphans = [trial for trial in running if not self._is_at_work(trial, now)]
             counted = self._ledger.ended() + len(self._ledger.paused()) + len(running)
             left = orphans if counted - len(orphans) < budget else []
-            trial = left[0] if left else self._ledger.promoted(lambda each: self._is_at_work(each, now))
+            trial = self._ledger.trial(left[0]) if left else None
+            trial = trial or self._ledger.promoted(lambda each: self._is_at_work(each, now))
             if trial is None and counted < budget:
                 trial = self._ledger.new()
             if trial is not None:
@@ -89,10 +90,10 @@ class Claims:
             if any(self._is_at_work(trial, now) for trial in paused):
                 return False
             for trial in paused:
-                end(trial)
+                end(self._ledger.trial(trial))
         return True
 
-    def _is_at_work(self, trial: Trial, now: float) -> bool:
+    def _is_at_work(self, trial: FrozenTrial, now: float) -> bool:
         # A child outlives its coordinator for an instant, and for as long as the coordinator is only stopped.
         folder = RunFolder(self._folder / trial_name(trial.number))
         return is_alive(found(trial.user_attrs), now) or folder.is_locked()

@@ -52,20 +52,21 @@ class Ledger:
         ended = self.study.get_trials(deepcopy=False, states=ENDED)
         return sum(is_trial(trial) for trial in ended)
 
-    def running(self) -> list[Trial]:
+    def running(self) -> list[FrozenTrial]:
         """The trials that are at work, or that a coordinator left when it died; none that waits at a rung."""
         running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-        return [self._trial(each) for each in running if not each.user_attrs.get(PAUSED)]
+        return [each for each in running if not each.user_attrs.get(PAUSED)]
 
-    def paused(self) -> list[Trial]:
+    def paused(self) -> list[FrozenTrial]:
         """The trials that wait at a rung."""
         running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-        return [self._trial(each) for each in running if each.user_attrs.get(PAUSED)]
+        return [each for each in running if each.user_attrs.get(PAUSED)]
 
-    def _trial(self, frozen: FrozenTrial) -> Trial:
+    def trial(self, frozen: FrozenTrial) -> Trial:
+        """A trial to go on with, of one that was read."""
         return Trial(self.study, frozen._trial_id)
 
-    def promoted(self, is_at_work: Callable[[Trial], bool]) -> Trial | None:
+    def promoted(self, is_at_work: Callable[[FrozenTrial], bool]) -> Trial | None:
         """A trial that waited and may go on now, from the highest rung; it waits no more.
 
         Args:
@@ -76,8 +77,9 @@ class Ledger:
         number = self._contest.next_on(at)
         if number is None:
             return None
-        waiting[number].set_user_attr(PAUSED, 0)
-        return waiting[number]
+        trial = self.trial(waiting[number])
+        trial.set_user_attr(PAUSED, 0)
+        return trial
 
     def new(self) -> Trial | None:
         """A new trial; the first one of a study is the unmodified base spec. None: the grid is used up."""
@@ -169,14 +171,13 @@ class Ledger:
 
     def _report(self, trial: Trial, epoch: EpochRecord) -> None:
         """Write an epoch's score down; Optuna's own place for it is for studies of one objective."""
-        scores = [epoch.validation.score]
-        known = scores_of(self.study.get_trials(deepcopy=False)[trial.number])
-        if self.tune.select == "best":
-            scores += known.values()
-        if len(self.tune.objectives) == 1:
-            trial.report(max(scores), step=epoch.epoch)
+        alone, lasting = len(self.tune.objectives) == 1, self.tune.select == "best"
+        known = scores_of(self.study.get_trials(deepcopy=False)[trial.number]) if lasting or not alone else {}
+        score = max([epoch.validation.score, *(known.values() if lasting else ())])
+        if alone:
+            trial.report(score, step=epoch.epoch)
         else:
-            trial.set_user_attr(EPOCHS, {**known, epoch.epoch: max(scores)})
+            trial.set_user_attr(EPOCHS, {**known, epoch.epoch: score})
 
     def close(self, trial: Trial, record: RunRecord) -> None:
         """Note how a trial ended, or that it waits."""

@@ -1,9 +1,9 @@
-"""Optuna's database, opened sooner where thousands of trials are in it.
+"""Optuna's database, read sooner.
 
 Optuna reads trials as objects of its database library, a dozen for each trial, and parses the distribution of
 every parameter of every trial anew. With 10,000 trials that takes longer than all else that a search does
-before its next trial. Here the first look reads the same tables as plain rows; all later ones, which are for
-a few trials, are Optuna's own, and so is all writing.
+before its next trial, and with short trials it is most of what a coordinator does. Here the same tables are
+read as plain rows; all writing is Optuna's own.
 """
 
 import gc
@@ -18,7 +18,7 @@ from optuna.distributions import BaseDistribution, json_to_distribution
 from optuna.storages import RDBStorage
 from optuna.storages._rdb import models
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.orm import Session
 
 Rows = dict[int, list[Any]]
@@ -26,7 +26,7 @@ Rows = dict[int, list[Any]]
 
 
 class QuickStorage(RDBStorage):
-    """Optuna's storage with another first look."""
+    """Optuna's storage with other reading."""
 
     def swap(self, name: str, new: str, old: str) -> None:
         """Give one study another one's name, in one step.
@@ -48,10 +48,12 @@ class QuickStorage(RDBStorage):
         included_trial_ids: set[int],
         trial_id_greater_than: int,
     ) -> list[FrozenTrial]:
-        if states is not None or trial_id_greater_than > -1:
+        if states is not None:
             return super()._get_trials(study_id, states, included_trial_ids, trial_id_greater_than)
+        own = models.TrialModel.trial_id
+        wanted = or_(own > trial_id_greater_than, own.in_(sorted(included_trial_ids)))
         with Session(self.engine) as session:
-            return _trials(session, study_id)
+            return _trials(session, and_(models.TrialModel.study_id == study_id, wanted))
 
 
 @contextmanager
@@ -65,13 +67,11 @@ def without_collector() -> Iterator[None]:
         gc.freeze()  # nor later: none of them is garbage
 
 
-def _trials(session: Session, study_id: int) -> list[FrozenTrial]:
-    """All trials of a study, in the order of their numbers in the database."""
+def _trials(session: Session, wanted: ColumnElement[bool]) -> list[FrozenTrial]:
+    """The trials that are wanted, in the order of their numbers in the database."""
     own = models.TrialModel
-    found: Sequence[Any] = session.scalars(
-        select(own).where(own.study_id == study_id).order_by(own.trial_id)
-    ).all()
-    parts = [_rows(session, study_id, table) for table in TABLES]
+    found: Sequence[Any] = session.scalars(select(own).where(wanted).order_by(own.trial_id)).all()
+    parts = [_rows(session, wanted, table) for table in TABLES] if found else []
     distribution = cache(json_to_distribution)  # of many trials, a few different ones
     return [_trial(trial, [part[trial.trial_id] for part in parts], distribution) for trial in found]
 
@@ -90,11 +90,11 @@ TABLES = (
 """What a trial consists of: the table, its columns and what they are put in order by."""
 
 
-def _rows(session: Session, study_id: int, table: tuple[Any, tuple[str, ...], str]) -> Rows:
+def _rows(session: Session, wanted: ColumnElement[bool], table: tuple[Any, tuple[str, ...], str]) -> Rows:
     model, columns, order = table
     query = select(model.trial_id, *(getattr(model, column) for column in columns))
     query = query.join(models.TrialModel, models.TrialModel.trial_id == model.trial_id)
-    query = query.where(models.TrialModel.study_id == study_id).order_by(getattr(model, order))
+    query = query.where(wanted).order_by(getattr(model, order))
     rows: Rows = defaultdict(list)
     for trial_id, *values in session.execute(query):
         rows[trial_id].append(values)

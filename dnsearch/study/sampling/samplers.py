@@ -132,6 +132,7 @@ class Parzen(BaseSampler):
         self._tune = tune
         self._usual = TPESampler(seed=seed)
         self._of_copies = TPESampler(seed=seed, constant_liar=False)
+        self._latest: tuple[int, TPESampler, optuna.Study] | None = None
 
     def infer_relative_search_space(
         self, study: optuna.Study, trial: FrozenTrial
@@ -155,6 +156,13 @@ class Parzen(BaseSampler):
         return sampler.sample_independent(shown, trial, param_name, param_distribution)
 
     def _shown(self, study: optuna.Study, trial: FrozenTrial) -> tuple[TPESampler, optuna.Study]:
+        """Who proposes and what from; the same for all parameters of a trial."""
+        if self._latest is None or self._latest[0] != trial.number:
+            self._latest = (trial.number, *self._look(study, trial))
+        _, sampler, shown = self._latest
+        return sampler, shown
+
+    def _look(self, study: optuna.Study, trial: FrozenTrial) -> tuple[TPESampler, optuna.Study]:
         trials = study.get_trials(deepcopy=False)
         known = study.user_attrs.get(KNOWLEDGE, [])
         waiting = any(each.user_attrs.get(PAUSED) and not each.state.is_finished() for each in trials)

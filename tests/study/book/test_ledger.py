@@ -172,7 +172,7 @@ def test_who_waits_goes_on_when_enough_worse_ones_have_come(ledger, epoch):
     assert book.promoted(lambda trial: False).number == good.number
     assert [trial.number for trial in book.running()] == [good.number]
     assert book.promoted(lambda trial: False) is None
-    assert book.verdict(book.running()[0], epoch(3, 0.1), 5) is None
+    assert book.verdict(book.trial(book.running()[0]), epoch(3, 0.1), 5) is None
     assert book.study.trials[good.number].intermediate_values == {1: 0.5, 2: 0.6, 3: 0.1}
 
 
@@ -256,7 +256,8 @@ def test_an_epoch_that_ended_gives_a_trial_its_chances_back(ledger, epoch):
     book = ledger()
     trial = book.new()
     for number in range(1, 2 * MAX_SITTINGS):
-        (taken_up,) = book.running()
+        (left,) = book.running()
+        taken_up = book.trial(left)
         assert book.sit_down(taken_up)
         book.verdict(taken_up, epoch(number, 0.5), 9)
     assert trial.number == 0

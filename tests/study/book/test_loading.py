@@ -1,4 +1,4 @@
-"""The quick first look into the database sees what Optuna's own sees."""
+"""Quick reading of the database sees what Optuna's own sees."""
 
 import math
 from datetime import datetime
@@ -59,6 +59,15 @@ def test_it_sees_what_optuna_sees(url, name):
     assert shown(found) == shown(own._get_trials(study, None, set(), -1))
     assert len(found) == 7
     assert isinstance(found[0].datetime_start, datetime)
+
+
+@pytest.mark.parametrize(("included", "greater", "numbers"), [({1, 3}, 4, [0, 2, 4, 5, 6]), (set(), 6, [6])])
+def test_a_part_of_them(url, included, greater, numbers):
+    quick, own = QuickStorage(url), RDBStorage(url)
+    study = own.get_study_id_from_name("one")
+    found = quick._get_trials(study, None, included, greater)
+    assert shown(found) == shown(own._get_trials(study, None, included, greater))
+    assert [trial.number for trial in found] == numbers
 
 
 def test_later_looks_are_for_what_is_new(url):

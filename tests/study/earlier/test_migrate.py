@@ -239,9 +239,10 @@ def test_a_value_that_only_arithmetic_tells_from_one_of_the_new_space_is_one(sea
     waiting.set_user_attr(PAUSED, 1)
     changed, request = to(runs, tiny, parameters={RATE: {"float": [0.1, 0.3], "step": 0.1}})
     assert migrate(request, dry_run=False).kept == (0, 1)
-    (again,) = opened(changed, request).paused()
+    moved = opened(changed, request)
+    (again,) = moved.paused()
     assert again.params == {RATE: 0.3}
-    assert opened(changed, request).choice(again).values == before, "it goes on with what it was trained with"
+    assert moved.choice(moved.trial(again)).values == before, "it goes on with what it was trained with"
 
 
 def test_a_search_that_has_the_study_is_waited_for(searching, tiny):

@@ -116,7 +116,7 @@ def test_a_proposal_that_was_being_refused_when_everything_died(ledger, tmp_path
     trial = book.new()
     trial.set_constraint("parameters", (1766 - 100) / 100)
     (waiting,) = book.running()
-    found = propose(book, waiting, tmp_path / "runs", judge(book))
+    found = propose(book, book.trial(waiting), tmp_path / "runs", judge(book))
     assert isinstance(found, Infeasible)
     assert book.running() == []
 
@@ -133,7 +133,7 @@ def test_what_the_folder_says_already_counts(ledger, tmp_path):
     first = proposed(book, tmp_path / "runs")
     begun = replace(first.record, epochs=1, last=Metrics(1.0, 0.5, 144))
     first.folder.write(begun)
-    taken_up = propose(book, book.running()[0], tmp_path / "runs", judge(book))
+    taken_up = propose(book, book.trial(book.running()[0]), tmp_path / "runs", judge(book))
     assert taken_up.record == replace(begun, settings=taken_up.record.settings)
 
 
