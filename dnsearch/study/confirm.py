@@ -6,8 +6,6 @@ on from its checkpoints, and one of a study that got more trials trains only wha
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
-from time import monotonic
 from zlib import crc32
 
 from dnsearch.records.atomic import writing
@@ -19,7 +17,8 @@ from dnsearch.spec.document import Document, load
 from dnsearch.study.book.ledger import Ledger
 from dnsearch.study.confirmed import FOLDER
 from dnsearch.study.request import Request
-from dnsearch.study.work import artifacts, worker
+from dnsearch.study.work import artifacts
+from dnsearch.study.work.crew import Crew
 from dnsearch.study.work.jobs import next_job
 from dnsearch.study.work.messages import (
     EpochEnded,
@@ -31,9 +30,6 @@ from dnsearch.study.work.messages import (
     TrialStarted,
 )
 from dnsearch.study.work.proposal import known
-from dnsearch.study.work.worker import Worker
-
-POLL_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,17 +128,14 @@ def confirm(request: Request, ledger: Ledger, interrupts: Callable[[], int]) -> 
     if request.artifacts is not None:
         _bring_best(request, ledger, request.tune.confirm.top, request.artifacts)
     waiting = missing(request, ledger.ranked())
-    running: dict[str, tuple[Retraining, Worker]] = {}
+    crew: Crew[Retraining] = Crew(request.tune.trial_timeout_seconds, request.folder / "workers.log")
     try:
-        while interrupts() < 2 and (running or (waiting and not interrupts())):
-            while waiting and not interrupts() and len(running) < request.workers:
-                yield _start(request, waiting.pop(0), running)
-            yield from _listen(running)
-            yield from _end_overdue(request, running)
+        while interrupts() < 2 and (crew or (waiting and not interrupts())):
+            while waiting and not interrupts() and len(crew) < request.workers:
+                yield _start(request, waiting.pop(0), crew)
+            yield from _listen(crew)
     finally:
-        for _, child in running.values():
-            child.process.kill()
-            worker.end(child)
+        crew.kill_all()
 
 
 def _bring_best(request: Request, ledger: Ledger, top: int, where: str) -> None:
@@ -157,50 +150,33 @@ def _bring_best(request: Request, ledger: Ledger, top: int, where: str) -> None:
             return
 
 
-def _start(
-    request: Request, retraining: Retraining, running: dict[str, tuple[Retraining, Worker]]
-) -> TrialStarted:
+def _start(request: Request, retraining: Retraining, crew: Crew[Retraining]) -> TrialStarted:
     folder = retraining.folder
     with writing(folder.path):
         folder.path.mkdir(parents=True, exist_ok=True)
     folder.write(retraining.record)
-    at_work = (child for _, child in running.values())
-    job = next_job(request, retraining.document, folder.path, retraining.origin, at_work)
-    child = worker.start(job, request.tune.trial_timeout_seconds, request.folder / "workers.log")
-    running[folder.name] = (retraining, child)
+    job = next_job(request, retraining.document, folder.path, retraining.origin, crew.jobs)
+    crew.start(job, retraining)
     return TrialStarted(job)
 
 
-def _listen(running: dict[str, tuple[Retraining, Worker]]) -> Iterator[SearchEvent]:
-    for child in worker.ready([child for _, child in running.values()], POLL_SECONDS):
-        match worker.receive(child):
+def _listen(crew: Crew[Retraining]) -> Iterator[SearchEvent]:
+    for retraining, job, message in crew.listen():
+        match message:
             case EpochEnded(epoch):
-                yield TrialProgressed(child.job, epoch)
-                worker.answer(child, None)
+                yield TrialProgressed(job, epoch)
+                crew.answer(job, None)
             case RunEnded(record):
-                yield _close(running, child.job.folder, record)
+                yield _close(crew, retraining.folder, record)
             case RunFailed(reason):
-                yield _close(running, child.job.folder, _failed(running, child, reason))
+                record = known(retraining.folder, retraining.record)
+                failed = replace(record, state="failed", reason=reason)
+                yield _close(crew, retraining.folder, failed)
 
 
-def _end_overdue(request: Request, running: dict[str, tuple[Retraining, Worker]]) -> Iterator[SearchEvent]:
-    for _, child in list(running.values()):
-        if monotonic() > child.deadline:
-            child.process.kill()
-            reason = f"took longer than {request.tune.trial_timeout_seconds:g} seconds"
-            yield _close(running, child.job.folder, _failed(running, child, reason))
-
-
-def _failed(running: dict[str, tuple[Retraining, Worker]], child: Worker, reason: str) -> RunRecord:
-    retraining = running[child.job.folder.name][0]
-    return replace(known(retraining.folder, retraining.record), state="failed", reason=reason)
-
-
-def _close(running: dict[str, tuple[Retraining, Worker]], path: Path, record: RunRecord) -> TrialEnded:
+def _close(crew: Crew[Retraining], folder: RunFolder, record: RunRecord) -> TrialEnded:
     """Write down how a retraining ended; its weights stay, what only going on needs goes."""
-    retraining, child = running.pop(path.name)
-    worker.end(child)
-    folder = retraining.folder
+    crew.dismiss(folder.path)
     folder.write(record)
     for checkpoint in (folder.checkpoint, folder.previous_checkpoint):
         with writing(checkpoint):

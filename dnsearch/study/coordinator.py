@@ -17,10 +17,12 @@ from dnsearch.study.facts.summary import Chronicle
 from dnsearch.study.request import Request
 from dnsearch.study.sampling.feasibility import MAX_IN_A_ROW, Judge, hopeless
 from dnsearch.study.stopping import Rules
-from dnsearch.study.work import artifacts, outcome, retention, worker
+from dnsearch.study.work import artifacts, outcome, retention
+from dnsearch.study.work.crew import Crew
 from dnsearch.study.work.jobs import next_job
 from dnsearch.study.work.messages import (
     EpochEnded,
+    Job,
     ProposalRefused,
     RunEnded,
     RunFailed,
@@ -34,9 +36,7 @@ from dnsearch.study.work.messages import (
 )
 from dnsearch.study.work.proposal import Infeasible, Proposal, known, propose
 from dnsearch.study.work.retry import in_more_parts
-from dnsearch.study.work.worker import Worker
 
-POLL_SECONDS = 0.2
 IDLE_SECONDS = 2.0
 """How long to wait before the book is asked again, while all that is left is in others' hands."""
 OVER = ("finished", "pruned", "failed")
@@ -55,7 +55,7 @@ class Coordinator:
         self._ledger = ledger
         self._claims = Claims(ledger, request.url, request.folder)
         self._chronicle = Chronicle(request.folder, ledger.study)
-        self._running: dict[int, tuple[Proposal, Worker]] = {}
+        self._crew: Crew[Proposal] = Crew(request.tune.trial_timeout_seconds, request.folder / "workers.log")
         self._followers: list[Proposal] = []
         self._left = request.takes
         self._ask_again = 0.0
@@ -68,14 +68,13 @@ class Coordinator:
         """Search until there is nothing left to do; ``interrupts``: how often a person has asked to stop."""
         self._renew_best()
         while interrupts() < 2:
-            if self._running:
+            if self._crew:
                 self._chronicle.renew()
             while not interrupts() and not self._rules.reason() and (trial := self._taken()) is not None:
                 yield from self._launch(trial)
-            if not self._running and (interrupts() or (yield from self._is_over())):
+            if not self._crew and (interrupts() or (yield from self._is_over())):
                 break
             yield from self._listen()
-            yield from self._end_overdue()
             yield from self._settle()
             self._give_up(self._claims.keep(self._held()))
         if reason := self._rules.reason():
@@ -84,7 +83,8 @@ class Coordinator:
         if done and self._claims.is_first():
             yield from confirm(self._request, self._ledger, interrupts)
             self._renew_best()
-        self._chronicle.close()
+        if self._claims.is_first():  # or else whoever is goes on
+            self._chronicle.close()
 
     def _is_over(self) -> Generator[SearchEvent, None, bool]:
         """Whether there is nothing to wait for; then what waits at a rung waits in vain, and ends."""
@@ -111,30 +111,23 @@ class Coordinator:
 
     def end_children(self) -> None:
         """Leave everything so that another search can take it up."""
-        for _, child in self._running.values():
-            child.process.kill()
-            worker.end(child)
-        self._claims.release(self._held())
+        held = self._held()
+        self._crew.kill_all()
+        self._claims.release(held)
 
     def _held(self) -> list[Trial]:
-        proposals = [*(proposal for proposal, _ in self._running.values()), *self._followers]
-        return [proposal.trial for proposal in proposals]
+        return [proposal.trial for proposal in (*self._crew.works, *self._followers)]
 
     def _give_up(self, lost: Container[int]) -> None:
         """Leave the trials alone that another coordinator has taken over, since this one seemed dead."""
-        for number in [number for number in self._running if number in lost]:
-            _, child = self._running.pop(number)
-            child.process.kill()
-            worker.end(child)
+        for proposal in self._crew.works:
+            if proposal.origin.trial in lost:
+                self._crew.kill(proposal.folder.path)
         self._followers = [each for each in self._followers if each.origin.trial not in lost]
 
     def _taken(self) -> Trial | None:
         """The next trial for this coordinator, if it has a worker to spare and the study has one to give."""
-        if (
-            len(self._running) >= self._request.workers
-            or self._left == 0
-            or time.monotonic() < self._ask_again
-        ):
+        if len(self._crew) >= self._request.workers or self._left == 0 or time.monotonic() < self._ask_again:
             return None
         trial = self._claims.take(self._request.trials)
         if trial is None:
@@ -161,7 +154,7 @@ class Coordinator:
             reason = f"the search ended {MAX_SITTINGS} times while this trial was in its first epoch"
             yield from self._close(proposal, outcome.failed(proposal, reason))
         else:
-            yield self._start(proposal)
+            yield TrialStarted(self._start(proposal))
 
     def _bring(self, trial: Trial, where: str) -> None:
         """Bring home what other machines have done of a trial, also where there is an older copy of it."""
@@ -184,24 +177,19 @@ class Coordinator:
         record = known(RunFolder(self._request.folder / trial_name(proposal.twin)), proposal.record)
         return record if record.state in OVER else None
 
-    def _start(self, proposal: Proposal) -> TrialStarted:
-        request = self._request
-        running = (child for _, child in self._running.values())
-        job = next_job(request, proposal.document, proposal.folder.path, proposal.origin, running)
-        proposal.folder.write(proposal.record)
-        child = worker.start(job, request.tune.trial_timeout_seconds, request.folder / "workers.log")
-        self._running[job.origin.trial] = (proposal, child)
-        return TrialStarted(job)
+    def _start(self, proposal: Proposal) -> Job:
+        folder = proposal.folder
+        job = next_job(self._request, proposal.document, folder.path, proposal.origin, self._crew.jobs)
+        folder.write(proposal.record)
+        self._crew.start(job, proposal)
+        return job
 
     def _listen(self) -> Iterator[SearchEvent]:
-        children = [child for _, child in self._running.values()]
-        for child in worker.ready(children, POLL_SECONDS):
-            number = child.job.origin.trial
-            proposal = self._running[number][0]
-            match worker.receive(child):
+        for proposal, job, message in self._crew.listen():
+            match message:
                 case EpochEnded(epoch):
-                    yield TrialProgressed(child.job, epoch)
-                    worker.answer(child, self._verdict(proposal, epoch))
+                    yield TrialProgressed(job, epoch)
+                    self._crew.answer(job, self._verdict(proposal, epoch))
                 case RunEnded(record):
                     yield from self._close(proposal, record)
                 case RunFailed(reason, memory):
@@ -220,23 +208,12 @@ class Coordinator:
         if again is None or again.parts is None:
             yield from self._close(proposal, failed)
             return
-        _, child = self._running.pop(proposal.origin.trial)
-        worker.end(child)
-        self._start(replace(proposal, record=again))
-        yield TrialRetried(child.job, again.parts)
-
-    def _end_overdue(self) -> Iterator[SearchEvent]:
-        for proposal, child in list(self._running.values()):
-            if time.monotonic() > child.deadline:
-                child.process.kill()
-                reason = f"took longer than {self._request.tune.trial_timeout_seconds:g} seconds"
-                yield from self._close(proposal, outcome.failed(proposal, reason))
+        self._crew.dismiss(proposal.folder.path)
+        yield TrialRetried(self._start(replace(proposal, record=again)), again.parts)
 
     def _close(self, proposal: Proposal, record: RunRecord) -> Iterator[SearchEvent]:
         """Write down how a trial ended, or that it waits at a rung; then those that follow it."""
-        _, child = self._running.pop(proposal.origin.trial, (None, None))
-        if child is not None:
-            worker.end(child)
+        self._crew.dismiss(proposal.folder.path)
         self._write_down(proposal.trial, proposal.folder, record)
         self._ask_again = 0.0
         yield TrialPaused(record) if record.state == "paused" else TrialEnded(record)

@@ -17,7 +17,10 @@ import ray
 from dnsearch import runtime
 from dnsearch.errors import DnsearchError, Problem, StudyError
 from dnsearch.records.record import RunRecord
+from dnsearch.study.book.claims import Claims
 from dnsearch.study.book.database import SQLITE, reachable, sqlite_file
+from dnsearch.study.book.ledger import Ledger
+from dnsearch.study.facts.summary import Chronicle
 from dnsearch.study.request import Request, create, joined
 from dnsearch.study.search import search
 from dnsearch.study.work.messages import SearchEvent, TrialEnded
@@ -58,25 +61,30 @@ def search_on_ray(
         _refuse_file_for_many(request.url, len(nodes))
         _, ledger = create(request)
         with reachable(request.url):
-            share = _share(request, nodes)
-            yield from _driven(request, share, ledger.ended, interrupts)
+            present = Claims(ledger, request.url, request.folder)
+            try:
+                yield from _driven(request, _share(request, nodes), ledger, interrupts)
+            finally:
+                present.release(())
 
 
 def _driven(
-    request: Request, share: Share, ended: Callable[[], int], interrupts: Callable[[], int]
+    request: Request, share: Share, ledger: Ledger, interrupts: Callable[[], int]
 ) -> Iterator[SearchEvent]:
     task = ray.remote(max_calls=1, max_retries=MAX_RETRIES, num_cpus=share.cpus, num_gpus=share.gpus)(
         _take_one
     )
     flying: list[ray.ObjectRef] = []
     lost, wait_until = 0, 0.0
+    chronicle = Chronicle(request.folder, ledger.study)
     while interrupts() < 2:
-        missing = request.trials - ended() if interrupts() == 0 else 0
+        chronicle.renew()
+        missing = request.trials - ledger.ended() if interrupts() == 0 else 0
         while len(flying) < min(request.workers, missing) and time.monotonic() >= wait_until:
             runs = str(request.folder.parent)
             flying.append(task.remote(request.url, request.folder.name, runs, request.trials, share.cpus))
         if not flying and missing <= 0:
-            return
+            break
         landed, flying = ray.wait(flying, timeout=POLL_SECONDS) if flying else ([], flying)
         for reference in landed:
             records = _landed(reference)
@@ -90,6 +98,7 @@ def _driven(
             time.sleep(max(0.0, min(POLL_SECONDS, wait_until - time.monotonic())))
     for reference in flying:
         ray.cancel(reference, force=True)
+    chronicle.close()
 
 
 def _take_one(url: str, name: str, runs: str, trials: int, threads: int) -> list[RunRecord]:

@@ -1,5 +1,6 @@
 """A search on a Ray cluster of two nodes, both on this machine."""
 
+import json
 import os
 import signal
 
@@ -31,6 +32,10 @@ def training() -> list[psutil.Process]:
     return found
 
 
+def facts(farm):
+    return json.loads((farm.folder / "runs" / farm.name / "study.json").read_text())
+
+
 def test_a_node_s_worker_is_killed_in_the_middle_and_every_trial_is_ended_once(farm, cluster):
     options = ("--engine", "ray", "--address", cluster.address, "--workers", "2", "--trials", "5")
     tune = farm.program("tune", *options)
@@ -38,8 +43,12 @@ def test_a_node_s_worker_is_killed_in_the_middle_and_every_trial_is_ended_once(f
     victims = training()
     assert victims, "trials run in Ray's processes"
     os.kill(victims[0].pid, signal.SIGKILL)
+    wait_until(lambda: "COMPLETE" in farm.states())
+    assert facts(farm)["state"] == "searching", "one task's end is not the study's"
     _, said = tune.communicate(timeout=240)
     assert tune.returncode == 0, said
+    assert facts(farm)["state"] == "ended"
+    assert facts(farm)["trials"] == {"finished": 5}
     assert farm.states() == ["COMPLETE"] * 5
     assert farm.epochs() == {f"trial-{number:04d}": list(range(1, 7)) for number in range(5)}
 

@@ -9,11 +9,10 @@ from dnsearch.spec.document import Document
 from dnsearch.study.request import Request
 from dnsearch.study.work import placement
 from dnsearch.study.work.messages import Job
-from dnsearch.study.work.worker import Worker
 
 
 def next_job(
-    request: Request, document: Document, folder: Path, origin: Origin, running: Iterable[Worker]
+    request: Request, document: Document, folder: Path, origin: Origin, running: Iterable[Job]
 ) -> Job:
     """A job with the threads of one of the request's workers, on the cards with the most room.
 
@@ -22,11 +21,11 @@ def next_job(
         document: the spec to train.
         folder: its run folder.
         origin: study and number.
-        running: the children at work.
+        running: what its other workers train.
     """
     threads = request.threads or max(1, runtime.cores() // request.workers)
     cards, share = request.cards, request.tune.gpus_per_trial
-    taken = (child.job.cards or () for child in running)
+    taken = (job.cards or () for job in running)
     placed = placement.place(cards, share, taken) if cards else None
     latency = "latency_seconds" in request.tune.objectives
     return Job(document, folder, origin, threads, placed, latency)

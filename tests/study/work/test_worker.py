@@ -8,17 +8,12 @@ import time
 
 import pytest
 
-from dnsearch.records.record import Origin, Stop
+from dnsearch.records.record import Stop
 from dnsearch.study.work import death, worker
-from dnsearch.study.work.messages import EpochEnded, Job, RunFailed
+from dnsearch.study.work.messages import EpochEnded, RunFailed
 from dnsearch.study.work.worker import Worker
 
 CONTEXT = multiprocessing.get_context("spawn")
-
-
-@pytest.fixture
-def job(tiny, tmp_path):
-    return Job(tiny(), tmp_path / "trial-0000", Origin("small", 0), 1)
 
 
 @pytest.fixture
