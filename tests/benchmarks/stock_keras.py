@@ -46,12 +46,13 @@ def densenet(
     dropout=0,
     alpha=0,
     stem_alpha=None,
+    stem_stride=1,
     pooling="avg",
     momentum=0.99,
 ):
     """A DenseNet-BC for ten classes; ``stem_alpha`` is the first activation's slope where it has its own."""
     images = keras.Input(image_shape)
-    features = layers.Conv2D(2 * K, 3, padding="same")(images)
+    features = layers.Conv2D(2 * K, 3, stem_stride, padding="same")(images)
     features = layers.BatchNormalization(momentum=momentum)(features)
     features = activation(alpha if stem_alpha is None else stem_alpha)(features)
     for block, depth in enumerate(layers_per_block, 1):

@@ -14,6 +14,8 @@ from stock_keras import ARTICLE, densenet
 
 BATCH = 64
 FACTOR, MOST_EPOCHS = 3, 9
+FASHION = {"stem_stride": 2, "dropout": 0, "momentum": 0.9}
+"""What all networks of the race have; the base spec of dnsearch's search says the same."""
 
 
 def optuna_trials(data, networks, epochs):
@@ -73,7 +75,7 @@ def kerastuner_hyperband(data, diary):
             "compression": hp.Float("compression", 0.4, 1.0),
             "pooling": hp.Choice("pooling", ["avg", "max"]),
             "alpha": hp.Float("alpha", 0.0, 0.3),
-            "momentum": 0.9,
+            **FASHION,
             "learning_rate": hp.Float("learning_rate", 0.01, 0.2, sampling="log"),
         }
         return compiled(images, network, MOST_EPOCHS)
@@ -120,9 +122,10 @@ def trained(images, network, epochs):
 
 def compiled(images, network, epochs):
     pixels = images["training"][0]
-    shape = {name: value for name, value in network.items() if name != "learning_rate"}
-    model = densenet(pixels.shape[1:], dropout=ARTICLE["dropout"], **shape)
-    rate = keras.optimizers.schedules.CosineDecay(network["learning_rate"], epochs * -(-len(pixels) // BATCH))
+    shape = {"dropout": ARTICLE["dropout"], **network}
+    learning_rate = shape.pop("learning_rate")
+    model = densenet(pixels.shape[1:], **shape)
+    rate = keras.optimizers.schedules.CosineDecay(learning_rate, epochs * -(-len(pixels) // BATCH))
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     optimizer = keras.optimizers.SGD(rate, momentum=0.9, nesterov=True)
     model.compile(optimizer, loss, metrics=["accuracy"], jit_compile=False)

@@ -103,12 +103,17 @@ def test_our_machine(tensorflow_ready):
     assert "keras" in found["versions"]
 
 
-def test_the_sides_of_a_search_have_dnsearchs_networks(tensorflow_ready):
+@pytest.mark.parametrize("name", ["search_digits", "search_fashion"])
+def test_the_sides_of_a_search_have_dnsearchs_networks(name, tensorflow_ready):
     from our_search import SEARCHED
 
-    spec = load(str(Path(__file__).parent / "search_digits.yaml"), ["network.growth_rate=7"]).experiment
+    common = import_module("stock_search").FASHION if name == "search_fashion" else {}
+    spec = load(str(Path(__file__).parent / f"{name}.yaml"), ["network.growth_rate=7"]).experiment
     values = settings(spec)
     network = {name: values[path] for path, name in SEARCHED.items() if path != "training.learning_rate"}
-    costs = cost(plan_network(spec.network, (8, 8, 1), 10))
-    rival = import_module("stock_keras").densenet((8, 8, 1), **network)
+    costs = cost(plan_network(spec.network, (28, 28, 1), 10))
+    rival = import_module("stock_keras").densenet((28, 28, 1), **network, **common)
     assert rival.count_params() == costs.trainable + costs.other
+    if name == "search_fashion":
+        theirs = {"stem_stride": spec.network.stem.stride, "dropout": spec.network.dropout}
+        assert common == {**theirs, "momentum": spec.network.batch_norm.momentum}
