@@ -2,6 +2,9 @@
 
 A shell that starts the tests in the background has told them to ignore Ctrl-C; the tests of Ctrl-C, and the
 programs that they start, need it as it is on a terminal.
+
+One Hypothesis profile holds for all tests: no deadline, since a busy machine misses any, and the same
+examples at every run.
 """
 
 import json
@@ -15,12 +18,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from postgres import programs, server
 
 from dnsearch import runtime
 
 runtime.set_environment()
 signal.signal(signal.SIGINT, signal.default_int_handler)
+hypothesis_settings.register_profile(
+    "dnsearch",
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+hypothesis_settings.load_profile("dnsearch")
 
 
 @pytest.fixture(scope="session")
