@@ -22,9 +22,9 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from postgres import programs, server
 
-from dnsearch import runtime
+from dnsearch import environment
 
-runtime.set_environment()
+environment.set_environment()
 signal.signal(signal.SIGINT, signal.default_int_handler)
 hypothesis_settings.register_profile(
     "dnsearch",
@@ -38,7 +38,7 @@ hypothesis_settings.load_profile("dnsearch")
 
 @pytest.fixture(scope="session")
 def tensorflow_ready() -> None:
-    runtime.prepare_tensorflow(threads=1)
+    environment.prepare_tensorflow(threads=1)
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def in_children():
     """A function: jobs for ``killed_trainer.py`` → how the process of each ended, and what it left."""
 
     def run(*jobs, threads=1):
-        program = Path(__file__).with_name("killed_trainer.py")
+        program = Path(__file__).parent / "train" / "killed_trainer.py"
         command = [sys.executable, str(program), str(threads), json.dumps(jobs)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=1200, check=False)
         ended = [Ended(*json.loads(line)) for line in done.stdout.splitlines()]

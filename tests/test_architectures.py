@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from dnsearch.records.record import EpochRecord
-from dnsearch.records.store import RunFolder
-from dnsearch.run import run
+from dnsearch.runs.folder import RunFolder
+from dnsearch.runs.record import EpochRecord
 from dnsearch.spec.document import load
-from dnsearch.spec.network.unet import UNet
+from dnsearch.spec.network.families import UNet
+from dnsearch.train.run import run
 
 DENSENETS = {
     "sparse, log": ["network.connectivity={name: log, output: rule}", "network.layers_per_block=[5, 3]"],
@@ -55,10 +55,10 @@ def test_densenets_learn(tensorflow_ready, tmp_path, name):
 @pytest.mark.parametrize("name", UNETS)
 def test_unets_learn_masks_made_of_the_digits(tensorflow_ready, name):
     from dnsearch.model.build import build
-    from dnsearch.plan.family import plan_network
+    from dnsearch.plan.network import plan_network
     from dnsearch.train.loop import Feed, train
-    from dnsearch.train.seeds import start_afresh
-    from dnsearch.train.steps import build_trainer
+    from dnsearch.train.setup import start_afresh
+    from dnsearch.train.step import build_trainer
 
     images = (load_digits().images[:256, :, :, None] / 16).astype("float32")
     masks = (images[..., 0] > 0.5).astype("int32")

@@ -7,7 +7,7 @@ import pickle
 import numpy as np
 import pytest
 
-from dnsearch.records.store import RunFolder
+from dnsearch.runs.folder import RunFolder
 from dnsearch.spec.document import load
 
 CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
@@ -32,7 +32,7 @@ def cifar10(tmp_path):
 
 
 def test_one_epoch_on_cifar10(tensorflow_ready, cifar10, tmp_path):
-    from dnsearch.run import run
+    from dnsearch.train.run import run
 
     document = load("article", [f"data.path={cifar10}", "training.epochs=1"])
     folder, steps = RunFolder.create(tmp_path, "article"), []

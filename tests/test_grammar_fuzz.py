@@ -7,12 +7,12 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dnsearch.budget import Budgeted, budgeted
 from dnsearch.errors import SpecError
 from dnsearch.plan.cost import cost
+from dnsearch.plan.limits import Budgeted, budgeted
 from dnsearch.spec import presets
 from dnsearch.spec.document import fingerprint, parse, resolved_yaml
-from dnsearch.spec.schema import Schema, at, options, resolved
+from dnsearch.spec.json_schema import Schema, at, options, resolved
 
 MAX_SECONDS = 1.0
 

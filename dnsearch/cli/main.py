@@ -8,26 +8,17 @@ from typer.core import TyperGroup
 
 from dnsearch import __version__
 from dnsearch.cli import console
-from dnsearch.cli.commands.check import check
-from dnsearch.cli.commands.clean import clean
-from dnsearch.cli.commands.dashboard import dashboard
-from dnsearch.cli.commands.data import data
-from dnsearch.cli.commands.draw import draw
-from dnsearch.cli.commands.evaluate import evaluate
-from dnsearch.cli.commands.export import export
-from dnsearch.cli.commands.fetch import fetch
-from dnsearch.cli.commands.import_weights import import_weights
-from dnsearch.cli.commands.init import init
-from dnsearch.cli.commands.inspect import inspect
-from dnsearch.cli.commands.leaderboard import leaderboard
-from dnsearch.cli.commands.predict import predict
-from dnsearch.cli.commands.presets import presets
-from dnsearch.cli.commands.schema import schema
-from dnsearch.cli.commands.space import space
-from dnsearch.cli.commands.study import study
-from dnsearch.cli.commands.train import train
-from dnsearch.cli.commands.tune import tune
-from dnsearch.cli.commands.worker import worker
+from dnsearch.cli.data_command import data
+from dnsearch.cli.evaluate_commands import evaluate, predict
+from dnsearch.cli.export_commands import export, import_weights
+from dnsearch.cli.leaderboard_command import leaderboard
+from dnsearch.cli.network_commands import draw, inspect
+from dnsearch.cli.space_command import space
+from dnsearch.cli.spec_commands import check, init, presets, schema
+from dnsearch.cli.study_commands import clean, dashboard, study
+from dnsearch.cli.train_command import train
+from dnsearch.cli.tune_command import tune
+from dnsearch.cli.worker_commands import fetch, worker
 from dnsearch.errors import DnsearchError
 
 EPILOG = (

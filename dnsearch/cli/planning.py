@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from dnsearch.budget import Budgeted, budgeted
-from dnsearch.data.facts import Facts, check_task, facts
+from dnsearch.data.sources import Facts, check_task, facts
 from dnsearch.errors import Problem, SpecError
+from dnsearch.plan.limits import Budgeted, budgeted
 from dnsearch.spec.document import Document, load
 from dnsearch.spec.tune import Tune
 

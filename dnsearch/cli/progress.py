@@ -1,13 +1,75 @@
-"""What ``train`` shows while it trains: a bar on a terminal, a line per epoch elsewhere."""
+"""Ctrl-C, counted instead of raised, so that a running batch or trial can end first.
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+What ``train --log`` writes beside the run's own files.
+
+What ``train`` shows while it trains: a bar on a terminal, a line per epoch elsewhere.
+"""
+
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from enum import StrEnum
+from types import FrameType
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from dnsearch.board.lines import epoch_line
 from dnsearch.cli import console
-from dnsearch.records.record import EpochRecord, Notice, StepEnded
+from dnsearch.report.units import epoch_line
+from dnsearch.runs.epochs_csv import write_epochs_csv
+from dnsearch.runs.folder import RunFolder
+from dnsearch.runs.record import EpochRecord, Notice, StepEnded
+
+
+@contextmanager
+def counted(say: Callable[[int], None]) -> Iterator[Callable[[], int]]:
+    """Count Ctrl-C for a block; the third one raises KeyboardInterrupt as usual.
+
+    Args:
+        say: told the count at each Ctrl-C.
+    """
+    count = 0
+
+    def heard(_signal: int, _frame: FrameType | None) -> None:
+        nonlocal count
+        count += 1
+        if count > 2:
+            raise KeyboardInterrupt
+        # In a thread of its own: this one may be in the middle of drawing the display that is spoken over.
+        threading.Thread(target=say, args=(count,)).start()
+
+    earlier = signal.signal(signal.SIGINT, heard)
+    try:
+        yield lambda: count
+    finally:
+        signal.signal(signal.SIGINT, earlier)
+
+
+class Log(StrEnum):
+    """A kind of log."""
+
+    csv = "csv"
+    tensorboard = "tensorboard"
+
+
+@contextmanager
+def logs(folder: RunFolder, kinds: Sequence[Log]) -> Iterator[Callable[[EpochRecord], None]]:
+    """A function that tells every log of an epoch that is in the run folder already."""
+    writers: list[Callable[[EpochRecord], None]] = []
+    with ExitStack() as stack:
+        if Log.csv in kinds:
+            writers.append(lambda _: write_epochs_csv(folder))
+        if Log.tensorboard in kinds:
+            from dnsearch.train.tensorboard import tensorboard
+
+            writers.append(stack.enter_context(tensorboard(folder.path / "tensorboard")))
+
+        def tell(epoch: EpochRecord) -> None:
+            for write in writers:
+                write(epoch)
+
+        yield tell
+
 
 Tell = Callable[[StepEnded | EpochRecord | Notice], None]
 

@@ -7,17 +7,17 @@ from dataclasses import replace
 from rich.constrain import Constrain
 from rich.live import Live
 
-from dnsearch.board.lines import run_line
-from dnsearch.cli import boards, console
-from dnsearch.cli.boards import Runs, View
+from dnsearch.cli import console, leaderboard_command
+from dnsearch.cli.leaderboard_command import RunsRead, View
 from dnsearch.errors import Problem, StudyError
-from dnsearch.records.record import RunRecord
+from dnsearch.report.units import run_line
+from dnsearch.runs.record import RunRecord
 
 SECONDS = 2.0
 FRAME = 12
 """Lines that a study's leaderboard may have beside its rows."""
 
-Look = Callable[[], Runs]
+Look = Callable[[], RunsRead]
 
 
 def watch(look: Look, view: View) -> None:
@@ -44,7 +44,7 @@ def watch(look: Look, view: View) -> None:
         console.say("stopped watching; the search goes on")
         return
     if not console.data.is_terminal:
-        boards.show(look(), view, "table")
+        leaderboard_command.show(look(), view, "table")
 
 
 def _redraw(look: Look, view: View) -> None:
@@ -52,7 +52,9 @@ def _redraw(look: Look, view: View) -> None:
         for runs in _looks(look):
             size = console.data.size
             fitting = replace(view, top=min(view.top or size.height, max(1, size.height - FRAME)))
-            picture.update(Constrain(boards.drawn(runs, fitting, size.width), size.width), refresh=True)
+            picture.update(
+                Constrain(leaderboard_command.drawn(runs, fitting, size.width), size.width), refresh=True
+            )
 
 
 def _tell_changes(look: Look) -> None:
@@ -65,7 +67,7 @@ def _tell_changes(look: Look) -> None:
             states[_key(record)] = record.state
 
 
-def _looks(look: Look) -> Iterator[Runs]:
+def _looks(look: Look) -> Iterator[RunsRead]:
     """The study again and again; the last look is the one that finds it ended."""
     while True:
         runs = look()
@@ -75,7 +77,7 @@ def _looks(look: Look) -> Iterator[Runs]:
         time.sleep(SECONDS)
 
 
-def _has_ended(runs: Runs) -> bool:
+def _has_ended(runs: RunsRead) -> bool:
     working = any(record.state == "running" for record in runs.records)
     return runs.study is not None and runs.study.state != "searching" and not working
 

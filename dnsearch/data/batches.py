@@ -18,9 +18,9 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from dnsearch.data.augmented import Varied
-from dnsearch.data.files import Files
-from dnsearch.data.images import Scaling, Split
+from dnsearch.data.augment import Varied
+from dnsearch.data.dataset import Scaling, Split
+from dnsearch.data.image_files import Files
 
 Batch = tuple[Any, Any]
 """Tensors: images and their labels."""

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dnsearch import runtime
+from dnsearch import environment
 from dnsearch.errors import DataError, Problem
-from dnsearch.spec.data import Data
+from dnsearch.spec.data_section import Data
 
 MAX_SIDE = 4096
 MAX_CHANNELS = 64
@@ -58,7 +58,7 @@ def check_size(shape: tuple[int, ...], item_bytes: int, where: Path) -> None:
         DataError: a dimension is 0 or absurd, or all together take more than the memory that is free.
     """
     check_sides(shape, where)
-    wanted, free = math.prod(shape) * item_bytes, runtime.free_memory_bytes()
+    wanted, free = math.prod(shape) * item_bytes, environment.free_memory_bytes()
     if wanted > free:
         raise refuse(
             where,

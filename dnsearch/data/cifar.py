@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from dnsearch.data.archive import contents, md5
 from dnsearch.data.checks import check_range, checked_labels, refuse
-from dnsearch.data.images import Images, Labels, Original, Split
-from dnsearch.data.unpickle import unpickle
+from dnsearch.data.dataset import Images, Labels, Original, Split
+from dnsearch.data.pickle_reader import unpickle
 
 PAGE = "www.cs.toronto.edu/~kriz/cifar.html"
 PIXELS = 3072

@@ -9,7 +9,7 @@ papers.
 import numpy as np
 from sklearn.datasets import load_digits
 
-from dnsearch.data.images import Original, Split
+from dnsearch.data.dataset import Original, Split
 from dnsearch.data.split import hold_out
 
 LARGEST_PIXEL = 16

@@ -14,10 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from dnsearch.data.checks import check_sides, refuse
-from dnsearch.data.files import Files
-from dnsearch.data.images import Original, Split, of_files
-from dnsearch.data.pictures import ENDINGS, supported
-from dnsearch.spec.data import Resize
+from dnsearch.data.dataset import Original, Split, of_files
+from dnsearch.data.image_files import ENDINGS, Files, supported
+from dnsearch.spec.data_section import Resize
 
 OTHER_ENDINGS = (".bmp", ".gif", ".tif", ".tiff", ".webp")
 

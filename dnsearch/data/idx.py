@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dnsearch.data.checks import check_range, check_size, checked_labels, count_classes, refuse
-from dnsearch.data.images import Original, Split
+from dnsearch.data.dataset import Original, Split
 
 CHUNK_BYTES = 2**20
 IMAGES, LABELS = 3, 1

@@ -17,12 +17,11 @@ import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngImageFile
 
-from dnsearch import runtime
+from dnsearch import environment
 from dnsearch.data.checks import IGNORED, check_range, check_sides, check_size, checked_masks, refuse
-from dnsearch.data.files import Files
-from dnsearch.data.images import Labels, Original, Split, of_files
-from dnsearch.data.pictures import ENDINGS, fitted, opened, supported
-from dnsearch.spec.data import Resize
+from dnsearch.data.dataset import Labels, Original, Split, of_files
+from dnsearch.data.image_files import ENDINGS, Files, fitted, opened, supported
+from dnsearch.spec.data_section import Resize
 
 IMAGES, MASKS = "images", "masks"
 PALE = ("L", "P", "1")
@@ -57,7 +56,7 @@ def read(
         files = Files(tuple(str(image) for image, _ in pairs), supported(image_shape), resize)
         check_sides(files.shape, part)
         check_size((*files.shape[:3], 1), np.dtype(np.int32).itemsize, part)
-        with ThreadPoolExecutor(runtime.cores()) as threads:
+        with ThreadPoolExecutor(environment.cores()) as threads:
             masks = threads.map(lambda pair: _mask(pair, files, len(names), ignore_label), pairs)
             return Split(files, np.stack([*masks]))
 

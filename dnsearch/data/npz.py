@@ -19,15 +19,8 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from dnsearch.data.checks import (
-    check_range,
-    check_size,
-    checked_labels,
-    checked_masks,
-    count_classes,
-    refuse,
-)
-from dnsearch.data.images import Images, Labels, Original, Split
+from dnsearch.data.checks import check_range, check_size, checked_labels, checked_masks, count_classes, refuse
+from dnsearch.data.dataset import Images, Labels, Original, Split
 
 SAVE = "Save it with numpy.savez(path, x_train=..., y_train=..., x_test=..., y_test=...)."
 

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dnsearch.data.augmented import augmenter, bounds
+from dnsearch.data.augment import augmenter, bounds
 from dnsearch.data.batches import Batches, epoch_order, training_batches
-from dnsearch.data.images import Dataset
-from dnsearch.data.painting import Pixels, overlaid, visible
+from dnsearch.data.dataset import Dataset
+from dnsearch.data.mask_images import Pixels, overlaid, visible
 from dnsearch.spec.training import Training
 
 MOST_TOLD = 6

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dnsearch.data import digits
-from dnsearch.data.images import Images, Labels, Original, Split
+from dnsearch.data.dataset import Images, Labels, Original, Split
 
 SIDE, DIGIT = 32, 8
 FEWEST, MOST = 3, 5

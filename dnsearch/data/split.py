@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dnsearch.data.checks import refuse
-from dnsearch.data.files import Files
-from dnsearch.data.images import Images, Scaling, Split
+from dnsearch.data.dataset import Images, Scaling, Split
+from dnsearch.data.image_files import Files
 
 HOLD_OUT, SUBSET = 0, 1
 """Second parts of the seeds, so that the two draws do not resemble each other."""

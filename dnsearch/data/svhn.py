@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from dnsearch.data.checks import checked_labels, refuse
-from dnsearch.data.images import Original, Split
+from dnsearch.data.dataset import Original, Split
 from dnsearch.data.mat import arrays
 
 TRAIN, EXTRA, TEST = "train_32x32.mat", "extra_32x32.mat", "test_32x32.mat"

@@ -1,4 +1,6 @@
-"""Concatenation → BatchNorm → activation → convolution, with a backward pass of its own.
+"""Activations, and how a gradient passes through them.
+
+Concatenation → BatchNorm → activation → convolution, with a backward pass of its own.
 
 TensorFlow's own backward pass keeps the joined features and their activations of every layer, which for a
 dense block grows with the square of its depth. Here it is said what is kept: in plain training the same, in
@@ -9,14 +11,62 @@ the same numbers, so their results are equal to the last bit.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, assert_never
 
 import tensorflow as tf
 
-from dnsearch.model.activations import activated, passed_back
 from dnsearch.plan.graph import Activation, BatchNorm, Convolution
 
 Tensor = Any
+"""A TensorFlow tensor; the library ships no complete types."""
+
+KNOWN_BY_THEIR_OUTPUT = ("relu", "leaky_relu")
+"""Kinds whose output has the sign of their input, which is all that a gradient asks for."""
+
+
+def activated(features: Tensor, activation: Activation, slope: Tensor = None) -> Tensor:
+    """An activation; ``slope`` are prelu's trained slopes, one per channel."""
+    match activation.kind:
+        case "relu":
+            return tf.nn.relu(features)
+        case "leaky_relu":
+            return tf.nn.leaky_relu(features, activation.slope) if activation.slope else tf.nn.relu(features)
+        case "prelu":
+            return tf.nn.relu(features) - slope * tf.nn.relu(-features)
+        case "elu":
+            return tf.nn.elu(features)
+        case "gelu":
+            return tf.nn.gelu(features, approximate=False)
+        case "silu":
+            return tf.nn.silu(features)
+        case "mish":
+            return features * tf.tanh(tf.math.softplus(features))
+        case _:
+            assert_never(activation.kind)
+
+
+def passed_back(
+    upstream: Tensor, activation: Activation, before: Tensor, after: Tensor, slope: Tensor = None
+) -> list[Tensor]:
+    """The gradient by the input and, for prelu, by the slopes.
+
+    Args:
+        upstream: the gradient by the output.
+        activation: what was computed.
+        before: its input; not looked at for ``KNOWN_BY_THEIR_OUTPUT``.
+        after: its output; looked at for them alone.
+        slope: prelu's slopes.
+    """
+    if activation.kind in KNOWN_BY_THEIR_OUTPUT:
+        if activation.slope:
+            return [tf.raw_ops.LeakyReluGrad(gradients=upstream, features=after, alpha=activation.slope)]
+        return [tf.raw_ops.ReluGrad(gradients=upstream, features=after)]
+    inputs = [before] if slope is None else [before, slope]
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        output = activated(before, activation, slope)
+    gradients: list[Tensor] = tape.gradient(output, inputs, output_gradients=upstream)
+    return gradients
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from dnsearch.model.activations import activated
-from dnsearch.model.fused import Fused, padding, trained
+from dnsearch.model.fused import Fused, activated, padding, trained
 from dnsearch.plan.graph import Activation, BatchNorm, Convolution
 
 Tensor = Any

@@ -3,10 +3,14 @@
 Shapes are ``(height, width, channels)`` or, after the global average, ``(channels,)``; the batch is left
 out. A new operation is one frozen class here, one ``case`` in ``shapes.py`` and ``cost.py`` and one in the
 model room; the type checker asks for them.
+
+How a network says that it cannot be built.
 """
 
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
+
+from dnsearch.errors import Problem, SpecError
 
 Shape = tuple[int, ...]
 ActivationKind = Literal["relu", "leaky_relu", "prelu", "elu", "gelu", "silu", "mish"]
@@ -206,3 +210,8 @@ class NetworkPlan:
     def parts(self) -> tuple[str, ...]:
         """The parts in the order in which they are met."""
         return tuple(dict.fromkeys(node.part for node in self.nodes))
+
+
+def refuse(field: str, expected: str, found: str = "", hint: str = "") -> SpecError:
+    """An error that names a field of the ``network`` section."""
+    return SpecError([Problem(f"network.{field}", expected, found, hint)])

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from dnsearch.plan.cost import Cost, cost, part_costs
-from dnsearch.plan.geometry import output_field
 from dnsearch.plan.graph import NetworkPlan, Shape
 from dnsearch.plan.memory import FLOAT_BYTES, inference_peak, kept_plain, kept_saving, training_bytes
+from dnsearch.plan.shapes import output_field
 
 
 @dataclass(frozen=True)

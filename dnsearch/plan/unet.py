@@ -5,8 +5,17 @@ convolution brings up the new features of the block below alone. unit: conv is t
 (Ronneberger et al., 2015): convolutions with zeros around the image, so that sizes stay.
 """
 
-from dnsearch.plan.block import dense_block, pattern_of, wired
-from dnsearch.plan.builder import Builder, Named
+from dnsearch.plan.blocks import (
+    Builder,
+    Named,
+    activation,
+    convolution,
+    dense_block,
+    dropped,
+    pattern_of,
+    stem,
+    wired,
+)
 from dnsearch.plan.densenet import pooled, transition
 from dnsearch.plan.graph import (
     BatchNorm,
@@ -16,11 +25,10 @@ from dnsearch.plan.graph import (
     NetworkPlan,
     Shape,
     TransposedConvolution,
+    refuse,
 )
-from dnsearch.plan.pieces import activation, convolution, dropped, stem
-from dnsearch.plan.refusal import refuse
-from dnsearch.spec.network.per_block import of_block
-from dnsearch.spec.network.unet import UNet
+from dnsearch.spec.network.families import UNet
+from dnsearch.spec.section import of_block
 
 STEM_CHANNELS = 48  # FC-DenseNet's
 

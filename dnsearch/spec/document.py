@@ -11,14 +11,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from dnsearch.errors import Place, Problem, SpecError
-from dnsearch.spec import complaints, presets, searching
+from dnsearch.spec import presets, validation_errors
 from dnsearch.spec.experiment import Experiment
-from dnsearch.spec.overlay import completed, nested, overlay, spelled_out
-from dnsearch.spec.reading import MAX_BYTES, MAX_DEPTH, read
-from dnsearch.spec.recipe import with_recipe
-from dnsearch.spec.training.progressive import Stage
+from dnsearch.spec.merge import completed, nested, overlay, spelled_out
+from dnsearch.spec.presets import with_recipe
+from dnsearch.spec.training import Stage
 from dnsearch.spec.tree import Leaf, Table, Tree, from_plain, plain, without
-from dnsearch.spec.writing import written
+from dnsearch.spec.tune import checks
+from dnsearch.spec.yaml import MAX_BYTES, MAX_DEPTH, read, written
 
 MAX_EXTENDS = 8
 NOT_INHERITED = ("name", "expect")
@@ -74,7 +74,9 @@ class Document:
         A problem that has a place already, in another spec or in a ``--set``, keeps it.
         """
         problems = error.problems
-        return SpecError([each if each.place else complaints.located(each, self.tree) for each in problems])
+        return SpecError(
+            [each if each.place else validation_errors.located(each, self.tree) for each in problems]
+        )
 
 
 def load(name_or_path: str, overrides: Iterable[str] = ()) -> Document:
@@ -147,7 +149,7 @@ def _content(name_or_path: str, folder: Path, place: Place | None = None) -> byt
         with (folder / name_or_path).open("rb") as file:
             return file.read(MAX_BYTES + 1)  # one more than is allowed tells the reader that it is too long
     except (OSError, ValueError):
-        hint = complaints.did_you_mean(name_or_path, presets.names()).removeprefix("; ")
+        hint = validation_errors.did_you_mean(name_or_path, presets.names()).removeprefix("; ")
         expected = "expected a preset's name or a readable YAML file"
         where = "extends" if place else name_or_path
         raise SpecError([Problem(where, expected, hint=hint, place=place)]) from None
@@ -177,7 +179,7 @@ def _changed(tree: Tree, changes: Sequence[Tree]) -> Tree:
 
 
 def _change(path: str, value: Any, origin: str) -> Tree:  # noqa: ANN401  (whatever the YAML holds)
-    place = Place(origin, 1, 1, 1, f"{path} = {complaints.shown(value)}")
+    place = Place(origin, 1, 1, 1, f"{path} = {validation_errors.shown(value)}")
     return nested(path, from_plain(value, place), place)
 
 
@@ -188,7 +190,7 @@ def _override(text: str) -> Tree:
     if not equals or not all(keys) or len(keys) > MAX_DEPTH or keys == ["extends"]:
         expected = "path=value, such as network.growth_rate=24"
         hint = "extends belongs in a file." if path == "extends" else ""
-        raise SpecError([Problem("--set", expected, found=complaints.shown(text), hint=hint)])
+        raise SpecError([Problem("--set", expected, found=validation_errors.shown(text), hint=hint)])
     place = Place("--set", 1, len(path) + 2, max(1, len(value.partition("\n")[0])), text)
     try:
         tree = read(value.encode(errors="replace"), "--set") if value.strip() else Leaf(None, place)
@@ -209,8 +211,8 @@ def _validated(tree: Tree) -> Experiment:
     try:
         experiment = Experiment.model_validate(plain(tree))
     except ValidationError as error:
-        others = searching.besides(error, tree)
-        raise SpecError(complaints.problems(error, tree, others=others)) from None
-    if wrong := searching.problems(experiment, tree):
+        others = checks.besides(error, tree)
+        raise SpecError(validation_errors.problems(error, tree, others=others)) from None
+    if wrong := checks.problems(experiment, tree):
         raise SpecError(wrong)
     return experiment

@@ -8,11 +8,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from zlib import crc32
 
-from dnsearch.records.atomic import writing
-from dnsearch.records.find import trial_name
-from dnsearch.records.opening import opening
-from dnsearch.records.record import Origin, RunRecord
-from dnsearch.records.store import RunFolder
+from dnsearch.runs.atomic import writing
+from dnsearch.runs.folder import RunFolder, trial_name
+from dnsearch.runs.record import Origin, RunRecord, opening
 from dnsearch.spec.document import Document, load
 from dnsearch.study.book.ledger import Ledger
 from dnsearch.study.confirmed import FOLDER

@@ -9,12 +9,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dnsearch.assess.intervals import Figure
-from dnsearch.assess.seeds import mean_over_seeds
 from dnsearch.errors import RunError
-from dnsearch.records.find import is_run
-from dnsearch.records.record import Metrics, RunRecord
-from dnsearch.records.store import RunFolder
+from dnsearch.evaluate.intervals import Figure, mean_over_seeds
+from dnsearch.runs.folder import RunFolder, is_run
+from dnsearch.runs.record import Metrics, RunRecord
 
 FOLDER = "confirm"
 

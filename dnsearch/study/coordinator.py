@@ -6,9 +6,8 @@ from dataclasses import replace
 
 from optuna.trial import Trial
 
-from dnsearch.records.find import trial_name
-from dnsearch.records.record import EpochRecord, RunRecord, Stop
-from dnsearch.records.store import RunFolder
+from dnsearch.runs.folder import RunFolder, trial_name
+from dnsearch.runs.record import EpochRecord, RunRecord, Stop
 from dnsearch.study.book.claims import Claims
 from dnsearch.study.book.ledger import MAX_SITTINGS, Ledger
 from dnsearch.study.confirm import confirm

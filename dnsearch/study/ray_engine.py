@@ -14,9 +14,9 @@ from pathlib import Path
 
 import ray
 
-from dnsearch import runtime
+from dnsearch import environment
 from dnsearch.errors import DnsearchError, Problem, StudyError
-from dnsearch.records.record import RunRecord
+from dnsearch.runs.record import RunRecord
 from dnsearch.study.book.claims import Claims
 from dnsearch.study.book.database import SQLITE, reachable, sqlite_file
 from dnsearch.study.book.ledger import Ledger
@@ -134,7 +134,7 @@ def _absolute(request: Request) -> Request:
 
 @contextmanager
 def _cluster(address: str | None) -> Iterator[None]:
-    runtime.set_environment()
+    environment.set_environment()
     try:
         _call(address)
         ray.init(

@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dnsearch.errors import Problem, StudyError
-from dnsearch.records.atomic import writing
-from dnsearch.records.find import is_run
+from dnsearch.runs.atomic import writing
+from dnsearch.runs.folder import is_run
 from dnsearch.spec.document import Document
 from dnsearch.spec.tune import Tune
 from dnsearch.study.book.database import reachable

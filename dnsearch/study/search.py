@@ -6,7 +6,7 @@ train and tell of their epochs. Whatever dies, the study's folder and storage sa
 
 from collections.abc import Callable, Iterator
 
-from dnsearch import runtime
+from dnsearch import environment
 from dnsearch.study.book.database import reachable
 from dnsearch.study.coordinator import Coordinator
 from dnsearch.study.earlier.warm import enqueue
@@ -30,7 +30,7 @@ def search(request: Request, interrupts: Callable[[], int]) -> Iterator[SearchEv
         RunError: a folder cannot be written to.
     """
     if request.cards:
-        installed, share = runtime.installed_cards(), request.tune.gpus_per_trial
+        installed, share = environment.installed_cards(), request.tune.gpus_per_trial
         placement.check(request.cards, share, installed, request.workers)
     request, ledger = create(request)
     with reachable(request.url):

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 
-from dnsearch.records.record import EpochRecord, RunRecord, Stop
+from dnsearch.runs.record import EpochRecord, RunRecord, Stop
 from dnsearch.spec.tune import Tune
 
 

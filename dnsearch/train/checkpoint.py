@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from dnsearch.errors import Problem, RunError
-from dnsearch.train.steps import Trainer
+from dnsearch.train.step import Trainer
 
 DAMAGED = (ValueError, TypeError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile)
 """What NumPy and zipfile raise over files that are no archive, or one with flipped or missing bytes."""

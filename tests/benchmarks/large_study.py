@@ -9,11 +9,9 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-from dnsearch.records.conversion import to_json
-from dnsearch.records.find import trial_name
-from dnsearch.records.opening import opening
-from dnsearch.records.record import Metrics, Origin, Parameters
-from dnsearch.records.store import RunFolder
+from dnsearch.runs.folder import RunFolder, trial_name
+from dnsearch.runs.record import Metrics, Origin, Parameters, opening
+from dnsearch.runs.record_json import to_json
 from dnsearch.spec.document import load, resolved_yaml
 from dnsearch.study.book.database import default_url
 from dnsearch.study.book.ledger import Ledger

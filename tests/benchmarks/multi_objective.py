@@ -20,9 +20,8 @@ import optuna
 from optuna.trial import Trial, TrialState
 from scipy.stats import binomtest, wilcoxon
 
-from dnsearch.records.find import trial_name
-from dnsearch.records.opening import opening
-from dnsearch.records.record import EpochRecord, Metrics, Parameters, RunRecord
+from dnsearch.runs.folder import trial_name
+from dnsearch.runs.record import EpochRecord, Metrics, Parameters, RunRecord, opening
 from dnsearch.spec.document import Document, parse
 from dnsearch.study.book.contest import scores_of
 from dnsearch.study.book.ledger import Ledger

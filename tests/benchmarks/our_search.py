@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dnsearch.data.load import load
+from dnsearch.data.sources import load
 from dnsearch.spec import document
 
 SEARCHED = {

@@ -5,26 +5,26 @@ import tempfile
 import time
 from pathlib import Path
 
-from dnsearch import runtime
+from dnsearch import environment
 
-runtime.prepare_tensorflow()  # before anything imports TensorFlow, as every command does
+environment.prepare_tensorflow()  # before anything imports TensorFlow, as every command does
 
 import numpy as np
 import psutil
 import tensorflow as tf
 
-from dnsearch.data.augmented import augmenter
+from dnsearch.data.augment import augmenter
 from dnsearch.data.batches import epoch_order, evaluation_batches, training_batches
-from dnsearch.data.images import Dataset, Scaling, Split
-from dnsearch.data.load import load
+from dnsearch.data.dataset import Dataset, Scaling, Split
+from dnsearch.data.sources import load
 from dnsearch.model.build import build
-from dnsearch.plan.family import plan_network
-from dnsearch.records.atomic import replacing
+from dnsearch.plan.network import plan_network
+from dnsearch.runs.atomic import replacing
 from dnsearch.spec import document
 from dnsearch.train.checkpoint import save_checkpoint
 from dnsearch.train.loop import Feed, train
-from dnsearch.train.seeds import start_afresh
-from dnsearch.train.steps import build_trainer, evaluate, evaluator
+from dnsearch.train.setup import start_afresh
+from dnsearch.train.step import build_trainer, evaluate, evaluator
 
 CLASSES = 10
 COLOUR = (32, 32, 3)
@@ -32,7 +32,7 @@ COLOUR = (32, 32, 3)
 
 def machine():
     """What all this is measured on."""
-    return {"machine": runtime.hardware(), "versions": runtime.versions()}
+    return {"machine": environment.hardware(), "versions": environment.versions()}
 
 
 def training(spec, overrides, steps, saving=False):
@@ -40,7 +40,7 @@ def training(spec, overrides, steps, saving=False):
 
     The peak is that of the process, less what it had before the network was built.
     """
-    runtime.prepare_training(deterministic=False)
+    environment.prepare_training(deterministic=False)
     section = document.load(spec, overrides).experiment.training
     pixels, classes = _pixels(section.batch_size)
     before, began = psutil.Process().memory_info().rss, time.perf_counter()
@@ -54,7 +54,7 @@ def training(spec, overrides, steps, saving=False):
         "first_step_seconds": ends[0] - began,
         "images_per_second": section.batch_size / step_seconds,
         "step_seconds": step_seconds,
-        "peak_bytes": runtime.peak_memory_bytes() - before,
+        "peak_bytes": environment.peak_memory_bytes() - before,
     }
 
 
@@ -67,7 +67,7 @@ def feeding(spec, overrides, examples, epochs):
         examples: images of an epoch, a multiple of the batch.
         epochs: of each kind, after one that traces.
     """
-    runtime.prepare_training(deterministic=False)
+    environment.prepare_training(deterministic=False)
     experiment = document.load(spec, overrides).experiment
     section, dataset = experiment.training, _dataset(experiment.data, examples)
     trainer, augment = _trainer(spec, overrides, dataset.image_shape), augmenter(dataset, section)

@@ -22,8 +22,7 @@ from pathlib import Path
 import optuna
 from postgres import DURABLE, server
 
-from dnsearch.records.opening import opening
-from dnsearch.records.record import EpochRecord, Metrics, Origin, Parameters
+from dnsearch.runs.record import EpochRecord, Metrics, Origin, Parameters, opening
 from dnsearch.spec.document import load
 from dnsearch.study.book.claims import Claims
 from dnsearch.study.book.ledger import Ledger

@@ -5,7 +5,7 @@ import time
 import pytest
 from large_study import made
 
-from dnsearch.cli.boards import View, read
+from dnsearch.cli.leaderboard_command import View, read
 from dnsearch.spec.document import load
 from dnsearch.study.book.database import default_url
 from dnsearch.study.book.ledger import Ledger

@@ -9,7 +9,7 @@ import pytest
 from jobs import jobs
 
 from dnsearch.plan.cost import cost
-from dnsearch.plan.family import plan_network
+from dnsearch.plan.network import plan_network
 from dnsearch.spec.document import load, settings
 
 

@@ -16,17 +16,17 @@ STEPS = 4
 
 def measured(row):
     """The peak of one training in bytes, in this process."""
-    from dnsearch import runtime
+    from dnsearch import environment
 
-    runtime.prepare_tensorflow()
+    environment.prepare_tensorflow()
     import numpy as np
     import psutil
 
     from dnsearch.model.build import build
-    from dnsearch.plan.family import plan_network
+    from dnsearch.plan.network import plan_network
     from dnsearch.spec.document import load
-    from dnsearch.train.seeds import start_afresh
-    from dnsearch.train.steps import build_trainer
+    from dnsearch.train.setup import start_afresh
+    from dnsearch.train.step import build_trainer
 
     experiment = load(row["network"], ["training.augmentation=null"]).experiment
     plan = plan_network(experiment.network, tuple(row["image_shape"]), 10)
@@ -50,10 +50,10 @@ def in_process(row):
 
 def main():
     """Measure all that is in the file anew, and write it down."""
-    from dnsearch import runtime
+    from dnsearch import environment
 
-    runtime.prepare_tensorflow()
-    hardware = runtime.hardware()
+    environment.prepare_tensorflow()
+    hardware = environment.hardware()
     rows = []
     for row in json.loads(RESULTS.read_text(encoding="utf-8"))["trainings"]:
         rows.append(in_process({name: value for name, value in row.items() if name != "peak_bytes"}))

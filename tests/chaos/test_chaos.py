@@ -17,7 +17,7 @@ import pytest
 from optuna.trial import TrialState
 from small_study import wait_until
 
-from dnsearch.records.store import RunFolder
+from dnsearch.runs.folder import RunFolder
 
 pytestmark = pytest.mark.xdist_group("chaos")
 

@@ -10,8 +10,8 @@ import pytest
 from small_study import spec
 
 from dnsearch.cli.main import main
-from dnsearch.records.record import Metrics, Parameters, RunRecord
-from dnsearch.records.store import RunFolder
+from dnsearch.runs.folder import RunFolder
+from dnsearch.runs.record import Metrics, Parameters, RunRecord
 
 
 @dataclass(frozen=True)

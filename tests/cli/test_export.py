@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dnsearch.records.store import RunFolder
+from dnsearch.runs.folder import RunFolder
 
 pytestmark = pytest.mark.xdist_group("cli_export")
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from dnsearch.cli.interrupts import counted
+from dnsearch.cli.progress import counted
 
 
 def press() -> None:

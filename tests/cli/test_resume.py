@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dnsearch.records.store import RunFolder
+from dnsearch.runs.folder import RunFolder
 
 
 @pytest.fixture

@@ -30,9 +30,9 @@ pytestmark = pytest.mark.xdist_group("segmentation")  # the run is made once
 @pytest.fixture(scope="module")
 def trained(tensorflow_ready, tmp_path_factory):
     """A run on scenes, and what was said of each epoch."""
-    from dnsearch.records.store import RunFolder
-    from dnsearch.run import run
+    from dnsearch.runs.folder import RunFolder
     from dnsearch.spec.document import parse
+    from dnsearch.train.run import run
 
     folder = RunFolder.create(tmp_path_factory.mktemp("runs"), "tiny")
     run(parse(SPEC.encode(), "spec.yaml"), folder, lambda event: None)

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dnsearch import runtime
+from dnsearch import environment
 from dnsearch.cli.progress import fitted
-from dnsearch.records.store import RunFolder
+from dnsearch.runs.folder import RunFolder
 
 PROGRAM = [sys.executable, "-c", "from dnsearch.cli.main import main; main()"]
 
@@ -33,7 +33,7 @@ def test_a_training_says_how_it_goes_and_what_comes_next(trained):
     assert first == "tiny → runs/tiny"
     assert [line[:9] for line in epochs] == ["epoch 1/2", "epoch 2/2"]
     assert accuracy.startswith("validation accuracy ")
-    cores = runtime.cores()
+    cores = environment.cores()
     assert accuracy.endswith(f" % at the last epoch, trained on {cores} cores")
     assert following == "next: dnsearch evaluate runs/tiny; dnsearch leaderboard runs"
     for part in ("spec.yaml", "resolved.yaml", "run.json", "epochs.jsonl", "weights.npz", "checkpoint.npz"):
@@ -53,13 +53,13 @@ def test_a_training_says_how_it_goes_and_what_comes_next(trained):
 
 
 def test_what_the_machine_has_not_is_said_before_the_first_epoch(dnsearch, tensorflow_ready):
-    if runtime.graphics_cards():
+    if environment.graphics_cards():
         pytest.skip("this machine has what is asked for")
     asked = ["--set", "training.devices=all", "--set", "training.precision=mixed_bfloat16"]
     ran = dnsearch("train", "spec.yaml", "--set", "training.epochs=1", *asked)
     assert ran.code == 0
     assert ran.err.splitlines()[1:4] == [
-        f"no graphics card found; training on {runtime.cores()} cores",
+        f"no graphics card found; training on {environment.cores()} cores",
         "  training.devices: all is the same as one here",
         "  training.precision: mixed_bfloat16 saves no time here",
     ]
@@ -75,7 +75,7 @@ def test_what_the_machine_has_not_is_said_before_the_first_epoch(dnsearch, tenso
     ],
 )
 def test_what_trained_a_run_in_words(trained, cards, devices, said):
-    from dnsearch.cli.commands.train import _summary
+    from dnsearch.cli.train_command import _summary
 
     folder = RunFolder(Path("runs/tiny"))
     record = folder.read()

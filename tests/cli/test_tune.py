@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from dnsearch.cli import live
-from dnsearch.cli.searching import study_folder
-from dnsearch.records.record import EpochRecord, Metrics, Origin
+from dnsearch.cli import live_view
+from dnsearch.cli.tune_command import study_folder
+from dnsearch.runs.record import EpochRecord, Metrics, Origin
 from dnsearch.spec.document import load
 from dnsearch.study.request import Request
 from dnsearch.study.work.messages import Job, TrialEnded, TrialProgressed, TrialStarted
@@ -115,8 +115,8 @@ def test_the_picture_shows_the_best_who_is_at_work_and_how_long_it_takes(
     record = run_folder(request_.folder / "trial-0000", 0.9, study="tiny", trial=0).read()
     earlier = run_folder(request_.folder / "trial-0007", 0.8, study="tiny", trial=7).read()
     (request_.folder / "trial-0000/run.json").unlink()
-    monkeypatch.setattr(live.console, "talk", Console(width=columns, height=24, force_terminal=True))
-    view = live._View(request_)
+    monkeypatch.setattr(live_view.console, "talk", Console(width=columns, height=24, force_terminal=True))
+    view = live_view._View(request_)
     for event in events(request_, record):
         view.tell(event)
     screen = Console(width=columns, color_system=None)
@@ -130,12 +130,12 @@ def test_the_picture_shows_the_best_who_is_at_work_and_how_long_it_takes(
     assert at_work.endswith("epoch 1/2  50.00 %")
     assert lines[-1].startswith("1/7 trials  ·  "), "what had ended before does not count as speed"
     assert "trials an hour" in lines[-1]
-    assert max(map(len, lines)) <= columns - live.ROOM_FOR_CTRL_C
+    assert max(map(len, lines)) <= columns - live_view.ROOM_FOR_CTRL_C
 
 
 def test_without_a_terminal_there_is_a_line_per_trial(request_, run_folder, capfd):
     record = run_folder(request_.folder / "trial-0000", 0.9, study="tiny", trial=0).read()
-    with live.live(request_, plain=False) as tell:
+    with live_view.live(request_, plain=False) as tell:
         for event in events(request_, record):
             tell(event)
     out, err = capfd.readouterr()

@@ -16,8 +16,8 @@ from pathlib import Path
 import optuna
 import pytest
 
-from dnsearch.records.lock import locked
-from dnsearch.records.study import StudyRecord, write_study
+from dnsearch.runs.lock import locked
+from dnsearch.runs.study_record import StudyRecord, write_study
 
 STARTED = [sys.executable, "-c", "from dnsearch.cli.main import main; main()"]
 

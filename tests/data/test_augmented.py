@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from dnsearch.data.images import Dataset, Scaling, Split
+from dnsearch.data.dataset import Dataset, Scaling, Split
 from dnsearch.spec.training import Training
 
 pytestmark = pytest.mark.usefixtures("tensorflow_ready")
@@ -35,7 +35,7 @@ def training(**kinds):
 
 
 def batches(dataset, section, epoch=1, size=16):
-    from dnsearch.data.augmented import augmenter
+    from dnsearch.data.augment import augmenter
     from dnsearch.data.batches import epoch_order, training_batches
 
     augment = augmenter(dataset, section)
@@ -60,7 +60,7 @@ def joined(found):
 
 
 def test_no_section_means_no_augmentation(dataset):
-    from dnsearch.data.augmented import augmenter
+    from dnsearch.data.augment import augmenter
 
     assert augmenter(dataset, training().model_copy(update={"augmentation": None})) is None
 
@@ -73,7 +73,7 @@ def test_an_empty_section_changes_nothing(dataset):
 
 def test_every_epoch_is_the_same_again_in_another_process_s_place(dataset):
     """A resumed training makes the third epoch without the two before it."""
-    from dnsearch.data.augmented import augmenter
+    from dnsearch.data.augment import augmenter
     from dnsearch.data.batches import epoch_order, training_batches
 
     section = training(**EVERYTHING)
@@ -89,7 +89,7 @@ def test_every_epoch_is_the_same_again_in_another_process_s_place(dataset):
 
 def test_flips_and_crops_move_scaled_pixels_and_fill_with_the_mean_colour(dataset):
     from dnsearch.data.draws import draw
-    from dnsearch.data.geometry import moved, placements
+    from dnsearch.data.rand_augment import moved, placements
 
     section = training(flip="both", crop=3)
     images, labels = joined(batches(dataset, section))
@@ -165,7 +165,7 @@ def test_a_single_image_is_mixed_with_itself(dataset):
 
 
 def test_the_graph_is_traced_once_for_all_epochs(dataset):
-    from dnsearch.data.augmented import augmenter
+    from dnsearch.data.augment import augmenter
     from dnsearch.data.batches import epoch_order, training_batches
 
     augment = augmenter(dataset, training(**EVERYTHING))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dnsearch.data.images import Dataset, Scaling, Split
+from dnsearch.data.dataset import Dataset, Scaling, Split
 from dnsearch.spec.training import Training
 
 SIZE = 12
@@ -21,7 +21,7 @@ def dataset():
 
 def varied(dataset, **kinds):
     """The images and masks of an epoch, as the network gets them: (40, 12, 12) each; and its order."""
-    from dnsearch.data.augmented import augmenter
+    from dnsearch.data.augment import augmenter
     from dnsearch.data.batches import epoch_order, training_batches
 
     section = {"epochs": 1, "learning_rate": 0.1, "batch_size": 20, "augmentation": kinds}

@@ -12,10 +12,10 @@ from dnsearch.data.batches import (
     evaluation_batches,
     training_batches,
 )
-from dnsearch.data.images import Scaling, Split
-from dnsearch.data.load import load
+from dnsearch.data.dataset import Scaling, Split
+from dnsearch.data.sources import load
 from dnsearch.errors import DataError
-from dnsearch.spec.data import Data
+from dnsearch.spec.data_section import Data
 
 pytestmark = pytest.mark.usefixtures("tensorflow_ready")  # before anything else uses TensorFlow
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dnsearch.data import cifar
-from dnsearch.data.unpickle import unpickle
+from dnsearch.data.pickle_reader import unpickle
 from dnsearch.errors import DataError
 
 

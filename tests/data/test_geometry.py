@@ -22,7 +22,7 @@ def by_hand(image, flipped, shifted):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.uint8, np.int32])
 def test_flips_and_shifts_are_exact(dtype):
-    from dnsearch.data.geometry import moved, placements
+    from dnsearch.data.rand_augment import moved, placements
 
     rng = np.random.default_rng(0)
     images = rng.integers(1, 200, (40, 5, 7, 3)).astype(dtype)
@@ -35,7 +35,7 @@ def test_flips_and_shifts_are_exact(dtype):
 
 
 def test_a_mask_moves_with_its_image_and_gets_its_own_filling():
-    from dnsearch.data.geometry import moved, placements
+    from dnsearch.data.rand_augment import moved, placements
 
     images = np.arange(1, 13, dtype=np.float32).reshape(1, 3, 4, 1)
     where = placements(np.array([[False, True]]), np.array([[1, 0]], np.int32), (3, 4))
@@ -45,7 +45,7 @@ def test_a_mask_moves_with_its_image_and_gets_its_own_filling():
 
 
 def test_what_lies_in_a_rectangle():
-    from dnsearch.data.geometry import inside
+    from dnsearch.data.rand_augment import inside
 
     found = inside(np.array([[1, 0, 3, 2], [2, 2, 2, 4]], np.int32), (3, 4)).numpy()[..., 0]
     assert found[0].astype(int).tolist() == [[0, 0, 0, 0], [1, 1, 0, 0], [1, 1, 0, 0]]

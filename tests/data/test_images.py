@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from dnsearch.data.images import Dataset, Scaling, Split
+from dnsearch.data.dataset import Dataset, Scaling, Split
 from dnsearch.errors import DataError
 
 IMAGES = np.arange(24, dtype=np.uint8).reshape(2, 2, 2, 3)

@@ -4,11 +4,10 @@ import sys
 import numpy as np
 import pytest
 
-from dnsearch.data.facts import Facts, facts
-from dnsearch.data.images import Scaling
-from dnsearch.data.load import load
+from dnsearch.data.dataset import Scaling
+from dnsearch.data.sources import Facts, facts, load
 from dnsearch.errors import DataError
-from dnsearch.spec.data import Data
+from dnsearch.spec.data_section import Data
 
 
 @pytest.fixture
@@ -239,14 +238,13 @@ def test_the_cifars_are_looked_for_in_their_default_place(tmp_path, monkeypatch,
 @pytest.mark.parametrize(
     ("imported", "absent"),
     [
-        ("from dnsearch.data.facts import facts", ["tensorflow", "keras", "sklearn"]),
-        ("from dnsearch.data.load import load; load(Data(source='digits'))", ["tensorflow", "keras"]),
+        ("from dnsearch.data.sources import facts", ["tensorflow", "keras", "sklearn"]),
+        ("from dnsearch.data.sources import load; load(Data(source='digits'))", ["tensorflow", "keras"]),
     ],
 )
 def test_what_is_light_stays_light(imported, absent):
-    script = (
-        f"import sys; from dnsearch.spec.data import Data; {imported}; print({absent!r} & sys.modules.keys())"
-    )
+    section = "import sys; from dnsearch.spec.data_section import Data"
+    script = f"{section}; {imported}; print({absent!r} & sys.modules.keys())"
     script = script.replace("[", "{").replace("]", "}")
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"

@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dnsearch.data.facts import Facts, check_task, facts
-from dnsearch.data.load import load
+from dnsearch.data.sources import Facts, check_task, facts, load
 from dnsearch.errors import DataError, SpecError
-from dnsearch.spec.data import Data
+from dnsearch.spec.data_section import Data
 from dnsearch.spec.document import parse
 
 SHAPE = (6, 8, 3)

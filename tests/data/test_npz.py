@@ -229,12 +229,12 @@ def test_headers_that_lie_are_refused(tmp_path, header, message):
 
 
 def test_more_pixels_than_memory_should_hold_are_refused(tmp_path, monkeypatch, arrays, save_npz):
-    from dnsearch import runtime
+    from dnsearch import environment
 
-    monkeypatch.setattr(runtime, "free_memory_bytes", lambda: 1799)
+    monkeypatch.setattr(environment, "free_memory_bytes", lambda: 1799)
     with pytest.raises(DataError, match="GiB of pixels, the memory that is free"):
         npz.read(save_npz(arrays))
-    monkeypatch.setattr(runtime, "free_memory_bytes", lambda: 1800)
+    monkeypatch.setattr(environment, "free_memory_bytes", lambda: 1800)
     assert len(npz.read(save_npz(arrays)).training) == 30
 
 

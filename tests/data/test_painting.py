@@ -5,7 +5,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from dnsearch.data.painting import image_png, mask_png, overlaid, palette
+from dnsearch.data.mask_images import image_png, mask_png, overlaid, palette
 
 
 def test_a_mask_s_file_holds_its_numbers_and_colours():

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dnsearch.data.pictures import MAX_PIXELS, fitted, read_image
+from dnsearch.data.image_files import MAX_PIXELS, fitted, read_image
 from dnsearch.errors import DataError
 
 SHAPE = (8, 6, 3)

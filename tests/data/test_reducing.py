@@ -10,12 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from dnsearch.data import images as images_module
-from dnsearch.data import reducing
-from dnsearch.data.files import Files
-from dnsearch.data.load import load
-from dnsearch.data.reducing import reduced
-from dnsearch.spec.data import Data
+from dnsearch.data import dataset as images_module
+from dnsearch.data import image_files
+from dnsearch.data.image_files import Files, reduced
+from dnsearch.data.sources import load
+from dnsearch.spec.data_section import Data
 
 SIDE = st.integers(1, 9)
 
@@ -69,7 +68,7 @@ def test_half_the_size_is_pooling():
 def test_it_makes_no_difference_how_many_are_reduced_at_once(monkeypatch, at_once):
     images = np.random.default_rng(2).integers(0, 256, (20, 9, 7, 3)).astype(np.uint8)
     whole = reduced(images, (5, 4))
-    monkeypatch.setattr(reducing, "CHUNK_PIXELS", at_once * 9 * 7 * 3)
+    monkeypatch.setattr(image_files, "CHUNK_PIXELS", at_once * 9 * 7 * 3)
     assert np.array_equal(reduced(images, (5, 4)), whole)
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from dnsearch.data.batches import epoch_order
-from dnsearch.data.load import load
-from dnsearch.spec.data import Data
+from dnsearch.data.sources import load
+from dnsearch.spec.data_section import Data
 from dnsearch.spec.training import Training
 
 pytestmark = pytest.mark.usefixtures("tensorflow_ready")

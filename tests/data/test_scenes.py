@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from dnsearch.data import digits, scenes
-from dnsearch.data.load import load
-from dnsearch.spec.data import Data
+from dnsearch.data.sources import load
+from dnsearch.spec.data_section import Data
 
 
 @pytest.fixture(scope="module")

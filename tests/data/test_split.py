@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dnsearch.data.images import Split
+from dnsearch.data.dataset import Split
 from dnsearch.data.split import hold_out, proportional, ranked, scaling, subset
 from dnsearch.errors import DataError
 

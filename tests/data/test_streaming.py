@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dnsearch.data import images, split
+from dnsearch.data import dataset, split
 from dnsearch.data.batches import epoch_order, evaluation_batches, training_batches
-from dnsearch.data.files import Files
-from dnsearch.data.load import load
+from dnsearch.data.image_files import Files
+from dnsearch.data.sources import load
 from dnsearch.errors import DataError
-from dnsearch.spec.data import Data
+from dnsearch.spec.data_section import Data
 
 pytestmark = pytest.mark.usefixtures("tensorflow_ready")  # before anything else uses TensorFlow
 
@@ -43,17 +43,17 @@ def streamed(monkeypatch):
 
     def loaded(data):
         with monkeypatch.context() as patch:
-            patch.setattr(images, "MEMORY_SHARE", 0)
-            dataset = load(data)
-        assert isinstance(dataset.training.images, Files)
-        assert isinstance(dataset.test.images, Files)
-        return dataset
+            patch.setattr(dataset, "MEMORY_SHARE", 0)
+            found = load(data)
+        assert isinstance(found.training.images, Files)
+        assert isinstance(found.test.images, Files)
+        return found
 
     return loaded
 
 
 def collected(dataset):
-    return [(images.numpy(), labels.numpy()) for images, labels in dataset]
+    return [(dataset.numpy(), labels.numpy()) for dataset, labels in dataset]
 
 
 @pytest.mark.parametrize("resize", ["stretch", "crop", "pad"])
@@ -103,12 +103,12 @@ def test_unit_scaling_reads_nothing(photographs, streamed):
 
 
 def test_files_stay_files_where_memory_is_short(photographs, monkeypatch):
-    from dnsearch import runtime
+    from dnsearch import environment
 
     wanted = 68 * 12 * 10 * 3
-    monkeypatch.setattr(runtime, "free_memory_bytes", lambda: 4 * wanted - 1)
+    monkeypatch.setattr(environment, "free_memory_bytes", lambda: 4 * wanted - 1)
     assert isinstance(load(section(photographs)).training.images, Files)
-    monkeypatch.setattr(runtime, "free_memory_bytes", lambda: 4 * wanted)
+    monkeypatch.setattr(environment, "free_memory_bytes", lambda: 4 * wanted)
     assert isinstance(load(section(photographs)).training.images, np.ndarray)
 
 

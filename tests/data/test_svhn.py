@@ -146,9 +146,9 @@ def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path):
 
 
 def test_more_than_the_memory_holds_is_refused_unread(tmp_path, monkeypatch, svhn_arrays):
-    from dnsearch import runtime
+    from dnsearch import environment
 
-    monkeypatch.setattr(runtime, "free_memory_bytes", lambda: 1000)
+    monkeypatch.setattr(environment, "free_memory_bytes", lambda: 1000)
     assert "GiB of pixels, the memory that is free" in refusal(tmp_path / "a.mat", svhn_arrays(2))
 
 

@@ -8,9 +8,9 @@ import typer
 
 from dnsearch.cli.main import app
 from dnsearch.errors import DnsearchError, SpecError
-from dnsearch.spec import presets, recipe, schema
+from dnsearch.spec import json_schema, presets
 from dnsearch.spec.document import parse
-from dnsearch.spec.reference import markdown_reference
+from dnsearch.spec.spec_reference import markdown_reference
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -50,7 +50,7 @@ def test_every_preset_is_in_the_readme(preset):
 @pytest.mark.parametrize("kind", ["Optimizer", "Schedule", "Recipe", "Loss"])
 def test_every_choice_of_a_training_is_explained(kind):
     page = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
-    names = {"Recipe": recipe.NAMES}.get(kind) or schema.at(("training", kind.lower()))[0]["enum"]
+    names = {"Recipe": presets.NAMES}.get(kind) or json_schema.at(("training", kind.lower()))[0]["enum"]
     for name in names:
         assert re.search(rf"^\| `{name}` \|", page, re.M), name
 
@@ -58,7 +58,7 @@ def test_every_choice_of_a_training_is_explained(kind):
 def test_every_field_of_a_training_is_explained_or_plain():
     page = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
     plain = {"early_stopping", "seed", "batch_size", "learning_rate", "epochs"}
-    for field in set(schema.keys(("training",))) - plain:
+    for field in set(json_schema.keys(("training",))) - plain:
         assert re.search(rf"`{field}\b", page), field
 
 
@@ -93,7 +93,7 @@ def test_every_command_line_names_a_real_command():
         assert name in COMMANDS
 
 
-@pytest.mark.parametrize("source", schema.at(("data", "source"))[0]["enum"])
+@pytest.mark.parametrize("source", json_schema.at(("data", "source"))[0]["enum"])
 def test_every_source_is_documented(source):
     assert re.search(rf"^\| `{source}` \|", EVERYTHING, re.M)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dnsearch.records.store import RunFolder
+from dnsearch.runs.folder import RunFolder
 
 PROGRAM = [sys.executable, "-c", "from dnsearch.cli.main import main; main()"]
 SPEC = """\
@@ -93,9 +93,9 @@ def test_faster_than_stock_keras_with_xla(cards):
     import keras
 
     from dnsearch.model.build import build
-    from dnsearch.plan.family import plan_network
+    from dnsearch.plan.network import plan_network
     from dnsearch.spec.document import load
-    from dnsearch.train.steps import build_trainer
+    from dnsearch.train.step import build_trainer
 
     rng = np.random.default_rng(0)
     images = rng.random((BATCH, 32, 32, 3), np.float32)

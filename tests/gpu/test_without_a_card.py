@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from dnsearch import runtime
+from dnsearch import environment
 
 CHECKS = Path(__file__).with_name("test_on_a_card.py")
 
 
 def test_a_check_without_a_card_fails(tensorflow_ready):
-    if runtime.graphics_cards():
+    if environment.graphics_cards():
         pytest.skip("this machine has one")
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", str(CHECKS)],

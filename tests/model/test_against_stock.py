@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dnsearch.plan.family import plan_network
+from dnsearch.plan.network import plan_network
 from dnsearch.spec.document import load
 from dnsearch.spec.network import example
 
@@ -82,7 +82,7 @@ def test_forward(stock, name, training):
 def test_one_training_step(stock, name):
     import keras
 
-    from dnsearch.train.steps import build_trainer
+    from dnsearch.train.step import build_trainer
 
     ours, theirs, pairs, images = twins(stock, NETWORKS[name])
     labels = np.arange(16, dtype="int32") % 10

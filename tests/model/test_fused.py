@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from dnsearch.plan.family import plan_network
 from dnsearch.plan.graph import Activation
+from dnsearch.plan.network import plan_network
 from dnsearch.spec.network import example
-from dnsearch.spec.network.unet import UNet
+from dnsearch.spec.network.families import UNet
 
 NETWORKS = {
     "relu": example(),
@@ -26,8 +26,8 @@ def one_step(tensorflow_ready):
     """Train one step; returns every weight of the network after it."""
     from dnsearch.model.build import build
     from dnsearch.spec.document import load
-    from dnsearch.train.seeds import start_afresh
-    from dnsearch.train.steps import build_trainer
+    from dnsearch.train.setup import start_afresh
+    from dnsearch.train.step import build_trainer
 
     training = load("starter").experiment.training
     rng = np.random.default_rng(0)
@@ -60,7 +60,7 @@ def test_saving_memory_changes_no_bit(one_step, name):
 def test_gradients_pass_back_as_tensorflow_s_own(tensorflow_ready, kind):
     import tensorflow as tf
 
-    from dnsearch.model.activations import activated, passed_back
+    from dnsearch.model.fused import activated, passed_back
 
     activation = Activation(kind, 0.2 if kind == "leaky_relu" else 0.0)
     rng = np.random.default_rng(0)

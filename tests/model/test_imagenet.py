@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from dnsearch.plan.cost import cost
-from dnsearch.plan.family import plan_network
+from dnsearch.plan.network import plan_network
 from dnsearch.spec.document import load
-from dnsearch.train.schedule import learning_rate
+from dnsearch.train.schedules import learning_rate
 
 IN_KERAS = ("121", "169", "201")
 ALL = (*IN_KERAS, "161", "264")

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from dnsearch.plan import graph
-from dnsearch.plan.family import plan_network
+from dnsearch.plan.network import plan_network
 from dnsearch.spec.network import example
-from dnsearch.spec.network.unet import UNet
+from dnsearch.spec.network.families import UNet
 
 OFFSET, SCALE = (90.0, 128.0, 140.0), (60.0, 70.0, 50.0)
 STRIDED = {"channels": 8, "kernel": 7, "stride": 2, "normalize": True, "pooling": "max"}
@@ -41,8 +41,8 @@ NETWORKS = {
 
 def outgoing(name, pixels="uint8"):
     """A network with random weights, images, and what our own model makes of them."""
+    from dnsearch.export.stock import Outgoing, weights_by_node
     from dnsearch.model.build import build
-    from dnsearch.model.outgoing import Outgoing, weights_by_node
 
     spec, image_shape = NETWORKS[name]
     plan = plan_network(spec, image_shape, 4)
@@ -80,7 +80,7 @@ def test_these_networks_have_every_operation_and_activation():
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_stock_layers(tensorflow_ready, name):
-    from dnsearch.model.stock import stock_model
+    from dnsearch.export.stock import stock_model
 
     network, images, logits = outgoing(name)
     model = stock_model(network)
@@ -90,8 +90,8 @@ def test_stock_layers(tensorflow_ready, name):
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_onnx(tensorflow_ready, name, tmp_path):
-    from dnsearch.foreign.onnx_runtime import outputs
-    from dnsearch.model.onnx_file import write_onnx
+    from dnsearch.export.onnx import write_onnx
+    from dnsearch.export.outside.onnx_runtime import outputs
 
     network, images, logits = outgoing(name)
     write_onnx(network, tmp_path)
@@ -100,9 +100,9 @@ def test_onnx(tensorflow_ready, name, tmp_path):
 
 
 def test_pixels_that_are_no_whole_numbers(tensorflow_ready, tmp_path):
-    from dnsearch.foreign.onnx_runtime import outputs
-    from dnsearch.model.onnx_file import write_onnx
-    from dnsearch.model.stock import stock_model
+    from dnsearch.export.onnx import write_onnx
+    from dnsearch.export.outside.onnx_runtime import outputs
+    from dnsearch.export.stock import stock_model
 
     network, images, logits = outgoing("plain", "float32")
     write_onnx(network, tmp_path)
@@ -115,8 +115,8 @@ def test_pixels_that_are_no_whole_numbers(tensorflow_ready, tmp_path):
 @pytest.mark.parametrize("name", ["links", "u"])
 def test_litert(tensorflow_ready, name, tmp_path):
     """Two networks that have all but the activations, which are stock layers."""
-    from dnsearch.foreign.litert import outputs
-    from dnsearch.model.keras_files import write_litert
+    from dnsearch.export.outside.litert_runtime import outputs
+    from dnsearch.export.stock import write_litert
 
     network, images, logits = outgoing(name)
     write_litert(network, tmp_path)
@@ -124,7 +124,7 @@ def test_litert(tensorflow_ready, name, tmp_path):
 
 
 def test_an_onnx_file_keeps_no_weight_twice(tensorflow_ready, tmp_path):
-    from dnsearch.model.onnx_file import write_onnx
+    from dnsearch.export.onnx import write_onnx
 
     network, *_ = outgoing("plain")
     write_onnx(network, tmp_path)

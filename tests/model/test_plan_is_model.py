@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 
 from dnsearch.errors import SpecError
 from dnsearch.plan.cost import cost
-from dnsearch.plan.family import plan_network
-from dnsearch.spec.network.densenet import DenseNet
-from dnsearch.spec.network.unet import UNet
+from dnsearch.plan.network import plan_network
+from dnsearch.spec.network.families import DenseNet, UNet
 
 EXAMPLES = int(os.environ.get("DNSEARCH_EXAMPLES", "110"))
 

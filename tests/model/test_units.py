@@ -1,8 +1,8 @@
 """How a plan is cut into layers."""
 
-from dnsearch.model.units import units
-from dnsearch.plan.family import plan_network
+from dnsearch.model.build import units
 from dnsearch.plan.graph import BatchNorm, Convolution
+from dnsearch.plan.network import plan_network
 from dnsearch.spec.network import example
 
 

@@ -3,9 +3,9 @@
 import pytest
 
 from dnsearch.errors import SpecError
-from dnsearch.plan.block import wired
+from dnsearch.plan.blocks import wired
 from dnsearch.plan.cost import cost
-from dnsearch.plan.family import plan_network
+from dnsearch.plan.network import plan_network
 from dnsearch.spec.document import load
 from dnsearch.spec.network import example
 from dnsearch.spec.network.connectivity import Explicit, Harmonic, Log

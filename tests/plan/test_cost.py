@@ -3,7 +3,7 @@
 import pytest
 
 from dnsearch.plan.cost import Cost, cost, node_cost, part_costs, total
-from dnsearch.plan.family import plan_network
+from dnsearch.plan.network import plan_network
 from dnsearch.spec.document import load
 from dnsearch.spec.network import example
 

@@ -4,8 +4,8 @@ import pytest
 
 from dnsearch.errors import SpecError
 from dnsearch.plan.cost import cost, part_costs
-from dnsearch.plan.family import plan_network
 from dnsearch.plan.graph import Link
+from dnsearch.plan.network import plan_network
 from dnsearch.spec.network import example
 
 SIZES = [(32, 32, 3), (33, 31, 1), (9, 12, 2)]

@@ -4,8 +4,8 @@ import pytest
 
 from dnsearch.errors import SpecError
 from dnsearch.plan import wiring
-from dnsearch.plan.family import plan_network
 from dnsearch.plan.graph import Activation, BatchNorm, Concatenate, Convolution, Dropout, Pool
+from dnsearch.plan.network import plan_network
 from dnsearch.plan.shapes import output_shape, steps
 from dnsearch.spec.document import load
 from dnsearch.spec.network import example

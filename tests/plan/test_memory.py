@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from dnsearch.budget import slots
 from dnsearch.errors import SpecError
 from dnsearch.plan.cost import cost
-from dnsearch.plan.family import plan_network
-from dnsearch.plan.geometry import output_field
 from dnsearch.plan.graph import Pool
-from dnsearch.plan.matching import matched
+from dnsearch.plan.limits import slots
+from dnsearch.plan.match import matched
 from dnsearch.plan.memory import inference_peak, kept_plain, kept_saving, recomputed_nodes, training_bytes
+from dnsearch.plan.network import plan_network
+from dnsearch.plan.shapes import output_field
 from dnsearch.plan.summary import Summary, parts
 from dnsearch.spec.document import load
 from dnsearch.spec.network import example

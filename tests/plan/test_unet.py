@@ -4,10 +4,10 @@ import pytest
 
 from dnsearch.errors import SpecError
 from dnsearch.plan.cost import cost
-from dnsearch.plan.family import plan_network
 from dnsearch.plan.graph import Link
+from dnsearch.plan.network import plan_network
 from dnsearch.spec.document import load
-from dnsearch.spec.network.unet import UNet
+from dnsearch.spec.network.families import UNet
 
 
 def unet(**fields):

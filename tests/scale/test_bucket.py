@@ -5,7 +5,7 @@ import os
 import pytest
 
 from dnsearch.errors import StudyError
-from dnsearch.records.store import RunFolder
+from dnsearch.runs.folder import RunFolder
 from dnsearch.study.book.database import storage
 from dnsearch.study.work.artifacts import fetch, send
 

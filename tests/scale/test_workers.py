@@ -2,7 +2,7 @@
 
 from small_study import wait_until
 
-from dnsearch.records.store import RunFolder
+from dnsearch.runs.folder import RunFolder
 
 WHOLE = list(range(1, 7))
 

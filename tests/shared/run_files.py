@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dnsearch.records.record import EpochRecord, Stop
+from dnsearch.runs.record import EpochRecord, Stop
 
 
 def arrays(path: Path) -> dict[str, bytes]:

@@ -12,8 +12,8 @@ from typing import Any
 import optuna
 import psutil
 
-from dnsearch.records.record import RunRecord
-from dnsearch.records.store import RunFolder
+from dnsearch.runs.folder import RunFolder
+from dnsearch.runs.record import RunRecord
 
 SPEC = """\
 version: 1

@@ -3,9 +3,8 @@
 import pytest
 
 from dnsearch.spec.tune import Tune
-from dnsearch.spec.tune.choosing import extent, in_order
-from dnsearch.spec.tune.conditions import holds
-from dnsearch.spec.tune.relations import Relation, excess
+from dnsearch.spec.tune.conditions import Relation, excess, holds
+from dnsearch.spec.tune.search_space import extent, in_order
 
 
 def tune(**parameters):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dnsearch.errors import Problem, SpecError
-from dnsearch.spec import complaints, presets
+from dnsearch.spec import presets, validation_errors
 from dnsearch.spec.document import MAX_EXTENDS, Document, load, parse
 
 SECTIONS = "version, name, extends, network, data, training, match, limits, tune, expect"
@@ -141,8 +141,8 @@ def test_unknown_sections(key: str, said: str, minimal: str, refused: Refused) -
 def test_every_other_name_is_one_of_a_field(minimal: str) -> None:
     fields = set(re.findall(r"\w+", str(parse(minimal.encode(), "a.yaml").experiment.model_dump())))
     fields |= {"parameters"}
-    assert set(complaints.OTHER_NAMES.values()) <= fields
-    assert not set(complaints.OTHER_NAMES) & fields
+    assert set(validation_errors.OTHER_NAMES.values()) <= fields
+    assert not set(validation_errors.OTHER_NAMES) & fields
 
 
 def test_an_alias_is_no_guess_where_its_field_does_not_belong(minimal: str, refused: Refused) -> None:
@@ -251,7 +251,7 @@ def test_wrong_values(field: str, value: str, said: str, minimal: str, refused: 
     error = refused(changed(minimal, f"^  {field}: .*$", f"  {field}: {value}"))
     (problem,) = error.problems
     assert short(error)[0].endswith(f".{field} | {said}")
-    assert problem.hint == complaints.description(complaints.parse_path(problem.where))
+    assert problem.hint == validation_errors.description(validation_errors.parse_path(problem.where))
     assert problem.place
     assert problem.place.column == len(field) + 5
 
@@ -458,7 +458,7 @@ def test_values_that_are_no_search(values: str, expected: str, minimal: str, ref
 
 def test_a_hundred_problems_are_enough(minimal: str, refused: Refused) -> None:
     error = refused(minimal + "".join(f"k{number}: 1\n" for number in range(1234)))
-    assert len(error.problems) == complaints.MAX_PROBLEMS + 1
+    assert len(error.problems) == validation_errors.MAX_PROBLEMS + 1
     assert str(error.problems[-1]) == "\n  and 1,134 more problems"
 
 
@@ -590,7 +590,7 @@ def test_a_set_value_that_is_wrong_points_into_the_set() -> None:
 def test_a_set_that_is_none(text: str) -> None:
     (problem,) = load_error("article", text).problems
     assert (problem.where, problem.expected) == ("--set", "path=value, such as network.growth_rate=24")
-    assert problem.found == complaints.shown(text)
+    assert problem.found == validation_errors.shown(text)
 
 
 def test_set_cannot_extend() -> None:
@@ -709,5 +709,5 @@ def test_problems_found_by_others_point_into_the_spec() -> None:
     ],
 )
 def test_shown(value: object, text: str) -> None:
-    assert complaints.shown(value) == text
+    assert validation_errors.shown(value) == text
     assert len(text) <= 60

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from dnsearch.errors import SpecError
 from dnsearch.spec import presets
 from dnsearch.spec.document import Document, parse, resolved_yaml
-from dnsearch.spec.overlay import overlay, spelled_out
-from dnsearch.spec.reading import MAX_BYTES, read
+from dnsearch.spec.merge import overlay, spelled_out
 from dnsearch.spec.tree import Items, Leaf, Table, Tree, plain
+from dnsearch.spec.yaml import MAX_BYTES, read
 
 MAX_SECONDS = 1.0
 MAX_MEMORY_BYTES = 200 * 1024 * 1024

@@ -12,9 +12,9 @@ import pytest
 from dnsearch.errors import SpecError
 from dnsearch.spec import presets
 from dnsearch.spec.document import load, parse, resolved_yaml
-from dnsearch.spec.reading import read
-from dnsearch.spec.schema import Schema, json_schema, resolved
+from dnsearch.spec.json_schema import Schema, json_schema, resolved
 from dnsearch.spec.tree import plain
+from dnsearch.spec.yaml import read
 
 TYPES: dict[str, tuple[type, ...]] = {
     "integer": (int,),

@@ -6,9 +6,9 @@ import pytest
 
 from dnsearch.errors import SpecError
 from dnsearch.spec.document import load
-from dnsearch.spec.overlay import SHORTHANDS, completed, nested, overlay, shortened, spelled_out
-from dnsearch.spec.reading import read
+from dnsearch.spec.merge import SHORTHANDS, completed, nested, overlay, shortened, spelled_out
 from dnsearch.spec.tree import Leaf, Table, Tree, plain, walk
+from dnsearch.spec.yaml import read
 
 
 def tree(text: str, file: str = "a.yaml") -> Tree:

@@ -3,7 +3,7 @@
 import pytest
 
 from dnsearch.spec.document import load, parse, resolved_yaml, settings
-from dnsearch.spec.training.progressive import Stage, in_words, share_at, stretches
+from dnsearch.spec.training import Stage, in_words, share_at, stretches
 
 UNET = """\
 version: 1

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from dnsearch.errors import Place, SpecError
-from dnsearch.spec import reading
-from dnsearch.spec.reading import MAX_BYTES, MAX_DEPTH, MAX_DIGITS, MAX_KEY, MAX_VALUES, read, scalar
+from dnsearch.spec import yaml
 from dnsearch.spec.tree import Items, Leaf, Table, Tree, plain, walk
+from dnsearch.spec.yaml import MAX_BYTES, MAX_DEPTH, MAX_DIGITS, MAX_KEY, MAX_VALUES, read, scalar
 
 
 def values(text: str | bytes) -> Any:
@@ -415,4 +415,4 @@ def test_the_limits_leave_room_for_a_large_search() -> None:
     lines = [f"    network.field_{n}: [{', '.join(map(str, range(20)))}]" for n in range(100)]
     text = "\n".join(["tune:", "  parameters:", *lines])
     assert len(values(text)["tune"]["parameters"]) == 100
-    assert reading.MAX_DEPTH >= 8
+    assert yaml.MAX_DEPTH >= 8

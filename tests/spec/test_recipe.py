@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from dnsearch.errors import SpecError
-from dnsearch.spec import recipe
+from dnsearch.spec import presets
 from dnsearch.spec.document import load, parse, resolved_yaml
 from dnsearch.spec.training import Training
 
@@ -17,9 +17,9 @@ def training(section: str, *overrides: str, more: str = NETWORK) -> Training:
     return parse(f"{more}training: {section}\n".encode(), "a.yaml", overrides).experiment.training
 
 
-@pytest.mark.parametrize("name", recipe.NAMES)
+@pytest.mark.parametrize("name", presets.NAMES)
 def test_a_recipe_is_a_whole_training(name: str) -> None:
-    assert recipe.content(name).startswith(b"# ")
+    assert presets.recipe_content(name).startswith(b"# ")
     assert training(f"{{recipe: {name}}}").recipe == name
 
 

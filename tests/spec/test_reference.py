@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from dnsearch.spec import schema
-from dnsearch.spec.reference import HEADING, markdown_reference
+from dnsearch.spec import json_schema
+from dnsearch.spec.spec_reference import HEADING, markdown_reference
 
 TEXT = markdown_reference()
 SECTIONS = dict(re.findall(r"^## `?([\w.]+|The document)`?\n(.*?)(?=^## |\Z)", TEXT, re.M | re.S))
@@ -47,7 +47,7 @@ def test_every_field_of_a_section(section: str) -> None:
         "relations": ("relations", 0),
         "progressive": ("progressive", 0),
     }
-    kinds = schema.at(tuple(part for name in section.split(".") for part in several.get(name, (name,))))
+    kinds = json_schema.at(tuple(part for name in section.split(".") for part in several.get(name, (name,))))
     assert set(fields(section)) == {key for kind in kinds for key in kind.get("properties", {})}
 
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from dnsearch.spec import complaints, presets, schema, wording
+from dnsearch.spec import json_schema, presets, validation_errors
 from dnsearch.spec.document import load
 from dnsearch.spec.experiment import Experiment
-from dnsearch.spec.overlay import BRANCHES, DEFAULT_KINDS, LISTED, OF_ONE_FAMILY, SHORTHANDS
-from dnsearch.spec.reading import read
+from dnsearch.spec.merge import BRANCHES, DEFAULT_KINDS, LISTED, OF_ONE_FAMILY, SHORTHANDS
 from dnsearch.spec.section import Section
 from dnsearch.spec.tree import entry
+from dnsearch.spec.yaml import read
 
 Path = tuple[str | int, ...]
 
@@ -26,7 +26,7 @@ def sections(section: type[Section] = Section) -> Iterator[type[Section]]:
 def leaves(path: Path = ()) -> Iterator[Path]:
     """Every path of the format that no longer path begins with."""
     found = False
-    for alternative in schema.at(path):
+    for alternative in json_schema.at(path):
         parts = [*alternative.get("properties", {}), *range(len(alternative.get("prefixItems", ())))]
         parts += [0] * ("items" in alternative and isinstance(alternative["items"], dict))
         parts += ["network.growth_rate"] * isinstance(alternative.get("additionalProperties"), dict)
@@ -84,10 +84,10 @@ def test_every_section_and_every_field_is_described(section: type[Section]) -> N
 
 
 def test_the_schema_is_json() -> None:
-    text = json.dumps(schema.json_schema(), allow_nan=False)
-    assert json.loads(text) == schema.json_schema()
-    assert schema.json_schema()["$schema"] == "https://json-schema.org/draft/2020-12/schema"
-    assert schema.json_schema()["required"] == ["version", "name", "network", "data", "training"]
+    text = json.dumps(json_schema.json_schema(), allow_nan=False)
+    assert json.loads(text) == json_schema.json_schema()
+    assert json_schema.json_schema()["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    assert json_schema.json_schema()["required"] == ["version", "name", "network", "data", "training"]
 
 
 def references(part: Any) -> Iterator[str]:
@@ -102,14 +102,14 @@ def references(part: Any) -> Iterator[str]:
 
 
 def test_every_reference_leads_somewhere() -> None:
-    root = schema.json_schema()
+    root = json_schema.json_schema()
     found = set(references(root))
     assert found
     assert {reference.removeprefix("#/$defs/") for reference in found} <= set(root["$defs"])
 
 
 def test_unknown_keys_are_forbidden_everywhere() -> None:
-    root = schema.json_schema()
+    root = json_schema.json_schema()
     for name, definition in {"": root, **root["$defs"]}.items():
         assert definition["additionalProperties"] is False, name
 
@@ -131,7 +131,7 @@ def path_of(key: str) -> Path:
 
 @pytest.mark.parametrize("key", SHORTHANDS)
 def test_short_forms_are_of_the_schema(key: str) -> None:
-    scalar, *others = schema.at(path_of(key))
+    scalar, *others = json_schema.at(path_of(key))
     assert {name: value for name, value in scalar.items() if name != "description"} == SHORT[key]
     mappings = [other for other in others if "properties" in other]
     assert mappings
@@ -140,10 +140,10 @@ def test_short_forms_are_of_the_schema(key: str) -> None:
 
 @pytest.mark.parametrize("key", LISTED)
 def test_short_forms_may_stand_in_a_list(key: str) -> None:
-    lists = [each for each in schema.at(path_of(key)) if each.get("type") == "array"]
+    lists = [each for each in json_schema.at(path_of(key)) if each.get("type") == "array"]
     assert lists
     for listed in lists:
-        scalar, *_ = schema.options(listed["items"])
+        scalar, *_ = json_schema.options(listed["items"])
         assert scalar == SHORT[key]
 
 
@@ -151,20 +151,20 @@ def test_short_forms_may_stand_in_a_list(key: str) -> None:
 def test_kinds_are_told_by_a_field_that_exists(key: str) -> None:
     field, dropped = BRANCHES[key]
     path = (key,) if key in {"network", "data"} else path_of(key)
-    assert field in schema.keys(path)
-    assert set(dropped or ()) <= set(schema.keys(path))
+    assert field in json_schema.keys(path)
+    assert set(dropped or ()) <= set(json_schema.keys(path))
 
 
 @pytest.mark.parametrize("key", DEFAULT_KINDS)
 def test_the_default_kinds_need_not_say_what_they_are(key: str) -> None:
     field, _ = BRANCHES[key]
-    kinds = schema.at((key,) if key == "network" else path_of(key))
-    silent = {schema.kind(each) for each in kinds if field not in each.get("required", ())}
+    kinds = json_schema.at((key,) if key == "network" else path_of(key))
+    silent = {json_schema.kind(each) for each in kinds if field not in each.get("required", ())}
     assert silent - {""} == {DEFAULT_KINDS[key]}
 
 
 def test_what_only_one_family_has_goes_with_the_family() -> None:
-    densenet, unet = (set(section["properties"]) for section in schema.at(("network",)))
+    densenet, unet = (set(section["properties"]) for section in json_schema.at(("network",)))
     assert set(OF_ONE_FAMILY) == densenet ^ unet
 
 
@@ -173,14 +173,14 @@ def test_what_only_one_family_has_goes_with_the_family() -> None:
 
 @pytest.mark.parametrize("path", LEAVES, ids=lambda path: ".".join(map(str, path)))
 def test_every_field_can_be_told_in_words(path: Path) -> None:
-    said = wording.expectation(path)
+    said = validation_errors.expectation(path)
     if path in ANYTHING:
         assert said == "any value"
     else:
         assert said
         assert "something else" not in said
         assert "any value" not in said
-    assert complaints.description(path)
+    assert validation_errors.description(path)
 
 
 @pytest.mark.parametrize(
@@ -197,9 +197,9 @@ def test_every_field_can_be_told_in_words(path: Path) -> None:
     ],
 )
 def test_paths_that_no_spec_has(path: Path) -> None:
-    assert schema.at(path) == ()
-    assert schema.keys(path) == ()
-    assert wording.expectation(path) == "something else"
+    assert json_schema.at(path) == ()
+    assert json_schema.keys(path) == ()
+    assert validation_errors.expectation(path) == "something else"
 
 
 def test_keys_of_a_section_of_several_kinds() -> None:
@@ -214,35 +214,38 @@ def test_keys_of_a_section_of_several_kinds() -> None:
         "beta_2",
         "epsilon",
     }
-    assert set(schema.keys(("training", "optimizer"))) == every
+    assert set(json_schema.keys(("training", "optimizer"))) == every
     tree = read(b"training: {optimizer: {name: adamw}, schedule: {name: cos}}", "a.yaml")
-    assert schema.keys(("training", "optimizer"), tree) == (
+    assert json_schema.keys(("training", "optimizer"), tree) == (
         *("name", "beta_1", "beta_2", "epsilon", "weight_decay", "decayed"),
     )
     schedules = {"name", "at", "factor", "final_fraction", "initial_fraction", "peak_at"}
-    assert set(schema.keys(("training", "schedule"), tree)) == schedules
+    assert set(json_schema.keys(("training", "schedule"), tree)) == schedules
 
 
 def test_a_kind_is_told_though_keys_are_missing() -> None:
     tree = read(b"network: {family: densenet, connectivity: {name: window}}", "a.yaml")
     growth = ("network", "growth_rate")
-    assert wording.expectation(growth, tree) == "a whole number from 1 to 1024 or a list of 1 to 8 values"
-    assert schema.keys(("network", "connectivity"), tree) == ("name", "output", "size")
-    assert "channels" not in schema.keys(("network",), tree)
+    assert (
+        validation_errors.expectation(growth, tree)
+        == "a whole number from 1 to 1024 or a list of 1 to 8 values"
+    )
+    assert json_schema.keys(("network", "connectivity"), tree) == ("name", "output", "size")
+    assert "channels" not in json_schema.keys(("network",), tree)
 
 
 def test_a_tree_tells_which_kind_is_meant() -> None:
     path = ("training", "optimizer", "weight_decay")
     for name, beginning in {"sgd": "Decay of the weights", "adam": "Coupled", "adamw": "Decoupled"}.items():
         tree = read(f"training: {{optimizer: {{name: {name}}}}}".encode(), "a.yaml")
-        assert complaints.description(path, tree).startswith(beginning)
-    assert len(schema.at(path)) == 5
+        assert validation_errors.description(path, tree).startswith(beginning)
+    assert len(json_schema.at(path)) == 5
 
 
 def test_options_of_a_plain_schema_are_itself() -> None:
-    assert list(schema.options({"type": "integer"})) == [{"type": "integer"}]
+    assert list(json_schema.options({"type": "integer"})) == [{"type": "integer"}]
     assert [
-        option["type"] for option in schema.options({"anyOf": [{"type": "null"}, {"type": "string"}]})
+        option["type"] for option in json_schema.options({"anyOf": [{"type": "null"}, {"type": "string"}]})
     ] == [
         "null",
         "string",
@@ -255,7 +258,7 @@ def test_options_of_a_plain_schema_are_itself() -> None:
 @pytest.mark.parametrize("name", presets.names())
 def test_every_field_of_a_preset_is_of_the_schema(name: str) -> None:
     def check(path: Path, value: Any) -> None:
-        assert schema.at(path), path
+        assert json_schema.at(path), path
         if isinstance(value, dict):
             for key, below in value.items():
                 if key not in {"choices", "when"}:  # what they hold is the person's own
@@ -266,7 +269,7 @@ def test_every_field_of_a_preset_is_of_the_schema(name: str) -> None:
 
 def test_defaults_are_what_the_schema_says() -> None:
     network = load("densenet-40-12").experiment.network
-    root = schema.json_schema()["$defs"]["DenseNet"]["properties"]
+    root = json_schema.json_schema()["$defs"]["DenseNet"]["properties"]
     assert root["pooling"]["default"] == network.pooling
     assert root["batch_norm"]["default"] == network.batch_norm.model_dump()
 

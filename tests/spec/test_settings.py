@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 
 from dnsearch.spec.document import Document, fingerprint, load, parse, resolved_yaml, settings
-from dnsearch.spec.reading import read
-from dnsearch.spec.training.optimizer import Adam
+from dnsearch.spec.optimization import Adam
 from dnsearch.spec.tree import plain
-from dnsearch.spec.writing import written
+from dnsearch.spec.yaml import read, written
 
 
 def of(text: str) -> Document:

@@ -2,9 +2,9 @@
 
 import pytest
 
-from dnsearch.spec import wording
-from dnsearch.spec.overlay import spelled_out
-from dnsearch.spec.reading import read
+from dnsearch.spec import validation_errors
+from dnsearch.spec.merge import spelled_out
+from dnsearch.spec.yaml import read
 
 Path = tuple[str | int, ...]
 
@@ -70,7 +70,7 @@ ALL_NAMES = "a mapping with name: dense, log, harmonic, window, chain, strided, 
     ],
 )
 def test_expectations(path: Path, said: str) -> None:
-    assert wording.expectation(path) == said
+    assert validation_errors.expectation(path) == said
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_expectations(path: Path, said: str) -> None:
     ],
 )
 def test_what_was_found_narrows_the_words(text: str, path: Path, said: str) -> None:
-    found = wording.expectation(path, spelled_out(read(text.encode(), "a.yaml")))
+    found = validation_errors.expectation(path, spelled_out(read(text.encode(), "a.yaml")))
     assert found == said or (said.endswith("...") and found.startswith(said[:-3]))
 
 
@@ -103,4 +103,4 @@ def test_what_was_found_narrows_the_words(text: str, path: Path, said: str) -> N
     ("words", "said"), [(["a"], "a"), (["a", "b"], "a or b"), (["a", "b", "c"], "a, b or c")]
 )
 def test_either(words: list[str], said: str) -> None:
-    assert wording.either(words) == said
+    assert validation_errors.either(words) == said

@@ -7,12 +7,11 @@ import optuna
 import pytest
 from small_study import Tune, spec
 
-from dnsearch.records.record import EpochRecord, Metrics, RunRecord
-from dnsearch.records.store import RunFolder
+from dnsearch.runs.folder import RunFolder
+from dnsearch.runs.record import EpochRecord, Metrics, RunRecord
 from dnsearch.spec.document import Document, parse
-from dnsearch.spec.reading import read
 from dnsearch.spec.tree import plain
-from dnsearch.spec.writing import written
+from dnsearch.spec.yaml import read, written
 from dnsearch.study.book.database import default_url
 from dnsearch.study.book.ledger import Ledger
 from dnsearch.study.book.storage import open_study

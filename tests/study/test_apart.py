@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dnsearch.records.store import RunFolder
+from dnsearch.runs.folder import RunFolder
 from dnsearch.study.request import Request, joined
 from dnsearch.study.search import search
 from dnsearch.study.work.messages import SearchEvent, TrialEnded, TrialPaused, TrialStarted

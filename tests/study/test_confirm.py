@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from dnsearch.records.store import RunFolder
+from dnsearch.runs.folder import RunFolder
 from dnsearch.spec.document import load
 from dnsearch.study.confirm import fresh_seed, missing
 from dnsearch.study.confirmed import confirmed

@@ -12,7 +12,7 @@ import psutil
 import pytest
 from small_study import Tune, left_alive, wait_until
 
-from dnsearch.records.scan import scan, study_as_it_is
+from dnsearch.runs.scan import scan, study_as_it_is
 from dnsearch.study.facts.reading import looking
 
 pytestmark = pytest.mark.xdist_group("tune")

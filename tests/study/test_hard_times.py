@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from dnsearch.board.columns import COLUMNS
-from dnsearch.board.ranking import rank
 from dnsearch.errors import RunError, StudyError
-from dnsearch.records.cleaning import clean
-from dnsearch.records.store import RunFolder
+from dnsearch.report.columns import COLUMNS
+from dnsearch.report.ranking import rank
+from dnsearch.runs.cleaning import clean
+from dnsearch.runs.folder import RunFolder
 from dnsearch.spec.document import fingerprint, parse
 from dnsearch.study.book import database
 from dnsearch.study.work.death import memory_kills
@@ -133,7 +133,7 @@ def test_a_child_that_hangs_is_ended_by_the_time_out(searching):
 
 
 def test_only_the_best_keep_their_checkpoints_and_weights(searching, tensorflow_ready):
-    from dnsearch.inference.trained import trained
+    from dnsearch.evaluate.trained_run import trained
 
     runs = searching({"training.batch_size": 20}, keep=2)
     runs.run(4, workers=2)

@@ -6,10 +6,10 @@ import psutil
 import pytest
 from small_study import Tune, left_alive, wait_until
 
-from dnsearch.records.record import EpochRecord
-from dnsearch.records.scan import scan
-from dnsearch.records.store import RunFolder
-from dnsearch.records.study import read_study
+from dnsearch.runs.folder import RunFolder
+from dnsearch.runs.record import EpochRecord
+from dnsearch.runs.scan import scan
+from dnsearch.runs.study_record import read_study
 
 pytestmark = pytest.mark.xdist_group("tune")
 

@@ -9,7 +9,7 @@ import pytest
 
 from dnsearch.cli.planning import planned
 from dnsearch.errors import StudyError
-from dnsearch.records.scan import scan
+from dnsearch.runs.scan import scan
 from dnsearch.study.work.messages import ProposalRefused, TrialEnded, TrialProgressed, TrialStarted
 
 pytestmark = pytest.mark.xdist_group("tune")

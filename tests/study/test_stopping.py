@@ -6,8 +6,7 @@ from time import sleep
 
 import pytest
 
-from dnsearch.records.opening import opening
-from dnsearch.records.record import Metrics, Origin, Parameters, Stop
+from dnsearch.runs.record import Metrics, Origin, Parameters, Stop, opening
 from dnsearch.study.sampling.samplers import PAUSED
 from dnsearch.study.stopping import Rules
 from dnsearch.study.work.messages import SearchStopped, TrialPaused, TrialStarted

@@ -54,9 +54,9 @@ def regression(tensorflow_ready):
 def network(tensorflow_ready):
     """A function: growth rate → a tiny DenseNet with dropout for images of 8x8x1, freshly seeded."""
     from dnsearch.model.build import build
-    from dnsearch.plan.family import plan_network
+    from dnsearch.plan.network import plan_network
     from dnsearch.spec.network import example
-    from dnsearch.train.seeds import start_afresh
+    from dnsearch.train.setup import start_afresh
 
     def built(growth_rate=4, seed=0):
         start_afresh(seed)

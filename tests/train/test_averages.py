@@ -6,7 +6,7 @@ import pytest
 
 @pytest.fixture
 def trainer(normalized_regression, training):
-    from dnsearch.train.steps import build_trainer
+    from dnsearch.train.step import build_trainer
 
     return build_trainer(normalized_regression, training(ema={"decay": 0.5}))
 
@@ -55,7 +55,7 @@ def test_a_training_goes_on_with_its_own_weights(trainer, points):
 
 
 def test_averages_are_part_of_the_state_and_absent_without_ema(trainer, training, points):
-    from dnsearch.train.steps import build_trainer
+    from dnsearch.train.step import build_trainer
 
     plain = build_trainer(trainer.model, training())
     assert set(trainer.variables) - set(plain.variables) == {"average weights", "average statistics"}
@@ -65,9 +65,9 @@ def test_averages_are_part_of_the_state_and_absent_without_ema(trainer, training
 
 
 def test_validation_has_the_averages(regression, training, points):
-    from dnsearch.records.record import EpochRecord
+    from dnsearch.runs.record import EpochRecord
     from dnsearch.train.loop import Feed, train
-    from dnsearch.train.steps import build_trainer, evaluate, evaluator
+    from dnsearch.train.step import build_trainer, evaluate, evaluator
 
     section = training(epochs=2, learning_rate=5.0, ema={"decay": 0.9})
     trainer = build_trainer(regression, section)

@@ -22,7 +22,7 @@ def trained(network, training):
     """A function: optimizer, seed, growth rate, steps → a trainer that has done some steps."""
 
     def made(optimizer=SGD, seed=0, growth_rate=4, steps=2):
-        from dnsearch.train.steps import build_trainer
+        from dnsearch.train.step import build_trainer
 
         trainer = build_trainer(network(growth_rate, seed), training(optimizer=optimizer))
         for _ in range(steps):

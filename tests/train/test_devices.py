@@ -2,7 +2,7 @@
 
 import pytest
 
-from dnsearch import runtime
+from dnsearch import environment
 from dnsearch.errors import SpecError
 
 MANY = ("GPU:0", "GPU:1", "GPU:2")
@@ -13,8 +13,8 @@ def machine(monkeypatch):
     """A function: cards → they are this machine's."""
 
     def has(cards):
-        monkeypatch.setattr(runtime, "graphics_cards", lambda: cards)
-        monkeypatch.setattr(runtime, "cores", lambda: 2)
+        monkeypatch.setattr(environment, "graphics_cards", lambda: cards)
+        monkeypatch.setattr(environment, "cores", lambda: 2)
 
     return has
 

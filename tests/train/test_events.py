@@ -3,7 +3,7 @@
 import pytest
 
 from dnsearch.errors import RunError
-from dnsearch.records.record import EpochRecord, Metrics
+from dnsearch.runs.record import EpochRecord, Metrics
 
 
 def epoch(number):
@@ -25,7 +25,7 @@ def read(folder):
 
 
 def test_both_curves_under_one_tag(tensorflow_ready, tmp_path):
-    from dnsearch.train.events import tensorboard
+    from dnsearch.train.tensorboard import tensorboard
 
     with tensorboard(tmp_path / "logs") as write:
         write(epoch(1))
@@ -47,7 +47,7 @@ def test_both_curves_under_one_tag(tensorflow_ready, tmp_path):
 
 
 def test_an_epoch_can_be_read_before_the_training_ends(tensorflow_ready, tmp_path):
-    from dnsearch.train.events import tensorboard
+    from dnsearch.train.tensorboard import tensorboard
 
     with tensorboard(tmp_path) as write:
         write(epoch(1))
@@ -55,7 +55,7 @@ def test_an_epoch_can_be_read_before_the_training_ends(tensorflow_ready, tmp_pat
 
 
 def test_a_place_that_cannot_be_written_to(tensorflow_ready, tmp_path):
-    from dnsearch.train.events import tensorboard
+    from dnsearch.train.tensorboard import tensorboard
 
     (tmp_path / "file").write_text("", encoding="utf-8")
     with (

@@ -8,7 +8,7 @@ PLAIN = {"name": "sgd", "momentum": 0.0}
 
 def moved(model, section, images, labels, class_weights=None):
     """What one step at rate 1 takes off each trainable variable; the model is put back."""
-    from dnsearch.train.steps import build_trainer
+    from dnsearch.train.step import build_trainer
 
     before = [np.asarray(v).copy() for v in model.trainable_variables]
     trainer = build_trainer(model, section, class_weights)
@@ -37,7 +37,7 @@ def test_parts_add_up_to_the_batch(regression, training, points, parts, count):
 
 
 def test_batch_norm_sees_each_part_for_itself(normalized_regression, training, points):
-    from dnsearch.train.steps import build_trainer
+    from dnsearch.train.step import build_trainer
 
     model, (images, labels) = normalized_regression, points
     mean = next(weight for weight in model.weights if "moving_mean" in weight.path)
@@ -51,7 +51,7 @@ def test_batch_norm_sees_each_part_for_itself(normalized_regression, training, p
 
 
 def test_the_network_is_traced_once_whatever_the_parts(regression, training, points):
-    from dnsearch.train.steps import build_trainer
+    from dnsearch.train.step import build_trainer
 
     trainer = build_trainer(regression, training(accumulate=3))
     for end in (24, 10, 1):
@@ -94,8 +94,8 @@ def test_class_weights_weigh_the_gradient_but_not_what_is_told(regression, train
 
 
 def test_frozen_layers_stay_and_so_do_their_moving_statistics(network, training):
-    from dnsearch.train.freezing import freeze
-    from dnsearch.train.steps import build_trainer
+    from dnsearch.train.setup import freeze
+    from dnsearch.train.step import build_trainer
 
     model = network()
     names = [layer.name for layer in model.layers if layer.weights]

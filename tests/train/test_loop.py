@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from dnsearch.errors import TrainingError
-from dnsearch.records.record import EpochRecord, Metrics, StepEnded
+from dnsearch.runs.record import EpochRecord, Metrics, StepEnded
 from dnsearch.spec.training import EarlyStopping
-from dnsearch.train.schedule import learning_rate
+from dnsearch.train.schedules import learning_rate
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def feed(points):
 
 def started(model, section, feed, history=()):
     from dnsearch.train.loop import train
-    from dnsearch.train.steps import build_trainer
+    from dnsearch.train.step import build_trainer
 
     return train(build_trainer(model, section), feed, section, history)
 
@@ -57,7 +57,7 @@ def test_order_of_events(regression, training, feed):
 def test_the_metrics_are_those_of_the_data(regression, training, feed):
     """Training: each batch with the weights before its step. Validation: with those after the last."""
     from dnsearch.train.loop import train
-    from dnsearch.train.steps import build_trainer
+    from dnsearch.train.step import build_trainer
 
     section = training(epochs=2, label_smoothing=0.2)
     trainer, held, expected = build_trainer(regression, section), weights(regression), []
@@ -94,7 +94,7 @@ def test_learning_rate_and_times(regression, training, feed):
 
 def test_each_step_has_its_own_learning_rate(regression, training, feed):
     from dnsearch.train.loop import train
-    from dnsearch.train.steps import build_trainer
+    from dnsearch.train.step import build_trainer
 
     section, found = training(epochs=2, warmup_epochs=2), []
     trainer = build_trainer(regression, section)
@@ -292,10 +292,10 @@ def test_memory_that_is_used_up_is_said_in_a_sentence(
 
 
 def test_memory_that_python_runs_out_of_is_said_alike(tensorflow_ready):
-    from dnsearch.train import memory
+    from dnsearch.train import out_of_memory
 
     def much():
-        with memory.explained("while the network was built"):
+        with out_of_memory.explained("while the network was built"):
             np.zeros(PETABYTES, np.uint8)
 
     with pytest.raises(TrainingError, match=r"^memory is used up while the network was built\.\n"):
@@ -305,10 +305,10 @@ def test_memory_that_python_runs_out_of_is_said_alike(tensorflow_ready):
 def test_other_errors_pass_through_memory_explained(tensorflow_ready):
     import tensorflow as tf
 
-    from dnsearch.train import memory
+    from dnsearch.train import out_of_memory
 
     def wrong():
-        with memory.explained("never"):
+        with out_of_memory.explained("never"):
             tf.reshape(tf.zeros(3), [2])
 
     with pytest.raises(tf.errors.InvalidArgumentError):

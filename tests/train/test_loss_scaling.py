@@ -8,7 +8,7 @@ GOOD, BAD = 1.0, float("inf")
 
 @pytest.fixture
 def scaling(tensorflow_ready):
-    from dnsearch.train.loss_scaling import LossScaling
+    from dnsearch.train.gradients import LossScaling
 
     return LossScaling()
 

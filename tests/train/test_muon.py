@@ -27,7 +27,7 @@ def by_hand(direction):
 def test_stacks_of_kernels_are_as_each_kernel_alone(tensorflow_ready):
     import tensorflow as tf
 
-    from dnsearch.train.muon import muon_steps
+    from dnsearch.train.optimizers import muon_steps
 
     directions = gradients(0)
     for found, direction in zip(muon_steps([tf.constant(d) for d in directions]), directions, strict=True):
@@ -35,7 +35,7 @@ def test_stacks_of_kernels_are_as_each_kernel_alone(tensorflow_ready):
 
 
 def test_singular_values_come_near_one(tensorflow_ready):
-    from dnsearch.train.muon import orthogonal
+    from dnsearch.train.optimizers import orthogonal
 
     matrices = np.random.default_rng(1).normal(size=(3, 40, 10)).astype(np.float32)
     matrices[0] *= 1e-3
@@ -48,7 +48,7 @@ def test_singular_values_come_near_one(tensorflow_ready):
 def test_steps_follow_the_formula(tensorflow_ready, training, decay):
     import keras
 
-    from dnsearch.train.optimizer import build_optimizer
+    from dnsearch.train.optimizers import build_optimizer
     from dnsearch.train.state import Vector
 
     weights = [keras.Variable(values, name="kernel") for values in gradients(9)]
@@ -75,7 +75,7 @@ def test_steps_follow_the_formula(tensorflow_ready, training, decay):
 def test_what_is_no_convolution_is_adamw_s(training, normalized_regression, points):
     import keras
 
-    from dnsearch.train.steps import build_trainer
+    from dnsearch.train.step import build_trainer
 
     first = normalized_regression
     second = keras.models.clone_model(first)

@@ -123,7 +123,7 @@ def values(model):
 @pytest.mark.parametrize("name", RULES)
 @pytest.mark.parametrize("smoothing", [0.0, 0.3])
 def test_steps_follow_the_formula(training, normalized_regression, points, name, smoothing):
-    from dnsearch.train.steps import build_trainer
+    from dnsearch.train.step import build_trainer
 
     optimizer, rule = RULES[name]
     model = normalized_regression
@@ -157,7 +157,7 @@ def test_coupled_decay_is_stock_keras_with_half_of_it_as_l2(training, points, de
     """Every trainable variable is decayed, BatchNorm's and the biases too."""
     import keras
 
-    from dnsearch.train.steps import build_trainer
+    from dnsearch.train.step import build_trainer
 
     def model(regularizer):
         norm = keras.layers.BatchNormalization(gamma_regularizer=regularizer, beta_regularizer=regularizer)
@@ -196,7 +196,7 @@ def test_momentum_forgets_a_rate_at_once_where_keras_does_not(tensorflow_ready, 
     """The figures in the module's docstring, measured."""
     import keras
 
-    from dnsearch.train.optimizer import build_optimizer
+    from dnsearch.train.optimizers import build_optimizer
     from dnsearch.train.state import Vector
 
     rates = [1.0] * 200 + [0.1] * 200
@@ -231,7 +231,7 @@ def test_momentum_forgets_a_rate_at_once_where_keras_does_not(tensorflow_ready, 
 )
 def test_decay_can_be_for_kernels_alone(training, normalized_regression, points, optimizer):
     """The kernel goes where it goes with all decayed, the others where they go with none."""
-    from dnsearch.train.steps import build_trainer
+    from dnsearch.train.step import build_trainer
 
     model = normalized_regression
     start = values(model)
@@ -252,7 +252,7 @@ def test_decay_can_be_for_kernels_alone(training, normalized_regression, points,
 
 
 def test_the_optimizer_counts_its_steps(training, regression, points):
-    from dnsearch.train.steps import build_trainer
+    from dnsearch.train.step import build_trainer
 
     trainer = build_trainer(regression, training())
     for _ in range(2):
@@ -265,7 +265,7 @@ def test_the_optimizer_counts_its_steps(training, regression, points):
     [({**SGD, "momentum": 0.0}, 0), (SGD, 1), ({"name": "lion"}, 1), (ADAM, 2), ({"name": "muon"}, 3)],
 )
 def test_what_an_optimizer_keeps(training, regression, optimizer, vectors):
-    from dnsearch.train.optimizer import build_optimizer
+    from dnsearch.train.optimizers import build_optimizer
     from dnsearch.train.state import Vector
 
     weights = Vector(regression.trainable_variables)

@@ -21,10 +21,10 @@ def batch():
 def trained(tensorflow_ready, training, batch):
     """A function: precision and fields of a training → the loss of a step, the trainer."""
     from dnsearch.model.build import build
-    from dnsearch.plan.family import plan_network
+    from dnsearch.plan.network import plan_network
     from dnsearch.spec.network import example
-    from dnsearch.train.seeds import start_afresh
-    from dnsearch.train.steps import build_trainer
+    from dnsearch.train.setup import start_afresh
+    from dnsearch.train.step import build_trainer
 
     def run(precision, activation="relu", **fields):
         start_afresh(0)
@@ -62,7 +62,7 @@ def test_losses_and_gradients_are_near_those_of_float32(trained, precision, acti
 
 @pytest.mark.parametrize("precision", MIXED)
 def test_what_is_kept_is_float32_and_what_is_computed_is_not(trained, batch, precision):
-    from dnsearch.train.steps import evaluator
+    from dnsearch.train.step import evaluator
 
     _, trainer = trained(precision)
     trainer.settle()

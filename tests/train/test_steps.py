@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dnsearch.records.record import Metrics
+from dnsearch.runs.record import Metrics
 
 
 def batches(points, *sizes):
@@ -25,7 +25,7 @@ def by_hand(model, images, labels):
 
 @pytest.mark.parametrize("sizes", [(24,), (10, 10, 4), (1,) * 24])
 def test_an_evaluation_is_the_mean_over_images_not_over_batches(regression, points, sizes):
-    from dnsearch.train.steps import evaluate, evaluator
+    from dnsearch.train.step import evaluate, evaluator
 
     metrics = evaluate(evaluator(regression), batches(points, *sizes))
     loss, accuracy = by_hand(regression, *points)
@@ -34,7 +34,7 @@ def test_an_evaluation_is_the_mean_over_images_not_over_batches(regression, poin
 
 
 def test_an_evaluation_changes_nothing(network):
-    from dnsearch.train.steps import evaluate, evaluator
+    from dnsearch.train.step import evaluate, evaluator
 
     model = network()
     before = [np.asarray(variable).copy() for variable in model.variables]
@@ -46,7 +46,7 @@ def test_an_evaluation_changes_nothing(network):
 
 
 def test_a_training_step_moves_every_variable_and_draws_new_dropout(network, training):
-    from dnsearch.train.steps import build_trainer
+    from dnsearch.train.step import build_trainer
 
     model = network()
     trainer = build_trainer(model, training())
@@ -64,7 +64,7 @@ def test_a_training_step_moves_every_variable_and_draws_new_dropout(network, tra
 
 
 def test_the_step_is_traced_once_for_all_batch_sizes(regression, training, points):
-    from dnsearch.train.steps import build_trainer
+    from dnsearch.train.step import build_trainer
 
     trainer = build_trainer(regression, training())
     variables = len(trainer.optimizer.variables)
@@ -75,7 +75,7 @@ def test_the_step_is_traced_once_for_all_batch_sizes(regression, training, point
 
 
 def test_batches_of_float64_or_other_shape_are_refused_rather_than_traced_anew(regression, training, points):
-    from dnsearch.train.steps import build_trainer
+    from dnsearch.train.step import build_trainer
 
     images, labels = points
     with pytest.raises(TypeError):
@@ -101,7 +101,7 @@ def shares_of(labels):
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 def test_mixed_labels_are_learned_by_their_shares(regression, training, points, smoothing):
-    from dnsearch.train.steps import build_trainer
+    from dnsearch.train.step import build_trainer
 
     images, labels = points
     shares = shares_of(labels)
@@ -130,7 +130,7 @@ def test_an_image_counts_once_however_many_classes_share_it(points):
 
 @pytest.mark.parametrize(("kinds", "mixed"), [({"crop": 4}, False), ({"cutmix": 1.0}, True)])
 def test_the_step_takes_the_labels_that_the_augmentation_makes(regression, training, points, kinds, mixed):
-    from dnsearch.train.steps import build_trainer
+    from dnsearch.train.step import build_trainer
 
     images, labels = points
     trainer = build_trainer(regression, training(augmentation=kinds))

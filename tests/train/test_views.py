@@ -31,7 +31,7 @@ MOVES = [(0, 0), (1, 0), (-1, 0), (0, 1), (0, -1)]
 
 @pytest.mark.parametrize(("views", "count"), [("flip", 2), ("shifts", 5), ("flip,shifts", 10)])
 def test_probabilities_are_averaged_over_the_views(tensorflow_ready, views, count):
-    from dnsearch.train.views import averaged
+    from dnsearch.evaluate.trained_run import averaged
 
     images = np.random.default_rng(1).normal(size=(7, 4, 6, 1)).astype(np.float32)
     seen = [shifted(images, *move) for move in (MOVES if "shifts" in views else MOVES[:1])]
@@ -43,8 +43,8 @@ def test_probabilities_are_averaged_over_the_views(tensorflow_ready, views, coun
 
 
 def test_the_loss_is_at_most_the_mean_loss_of_the_views(tensorflow_ready):
-    from dnsearch.train.steps import evaluate
-    from dnsearch.train.views import averaged
+    from dnsearch.evaluate.trained_run import averaged
+    from dnsearch.train.step import evaluate
 
     images = np.random.default_rng(2).normal(size=(50, 4, 6, 1)).astype(np.float32)
     labels = (np.arange(50) % 3).astype(np.int32)

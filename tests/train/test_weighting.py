@@ -3,7 +3,7 @@
 import pytest
 
 from dnsearch.errors import SpecError
-from dnsearch.train.weighting import class_weights
+from dnsearch.train.losses import class_weights
 
 NAMES = ("cat", "dog", "7")
 COUNTS = (10, 30, 20)

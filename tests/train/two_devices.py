@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from dnsearch import runtime
-from dnsearch.records.record import EpochRecord, Notice, Stop
-from dnsearch.records.store import RunFolder
+from dnsearch import environment
+from dnsearch.runs.folder import RunFolder
+from dnsearch.runs.record import EpochRecord, Notice, Stop
 from dnsearch.spec.document import parse
 from dnsearch.spec.training import Training
 
@@ -31,7 +31,7 @@ XLA = {"xla": "on", "precision": "mixed_bfloat16"}
 
 
 def main(task, *arguments):
-    runtime.prepare_tensorflow(threads=1)
+    environment.prepare_tensorflow(threads=1)
     import tensorflow as tf
 
     (processor,) = tf.config.list_physical_devices("CPU")
@@ -61,7 +61,7 @@ def steps():
 
 def trained(devices, images=IMAGES, normed=True, dropout=0.0, frozen=False, **fields):
     """All that a trainer holds after a step; its statistics do not depend on the labels."""
-    from dnsearch.train.steps import build_trainer
+    from dnsearch.train.step import build_trainer
 
     training = Training.model_validate({"epochs": 1, "learning_rate": 0.1, "xla": "off", **fields})
     model = network(dropout, training.precision) if normed else line()
@@ -76,9 +76,9 @@ def trained(devices, images=IMAGES, normed=True, dropout=0.0, frozen=False, **fi
 
 def network(dropout, precision):
     from dnsearch.model.build import build
-    from dnsearch.plan.family import plan_network
+    from dnsearch.plan.network import plan_network
     from dnsearch.spec.network import example
-    from dnsearch.train.seeds import start_afresh
+    from dnsearch.train.setup import start_afresh
 
     start_afresh(0)
     spec = example(growth_rate=4, layers_per_block=(1,), dropout=dropout)
@@ -100,9 +100,9 @@ def apart(one, other):
 
 def run(path, epochs):
     """What was said and the record's state, after a training that stops at an epoch."""
-    from dnsearch.run import run as train
+    from dnsearch.train.run import run as train
 
-    runtime.graphics_cards = lambda: DEVICES
+    environment.graphics_cards = lambda: DEVICES
     said = []
 
     def watch(event):

@@ -4,8 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import Discriminator, Tag
 
-from dnsearch.spec.network.densenet import DenseNet
-from dnsearch.spec.network.unet import UNet
+from dnsearch.spec.network.families import DenseNet, UNet
 
 
 def _family(value: Any) -> str:  # noqa: ANN401  (whatever the YAML holds)

@@ -8,8 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, Tag
 
-from dnsearch.spec.network.per_block import Many, OneOrMany
-from dnsearch.spec.section import Section
+from dnsearch.spec.section import Many, OneOrMany, Section
 
 
 class Pattern(Section):

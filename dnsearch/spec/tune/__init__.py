@@ -1,15 +1,83 @@
-"""The ``tune`` section: which fields to search, over which values, and how."""
+"""``constraints``: what a network may cost to be tried at all, exact from its plan.
 
+Who may propose, what a search may be for, and which sampler can do what.
+
+Optuna's samplers draw at random what they cannot do, without a word. Here that is refused: the sampler that
+is asked for is the one that is used.
+
+The ``tune`` section: which fields to search, over which values, and how.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from dnsearch.errors import Problem
 from dnsearch.spec.section import Section, refuse
-from dnsearch.spec.tune.constraints import Constraints
-from dnsearch.spec.tune.parameters import Searched
-from dnsearch.spec.tune.relations import Relation
-from dnsearch.spec.tune.sampling import Objective, Sampler, ill_chosen, unsuited
+from dnsearch.spec.tune.conditions import Relation
+from dnsearch.spec.tune.parameters import Choices, FloatRange, Searched, when
+
+
+class Constraints(Section):
+    """Upper bounds of a search. What costs more is not trained and no trial, but the sampler learns of it."""
+
+    parameters: int | None = Field(None, ge=1, description="Trainable parameters. null: no bound.")
+    macs: int | None = Field(None, ge=1, description="Multiply-adds for one image. null: no bound.")
+    training_memory_bytes: int | None = Field(
+        None,
+        ge=1,
+        description="One plain training step in float32, as inspect counts it. null: no bound.",
+    )
+    inference_peak_bytes: int | None = Field(
+        None,
+        ge=1,
+        description="Activations alive at once for one image in float32, as inspect counts them. null: no "
+        "bound.",
+    )
+
+    def bounds(self) -> dict[str, int]:
+        """The bounds that there are.
+
+        >>> Constraints(parameters=50_000).bounds()
+        {'parameters': 50000}
+        """
+        return self.model_dump(exclude_none=True)
+
+
+Sampler = Literal["tpe", "random", "grid", "nsga2", "cmaes", "qmc", "gp"]
+Objective = Literal["validation", "parameters", "macs", "training_memory_bytes", "latency_seconds"]
+
+WITHOUT_CONDITIONS = ("grid", "cmaes", "qmc", "gp")
+WITHOUT_CHOICES = ("cmaes", "qmc")
+WITH_ONE_OBJECTIVE = ("cmaes",)
+
+
+def unsuited(
+    sampler: Sampler, parameters: Mapping[str, Searched], objectives: Sequence[Objective]
+) -> Iterator[Problem]:
+    """What a sampler cannot do of a search."""
+    hint = "tpe, random and nsga2 can."
+    for path, searched in parameters.items():
+        if sampler in WITHOUT_CONDITIONS and when(searched) is not None:
+            yield Problem("sampler", f"one that can do conditions: {path} has when", sampler, hint)
+        if sampler in WITHOUT_CHOICES and isinstance(searched, Choices | tuple):
+            yield Problem("sampler", f"one that can do choices: {path} is no range of numbers", sampler, hint)
+        if sampler == "grid" and isinstance(searched, FloatRange) and searched.step is None:
+            found = "grid, which tries every value"
+            yield Problem("sampler", f"one that can do any number: {path} has no step", found, hint)
+    if sampler in WITH_ONE_OBJECTIVE and len(objectives) > 1:
+        yield Problem("sampler", "one that can do several objectives", sampler, hint)
+    if sampler == "cmaes" and len(parameters) == 1:
+        yield Problem("sampler", "one that can do a single parameter", sampler, hint)
+
+
+def ill_chosen(objectives: Sequence[Objective]) -> Iterator[Problem]:
+    """What is wrong with a list of objectives."""
+    if "validation" not in objectives:
+        yield Problem("objectives", "validation among them", found=", ".join(objectives))
+    if len(set(objectives)) < len(objectives):
+        yield Problem("objectives", "each one once", found=", ".join(objectives))
 
 
 class Confirm(Section):

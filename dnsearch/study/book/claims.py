@@ -7,9 +7,8 @@ from pathlib import Path
 from optuna.trial import FrozenTrial, Trial
 
 from dnsearch.errors import RunError
-from dnsearch.records.find import trial_name
-from dnsearch.records.lock import locked
-from dnsearch.records.store import RunFolder
+from dnsearch.runs.folder import RunFolder, trial_name
+from dnsearch.runs.lock import locked
 from dnsearch.study.book.database import TROUBLE, clock
 from dnsearch.study.book.leases import DEAD_SECONDS, LEASE, RENEW_SECONDS, found, is_alive, is_ours, renew
 from dnsearch.study.book.ledger import Ledger

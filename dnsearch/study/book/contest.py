@@ -7,7 +7,7 @@ from typing import assert_never
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from dnsearch.records.record import Stop
+from dnsearch.runs.record import Stop
 from dnsearch.spec.tune import Tune
 from dnsearch.study.rungs import Entrant, admitted, behind_median, rungs, skipped_rungs
 

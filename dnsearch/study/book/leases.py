@@ -11,7 +11,7 @@ from typing import Any
 
 from optuna.trial import Trial
 
-from dnsearch import runtime
+from dnsearch import environment
 from dnsearch.study.book.machine import process_started
 
 LEASE = "dnsearch:lease"
@@ -50,7 +50,7 @@ def own(now: float) -> Lease:
     Args:
         now: seconds since 1970 on the database's clock.
     """
-    identity = runtime.process_identity()
+    identity = environment.process_identity()
     started = process_started(identity["pid"]) or 0.0
     return Lease(identity["host"], identity["pid"], started, now)
 
@@ -75,7 +75,7 @@ def is_alive(lease: Lease | None, now: float) -> bool:
     """
     if lease is None:
         return False
-    if lease.host != runtime.process_identity()["host"]:
+    if lease.host != environment.process_identity()["host"]:
         return now - lease.beat < DEAD_SECONDS
     started = process_started(lease.pid)
     return started is not None and replace(lease, started=started).same_holder(lease)

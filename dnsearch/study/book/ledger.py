@@ -11,11 +11,10 @@ from dataclasses import dataclass
 import optuna
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from dnsearch.records.record import EpochRecord, RunRecord, Stop
+from dnsearch.runs.record import EpochRecord, RunRecord, Stop
 from dnsearch.spec.document import Document, fingerprint
-from dnsearch.spec.tune import Tune
-from dnsearch.spec.tune.choosing import Choice
-from dnsearch.spec.tune.sampling import Objective
+from dnsearch.spec.tune import Objective, Tune
+from dnsearch.spec.tune.search_space import Choice
 from dnsearch.study.book.contest import COSTS, EPOCHS, Contest, scores_of
 from dnsearch.study.book.leases import LEASE
 from dnsearch.study.sampling.feasibility import Judgement

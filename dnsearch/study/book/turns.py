@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
 from dnsearch.errors import Problem, RunError, StudyError
-from dnsearch.records.lock import holder, locked
+from dnsearch.runs.lock import holder, locked
 from dnsearch.study.book.database import make_room, shown, sqlite_file
 
 WAIT_SECONDS = 120.0

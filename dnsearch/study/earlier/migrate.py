@@ -12,10 +12,9 @@ from pathlib import Path
 import optuna
 
 from dnsearch.errors import Problem, StudyError
-from dnsearch.records.atomic import writing
-from dnsearch.records.find import trial_name
-from dnsearch.records.store import RunFolder
-from dnsearch.records.study import write_study
+from dnsearch.runs.atomic import writing
+from dnsearch.runs.folder import RunFolder, trial_name
+from dnsearch.runs.study_record import write_study
 from dnsearch.study.book.database import clock, reachable, storage
 from dnsearch.study.book.leases import found, is_alive
 from dnsearch.study.book.ledger import BASE, DROPPED

@@ -9,9 +9,8 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from dnsearch.errors import SpecError
 from dnsearch.spec.document import settings
-from dnsearch.spec.tune.choosing import counts, value_of
-from dnsearch.spec.tune.conditions import Label
-from dnsearch.spec.tune.relations import followers
+from dnsearch.spec.tune.conditions import Label, followers
+from dnsearch.spec.tune.search_space import counts, value_of
 from dnsearch.study.book.ledger import BASE, DROPPED, INFEASIBLE, is_base
 from dnsearch.study.book.terms import Terms
 from dnsearch.study.request import Request

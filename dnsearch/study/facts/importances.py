@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from dnsearch import runtime
+from dnsearch import environment
 
 FEWEST_TRIALS = 10
 BEST_SHARE, FEWEST_BEST = 0.1, 5
@@ -31,7 +31,9 @@ def importances(study: optuna.Study, objective: int) -> Mapping[str, float]:
     finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     if len(finished) < FEWEST_TRIALS:
         return {}
-    optunas = runtime.imported("optuna.importance")  # a second, for scikit-learn: no search starts with it
+    optunas = environment.imported(
+        "optuna.importance"
+    )  # a second, for scikit-learn: no search starts with it
     share = max(BEST_SHARE, FEWEST_BEST / len(finished))
     with warnings.catch_warnings():
         # They say that lower is better, which the target sees to, and that a value was rarely tried.

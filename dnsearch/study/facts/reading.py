@@ -12,10 +12,10 @@ from dataclasses import replace
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from dnsearch.records.find import trial_name
-from dnsearch.records.record import Metrics, Parameters, RunRecord
-from dnsearch.records.scan import NO_WORD
-from dnsearch.records.study import StudyRecord
+from dnsearch.runs.folder import trial_name
+from dnsearch.runs.record import Metrics, Parameters, RunRecord
+from dnsearch.runs.scan import NO_WORD
+from dnsearch.runs.study_record import StudyRecord
 from dnsearch.study.book.contest import COSTS, scores_of
 from dnsearch.study.book.database import clock, reachable
 from dnsearch.study.book.leases import found, is_alive

@@ -17,7 +17,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from dnsearch.errors import RunError
-from dnsearch.records.study import StudyRecord, read_study, write_study
+from dnsearch.runs.study_record import StudyRecord, read_study, write_study
 from dnsearch.study.book.contest import scores_of
 from dnsearch.study.book.ledger import DROPPED, INFEASIBLE, is_trial
 from dnsearch.study.book.storage import SPEC

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from dnsearch.records.record import RunRecord
+from dnsearch.runs.record import RunRecord
 from dnsearch.spec.document import settings
 from dnsearch.spec.experiment import Experiment
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from dnsearch.budget import Budgeted, budgeted
 from dnsearch.errors import Problem, SpecError, StudyError
 from dnsearch.plan.graph import Shape
+from dnsearch.plan.limits import Budgeted, budgeted
 from dnsearch.plan.summary import Summary
 from dnsearch.spec.document import Document
 from dnsearch.spec.tune import Tune
-from dnsearch.spec.tune.relations import Relation, excess
+from dnsearch.spec.tune.conditions import Relation, excess
 
 MAX_IN_A_ROW = 1000
 """Infeasible proposals after which a search gives up: by the rule of three, less than 0.3 % of

@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from typing import assert_never
 
 from dnsearch.errors import SpecError
-from dnsearch.plan.family import plan_network
 from dnsearch.plan.graph import Shape
+from dnsearch.plan.network import plan_network
 from dnsearch.spec.document import Document
 from dnsearch.spec.network import Network
-from dnsearch.spec.network.unet import UNet
-from dnsearch.spec.training.progressive import Size, Stage
+from dnsearch.spec.network.families import UNet
+from dnsearch.spec.training import Size, Stage
 from dnsearch.spec.tune import Tune
 from dnsearch.study.rungs import rungs
 

@@ -21,7 +21,7 @@ from optuna.samplers import (
 )
 from optuna.trial import FrozenTrial, TrialState
 
-from dnsearch import runtime
+from dnsearch import environment
 from dnsearch.spec.tune import Tune
 from dnsearch.spec.tune.parameters import FloatRange, IntRange, Searched, highest, labelled, nearest
 from dnsearch.study.sampling.space import distribution
@@ -54,14 +54,14 @@ def sampler(tune: Tune, number: int) -> BaseSampler:
         case "nsga2":
             return NSGAIISampler(seed=seed, population_size=population(tune.trials))
         case "cmaes":
-            runtime.require("cmaes", "cmaes")
+            environment.require("cmaes", "cmaes")
             return Evolution(seed=seed)
         case "qmc":
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ExperimentalWarning)
                 return QMCSampler(scramble=True, seed=tune.seed)
         case "gp":
-            runtime.require("gp", "torch", "scipy")
+            environment.require("gp", "torch", "scipy")
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ExperimentalWarning)
                 return GPSampler(seed=seed)

@@ -15,7 +15,6 @@ from optuna.trial import Trial
 from dnsearch.errors import SpecError
 from dnsearch.spec.document import Document, settings
 from dnsearch.spec.tune import Tune
-from dnsearch.spec.tune.choosing import Choice, chosen, counts, in_order
 from dnsearch.spec.tune.conditions import Label
 from dnsearch.spec.tune.parameters import (
     FloatRange,
@@ -27,6 +26,7 @@ from dnsearch.spec.tune.parameters import (
     holds_value,
     labelled,
 )
+from dnsearch.spec.tune.search_space import Choice, chosen, counts, in_order
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,9 @@ from random import Random
 from dnsearch.spec.document import settings
 from dnsearch.spec.tree import overlap
 from dnsearch.spec.tune import Tune
-from dnsearch.spec.tune.choosing import (
+from dnsearch.spec.tune.conditions import Label, followers, operands
+from dnsearch.spec.tune.parameters import Searched
+from dnsearch.spec.tune.search_space import (
     Choice,
     Extent,
     Values,
@@ -27,9 +29,6 @@ from dnsearch.spec.tune.choosing import (
     size,
     value_of,
 )
-from dnsearch.spec.tune.conditions import Label
-from dnsearch.spec.tune.parameters import Searched
-from dnsearch.spec.tune.relations import followers, operands
 from dnsearch.study.sampling.feasibility import SPEC, Judge, Judgement, costs_of
 from dnsearch.study.sampling.uniform import Uniform
 

@@ -8,10 +8,9 @@ from dnsearch.spec.document import Document, settings
 from dnsearch.spec.experiment import STAGES
 from dnsearch.spec.tree import overlap
 from dnsearch.spec.tune import Tune
-from dnsearch.spec.tune.choosing import counts, value_of
-from dnsearch.spec.tune.conditions import Label
+from dnsearch.spec.tune.conditions import Label, followers
 from dnsearch.spec.tune.parameters import exact, when
-from dnsearch.spec.tune.relations import followers
+from dnsearch.spec.tune.search_space import counts, value_of
 from dnsearch.study.sampling.space import base_labels
 
 COMMON_ALONE = ("nsga2", "cmaes", "qmc", "gp")

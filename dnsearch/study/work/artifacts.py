@@ -16,12 +16,11 @@ from optuna.artifacts import Boto3ArtifactStore, FileSystemArtifactStore, downlo
 from optuna.artifacts.exceptions import ArtifactNotFound
 from optuna.trial import FrozenTrial, Trial
 
-from dnsearch import runtime
+from dnsearch import environment
 from dnsearch.errors import Problem, RunError, StudyError
-from dnsearch.records import archive
-from dnsearch.records.atomic import writing
-from dnsearch.records.find import is_run, trial_name
-from dnsearch.records.store import RunFolder
+from dnsearch.runs import archive
+from dnsearch.runs.atomic import writing
+from dnsearch.runs.folder import RunFolder, is_run, trial_name
 
 ARTIFACT = "dnsearch:artifact"
 """The user attribute of a trial that was sent: the name of its latest archive, and the epochs in it."""
@@ -59,7 +58,7 @@ def store(where: str) -> Store:
         DnsearchError: the extra ``s3`` is missing.
     """
     if where.startswith(S3):
-        runtime.require("s3", "boto3")
+        environment.require("s3", "boto3")
         bucket, _, prefix = where.removeprefix(S3).partition("/")
         return Prefixed(Boto3ArtifactStore(bucket), f"{prefix.strip('/')}/" if prefix.strip("/") else "")
     folder = Path(where)

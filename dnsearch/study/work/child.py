@@ -9,14 +9,14 @@ import traceback
 from dataclasses import replace
 from multiprocessing.connection import Connection
 
-from dnsearch import runtime
+from dnsearch import environment
 from dnsearch.errors import DataError, DnsearchError, OutOfMemoryError
-from dnsearch.inference.evaluation import evaluate_run
-from dnsearch.inference.latency import latency_seconds
-from dnsearch.records.record import EpochRecord, Notice, RunRecord, StepEnded, Stop
-from dnsearch.records.store import RunFolder
-from dnsearch.run import run
+from dnsearch.evaluate.evaluation import evaluate_run
+from dnsearch.evaluate.predict import latency_seconds
+from dnsearch.runs.folder import RunFolder
+from dnsearch.runs.record import EpochRecord, Notice, RunRecord, StepEnded, Stop
 from dnsearch.study.work.messages import EpochEnded, Job, Message, RunEnded, RunFailed
+from dnsearch.train.run import run
 
 
 def main(connection: Connection, job: Job) -> None:
@@ -29,7 +29,7 @@ def main(connection: Connection, job: Job) -> None:
             return None
         return _asked(connection, event)
 
-    runtime.prepare_tensorflow(job.threads, job.cards)
+    environment.prepare_tensorflow(job.threads, job.cards)
     message: Message
     try:
         folder = RunFolder(job.folder)

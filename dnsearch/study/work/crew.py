@@ -6,7 +6,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Generic, TypeVar
 
-from dnsearch.records.record import Stop
+from dnsearch.runs.record import Stop
 from dnsearch.study.work import worker
 from dnsearch.study.work.messages import Job, Message, RunFailed
 from dnsearch.study.work.worker import Worker

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from dnsearch import runtime
-from dnsearch.records.record import Origin
+from dnsearch import environment
+from dnsearch.runs.record import Origin
 from dnsearch.spec.document import Document
 from dnsearch.study.request import Request
 from dnsearch.study.work import placement
@@ -23,7 +23,7 @@ def next_job(
         origin: study and number.
         running: what its other workers train.
     """
-    threads = request.threads or max(1, runtime.cores() // request.workers)
+    threads = request.threads or max(1, environment.cores() // request.workers)
     cards, share = request.cards, request.tune.gpus_per_trial
     taken = (job.cards or () for job in running)
     placed = placement.place(cards, share, taken) if cards else None

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from dnsearch.records.record import EpochRecord, Origin, RunRecord
+from dnsearch.runs.record import EpochRecord, Origin, RunRecord
 from dnsearch.spec.document import Document
 
 

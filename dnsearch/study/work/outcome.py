@@ -3,11 +3,10 @@
 from dataclasses import replace
 from pathlib import Path
 
-from dnsearch.assess.intervals import Figure
-from dnsearch.records.atomic import atomic_write
-from dnsearch.records.find import trial_name
-from dnsearch.records.record import RunRecord
-from dnsearch.records.store import RunFolder
+from dnsearch.evaluate.intervals import Figure
+from dnsearch.runs.atomic import atomic_write
+from dnsearch.runs.folder import RunFolder, trial_name
+from dnsearch.runs.record import RunRecord
 from dnsearch.spec.document import load, resolved_yaml
 from dnsearch.study.confirmed import Confirmed
 from dnsearch.study.work.proposal import Proposal, known

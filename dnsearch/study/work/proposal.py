@@ -7,11 +7,9 @@ from pathlib import Path
 from optuna.trial import Trial
 
 from dnsearch.errors import RunError
-from dnsearch.records.atomic import writing
-from dnsearch.records.find import trial_name
-from dnsearch.records.opening import opening
-from dnsearch.records.record import Origin, Parameters, RunRecord
-from dnsearch.records.store import RunFolder
+from dnsearch.runs.atomic import writing
+from dnsearch.runs.folder import RunFolder, trial_name
+from dnsearch.runs.record import Origin, Parameters, RunRecord, opening
 from dnsearch.spec.document import Document
 from dnsearch.study.book.ledger import Ledger
 from dnsearch.study.sampling.feasibility import Judge, costs_of

@@ -7,9 +7,8 @@ either among the best, and then the one just behind them loses its files, or it 
 from collections.abc import Sequence
 from pathlib import Path
 
-from dnsearch.records.cleaning import heavy, remove
-from dnsearch.records.find import trial_name
-from dnsearch.records.store import RunFolder
+from dnsearch.runs.cleaning import heavy, remove
+from dnsearch.runs.folder import RunFolder, trial_name
 
 BEHIND = 8
 """Trials behind the best that are looked at; other processes may end some of the study's meanwhile."""

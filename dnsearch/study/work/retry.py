@@ -8,7 +8,7 @@ and the reason why the record and the leaderboard say it.
 
 from dataclasses import replace
 
-from dnsearch.records.record import RunRecord
+from dnsearch.runs.record import RunRecord
 from dnsearch.spec.training import OF_PIXELS, Training
 
 FEWEST = 2

@@ -8,8 +8,8 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from dnsearch import runtime
-from dnsearch.records.record import Stop
+from dnsearch import processes
+from dnsearch.runs.record import Stop
 from dnsearch.study.work import death
 from dnsearch.study.work.messages import Job, Message
 
@@ -37,7 +37,7 @@ def start(job: Job, timeout_seconds: float | None, log: Path) -> Worker:
     """Start a child for a job."""
     here, there = Pipe()
     started = death.before(log)
-    process = runtime.start_process(str(log), "dnsearch.study.work.child", "main", there, job)
+    process = processes.start_process(str(log), "dnsearch.study.work.child", "main", there, job)
     there.close()  # the child's end lives in the child alone, so that its death closes the pipe
     deadline = time.monotonic() + (timeout_seconds or float("inf"))
     return Worker(job, process, here, deadline, started)

@@ -6,8 +6,7 @@ import optuna
 import pytest
 from optuna.trial import Trial
 
-from dnsearch.records.opening import opening
-from dnsearch.records.record import Metrics, Parameters, Stop
+from dnsearch.runs.record import Metrics, Parameters, Stop, opening
 from dnsearch.spec.document import fingerprint
 from dnsearch.study.book.ledger import MAX_SITTINGS, REASON, is_base
 

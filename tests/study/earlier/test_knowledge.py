@@ -4,7 +4,7 @@ import optuna
 import pytest
 
 from dnsearch.errors import StudyError
-from dnsearch.records.study import StudyRecord
+from dnsearch.runs.study_record import StudyRecord
 from dnsearch.study.book.contest import COSTS
 from dnsearch.study.book.ledger import Ledger
 from dnsearch.study.earlier.knowledge import Source, learn, other_study

@@ -7,8 +7,8 @@ import pytest
 from optuna.trial import TrialState
 
 from dnsearch.errors import StudyError
-from dnsearch.records.scan import scan
-from dnsearch.records.store import RunFolder
+from dnsearch.runs.folder import RunFolder
+from dnsearch.runs.scan import scan
 from dnsearch.study.book.contest import COSTS
 from dnsearch.study.book.leases import LEASE, own
 from dnsearch.study.book.ledger import DROPPED, FINGERPRINT, Ledger

@@ -8,10 +8,10 @@ import pytest
 from optuna.distributions import FloatDistribution
 from optuna.trial import TrialState, create_trial
 
-from dnsearch.board.study import facts
-from dnsearch.board.trials import rank_trials
 from dnsearch.errors import StudyError
-from dnsearch.records.scan import NO_WORD
+from dnsearch.report.leaderboard import facts
+from dnsearch.report.ranking import rank_trials
+from dnsearch.runs.scan import NO_WORD
 from dnsearch.study.book.contest import COSTS, EPOCHS
 from dnsearch.study.book.database import default_url
 from dnsearch.study.book.leases import DEAD_SECONDS, LEASE, Lease, own, renew

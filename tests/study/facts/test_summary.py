@@ -10,7 +10,7 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState, create_trial
 
-from dnsearch.records.study import read_study
+from dnsearch.runs.study_record import read_study
 from dnsearch.study.book.contest import EPOCHS
 from dnsearch.study.book.ledger import INFEASIBLE, PAUSED
 from dnsearch.study.book.storage import SPEC

@@ -8,7 +8,7 @@ import pytest
 from dnsearch.errors import SpecError, StudyError
 from dnsearch.spec.document import load, parse, resolved_yaml
 from dnsearch.spec.network import example
-from dnsearch.spec.training.progressive import Stage
+from dnsearch.spec.training import Stage
 from dnsearch.study.book.ledger import is_base
 from dnsearch.study.earlier.migrate import migrate
 from dnsearch.study.earlier.warm import enqueue

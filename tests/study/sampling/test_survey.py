@@ -12,8 +12,8 @@ from measure_spaces import ARTICLE
 
 from dnsearch.spec.document import load, parse
 from dnsearch.spec.tune import Tune
-from dnsearch.spec.tune.choosing import chosen, points
-from dnsearch.spec.writing import written
+from dnsearch.spec.tune.search_space import chosen, points
+from dnsearch.spec.yaml import written
 from dnsearch.study.sampling.feasibility import Judge
 from dnsearch.study.sampling.space import suggested
 from dnsearch.study.sampling.survey import _Remembered, survey

@@ -1,6 +1,6 @@
 import pytest
 
-from dnsearch.records.record import Origin
+from dnsearch.runs.record import Origin
 from dnsearch.study.work.messages import Job
 
 

@@ -8,9 +8,8 @@ from optuna.artifacts import get_all_artifact_meta
 from optuna.trial import TrialState
 
 from dnsearch.errors import StudyError
-from dnsearch.records.opening import opening
-from dnsearch.records.record import Origin
-from dnsearch.records.store import RunFolder
+from dnsearch.runs.folder import RunFolder
+from dnsearch.runs.record import Origin, opening
 from dnsearch.study.work.artifacts import ARTIFACT, bring, fetch, is_behind, send
 
 

@@ -4,8 +4,8 @@ import multiprocessing
 
 import pytest
 
-from dnsearch.records.record import Origin, Stop
-from dnsearch.records.store import RunFolder
+from dnsearch.runs.folder import RunFolder
+from dnsearch.runs.record import Origin, Stop
 from dnsearch.study.work.messages import EpochEnded, Job, RunEnded
 
 pytestmark = pytest.mark.xdist_group("study child")

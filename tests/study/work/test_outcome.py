@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from dnsearch.errors import RunError
-from dnsearch.records.record import Metrics
+from dnsearch.runs.record import Metrics
 from dnsearch.spec.document import fingerprint, load, resolved_yaml
 from dnsearch.study.sampling.feasibility import Judge
 from dnsearch.study.work import outcome

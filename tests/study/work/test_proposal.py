@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from dnsearch.errors import RunError
-from dnsearch.records.find import trial_name
-from dnsearch.records.record import Metrics
+from dnsearch.runs.folder import trial_name
+from dnsearch.runs.record import Metrics
 from dnsearch.study.sampling.feasibility import Judge
 from dnsearch.study.work.proposal import Infeasible, known, propose
 

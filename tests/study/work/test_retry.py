@@ -2,7 +2,7 @@
 
 import pytest
 
-from dnsearch.records.opening import opening
+from dnsearch.runs.record import opening
 from dnsearch.study.work.retry import in_more_parts
 
 

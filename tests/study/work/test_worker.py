@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from dnsearch.records.record import Stop
+from dnsearch.runs.record import Stop
 from dnsearch.study.work import death, worker
 from dnsearch.study.work.messages import EpochEnded, RunFailed
 from dnsearch.study.work.worker import Worker

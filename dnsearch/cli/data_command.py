@@ -1,0 +1,98 @@
+"""``dnsearch data``: what a spec's images are, and what augmentation makes of them."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dnsearch.cli import console
+from dnsearch.cli.options import Json, Set, Spec
+
+if TYPE_CHECKING:
+    from dnsearch.data.dataset import Dataset
+    from dnsearch.report.data_tables import Collection
+    from dnsearch.spec.experiment import Experiment
+
+
+def data(
+    spec: Spec,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="FILE.png",
+            help="Also draw a contact sheet of training images, before and after augmentation.",
+            show_default=False,
+        ),
+    ] = None,
+    samples: Annotated[int, typer.Option(min=1, max=1000, help="Images on the sheet.")] = 24,
+    epoch: Annotated[
+        int, typer.Option(min=1, help="The epoch whose first images the sheet shows: what is trained on.")
+    ] = 1,
+    overrides: Set = None,
+    as_json: Json = False,
+) -> None:
+    """Show a spec's images: counts per class, sizes, scaling, and a sheet of samples after augmentation.
+
+    Example: [cyan]dnsearch data article --out samples.png[/cyan]
+    """
+    from dnsearch.data.sources import load
+    from dnsearch.report.data_tables import image_table, images_json
+    from dnsearch.spec.document import load as load_spec
+
+    _check(out)
+    experiment = load_spec(spec, overrides or ()).experiment
+    dataset = load(experiment.data)
+    found = _collection(experiment.name, dataset)
+    if as_json:
+        console.show_json(images_json(found))
+    else:
+        console.show(image_table(found))
+    if out is not None:
+        _draw(out, experiment, dataset, samples, epoch)
+
+
+def _check(out: Path | None) -> None:
+    """A wrong ending is said before a large data set is read."""
+    from dnsearch.errors import Problem, SpecError
+
+    if out is not None and out.suffix.lower() != ".png":
+        raise SpecError([Problem(str(out), "a file that ends in .png", out.suffix or "no ending")])
+
+
+def _collection(name: str, dataset: "Dataset") -> "Collection":
+    from dnsearch.report.data_tables import Collection
+
+    named = {"training": dataset.training, "validation": dataset.validation, "test": dataset.test}
+    parts = {part: split for part, split in named.items() if split is not None}
+    return Collection(
+        name,
+        dataset.image_shape,
+        dataset.class_names,
+        counts={part: split.counts(len(dataset.class_names)) for part, split in parts.items()},
+        images={part: len(split) for part, split in parts.items()},
+        masks=dataset.has_masks,
+        offset=dataset.scaling.offset,
+        scale=dataset.scaling.scale,
+    )
+
+
+def _draw(out: Path, experiment: "Experiment", dataset: "Dataset", count: int, epoch: int) -> None:
+    from dnsearch import environment
+
+    environment.prepare_tensorflow()
+    from dnsearch.data.samples import samples
+    from dnsearch.report.contact_sheet import Pair, contact_sheet
+    from dnsearch.report.drawing.page import write
+
+    training = experiment.training
+    pairs = [
+        Pair(sample.original, sample.seen, sample.classes)
+        for sample in samples(dataset, training, count, epoch)
+    ]
+    kinds = ", ".join(training.augmentation.kinds) if training.augmentation else ""
+    how = f"left: as it was; right: {kinds}" if kinds else "no augmentation"
+    how += ", all under their masks" if dataset.has_masks else ""
+    subtitle = f"training images, epoch {epoch}, seed {training.seed} · {how}"
+    write(out, contact_sheet(experiment.name, subtitle, pairs, compared=bool(kinds)))
+    console.say(f"drew {out}")

@@ -1,0 +1,241 @@
+"""Which runs a leaderboard is of, and how it goes out: a table, JSON, CSV or Markdown.
+
+``dnsearch leaderboard``: every run, or a study's trials, ranked.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich.console import RenderableType
+
+from dnsearch.cli import console
+from dnsearch.cli.options import RUNS, Json, Runs, Study
+from dnsearch.errors import DnsearchError
+from dnsearch.report import formats
+from dnsearch.report.leaderboard import facts, study_board
+from dnsearch.report.leaderboard import leaderboard as table
+from dnsearch.report.ranking import HIGHER_IS_BETTER, Row, Select, rank, rank_trials
+from dnsearch.runs.record import RunRecord
+from dnsearch.runs.scan import scan, study_as_it_is
+from dnsearch.runs.study_record import StudyRecord, is_study
+
+if TYPE_CHECKING:
+    pass  # MERGED
+    pass  # MERGED
+
+
+Form = Literal["table", "json", "csv", "markdown"]
+
+MOST_ROWS = 1000
+"""Of a table that nobody asked to be longer; drawing 10,000 rows takes seconds, and nobody reads them."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunsRead:
+    """What a leaderboard is of.
+
+    Args:
+        records: the runs.
+        study: the study whose runs they are; None for runs from here and there.
+        unreadable: folders that cannot be read, each with the reason.
+    """
+
+    records: list[RunRecord]
+    study: StudyRecord | None = None
+    unreadable: Sequence[tuple[Path, str]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How a leaderboard is wanted.
+
+    Args:
+        sort: what to rank by.
+        select: which epoch's validation figures count; None: the study's own, or the last.
+        top: how many rows; None: all.
+        columns: further columns.
+    """
+
+    sort: str = "validation"
+    select: Select | None = None
+    top: int | None = None
+    columns: Sequence[str] = ()
+
+    def rows(self, runs: RunsRead) -> list[Row]:
+        """The runs in their order."""
+        if runs.study is not None:
+            return rank_trials(runs.records, runs.study, self.sort, self.select, self.top)
+        return rank(runs.records, self.sort, self.select or "last", self.top)
+
+
+def read(paths: Sequence[Path]) -> RunsRead:
+    """The runs in some folders; where that is one study's folder, the study too.
+
+    Raises:
+        RunError: a folder does not exist, or a study's record is damaged.
+    """
+    found = scan(paths)
+    study = study_as_it_is(paths[0], found.records) if len(paths) == 1 and is_study(paths[0]) else None
+    return RunsRead(found.records, study, found.unreadable)
+
+
+def say_unreadable(runs: RunsRead) -> None:
+    """Name the folders that are not shown."""
+    for path, why in runs.unreadable:
+        console.say(f"not shown: {path}: {why}")
+
+
+def drawn(runs: RunsRead, view: View, width: int) -> RenderableType:
+    """The leaderboard for a terminal of some width."""
+    rows = view.rows(runs)
+    if runs.study is not None:
+        return study_board(rows, runs.study, view.columns, width)
+    title = "1 run" if len(runs.records) == 1 else f"{len(runs.records)} runs"
+    return table(rows, title, view.columns, width)
+
+
+def show(runs: RunsRead, view: View, form: Form) -> None:
+    """Put the leaderboard on stdout."""
+    match form:
+        case "table":
+            count = len(runs.records)
+            shown = replace(view, top=MOST_ROWS) if view.top is None and count > MOST_ROWS else view
+            console.show(drawn(runs, shown, console.data.width))
+            if shown is not view:
+                console.say(f"{MOST_ROWS:,} of {count:,} runs; --top {count} or --csv shows all")
+        case "json":
+            trials = formats.as_json(view.rows(runs))
+            console.show_json(formats.study_json(runs.study, trials) if runs.study else trials)
+        case "csv":
+            console.raw(formats.as_csv(view.rows(runs)))
+        case "markdown":
+            rows = view.rows(runs)
+            notes = [f"- {fact}\n" for fact in facts(runs.study, rows)] if runs.study else []
+            console.raw(
+                "".join([formats.as_markdown(rows, view.columns), *(["\n"] if notes else []), *notes])
+            )
+
+
+class SelectOption(StrEnum):
+    """Which epoch's validation figures count."""
+
+    last = "last"
+    best = "best"
+
+
+def leaderboard(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="RUNS...",
+            help="Run folders, folders of runs, or a study: its folder, or its name under --runs. Left out: "
+            "--runs.",
+            show_default=False,
+        ),
+    ] = None,
+    runs: Runs = RUNS,
+    study: Study = None,
+    sort: Annotated[
+        str,
+        typer.Option(
+            help=f"What to rank by: {', '.join(HIGHER_IS_BETTER)}. validation: accuracy, of U-Nets mean IoU."
+        ),
+    ] = "validation",
+    select: Annotated[
+        SelectOption | None,
+        typer.Option(
+            help="Rank by the last or the best epoch's validation figures. Left out: as the study was "
+            "searched, else the last.",
+            show_default=False,
+        ),
+    ] = None,
+    top: Annotated[
+        int | None, typer.Option(min=1, help="Show the first so many.", show_default=False)
+    ] = None,
+    columns: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--column", help="One more column, such as first_step_seconds or images_per_second. Repeatable."
+        ),
+    ] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Draw the study anew every 2 seconds, until it has ended.")
+    ] = False,
+    storage: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Read the study from its database, where its folder is not at hand; no intervals then.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: Json = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print a Markdown table.")] = False,
+) -> None:
+    """Rank runs, hand-made and searched ones together; of one study, say how sure the figures are.
+
+    Example: [cyan]dnsearch leaderboard --top 10[/cyan]
+    """
+    pass  # MERGED
+    from dnsearch.cli.watch import watch as watching
+
+    places = _places(paths or [], runs, study)
+    look = _from_storage(places, storage) if storage else _from_folders(places)
+    view = View(sort, select.value if select else None, top, columns or ())
+    with _known_names():
+        if watch:
+            _refuse_other_forms(as_json=as_json, csv=csv, markdown=markdown)
+            watching(look, view)
+        else:
+            found = look()
+            say_unreadable(found)
+            show(found, view, _form(as_json=as_json, csv=csv, markdown=markdown))
+
+
+def _places(paths: list[Path], runs: Path, study: str | None) -> list[Path]:
+    """The folders that are meant; what is no folder here may be the name of one under --runs."""
+    named = [path if path.exists() or not (runs / path).exists() else runs / path for path in paths]
+    return named or [runs / study if study else runs]
+
+
+def _from_folders(places: list[Path]) -> Callable[[], RunsRead]:
+    pass  # MERGED
+
+    return lambda: read(places)
+
+
+def _from_storage(places: list[Path], url: str) -> Callable[[], RunsRead]:
+    pass  # MERGED
+    from dnsearch.study.facts.reading import looking
+
+    if len(places) != 1:
+        raise typer.BadParameter("name one study", param_hint="--storage")
+    look = looking(url, places[0].name)
+    return lambda: RunsRead(*look())
+
+
+def _form(*, as_json: bool, csv: bool, markdown: bool) -> "Form":
+    return "json" if as_json else "csv" if csv else "markdown" if markdown else "table"
+
+
+def _refuse_other_forms(*, as_json: bool, csv: bool, markdown: bool) -> None:
+    if as_json or csv or markdown:
+        said = "is a table that is drawn again; leave out --json, --csv and --markdown"
+        raise typer.BadParameter(said, param_hint="--watch")
+
+
+@contextmanager
+def _known_names() -> Iterator[None]:
+    """An unknown name in --sort or --column is a mistake in the command line."""
+    try:
+        yield
+    except DnsearchError as error:
+        if type(error) is not DnsearchError:  # a folder or a database is what is wrong
+            raise
+        raise typer.BadParameter(str(error)) from None

@@ -1,0 +1,119 @@
+"""What ``tune`` shows while it searches: a leaderboard that redraws itself, or plain lines."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.constrain import Constrain
+from rich.live import Live
+
+from dnsearch.cli import console
+from dnsearch.report.live_table import live as picture
+from dnsearch.report.ranking import Row, rank
+from dnsearch.report.units import run_line
+from dnsearch.runs.record import EpochRecord, RunRecord
+from dnsearch.runs.scan import scan
+from dnsearch.study.request import Request
+from dnsearch.study.work.messages import (
+    Job,
+    SearchEvent,
+    SearchStopped,
+    TrialEnded,
+    TrialPaused,
+    TrialProgressed,
+    TrialRetried,
+    TrialStarted,
+)
+
+Tell = Callable[[SearchEvent], None]
+
+BEST_SHOWN = 100
+ROOM_FOR_CTRL_C = 3
+"""Cells kept free at the right: a terminal writes ^C behind the picture, and its last line must not break."""
+
+
+@contextmanager
+def live(request: Request, *, plain: bool) -> Iterator[Tell]:
+    """Show a search's events for a block; returns the function that takes them."""
+    name = request.folder.name
+    console.say(f"study {name}: {request.trials} trials, {request.workers} at once, in {request.folder}")
+    if plain or not console.talk.is_terminal:
+        yield _say_line
+        return
+    view = _View(request)
+    with Live(console=console.talk, get_renderable=view.picture, refresh_per_second=4, transient=True):
+        yield view.tell
+
+
+def _say_line(event: SearchEvent) -> None:
+    match event:
+        case TrialEnded(record) | TrialPaused(record):
+            console.say(run_line(record))
+        case SearchStopped(reason):
+            console.say(reason)
+        case TrialRetried(job, parts):
+            console.say(_retried(job, parts))
+
+
+def _retried(job: Job, parts: int) -> str:
+    return f"trial {job.origin.trial}  memory is used up; once more, with each batch in {parts} parts"
+
+
+class _View:
+    """What the picture is made of."""
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        ended = _ended_before(request)
+        self._before = self._done = len(ended)
+        self._best = self._ranked(ended)
+        self._running: dict[str, tuple[Job, EpochRecord | None]] = {}
+        self._started = time.monotonic()
+
+    def tell(self, event: SearchEvent) -> None:
+        match event:
+            case TrialStarted(job):
+                self._running[job.folder.name] = (job, None)
+            case TrialProgressed(job, epoch):
+                self._running[job.folder.name] = (job, epoch)
+            case TrialRetried(job, parts):
+                self._running[job.folder.name] = (job, None)
+                console.say(_retried(job, parts))
+            case SearchStopped(reason):
+                console.say(reason)
+            case TrialPaused(record):
+                self._running.pop(record.name, None)
+            case TrialEnded(record):
+                self._running.pop(record.name, None)
+                if record.confirmation:
+                    return
+                self._done += 1
+                self._best = self._ranked([*(row.record for row in self._best), record])
+
+    def _ranked(self, records: list[RunRecord]) -> list[Row]:
+        """The best, as many as any terminal can show: this is drawn four times a second."""
+        return rank(records, select=self._request.tune.select, top=BEST_SHOWN)
+
+    def picture(self) -> Constrain:
+        height, width = console.talk.size.height, console.talk.size.width - ROOM_FOR_CTRL_C
+        drawn = picture(
+            self._best,
+            [_at_work(job, epoch) for job, epoch in self._running.values()],
+            done=self._done - self._before,
+            total=max(0, self._request.trials - self._before),
+            elapsed_seconds=time.monotonic() - self._started,
+            height=height,
+            width=width,
+        )
+        return Constrain(drawn, width)
+
+
+def _ended_before(request: Request) -> list[RunRecord]:
+    found = scan([request.folder]).records if request.folder.exists() else []
+    ended = {"finished", "pruned", "failed"}
+    return [record for record in found if record.state in ended and not record.confirmation]
+
+
+def _at_work(job: Job, epoch: EpochRecord | None) -> tuple[str, int, int, float | None]:
+    done, score = (epoch.epoch, epoch.validation.score) if epoch else (0, None)
+    return job.folder.name, done, job.document.experiment.training.epochs, score

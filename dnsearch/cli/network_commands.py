@@ -1,0 +1,131 @@
+"""``dnsearch inspect``: what networks look like and cost.
+
+``dnsearch draw``: a picture of a network.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dnsearch.cli import console
+from dnsearch.cli.options import Json, NoLimits, Set, Spec
+from dnsearch.errors import Problem, SpecError
+
+if TYPE_CHECKING:
+    from dnsearch.cli.planning import Planned
+
+
+def inspect(
+    specs: Annotated[
+        list[str], typer.Argument(metavar="SPEC...", help="YAML files or presets' names.", show_default=False)
+    ],
+    overrides: Set = None,
+    layers: Annotated[bool, typer.Option("--layers", help="One row per operation.")] = False,
+    matrix: Annotated[bool, typer.Option("--matrix", help="Which features each layer reads.")] = False,
+    no_limits: NoLimits = False,
+    as_json: Json = False,
+) -> None:
+    """Show a network's parts, shapes and exact cost, without building it; several specs side by side.
+
+    Example: [cyan]dnsearch inspect article article-log article-cross-block[/cyan]
+    """
+    from dnsearch.spec.training import in_words
+
+    found = _planned(specs, overrides, limits=not no_limits)
+    if as_json:
+        from dnsearch.report.network_tables import network_json
+
+        told = [network_json(_name(each), each.budget.plan, each.budget.summary) for each in found]
+        rows = [{**one, **_circumstances(each)} for one, each in zip(told, found, strict=True)]
+        console.show_json(rows if len(rows) > 1 else rows[0])
+        return
+    if len(found) > 1:
+        _compare(found)
+    for each in found if len(found) == 1 or layers or matrix else ():
+        _show(each, layers=layers, matrix=matrix)
+    for each in found:
+        if each.budget.match is not None:
+            console.say(f"{_name(each)}: {each.budget.match}")
+        if stages := each.budget.document.experiment.training.progressive:
+            console.say(f"{_name(each)}: {in_words(stages)}")
+
+
+def _planned(specs: list[str], overrides: list[str] | None, *, limits: bool) -> "list[Planned]":
+    """Every spec's network; what is wrong with any of them is told at once."""
+    from dnsearch.cli.planning import planned
+
+    found: list[Planned] = []
+    problems: list[Problem] = []
+    for spec in specs:
+        try:
+            found.append(planned(spec, overrides, limits=limits))
+        except SpecError as error:
+            problems += error.problems
+    if problems:
+        raise SpecError(problems)
+    return found
+
+
+def _circumstances(found: "Planned") -> dict[str, object]:
+    """What the network was planned for, and how close it came to what it was to match."""
+    match = found.budget.match
+    return {
+        "image_shape": found.facts.image_shape,
+        "classes": found.facts.classes,
+        "growth_rate": found.budget.document.experiment.network.growth_rate,
+        "match": {"figure": match.figure, "target": match.target, "off": match.off} if match else None,
+    }
+
+
+def _name(found: "Planned") -> str:
+    return found.budget.document.experiment.name
+
+
+def _compare(found: "list[Planned]") -> None:
+    from dnsearch.report.network_tables import comparison
+
+    rows = [(_name(each), _growth(each), each.budget.summary) for each in found]
+    console.show(comparison(rows))
+
+
+def _growth(found: "Planned") -> str:
+    rates = found.budget.document.experiment.network.growth_rate
+    return "-".join(map(str, rates)) if isinstance(rates, tuple) else str(rates or "")
+
+
+def _show(found: "Planned", *, layers: bool, matrix: bool) -> None:
+    from dnsearch.report.network_tables import layer_table, matrices, network_table
+
+    budget = found.budget
+    height, width, channels = found.facts.image_shape
+    title = f"{_name(found)}, {height}x{width}x{channels}, {found.facts.classes} classes"
+    if matrix:
+        console.raw(f"{title}\n\n{matrices(budget.plan)}")
+    elif layers:
+        console.show(layer_table(title, budget.plan))
+    else:
+        batch_size = budget.document.experiment.training.batch_size
+        console.show(network_table(title, budget.plan, budget.summary, batch_size))
+
+
+def draw(
+    spec: Spec,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="Where to draw: FILE.svg or FILE.png.")
+    ],
+    overrides: Set = None,
+    no_limits: NoLimits = False,
+) -> None:
+    """Draw a network: blocks, edges, links, changes of scale, and which features each layer reads.
+
+    Example: [cyan]dnsearch draw article-cross-block -o network.svg[/cyan]
+    """
+    from dnsearch.cli.planning import planned
+    from dnsearch.report.drawing.page import draw as paint
+
+    found = planned(spec, overrides, limits=not no_limits)
+    height, width, channels = found.facts.image_shape
+    name = found.budget.document.experiment.name
+    paint(found.budget.plan, f"{name}, {height}x{width}x{channels}", output)
+    console.say(f"drew {output}")

@@ -1,0 +1,162 @@
+"""What ``space`` shows: a survey as lines and a histogram, or as JSON.
+
+``dnsearch space``: how large a search space is, and how much of it can be tried.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import typer
+
+from dnsearch.cli import console
+from dnsearch.cli.options import RUNS, Json, NoLimits, Runs, Set
+from dnsearch.evaluate.intervals import wilson
+from dnsearch.report.units import count, duration, percent, short_count, size
+from dnsearch.study.sampling.estimate import Estimate
+from dnsearch.study.sampling.survey import Survey
+
+BINS = 10
+WIDTH = 30
+SHOWN = ("parameters", "macs", "training_memory_bytes")
+
+
+def survey_json(found: Survey, estimated: Estimate | None, trials: int) -> dict[str, Any]:
+    """Everything that is shown, as JSON."""
+    low, high = wilson(found.feasible, found.samples)
+    return {
+        "configurations": found.extent.configurations if found.extent else None,
+        "continuous": list(found.extent.continuous) if found.extent else None,
+        "samples": found.samples,
+        "feasible": found.feasible,
+        "feasible_share": {"value": found.feasible / found.samples, "low": low, "high": high},
+        "refused": dict(found.refused),
+        "never_counts": list(found.never),
+        "changes_nothing": list(found.idle),
+        "costs": {name: _histogram(values) for name, values in found.costs.items()},
+        "estimate": {
+            "trials": trials,
+            "trial_seconds": estimated.trial_seconds if estimated else None,
+            "basis_runs": estimated.runs if estimated else 0,
+        },
+    }
+
+
+def lines(found: Survey, bounds: Mapping[str, int]) -> list[str]:
+    """The survey, line by line.
+
+    Args:
+        found: the survey.
+        bounds: the constraints; where a bound lies in a histogram is marked.
+    """
+    low, high = wilson(found.feasible, found.samples)
+    share = f"{percent(found.feasible / found.samples)} (95 %: {percent(low)} to {percent(high)})"
+    return [
+        _reach(found),
+        f"feasible  {share} of {count(found.samples)} even samples",
+        *(f"  refused by {name}: {count(times)}" for name, times in found.refused.items() if times),
+        *(f"never counts: {path}; its condition held in no sample" for path in found.never),
+        *(f"changes nothing: {path}; remove it, or what makes it idle" for path in found.idle),
+        *(line for name in SHOWN for line in _drawn(name, found.costs.get(name, ()), bounds.get(name))),
+    ]
+
+
+def time_line(estimated: Estimate | None, trials: int, workers: int) -> str:
+    """What the trials may take together, and what that rests on."""
+    if estimated is None:
+        hint = "train one (dnsearch train SPEC), or name their folder with --runs"
+        return f"time      no basis: no runs on these images by this machine; {hint}"
+    whole = duration(trials * estimated.trial_seconds / workers)
+    each = duration(estimated.trial_seconds)
+    basis = f"scaled by multiply-adds and epochs from {estimated.runs} runs here"
+    return (
+        f"time      {trials} trials to their last epoch: about {whole}, {workers} at once "
+        f"({each} each; {basis}; less what is pruned)"
+    )
+
+
+def _reach(found: Survey) -> str:
+    if found.extent is None:
+        return "space     more than can be counted"
+    continuous = found.extent.continuous
+    also = f", times the continuous {', '.join(continuous)}" if continuous else ""
+    return f"space     {count(found.extent.configurations)} configurations{also}"
+
+
+def _histogram(values: Sequence[int]) -> dict[str, list[int]]:
+    """Edges (one more than counts) and counts of equally wide bins."""
+    low, high = min(values), max(values)
+    step = max(1, -(-(high - low + 1) // BINS))
+    counts = [0] * BINS
+    for value in values:
+        counts[(value - low) // step] += 1
+    return {"edges": [low + step * each for each in range(BINS + 1)], "counts": counts}
+
+
+def _drawn(name: str, values: Sequence[int], bound: int | None) -> list[str]:
+    if not values:
+        return []
+    found = _histogram(values)
+    shown = size if name.endswith("bytes") else short_count
+    most = max(found["counts"])
+    rows = []
+    for start, end, times in zip(found["edges"], found["edges"][1:], found["counts"], strict=False):
+        bar = "━" * -(-times * WIDTH // most)
+        mark = f"  ◀ at most {shown(bound)}" if bound is not None and start <= bound < end else ""
+        rows.append(
+            f"  {shown(start):>8} to {shown(end - 1):>8}  {bar:<{WIDTH}} {count(times):>7}{mark}".rstrip()
+        )
+    return [name, *rows]
+
+
+SECONDS = 8.0
+"""Time for the samples; a space of large networks of which no two are alike gets fewer."""
+
+
+def space(
+    spec: Annotated[
+        str, typer.Argument(metavar="SPEC", help="A YAML file with a tune section, or the name of a preset.")
+    ] = "speculations",
+    overrides: Set = None,
+    samples: Annotated[int, typer.Option(min=1, max=1_000_000, help="Points of the space to draw.")] = 10_000,
+    trials: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Trials to estimate the time of. Left out: tune.trials.", show_default=False
+        ),
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Trials at once, for the time.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Equal seeds draw equal points.")] = 0,
+    runs: Runs = RUNS,
+    no_limits: NoLimits = False,
+    as_json: Json = False,
+) -> None:
+    """Measure a search space: its size, what is feasible, what its networks cost, how long trials take.
+
+    Example: [cyan]dnsearch space speculations --trials 50[/cyan]
+    """
+    pass  # MERGED
+    from dnsearch.cli.planning import planned, tune_of
+    from dnsearch.environment import process_identity
+    from dnsearch.runs.scan import scan
+    from dnsearch.study.sampling.estimate import estimate
+    from dnsearch.study.sampling.feasibility import Judge
+    from dnsearch.study.sampling.survey import survey
+
+    plan = planned(spec, overrides, limits=not no_limits)
+    document, tune = plan.written, tune_of(plan.written, spec)
+    judge = Judge(document, tune, plan.facts.image_shape, plan.facts.classes, limits=not no_limits)
+    found = survey(judge, samples, seed, SECONDS)
+    records = scan([runs]).records if runs.is_dir() else []
+    host = str(process_identity()["host"])
+    estimated = estimate(records, document.experiment, found.feasible_macs, host)
+    wanted = trials or tune.trials
+    if as_json:
+        console.show_json(survey_json(found, estimated, wanted))
+        return
+    said = [
+        *lines(found, tune.constraints.bounds()),
+        time_line(estimated, wanted, workers),
+    ]
+    console.raw("\n".join(said))
+    if found.samples < samples:
+        console.say(f"stopped after {SECONDS:g} s with {found.samples:,} of {samples:,} samples")

@@ -1,0 +1,130 @@
+"""``dnsearch study``: what can be done to a study as a whole.
+
+``dnsearch dashboard``: a study in the browser, by optuna-dashboard.
+
+``dnsearch clean``: remove what nobody will ask for again.
+"""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dnsearch import environment
+from dnsearch.cli import console
+from dnsearch.cli.options import RUNS, Json, NoLimits, Runs, Set, Storage
+from dnsearch.cli.tune_command import requested
+
+if TYPE_CHECKING:
+    from dnsearch.study.earlier.migrate import Migrated
+
+
+class Action(StrEnum):
+    """What to do."""
+
+    migrate = "migrate"
+
+
+def study(
+    action: Annotated[
+        Action,
+        typer.Argument(metavar="migrate", help="Bring the study to a changed spec.", show_default=False),
+    ],
+    name: Annotated[str, typer.Argument(metavar="STUDY", help="Name of the study.", show_default=False)],
+    to: Annotated[str, typer.Option("--to", metavar="SPEC", help="The changed spec.", show_default=False)],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be kept and dropped; change nothing.")
+    ] = False,
+    overrides: Set = None,
+    runs: Runs = RUNS,
+    storage: Storage = None,
+    no_limits: NoLimits = False,
+) -> None:
+    """Keep a study whose spec changed: what the new spec could have tried stays, the rest is set aside.
+
+    Example: [cyan]dnsearch study migrate small --to spec.yaml --dry-run[/cyan]
+    """
+    from dnsearch.study.earlier.migrate import ASIDE, migrate
+
+    request = requested(to, overrides, (runs, name), storage, None, limits=not no_limits)
+    migrated = migrate(request, dry_run=dry_run)
+    _say(name, migrated, dry_run=dry_run)
+    if migrated.dropped and not dry_run:
+        console.say(f"what they left behind: {request.folder / ASIDE}")
+
+
+def _say(name: str, migrated: "Migrated", *, dry_run: bool) -> None:
+    would = " (dry run: nothing was changed)" if dry_run else ""
+    console.say(f"study {name}: {len(migrated.kept)} trials kept, {len(migrated.dropped)} dropped{would}")
+    for number, reason in migrated.dropped.items():
+        console.say(f"  trial {number} dropped: {reason}")
+    if migrated.forgotten:
+        console.say(f"  {migrated.forgotten} infeasible or earlier dropped proposals left behind")
+
+
+def dashboard(
+    study: Annotated[
+        Path,
+        typer.Argument(
+            metavar="STUDY", help="A study's folder, or its name under --runs.", show_default=False
+        ),
+    ],
+    runs: Runs = RUNS,
+    storage: Storage = None,
+    port: Annotated[int, typer.Option(min=1024, max=65535, help="Where the page is served.")] = 8080,
+) -> None:
+    """Show a study in the browser, for this machine alone, until Ctrl-C. Needs the extra dashboard.
+
+    Example: [cyan]dnsearch dashboard speculations[/cyan]
+    """
+    environment.require("dashboard", "optuna_dashboard")
+    from dnsearch.study.book.database import default_url
+    from dnsearch.study.facts.dashboard import HOST, serve
+
+    folder = study if study.exists() else runs / study
+    console.say(f"http://{HOST}:{port}/ shows study {folder.name}; Ctrl-C ends it")
+    serve(storage or default_url(folder), folder.name, port)
+
+
+def clean(
+    path: Annotated[
+        Path, typer.Argument(metavar="[FOLDER]", help="A folder of runs, a study or a run.")
+    ] = RUNS,
+    keep: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Trials of each study that keep checkpoints and weights: the best so many. Left out: what "
+            "the study's spec says (tune.keep).",
+            show_default=False,
+        ),
+    ] = None,
+    damaged: Annotated[
+        bool, typer.Option("--damaged", help="Remove checkpoints that were found damaged, too.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only tell what would be removed, and how large it is.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Remove checkpoints and weights of trials that ended behind the best, and what killed processes left.
+
+    Records, epochs and specs always stay, and so does whatever waits or was interrupted.
+
+    Example: [cyan]dnsearch clean runs/speculations --dry-run[/cyan]
+    """
+    from dnsearch.report import units
+    from dnsearch.runs import cleaning
+
+    found = cleaning.clean(path, keep, damaged=damaged, dry_run=dry_run)
+    size = sum(each.bytes for each in found)
+    if as_json:
+        listed = [{"path": str(each.path), "bytes": each.bytes, "why": each.why} for each in found]
+        console.show_json({"removed": not dry_run, "bytes": size, "files": listed})
+        return
+    for each in found:
+        console.raw(f"{units.size(each.bytes):>10}  {each.path}  ({each.why})")
+    verb = "would remove" if dry_run else "removed"
+    files = "1 file" if len(found) == 1 else f"{len(found):,} files"
+    console.say(f"{verb} {files}, {units.size(size)}")

@@ -1,0 +1,163 @@
+"""``dnsearch train``: one run."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dnsearch.cli import console
+from dnsearch.cli.options import RUNS, Json, NoLimits, Plain, Runs, Set
+from dnsearch.cli.progress import Log, logs
+from dnsearch.errors import DnsearchError, TrainingError
+
+if TYPE_CHECKING:
+    from dnsearch.runs.folder import RunFolder
+    from dnsearch.runs.record import RunRecord
+    from dnsearch.spec.document import Document
+
+
+def train(
+    spec: Annotated[
+        str | None,
+        typer.Argument(metavar="SPEC", help="A YAML file, or the name of a preset.", show_default=False),
+    ] = None,
+    overrides: Set = None,
+    runs: Runs = RUNS,
+    resume: Annotated[
+        Path | None,
+        typer.Option("--resume", metavar="RUN", help="Go on with an interrupted run.", show_default=False),
+    ] = None,
+    log: Annotated[
+        list[Log] | None,
+        typer.Option(help="Also write epochs.csv, or event files for TensorBoard, into the run. Repeatable."),
+    ] = None,
+    no_limits: NoLimits = False,
+    plain: Plain = False,
+    as_json: Json = False,
+) -> None:
+    """Train a spec's network.
+
+    Example: [cyan]dnsearch train spec.yaml --set training.epochs=20[/cyan]
+
+    Ctrl-C ends after the running batch and keeps what is there.
+    """
+    document, folder = _opened(spec, overrides, (runs, resume), limits=not no_limits)
+    with _removed_if_unused(folder, fresh=resume is None):
+        record = _finished(document, folder) or _trained(document, folder, log or [], plain=plain)
+    console.say(_summary(record, folder))
+    if afresh := folder.afresh():
+        console.say(f"started afresh, since training.start_from does not fit them: {', '.join(afresh)}")
+    if as_json:
+        from dnsearch.report.formats import as_json as as_dicts
+        from dnsearch.report.ranking import rank
+
+        console.show_json(as_dicts(rank([record]))[0])
+    if record.state == "interrupted":
+        raise typer.Exit(130)
+
+
+def _opened(
+    spec: str | None, overrides: list[str] | None, places: tuple[Path, Path | None], *, limits: bool
+) -> "tuple[Document, RunFolder]":
+    """The spec and its run folder: a new one, or the one to go on with."""
+    from dnsearch.cli.planning import planned
+    from dnsearch.runs.folder import RunFolder
+    from dnsearch.spec.document import load
+
+    runs, resume = places
+    if (spec is None) == (resume is None):
+        raise typer.BadParameter("give a SPEC, or --resume RUN")
+    if resume is not None:
+        if overrides:
+            raise typer.BadParameter("--set cannot change a run that has begun; start a new one")
+        folder = RunFolder.open(resume)
+        return load(str(folder.resolved)), folder
+    budget = planned(spec or "", overrides, limits=limits).budget
+    if budget.match is not None:
+        console.say(str(budget.match))
+    document = budget.document
+    return document, RunFolder.create(runs, document.experiment.name)
+
+
+@contextmanager
+def _removed_if_unused(folder: "RunFolder", *, fresh: bool) -> Iterator[None]:
+    """Leave no new folder behind of a run that trained nothing: its data is missing or broken, or Ctrl-C.
+
+    Where memory was used up or the loss was not finite it stays: what was tried is worth a look.
+    """
+    unused = False
+    try:
+        yield
+    except TrainingError:
+        raise
+    except DnsearchError:
+        unused = fresh and folder.record.exists() and folder.read().first_step_seconds is None
+        raise
+    finally:
+        if unused or not folder.record.exists():
+            shutil.rmtree(folder.path, ignore_errors=True)
+
+
+def _finished(document: "Document", folder: "RunFolder") -> "RunRecord | None":
+    """The record of a run that was trained to its end; None for any other, and where the spec has changed."""
+    from dnsearch.spec.document import fingerprint
+
+    record = folder.read() if folder.record.exists() else None
+    if record is None or record.state != "finished" or not record.epochs:  # imported weights have no epochs
+        return None
+    if record.fingerprint != fingerprint(document.experiment):
+        return None
+    console.say(f"{folder.path} is finished; there is nothing to go on with")
+    return record
+
+
+def _trained(document: "Document", folder: "RunFolder", kinds: list[Log], *, plain: bool) -> "RunRecord":
+    from dnsearch import environment
+    from dnsearch.cli.progress import counted, progress
+
+    console.say(f"{document.experiment.name} → {folder.path}")
+    environment.prepare_tensorflow()
+
+    from dnsearch.runs.record import EpochRecord, Notice, StepEnded, Stop
+    from dnsearch.train.run import run
+
+    epochs = document.experiment.training.epochs
+    with (
+        counted(lambda _: console.say("stopping after this batch…")) as interrupts,
+        progress(epochs, plain=plain) as tell,
+        logs(folder, kinds) as write,
+    ):
+
+        def watch(event: StepEnded | EpochRecord | Notice) -> Stop | None:
+            tell(event)
+            if isinstance(event, EpochRecord):
+                write(event)
+            return Stop("interrupted", "stopped by Ctrl-C") if interrupts() else None
+
+        return run(document, folder, watch)
+
+
+def _summary(record: "RunRecord", folder: "RunFolder") -> str:
+    from dnsearch.report.units import score
+
+    if record.state == "interrupted":
+        epochs = "1 epoch" if record.epochs == 1 else f"{record.epochs} epochs"
+        return f"interrupted after {epochs}\nnext: dnsearch train --resume {folder.path}"
+    last = record.last
+    reached = (
+        f"validation {score(last)} at the last epoch, trained on {_devices(record)}"
+        if last
+        else "no epoch ended"
+    )
+    return f"{reached}\nnext: dnsearch evaluate {folder.path}; dnsearch leaderboard {folder.path.parent}"
+
+
+def _devices(record: "RunRecord") -> str:
+    """What trained a run, in words: ``2 cores``, ``NVIDIA L4`` or ``4 × NVIDIA L4``."""
+    cards, everything = record.hardware["gpus"], record.settings["training.devices"] == "all"
+    if not cards:
+        return f"{record.hardware['cores']} cores"
+    return f"{len(cards)} × {cards[0]}" if everything and len(cards) > 1 else str(cards[0])

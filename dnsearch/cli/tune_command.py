@@ -1,0 +1,279 @@
+"""What commands on a study have in common: what is asked for, where trials run, the search and its show.
+
+``dnsearch tune``: search a spec's variants.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dnsearch import environment
+from dnsearch.cli import console
+from dnsearch.cli.options import RUNS, Gpus, Json, NoLimits, Plain, Runs, Set, Storage, Study, Trials, Workers
+
+if TYPE_CHECKING:
+    from dnsearch.study.request import Request
+    from dnsearch.study.work.messages import SearchEvent
+if TYPE_CHECKING:
+    from dnsearch.spec.document import Document
+    from dnsearch.study.request import Request
+
+
+class Engine(StrEnum):
+    """What runs the trials."""
+
+    local = "local"
+    ray = "ray"
+
+
+def requested(
+    spec: str,
+    overrides: list[str] | None,
+    place: tuple[Path, str | None],
+    storage: str | None,
+    trials: int | None,
+    *,
+    limits: bool,
+) -> "Request":
+    """What is asked for by a spec and its options; ``place``: the folder of runs and the study's name."""
+    from dnsearch.cli.planning import planned, tune_of
+    from dnsearch.study.book.database import default_url
+    from dnsearch.study.request import Request
+
+    found = planned(spec, overrides, limits=limits)
+    document, facts = found.written, found.facts
+    search = tune_of(document, spec)
+    folder = study_folder(*place, document.experiment.name)
+    return Request(
+        document,
+        search,
+        facts.image_shape,
+        facts.classes,
+        folder,
+        storage or default_url(folder),
+        trials or search.trials,
+        workers=1,
+        limits=limits,
+    )
+
+
+def study_folder(runs: Path, study: str | None, experiment: str) -> Path:
+    """The study's folder; a spec that has been trained by hand has given its name to that run already."""
+    from dnsearch.runs.folder import is_run
+
+    folder = runs / (study or experiment)
+    return runs / f"{experiment}-study" if study is None and is_run(folder) else folder
+
+
+def placed(request: "Request", workers: int | None, gpus: str) -> "Request":
+    """The request with what the command line says about the machine: trials at once, cards."""
+    from dnsearch.study.work.placement import room
+
+    cards = tuple(filter(None, gpus.replace(" ", "").split(",")))
+    at_once = workers or max(1, room(cards, request.tune.gpus_per_trial))
+    return replace(request, workers=at_once, cards=cards)
+
+
+def searched(
+    request: "Request", engine: Engine = Engine.local, address: str | None = None, *, plain: bool
+) -> bool:
+    """Do the search; says whether a person stopped it."""
+    from dnsearch.cli.live_view import live
+    from dnsearch.cli.progress import counted
+    from dnsearch.study.work.messages import ProposalRefused
+
+    refused: Counter[str] = Counter()
+    said = ("letting the running trials end (Ctrl-C again stops them)…", "stopping the running trials…")
+    with (
+        counted(lambda count: console.say(said[count - 1])) as interrupts,
+        live(request, plain=plain) as tell,
+    ):
+        for event in _events(request, engine, address, interrupts):
+            tell(event)
+            refused.update([*event.reasons] if isinstance(event, ProposalRefused) else ())
+        stopped = interrupts() > 0
+    if refused:
+        said_by = ", ".join(f"{name} {count:,}" for name, count in refused.most_common())
+        console.say(f"infeasible proposals, refused by: {said_by}")
+    return stopped
+
+
+def _events(
+    request: "Request", engine: Engine, address: str | None, interrupts: Callable[[], int]
+) -> "Iterator[SearchEvent]":
+    if engine is Engine.ray:
+        environment.require("ray", "ray")
+        from dnsearch.study.ray_engine import search_on_ray
+
+        return search_on_ray(request, address, interrupts)
+    from dnsearch.study.search import search
+
+    return search(request, interrupts)
+
+
+SPECULATIONS = "speculations"
+
+
+def tune(
+    spec: Annotated[
+        str, typer.Argument(metavar="SPEC", help="A YAML file with a tune section, or the name of a preset.")
+    ] = SPECULATIONS,
+    trials: Trials = None,
+    workers: Workers = None,
+    gpus: Gpus = "",
+    timeout: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            help="Start no more trials after so long; those at work end, and another search can go on. Left "
+            "out: tune.timeout_seconds.",
+            show_default=False,
+        ),
+    ] = None,
+    patience: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="End the search after so many trials that are no better. Left out: tune.patience.",
+            show_default=False,
+        ),
+    ] = None,
+    target: Annotated[
+        float | None,
+        typer.Option(
+            help="End the search when a trial reaches this validation score, such as 0.95. Left out: "
+            "tune.target.",
+            show_default=False,
+        ),
+    ] = None,
+    keep: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Trials that keep checkpoints and weights: the best so many. Left out: tune.keep.",
+            show_default=False,
+        ),
+    ] = None,
+    enqueue: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SPEC",
+            help="A spec whose settings lie in the search space: it becomes the next trial, once. "
+            "Can be given several times.",
+            show_default=False,
+        ),
+    ] = None,
+    from_study: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Another study, by name or folder: the sampler learns from its finished trials that lie in "
+            "this search space. They do not become trials of this one.",
+            show_default=False,
+        ),
+    ] = None,
+    overrides: Set = None,
+    runs: Runs = RUNS,
+    study: Study = None,
+    storage: Storage = None,
+    create: Annotated[
+        bool, typer.Option("--create", help="Only make the study; dnsearch worker takes its trials.")
+    ] = False,
+    artifacts: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PLACE",
+            help="Where trials send what they leave behind, for machines that share no folder of runs: a "
+            "folder that all reach, or s3://BUCKET/PREFIX. dnsearch fetch brings it home.",
+            show_default=False,
+        ),
+    ] = None,
+    engine: Annotated[
+        Engine,
+        typer.Option(help="What runs trials: processes of this machine, or tasks of a Ray cluster."),
+    ] = Engine.local,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            help="The Ray cluster: auto for the one that this machine is in, or HOST:PORT. Left out: a new "
+            "one, of this machine alone.",
+            show_default=False,
+        ),
+    ] = None,
+    no_limits: NoLimits = False,
+    plain: Plain = False,
+    as_json: Json = False,
+) -> None:
+    """Search a spec's variants; run it again to go on. Without SPEC: the article's speculations, on digits.
+
+    Example: [cyan]dnsearch tune --trials 50[/cyan]
+
+    Ctrl-C once lets the running trials end; twice stops them, and the next search takes them up again.
+    """
+    request = requested(spec, overrides, (runs, study), storage, trials, limits=not no_limits)
+    said = {"timeout_seconds": timeout, "patience": patience, "target": target, "keep": keep}
+    changes = {field: value for field, value in said.items() if value is not None}
+    tuned = request.tune.model_copy(update=changes)
+    wanted = tuple(map(_loaded, enqueue or ()))
+    request = replace(request, tune=tuned, artifacts=_absolute(artifacts), enqueue=wanted)
+    request = placed(request, workers, gpus)
+    if from_study is not None:
+        _learn(request, from_study, runs, storage)
+    if create:
+        _create(request)
+        return
+    stopped = searched(request, engine, address, plain=plain)
+    _show_outcome(request, as_json=as_json)
+    if stopped:
+        raise typer.Exit(130)
+
+
+def _absolute(artifacts: str | None) -> str | None:
+    """A folder of artifacts as every machine calls it."""
+    return artifacts if artifacts is None or artifacts.startswith("s3://") else str(Path(artifacts).resolve())
+
+
+def _learn(request: "Request", name: str, runs: Path, storage: str | None) -> None:
+    from dnsearch.study.earlier.knowledge import learn, other_study
+    from dnsearch.study.request import create
+
+    other = other_study(name, runs, storage)
+    request, ledger = create(request)
+    learnt = learn(ledger, request.url, other)
+    console.say(f"the sampler learns from {learnt.taken} finished trials of study {learnt.study}")
+    for reason, times in learnt.left.items():
+        console.say(f"  {times} left out: {reason}")
+
+
+def _create(request: "Request") -> None:
+    from dnsearch.study.book.database import shown
+    from dnsearch.study.request import create
+
+    create(request)
+    name, url = request.folder.name, shown(request.url)
+    console.say(f"study {name} is made\nnext: dnsearch worker --study {name} --storage {url}")
+
+
+def _loaded(spec: str) -> "Document":
+    from dnsearch.spec.document import load
+
+    return load(spec)
+
+
+def _show_outcome(request: "Request", *, as_json: bool) -> None:
+    from dnsearch.cli.leaderboard_command import View, read, show
+    from dnsearch.report.formats import as_json as listed
+
+    found, view = read([request.folder]), View()
+    if as_json:
+        console.show_json(listed(view.rows(found)))
+    else:
+        show(found, view, "table")
+    best = request.folder / "best.yaml"
+    if best.exists():
+        console.say(f"best network: {best}\nnext: dnsearch train {best}")

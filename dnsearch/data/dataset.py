@@ -1,0 +1,191 @@
+"""Images with a label or a mask each, as values: what every source turns into.
+
+A source is read into an ``Original``; splitting it gives a ``Dataset``, which is all that the rest of
+dnsearch sees::
+
+    files ─▶ Original(training, test) ─split─▶ Dataset(training, validation, test, scaling)
+
+Images stay whole numbers from 0 to 255 in memory (a quarter of the room); a ``Scaling`` turns a batch
+into what the network reads. Image files that would take too much memory stay files until their batch is
+made.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Self, TypeGuard
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dnsearch import environment
+from dnsearch.data.checks import refuse
+from dnsearch.data.image_files import Files, reduced
+
+Images = NDArray[np.uint8 | np.float32]
+Labels = NDArray[np.int32]
+
+MEMORY_SHARE = 0.25
+"""Image files are held in memory where their pixels take at most this share of what is free."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Split:
+    """Some images and their labels.
+
+    Args:
+        images: (n, height, width, channels), uint8 or float32, or files that are read when they are wanted.
+        labels: int32, from 0 to the number of classes less one: (n,) or, of pixels, (n, height, width) with
+            -1 where a pixel does not count.
+    """
+
+    images: Images | Files
+    labels: Labels
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def counts(self, classes: int) -> list[int]:
+        """The number of images or, of masks, of pixels of each class."""
+        counted: list[int] = np.bincount(self.labels[self.labels >= 0], minlength=classes).tolist()
+        return counted
+
+    @property
+    def strata(self) -> Labels:
+        """(n,): what a part of the images shall have in proportion; of masks all are alike."""
+        return self.labels if self.labels.ndim == 1 else np.zeros(len(self), np.int32)
+
+    def first(self, count: int) -> Images:
+        """The pixels of the first images; files are read."""
+        images = self.images[:count]
+        return images.read() if isinstance(images, Files) else images
+
+    def take(self, positions: NDArray[np.intp]) -> "Split":
+        """The images at some positions, in that order: a copy of pixels, or a choice of files."""
+        return Split(self.images[positions], self.labels[positions])
+
+    def at(self, size: tuple[int, int]) -> "Split":
+        """The images averaged down to a height and width; files are so when they are read."""
+        images = self.images
+        return Split(images.at(size) if isinstance(images, Files) else reduced(images, size), self.labels)
+
+
+@dataclass(frozen=True, slots=True)
+class Scaling:
+    """What is done to each pixel before the network reads it: ``(pixel - offset) / scale``.
+
+    >>> unit = Scaling(offset=(0.0,), scale=(16.0,))
+    >>> unit.apply(np.array([[[[4], [16]]]], np.uint8)).ravel().tolist()
+    [0.25, 1.0]
+
+    Args:
+        offset: one number per channel.
+        scale: one number per channel, never 0.
+    """
+
+    offset: tuple[float, ...]
+    scale: tuple[float, ...]
+
+    def apply(self, images: Images) -> NDArray[np.float32]:
+        """Scale images of shape (..., channels) to float32, bit for bit as the batches are."""
+        offset, scale = np.asarray(self.offset, np.float32), np.asarray(self.scale, np.float32)
+        return (images.astype(np.float32) - offset) / scale
+
+    def as_json(self) -> dict[str, list[float]]:
+        """The two lists, for a JSON file.
+
+        >>> Scaling((1.0,), (2.0,)).as_json()
+        {'offset': [1.0], 'scale': [2.0]}
+        """
+        return {"offset": list(self.offset), "scale": list(self.scale)}
+
+    @classmethod
+    def from_json(cls, saved: Mapping[str, Any]) -> Self:
+        """What ``as_json`` wrote.
+
+        Raises:
+            DataError: the two lists are missing, of different lengths or hold no usable numbers.
+        """
+        offset, scale = saved.get("offset"), saved.get("scale")
+        if not (_numbers(offset) and _numbers(scale) and len(offset) == len(scale) and 0 not in scale):
+            raise refuse(
+                "scaling",
+                "offset and scale, with one finite number per channel each and no scale of 0",
+                f"offset {offset!r:.40}, scale {scale!r:.40}",
+                "The file was changed after the run; train again, or restore it.",
+            )
+        return cls(tuple(map(float, offset)), tuple(map(float, scale)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Original:
+    """A source as it was published.
+
+    Args:
+        training: the images to learn from; the validation images are taken from them.
+        test: the official test images, if there are any.
+        class_names: one name per class, in the order of the labels.
+        largest_pixel: the largest value that a pixel can have; None where the format sets no limit.
+    """
+
+    training: Split
+    test: Split | None
+    class_names: tuple[str, ...]
+    largest_pixel: float | None
+
+
+def of_files(training: Split, test: Split | None, class_names: tuple[str, ...]) -> Original:
+    """Image files as a source: read now where the memory allows it, else when batches are made.
+
+    Raises:
+        DataError: the files are read now, and one is missing, no image, broken or too large.
+    """
+    parts = (training,) if test is None else (training, test)
+    if sum(part.images.nbytes for part in parts) <= MEMORY_SHARE * environment.free_memory_bytes():
+        training, test = _read(training), None if test is None else _read(test)
+    return Original(training, test, class_names, 255)
+
+
+def _read(split: Split) -> Split:
+    return Split(split.images.read(), split.labels) if isinstance(split.images, Files) else split
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dataset:
+    """Everything that a training needs to know about its images.
+
+    Args:
+        training: the images that the network learns from.
+        validation: the images held out for choosing between networks.
+        test: the images for the last judgement, if there are any.
+        class_names: one name per class, in the order of the labels.
+        scaling: made from the training images alone.
+    """
+
+    training: Split
+    validation: Split
+    test: Split | None
+    class_names: tuple[str, ...]
+    scaling: Scaling
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(height, width, channels) of every image."""
+        _, height, width, channels = self.training.images.shape
+        return height, width, channels
+
+    def at(self, size: tuple[int, int]) -> "Dataset":
+        """The same images averaged down, with the scaling of the whole ones and without the test images."""
+        return replace(self, training=self.training.at(size), validation=self.validation.at(size), test=None)
+
+    @property
+    def has_masks(self) -> bool:
+        """Whether every pixel has a label."""
+        return self.training.labels.ndim == 3
+
+
+def _numbers(values: object) -> TypeGuard[list[float]]:
+    """Whether this is a list of finite numbers with at least one of them."""
+    if not isinstance(values, list | tuple) or not values:
+        return False
+    return all(type(value) in {int, float} and math.isfinite(value) for value in values)

@@ -1,0 +1,265 @@
+"""One PNG or JPEG file → one array of a wanted shape. Training and prediction read images here alone.
+
+Files come from strangers, so only these two formats are opened, the size is looked at before anything is
+decoded, and whatever a decoder stumbles over is refused with the file's name. Nothing here is shared
+between calls: many threads may read at once, and Pillow lets them, since it decodes without Python's lock.
+
+Images averaged down to a smaller size: what a training that begins with small images reads.
+
+Each new pixel is the mean over the area that it covers, old pixels at its edges by the share that lies
+inside. So the mean of an image stays what it was, whatever the two sizes are.
+
+Image files that are read when their pixels are wanted, as a value beside arrays of pixels.
+
+``Files`` has what is asked of an array of images, shape and length, and reads any positions on demand. So
+a set that is larger than the memory is split, measured and batched like any other, and gives the same
+pixels bit for bit.
+"""
+
+import math
+import struct
+import zlib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+
+from dnsearch import environment
+from dnsearch.data.checks import refuse
+from dnsearch.spec.data_section import Resize
+
+ENDINGS = (".png", ".jpg", ".jpeg")
+FORMATS: dict[bytes, type[PngImageFile | JpegImageFile]] = {
+    b"\x89PNG\r\n\x1a\n": PngImageFile,
+    b"\xff\xd8\xff": JpegImageFile,
+}
+"""How a file begins → what reads it."""
+MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+"""Channels → what Pillow calls it."""
+MAX_PIXELS = 89_478_485
+"""Larger images are refused undecoded: 256 MiB of RGB, Pillow's own limit."""
+UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error)
+"""What Pillow's decoders raise over broken files."""
+
+
+def read_image(path: Path, image_shape: tuple[int, int, int], resize: Resize) -> NDArray[np.uint8]:
+    """One image, brought to a shape.
+
+    Args:
+        path: a PNG or JPEG file.
+        image_shape: (height, width, channels), channels 1 (grey), 3 (RGB) or 4 (RGB and opacity).
+        resize: how it is brought to height and width.
+
+    Raises:
+        DataError: the file is missing, no image, broken, too large, or has more than 8 bits per channel.
+    """
+    height, width, channels = supported(image_shape)
+    with opened(path) as image:
+        converted = _converted(image, MODES[channels], path)
+    return np.asarray(fitted(converted, width, height, resize), np.uint8).reshape(image_shape)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[PngImageFile | JpegImageFile]:
+    """An image file whose header was found sensible, still undecoded, for a block that decodes it.
+
+    Raises:
+        DataError: the file is missing, no image, broken or too large.
+    """
+    try:
+        with path.open("rb") as stream:
+            image = _opened(stream, path)
+            if image.width * image.height > MAX_PIXELS:
+                found = f"{image.width:,} x {image.height:,}"
+                raise refuse(path, f"at most {MAX_PIXELS:,} pixels", found, "Make the image smaller.")
+            yield image
+    except UNREADABLE as error:
+        raise refuse(path, "a PNG or JPEG image", str(error), "Remove or replace the file.") from error
+
+
+def supported(image_shape: tuple[int, int, int]) -> tuple[int, int, int]:
+    """The same shape, if images can be brought to it.
+
+    Raises:
+        DataError: there are neither 1, 3 nor 4 channels.
+    """
+    if image_shape[2] not in MODES:
+        hint = "Use 1 for grey, 3 for RGB or 4 for RGB and opacity; for others save arrays: source: npz."
+        raise refuse("data.image_shape", "1, 3 or 4 channels for PNG and JPEG", str(image_shape[2]), hint)
+    return image_shape
+
+
+def fitted(
+    image: Image.Image,
+    width: int,
+    height: int,
+    resize: Resize,
+    resample: Image.Resampling = Image.Resampling.BILINEAR,
+    fill: int = 0,
+) -> Image.Image:
+    """An image at a size; bilinear, and averaged over all pixels that fall together where it shrinks.
+
+    >>> wide = Image.new("L", (80, 40), color=9)
+    >>> [fitted(wide, 20, 20, resize).getpixel((10, 0)) for resize in ("stretch", "crop", "pad")]
+    [9, 9, 0]
+
+    Args:
+        image: the image.
+        width: the wanted width.
+        height: the wanted height.
+        resize: stretch: each side by itself; crop: the largest centred piece of the wanted proportions;
+            pad: the whole image, centred, with black (and, where there is opacity, clear) bars.
+        resample: NEAREST for masks.
+        fill: the bars' value; 0 is black.
+    """
+    if image.size == (width, height):
+        return image
+    match resize:
+        case "stretch":
+            return image.resize((width, height), resample)
+        case "crop":
+            factor = max(width / image.width, height / image.height)
+            across, down = min(image.width, width / factor), min(image.height, height / factor)
+            left, top = (image.width - across) / 2, (image.height - down) / 2
+            return image.resize((width, height), resample, (left, top, left + across, top + down))
+        case "pad":
+            factor = min(width / image.width, height / image.height)
+            across, down = (max(1, round(side * factor)) for side in image.size)
+            canvas = Image.new(image.mode, (width, height), fill)
+            inner = image.resize((across, down), resample)
+            canvas.paste(inner, ((width - across) // 2, (height - down) // 2))
+            return canvas
+
+
+def _opened(stream: BinaryIO, path: Path) -> PngImageFile | JpegImageFile:
+    # Image.open tells of large images by a process-wide warning, which threads cannot catch each for itself.
+    beginning = stream.read(8)
+    stream.seek(0)
+    for start, reader in FORMATS.items():
+        if beginning.startswith(start):
+            return reader(stream)
+    raise refuse(path, "a PNG or JPEG image", "another format", "Remove or replace the file.")
+
+
+def _converted(image: Image.Image, mode: str, path: Path) -> Image.Image:
+    if image.mode.startswith(("I", "F")):
+        hint = "Save it with 8 bits per channel."
+        raise refuse(path, "8 bits per channel", f"an image of mode {image.mode}", hint)
+    if image.mode == "P" and "transparency" in image.info:
+        return image.convert("RGBA").convert(mode)
+    return image.convert(mode)
+
+
+CHUNK_PIXELS = 2**18
+
+Pixels = NDArray[np.uint8 | np.float32]
+
+
+def reduced(images: Pixels, size: tuple[int, int]) -> Pixels:
+    """Images at a smaller height and width.
+
+    Bytes are rounded, halves up. Their sums are whole numbers that float64 holds exactly, so that it makes no
+    difference how many images are reduced at once.
+
+    >>> image = np.array([[[[0], [4], [8]]]], np.uint8)
+    >>> reduced(image, (1, 2)).ravel().tolist()
+    [1, 7]
+
+    Args:
+        images: (n, height, width, channels).
+        size: the new height and width, each from 1 to the old one.
+    """
+    count, height, width, channels = images.shape
+    rows, columns = _overlaps(height, size[0]), _overlaps(width, size[1])
+    made: Pixels = np.empty((count, *size, channels), images.dtype)
+    at_once = max(1, CHUNK_PIXELS // (height * width * channels))
+    for start in range(0, count, at_once):
+        some = images[start : start + at_once].astype(np.float64)
+        lower = rows @ some.reshape(len(some), height, width * channels)
+        sums = columns @ lower.reshape(len(some), size[0], width, channels)
+        means = sums / (height * width)
+        made[start : start + at_once] = np.floor(means + 0.5) if images.dtype == np.uint8 else means
+    return made
+
+
+def _overlaps(old: int, new: int) -> NDArray[np.float64]:
+    """(new, old): what each new pixel covers of each old one, in parts of which an old one has ``new``."""
+    before, after = np.arange(old + 1) * new, np.arange(new + 1) * old
+    first = np.maximum(after[:-1, np.newaxis], before[:-1])
+    last = np.minimum(after[1:, np.newaxis], before[1:])
+    covered: NDArray[np.float64] = np.maximum(0, last - first).astype(np.float64)
+    return covered
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Files:
+    """Image files that are brought to one shape when they are read.
+
+    Args:
+        paths: PNG or JPEG files.
+        image_shape: (height, width, channels) of every image.
+        resize: how an image is brought to height and width.
+        size: the height and width that it is then averaged down to; None: it stays as it is.
+    """
+
+    paths: tuple[str, ...]
+    image_shape: tuple[int, int, int]
+    resize: Resize
+    size: tuple[int, int] | None = None
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """(n, height, width, channels), as an array has it."""
+        height, width, channels = self.image_shape
+        return (len(self.paths), *(self.size or (height, width)), channels)
+
+    @property
+    def dtype(self) -> np.dtype[np.uint8]:
+        """Pixels of files are bytes."""
+        return np.dtype(np.uint8)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that all pixels together would take.
+
+        >>> Files(("a.png", "b.png"), (32, 32, 3), "stretch").nbytes
+        6144
+        """
+        return math.prod(self.shape)
+
+    def __getitem__(self, positions: NDArray[np.intp] | slice) -> "Files":
+        """The files at some positions, in that order; nothing is read."""
+        chosen = np.arange(len(self.paths))[positions]
+        return replace(self, paths=tuple(self.paths[position] for position in chosen))
+
+    def at(self, size: tuple[int, int]) -> "Files":
+        """The same files, averaged down to a height and width when they are read; nothing is read.
+
+        >>> Files(("a.png",), (32, 32, 3), "stretch").at((24, 20)).shape
+        (1, 24, 20, 3)
+        """
+        return replace(self, size=size)
+
+    def read(self) -> NDArray[np.uint8]:
+        """The pixels, (n, height, width, channels), by as many threads as there are cores.
+
+        Raises:
+            DataError: a file is missing, no image, broken or too large.
+        """
+        images = np.empty(self.shape, np.uint8)
+        with ThreadPoolExecutor(environment.cores()) as threads:
+            for _ in threads.map(self._read_into, images, self.paths):
+                pass  # an error of a thread is raised here
+        return images
+
+    def _read_into(self, room: NDArray[np.uint8], path: str) -> None:
+        image = read_image(Path(path), self.image_shape, self.resize)
+        room[...] = image if self.size is None else reduced(image[np.newaxis], self.size)[0]

@@ -1,0 +1,185 @@
+"""The only place that reads or sets environment variables, and that prepares TensorFlow.
+
+TensorFlow reads its environment when it is imported, so ``set_environment`` has to come first; a house
+test keeps every other module from touching ``os.environ``.
+"""
+
+import contextlib
+import importlib
+import importlib.util
+import os
+import platform
+import resource
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from importlib.metadata import version
+from typing import Any
+
+import psutil
+
+from dnsearch.errors import DnsearchError, Problem
+
+ENVIRONMENT = {
+    "KERAS_BACKEND": "tensorflow",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "TF_ENABLE_ONEDNN_OPTS": "1",  # off by default on some CPUs; a third faster on convolutions
+    "GRPC_VERBOSITY": "ERROR",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # what Ray will do by itself, and warns of until then
+    "CUDA_DEVICE_ORDER": "PCI_BUS_ID",  # nvidia-smi's numbers; CUDA alone would count the fastest card first
+}
+VISIBLE_CARDS = "CUDA_VISIBLE_DEVICES"
+LIBRARIES = ("dnsearch", "tensorflow", "keras", "numpy")
+
+
+def set_environment() -> None:
+    """Set what TensorFlow shall find when it is imported; what a person set stays."""
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+
+
+def prepare_tensorflow(threads: int | None = None, cards: Sequence[str] | None = None) -> None:
+    """Import TensorFlow without its chatter and set it up, before anything is computed.
+
+    Args:
+        threads: threads for one operation; all cores when left out.
+        cards: the graphics cards to use, by their names in ``installed_cards``; all when left out. They are
+            hidden from the whole process, which must not have touched a card yet.
+    """
+    set_environment()
+    if cards is not None:
+        os.environ[VISIBLE_CARDS] = ",".join(cards)
+    with stderr_to(os.devnull):
+        import tensorflow as tf
+    if threads is not None:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(max(1, threads))
+    for gpu in tf.config.list_physical_devices("GPU"):
+        tf.config.experimental.set_memory_growth(gpu, enable=True)
+
+
+def prepare_training(*, deterministic: bool) -> None:
+    """Set TensorFlow up for one training, to the end of this process.
+
+    On a processor its graphs run as they are traced. Rewriting them takes half a second per network, and a
+    training gains nothing by it; predictions do, and so does everything on a graphics card.
+
+    Args:
+        deterministic: whether to choose operations that give the same bits every time.
+    """
+    import tensorflow as tf
+
+    if deterministic:
+        tf.config.experimental.enable_op_determinism()
+    if not tf.config.list_physical_devices("GPU"):
+        tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+
+
+@contextlib.contextmanager
+def stderr_to(path: str) -> Iterator[None]:
+    """Send the process' error output to a file: TensorFlow logs before its log level is read."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    target = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    try:
+        os.dup2(target, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(target)
+
+
+def versions() -> dict[str, str]:
+    """Library → version, of what a run's result depends on."""
+    return {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
+
+
+def hardware() -> dict[str, Any]:
+    """What this process runs on: processor, cores that it may use, memory, graphics cards."""
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    return {
+        "processor": _processor(),
+        "cores": cores(),
+        "memory_bytes": psutil.virtual_memory().total,
+        "gpus": [tf.config.experimental.get_device_details(gpu).get("device_name", "GPU") for gpu in gpus],
+    }
+
+
+def graphics_cards() -> tuple[str, ...]:
+    """TensorFlow's names of the graphics cards that this process may use, such as ``GPU:0``."""
+    import tensorflow as tf
+
+    return tuple(device.name.removeprefix("/device:") for device in tf.config.list_logical_devices("GPU"))
+
+
+def installed_cards() -> tuple[str, ...]:
+    """Names of the graphics cards that children could be given, without TensorFlow.
+
+    What ``CUDA_VISIBLE_DEVICES`` lists, where it is set (a batch system sets it to what it has lent); else
+    the numbers that ``nvidia-smi`` tells. Both count the cards by their place in the machine.
+    """
+    if (lent := os.environ.get(VISIBLE_CARDS)) is not None:
+        return tuple(name.strip() for name in lent.split(",") if name.strip())
+    listed = ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"]
+    try:
+        ran = subprocess.run(listed, capture_output=True, text=True, check=True, timeout=60)
+    except (OSError, subprocess.SubprocessError):
+        return ()
+    return tuple(ran.stdout.split())
+
+
+def cores() -> int:
+    """Processors that this process may use."""
+    return len(psutil.Process().cpu_affinity()) if sys.platform == "linux" else os.cpu_count() or 1
+
+
+def _processor() -> str:
+    """The processor's name where the system tells it, else its architecture."""
+    with contextlib.suppress(OSError), open("/proc/cpuinfo", encoding="utf-8") as lines:  # noqa: PTH123  (not a path of ours)
+        for line in lines:
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def peak_memory_bytes() -> int:
+    """The largest resident set that this process has had."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def free_memory_bytes() -> int:
+    """Memory that can be had without swapping."""
+    return psutil.virtual_memory().available
+
+
+def process_identity() -> dict[str, Any]:
+    """Host name and process id, so that a person can find a run's trainer."""
+    return {"host": socket.gethostname(), "pid": os.getpid()}
+
+
+def require(extra: str, *libraries: str) -> None:
+    """Make sure that the libraries of one of our extras are installed, without importing them.
+
+    Raises:
+        DnsearchError: one is missing.
+    """
+    missing = [name for name in libraries if importlib.util.find_spec(name) is None]
+    if missing:
+        problem = Problem(
+            f"the extra {extra}",
+            f"{' and '.join(libraries)} to be installed",
+            f"no {missing[0]}",
+            f"Install it with: pip install 'dnsearch[{extra}]'",
+        )
+        raise DnsearchError(str(problem))
+
+
+def imported(library: str) -> Any:  # noqa: ANN401  (a module: whatever it holds)
+    """A library that takes long to load, at its first use; what always needs one imports it as usual."""
+    return importlib.import_module(library)

@@ -1,0 +1,238 @@
+"""What each single prediction is worth: its probabilities, its rank, its log-likelihood.
+
+Which classes are taken for which.
+
+Whether a network is right as often as it says.
+
+Guo et al., 2017, "On calibration of modern neural networks".
+
+A prediction's confidence is its largest probability. Predictions are put into bins of equal width by their
+confidence; in each bin the mean confidence is held against the share that is right.
+
+Everything that is said of a network's predictions on some images.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dnsearch.evaluate.intervals import Figure, Floats, bootstrap, resampled_means, wilson
+
+Labels = NDArray[np.integer]
+
+
+def softmax(logits: Floats) -> Floats:
+    """Probabilities ``p_j = exp(z_j) / Σ_k exp(z_k)``, of the same shape; the last axis sums to 1.
+
+    >>> softmax(np.array([[0.0, 0.0], [1000.0, 0.0]])).tolist()
+    [[0.5, 0.5], [1.0, 0.0]]
+    """
+    odds = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    probabilities: Floats = odds / odds.sum(axis=-1, keepdims=True)
+    return probabilities
+
+
+def losses(logits: Floats, labels: Labels) -> Floats:
+    """The negative log-likelihood of each label, in nats: ``log Σ_k exp(z_k) - z_label``.
+
+    Args:
+        logits: (n, classes).
+        labels: (n,), from 0 to the number of classes less one.
+
+    Returns:
+        (n,).
+
+    >>> losses(np.zeros((1, 4)), np.array([2])).round(4).tolist()
+    [1.3863]
+    """
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    found: Floats = np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(labels)), labels]
+    return found
+
+
+def ranks(logits: Floats, labels: Labels) -> NDArray[np.intp]:
+    """How many classes stand before the right one; of equal logits the first class stands before.
+
+    Args:
+        logits: (n, classes).
+        labels: (n,).
+
+    Returns:
+        (n,): 0 where the label is what is predicted.
+
+    >>> ranks(np.array([[0.1, 0.7, 0.2], [0.5, 0.5, 0.0]]), np.array([2, 1])).tolist()
+    [1, 1]
+    """
+    own = logits[np.arange(len(labels)), labels][:, np.newaxis]
+    earlier = np.arange(logits.shape[1]) < labels[:, np.newaxis]
+    found: NDArray[np.intp] = ((logits > own) | ((logits == own) & earlier)).sum(axis=1)
+    return found
+
+
+Counts = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class ClassFigures:
+    """How well one class is found; None where there is nothing to divide by.
+
+    Args:
+        name: what the class is called.
+        precision: share of the images given this class that are of it.
+        recall: share of the images of this class that were given it.
+        f1: harmonic mean of the two, ``2 · right / (given + support)``.
+        support: images of this class.
+    """
+
+    name: str
+    precision: float | None
+    recall: float | None
+    f1: float | None
+    support: int
+
+
+def confusion(labels: Labels, predicted: Labels, classes: int) -> Counts:
+    """How many images of each class (row) were given each class (column).
+
+    >>> confusion(np.array([0, 0, 1]), np.array([0, 1, 1]), 2).tolist()
+    [[1, 1], [0, 1]]
+    """
+    return np.bincount(labels * classes + predicted, minlength=classes**2).reshape(classes, classes)
+
+
+def class_figures(counts: Counts, names: tuple[str, ...]) -> tuple[ClassFigures, ...]:
+    """Precision, recall and F1 of each class, from a confusion matrix.
+
+    >>> class_figures(np.array([[1, 1], [0, 0]]), ("cat", "dog"))[1]
+    ClassFigures(name='dog', precision=0.0, recall=None, f1=0.0, support=0)
+    """
+    right, given, support = counts.diagonal(), counts.sum(axis=0), counts.sum(axis=1)
+    return tuple(
+        ClassFigures(
+            name,
+            _share(right[i], given[i]),
+            _share(right[i], support[i]),
+            _share(2 * right[i], given[i] + support[i]),
+            int(support[i]),
+        )
+        for i, name in enumerate(names)
+    )
+
+
+def _share(part: np.int64, whole: np.int64) -> float | None:
+    return float(part / whole) if whole else None
+
+
+def mistakes(counts: Counts, most: int) -> list[tuple[int, int, int]]:
+    """The most frequent confusions: class, what it was taken for, how often; the most frequent first.
+
+    >>> mistakes(np.array([[5, 2, 0], [1, 7, 0], [0, 3, 4]]), 2)
+    [(2, 1, 3), (0, 1, 2)]
+    """
+    wrong = counts * (1 - np.eye(len(counts), dtype=np.int64))
+    order = np.argsort(-wrong, axis=None, kind="stable")[:most]
+    pairs = (divmod(int(place), len(counts)) for place in order)
+    return [(i, j, int(wrong[i, j])) for i, j in pairs if wrong[i, j]]
+
+
+BINS = 15
+"""As in the paper."""
+
+
+def gaps(probabilities: Floats, labels: Labels, bins: int = BINS) -> Floats:
+    """What each prediction adds to its bin: 1 if it is right, else 0, less its confidence.
+
+    Args:
+        probabilities: (n, classes).
+        labels: (n,).
+        bins: how many; bin m is for confidences above (m - 1) / bins up to m / bins.
+
+    Returns:
+        (n, bins): zero but for one bin per prediction.
+    """
+    confidence = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == labels
+    place = np.clip(np.ceil(confidence * bins).astype(np.intp) - 1, 0, bins - 1)
+    found = np.zeros((len(labels), bins))
+    found[np.arange(len(labels)), place] = right - confidence
+    return found
+
+
+def expected_error(mean_gaps: Floats) -> Floats:
+    """The expected calibration error ``ECE = Σ_m |B_m| / n · |accuracy(B_m) - confidence(B_m)|``.
+
+    Since ``|B_m| / n`` times the difference is the mean of that bin's gaps over all predictions, the sum of
+    the absolute means is all that is left.
+
+    Args:
+        mean_gaps: (..., bins): means of ``gaps`` over predictions.
+
+    Returns:
+        (...,): from 0 to 1.
+
+    >>> sure = np.array([[0.9, 0.1], [0.9, 0.1], [0.4, 0.6]])
+    >>> round(float(expected_error(gaps(sure, np.array([0, 1, 1])).mean(axis=0))), 4)  # (|1 - 1.8| + 0.4) / 3
+    0.4
+    """
+    found: Floats = np.abs(mean_gaps).sum(axis=-1)
+    return found
+
+
+TOP = 5
+SEED = 0
+HIT, LOSS, NEAR, GAPS = 0, 1, 2, 3
+"""Columns of the values that the figures are means of; the gaps are the last ones."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Assessment:
+    """How good predictions are.
+
+    Args:
+        examples: how many images.
+        accuracy: share of the images whose class was found.
+        wilson: the same figure's interval by Wilson's formula, to check the bootstrap's against.
+        top5_accuracy: share of the images whose class was among the five likeliest; None where there are no
+            more than five classes.
+        loss: mean negative log-likelihood, in nats.
+        calibration_error: expected calibration error, from 0 to 1.
+        classes: each class by itself, in the order of the labels.
+        confusion: (classes, classes): images of the row's class that were given the column's.
+    """
+
+    examples: int
+    accuracy: Figure
+    wilson: tuple[float, float]
+    top5_accuracy: Figure | None
+    loss: Figure
+    calibration_error: Figure
+    classes: tuple[ClassFigures, ...]
+    confusion: Counts
+
+
+def assess(logits: Floats, labels: Labels, class_names: tuple[str, ...]) -> Assessment:
+    """Judge a network's answers; the resamples are the same ones for every figure and every time.
+
+    Args:
+        logits: (n, classes), n at least 1.
+        labels: (n,), from 0 to the number of classes less one.
+        class_names: one name per class.
+    """
+    probabilities, rank = softmax(logits), ranks(logits, labels)
+    values = np.column_stack([rank == 0, losses(logits, labels), rank < TOP, gaps(probabilities, labels)])
+    means = resampled_means(values, SEED)
+    counts = confusion(labels, logits.argmax(axis=1), len(class_names))
+    near = bootstrap(values, means, lambda each: each[..., NEAR]) if len(class_names) > TOP else None
+    return Assessment(
+        examples=len(labels),
+        accuracy=bootstrap(values, means, lambda each: each[..., HIT]),
+        wilson=wilson(int(counts.trace()), len(labels)),
+        top5_accuracy=near,
+        loss=bootstrap(values, means, lambda each: each[..., LOSS]),
+        calibration_error=bootstrap(
+            values, means, lambda each: expected_error(each[..., GAPS : GAPS + BINS])
+        ),
+        classes=class_figures(counts, class_names),
+        confusion=counts,
+    )

@@ -1,0 +1,178 @@
+"""A run's network, opened from its folder: rebuilt from the spec, filled with the weights, never unpickled.
+
+Beside the network stands what a question about an image needs: the image shape, the scaling, the names of
+the classes. All of it is the run's own, so that an image is seen as the training images were.
+
+Test-time augmentation: a network looks at several views of an image, and the probabilities are averaged.
+
+Probabilities and not logits: their mean is the forecast of a mixture of the views, so its cross-entropy is
+at most the mean of the views' own (Jensen), and one view that is very sure of itself cannot shout the
+others down. AlexNet (Krizhevsky et al., 2012) averaged its ten crops in this way.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from dnsearch.data.dataset import Scaling, Split
+from dnsearch.data.image_files import Files
+from dnsearch.data.sources import load
+from dnsearch.errors import DataError, Problem, RunError
+from dnsearch.model.build import build
+from dnsearch.plan.graph import NetworkPlan
+from dnsearch.plan.network import plan_network
+from dnsearch.runs.folder import RunFolder
+from dnsearch.spec.document import load as load_spec
+from dnsearch.spec.experiment import Experiment
+from dnsearch.train.checkpoint import load_weights
+from dnsearch.train.step import Logits, evaluator
+
+BATCH_SIZE = 256
+"""Images whose class is asked for at once."""
+
+Part = Literal["test", "validation"]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A run's network and what it needs to know about images.
+
+    Args:
+        experiment: the run's resolved spec.
+        plan: its network.
+        model: the same, with the run's weights.
+        logits: scaled images (batch, height, width, channels) → logits (batch, classes); a U-Net's are
+            (batch, height, width, classes).
+        scaling: how pixels become what ``logits`` takes.
+        image_shape: (height, width, channels).
+        class_names: in the order of the logits.
+    """
+
+    experiment: Experiment
+    plan: NetworkPlan
+    model: keras.Model
+    logits: Logits
+    scaling: Scaling
+    image_shape: tuple[int, int, int]
+    class_names: tuple[str, ...]
+
+    @property
+    def paints_masks(self) -> bool:
+        """Whether it answers for every pixel."""
+        return len(self.plan.nodes[-1].shape) == 3
+
+    def read(self, files: Sequence[Path]) -> NDArray[np.uint8]:
+        """PNG or JPEG files as the run's own would be read: (files, height, width, channels), from 0 to 255.
+
+        Raises:
+            DataError: a file is missing or is no image.
+        """
+        return Files(tuple(map(str, files)), self.image_shape, self.experiment.data.resize).read()
+
+
+def trained(folder: RunFolder) -> Trained:
+    """Rebuild a run's network from its spec and fill it with its weights.
+
+    Raises:
+        RunError: the run has no weights, or a file of it is damaged.
+    """
+    if not folder.weights.exists():
+        raise _no_weights(folder)
+    experiment = load_spec(str(folder.resolved)).experiment
+    scaling, image_shape, class_names = _preprocessing(folder)
+    plan = plan_network(experiment.network, image_shape, len(class_names))
+    model = build(plan, experiment.name)
+    load_weights(model, str(folder.weights))
+    return Trained(experiment, plan, model, evaluator(model), scaling, image_shape, class_names)
+
+
+def _no_weights(folder: RunFolder) -> RunError:
+    if not folder.read().epochs:
+        return RunError(str(Problem(str(folder.path), "weights.npz", "no epoch that has ended")))
+    found = "none: of a study's trials only the best keep their weights (tune.keep)"
+    hint = f"Train it again: dnsearch train {folder.resolved}"
+    return RunError(str(Problem(str(folder.path), "weights.npz", found, hint)))
+
+
+def _preprocessing(folder: RunFolder) -> tuple[Scaling, tuple[int, int, int], tuple[str, ...]]:
+    try:
+        saved = json.loads(folder.preprocessing.read_bytes())
+        height, width, channels = map(int, saved["image_shape"])
+        scaling = Scaling.from_json(saved["scaling"])
+        if len(scaling.offset) != channels:
+            raise ValueError(f"a scaling of {len(scaling.offset)} channels for images of {channels}")
+        return scaling, (height, width, channels), tuple(map(str, saved["class_names"]))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, DataError) as error:
+        expected = "the run's scaling, image shape and class names"
+        raise RunError(str(Problem(str(folder.preprocessing), expected, str(error)))) from error
+
+
+def images_of(network: Trained, part: Part) -> Split:
+    """The test or the validation images of the run that a network is of.
+
+    Raises:
+        DataError: there are no test images, or the data is no longer what the run was trained on.
+    """
+    data = network.experiment.data
+    where = data.location or data.source
+    dataset = load(data)
+    if (dataset.image_shape, dataset.class_names) != (network.image_shape, network.class_names):
+        expected = f"the images of the run: {_described(network.image_shape, network.class_names)}"
+        found = _described(dataset.image_shape, dataset.class_names)
+        hint = "The data has changed since; bring back what it was, or train again."
+        raise DataError(str(Problem(where, expected, found, hint)))
+    split = dataset.test if part == "test" else dataset.validation
+    if split is None:
+        raise DataError(str(Problem(where, "test images", "none in this source", "Try --split validation.")))
+    return split
+
+
+def _described(image_shape: tuple[int, int, int], class_names: tuple[str, ...]) -> str:
+    names = ", ".join(class_names)
+    return f"{list(image_shape)}, {len(class_names)} classes ({names:.60})"
+
+
+Views = Literal["flip", "shifts", "flip,shifts"]
+SHIFT = 1 / 16
+"""Of the side: 2 of 32 pixels, half of what the paper's crops move an image by; at least one pixel."""
+
+Tensor = Any
+
+
+def averaged(logits_of: Logits, views: Views) -> Logits:
+    """Logits whose softmax is the mean of the views' probabilities.
+
+    A mirrored view's logits for pixels are mirrored back.
+
+    Args:
+        logits_of: ``images (batch, height, width, channels) → logits (batch, classes)``; for pixels (batch,
+            height, width, classes), and without shifts.
+        views: flip: mirrored left to right as well; shifts: also a sixteenth of the side up, down, left and
+            right, zeros (the mean colour) coming in; flip,shifts: each of the shifted ones mirrored, too.
+    """
+
+    def logits(images: Tensor) -> Tensor:
+        images = tf.convert_to_tensor(images)
+        shown = [images, *_shifted(images)] if "shifts" in views else [images]
+        seen = [tf.nn.log_softmax(logits_of(view)) for view in shown]
+        if "flip" in views:
+            mirrored = [tf.nn.log_softmax(logits_of(view[:, :, ::-1])) for view in shown]
+            seen += [each[:, :, ::-1] if each.shape.rank == 4 else each for each in mirrored]
+        return tf.reduce_logsumexp(tf.stack(seen), axis=0) - tf.math.log(float(len(seen)))
+
+    return logits
+
+
+def _shifted(images: Tensor) -> list[Tensor]:
+    height, width = images.shape[1:3]
+    down, right = max(1, round(SHIFT * height)), max(1, round(SHIFT * width))
+    padded = tf.pad(images, [[0, 0], [down, down], [right, right], [0, 0]])
+    corners = [(0, right), (2 * down, right), (down, 0), (down, 2 * right)]
+    return [padded[:, top : top + height, left : left + width] for top, left in corners]

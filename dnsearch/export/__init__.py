@@ -1,0 +1,1 @@
+"""A trained network leaves dnsearch, and a Keras network comes in."""

@@ -1,0 +1,189 @@
+"""The story of an export: a run's network becomes a folder that others can use without dnsearch.
+
+The folder is made beside its place, read back by the runtime that it is meant for, in a process that knows
+nothing of dnsearch, and takes its place only if that runtime says what the run's own network says.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dnsearch import __version__, processes
+from dnsearch.data.dataset import Images
+from dnsearch.data.digits import LARGEST_PIXEL
+from dnsearch.errors import Problem, RunError
+from dnsearch.evaluate.metrics import softmax
+from dnsearch.evaluate.trained_run import Trained, images_of, trained
+from dnsearch.export import outside
+from dnsearch.export.stock import Outgoing, weights_by_node
+from dnsearch.runs.atomic import writing
+from dnsearch.runs.folder import RunFolder
+
+ABOUT = "about.json"
+SAMPLES = 64
+TOLERANCE = 1e-4
+"""Largest difference that float32 explains: of a probability, or of a logit as a share of the largest one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """How a network leaves the house.
+
+    Args:
+        name: as a person calls it.
+        write: writes a network's files into a folder.
+        reader: the script of ``export/outside`` that reads them.
+    """
+
+    name: Literal["savedmodel", "litert", "onnx", "keras-weights"]
+    write: Callable[[Outgoing, Path], None]
+    reader: str
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """A network that has left the house, and how well that went.
+
+    Args:
+        path: the folder.
+        format: its format.
+        images: how many images were compared.
+        difference: the largest difference, see ``TOLERANCE``.
+        size_bytes: of all its files.
+    """
+
+    path: Path
+    format: str
+    images: int
+    difference: float
+    size_bytes: int
+
+
+def export_run(run: RunFolder, form: Format, out: Path, *, force: bool) -> Exported:
+    """Write a run's network in a format, and check what was written.
+
+    Args:
+        run: a run with weights, whose images can be read: some held-out ones are what is compared.
+        form: the format.
+        out: the folder to make.
+        force: replace an earlier export.
+
+    Raises:
+        RunError: the run has no weights; the folder is there already or cannot be made; the runtime cannot
+            read what was written, or says something else.
+        DataError: the data is missing or is no longer what the run was trained on.
+    """
+    _check_free(out, force=force)
+    network = trained(run)
+    images = images_of(network, "validation").first(SAMPLES)
+    outgoing = Outgoing(
+        network.plan,
+        weights_by_node(network.plan, network.model),
+        network.scaling.offset,
+        network.scaling.scale,
+        "uint8" if images.dtype == np.uint8 else "float32",
+    )
+    with _in_place(out) as folder:
+        form.write(outgoing, folder)
+        difference = _difference(_ours(network, images), _theirs(form, folder, images))
+        _check_agreement(form, difference)
+        about = _about(run, form, network, outgoing)
+        about["check"] = {"images": len(images), "difference": difference, "tolerance": TOLERANCE}
+        (folder / ABOUT).write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    return Exported(out, form.name, len(images), difference, size)
+
+
+def _about(run: RunFolder, form: Format, network: Trained, outgoing: Outgoing) -> dict[str, Any]:
+    """What whoever uses the network has to know, as JSON."""
+    largest = LARGEST_PIXEL if network.experiment.data.source == "digits" else 255
+    inputs = {
+        "name": "images",
+        "shape": ["batch", *network.image_shape],
+        "type": outgoing.pixels,
+        "range": [0, largest] if outgoing.pixels == "uint8" else None,
+    }
+    shape = ["batch", *outgoing.plan.nodes[-1].shape]
+    return {
+        "format": form.name,
+        "run": run.name,
+        "dnsearch": __version__,
+        "input": inputs,
+        "outputs": [
+            {"name": name, "shape": shape, "type": "float32"} for name in ("logits", "probabilities")
+        ],
+        "scaling_inside": network.scaling.as_json(),
+        "class_names": list(network.class_names),
+    }
+
+
+def _ours(network: Trained, images: Images) -> dict[str, NDArray[np.float64]]:
+    logits = np.asarray(network.logits(network.scaling.apply(images)), np.float64)
+    return {"logits": logits, "probabilities": softmax(logits)}
+
+
+def _theirs(form: Format, folder: Path, images: Images) -> dict[str, NDArray[np.float64]]:
+    """What the foreign runtime makes of the images, in a process of its own.
+
+    Raises:
+        RunError: it cannot read the files.
+    """
+    script = Path(outside.__path__[0], f"{form.reader}.py")
+    with tempfile.TemporaryDirectory() as place:
+        samples, results = Path(place, "images.npy"), Path(place, "results.npz")
+        np.save(samples, images)
+        said = processes.run_script(script, folder, samples, results)
+        if not results.exists():
+            expected = f"files that {form.name}'s own runtime can read"
+            raise RunError(str(Problem("export", expected, said, "Nothing was kept.")))
+        with np.load(results) as found:
+            return {name: np.asarray(found[name], np.float64) for name in ("logits", "probabilities")}
+
+
+def _difference(ours: dict[str, NDArray[np.float64]], theirs: dict[str, NDArray[np.float64]]) -> float:
+    """The larger of two: of probabilities, and of logits as a share of the largest (at least 1)."""
+    off = {name: float(np.abs(ours[name] - theirs[name]).max()) for name in ours}
+    return max(off["probabilities"], off["logits"] / max(1.0, float(np.abs(ours["logits"]).max())))
+
+
+def _check_agreement(form: Format, difference: float) -> None:
+    if not difference <= TOLERANCE:  # neither is a number that is none
+        expected = f"the run's outputs to {TOLERANCE:g} from {form.name}'s own runtime"
+        hint = "Nothing was kept."
+        raise RunError(str(Problem("export", expected, f"a difference of {difference:.2g}", hint)))
+
+
+def _check_free(out: Path, *, force: bool) -> None:
+    """Keep an export from replacing what is there, other than an earlier export with ``force``."""
+    if out.exists() and not (force and (out / ABOUT).is_file()):
+        found = "an earlier export" if (out / ABOUT).is_file() else "something else"
+        hint = "Replace it with --force." if found == "an earlier export" else "Choose another --out."
+        raise RunError(str(Problem(str(out), "a new folder", found, hint)))
+
+
+@contextlib.contextmanager
+def _in_place(out: Path) -> Iterator[Path]:
+    """A new folder that becomes ``out`` when the block ends well, and is removed when it does not."""
+    mark = f"{os.getpid()}-{os.urandom(4).hex()}"
+    made, former = out.with_name(f".{out.name}.{mark}.tmp"), out.with_name(f".{out.name}.{mark}.old")
+    with writing(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        made.mkdir()
+    try:
+        yield made
+        with writing(out):
+            if out.exists():
+                out.rename(former)
+            made.rename(out)
+        shutil.rmtree(former, ignore_errors=True)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)

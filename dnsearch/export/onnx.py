@@ -1,0 +1,178 @@
+"""A plan and its weights as an ONNX graph, node by node.
+
+Pixels come and pictures go with the channels last, as everywhere else; inside, ONNX has them first. The
+graph is written straight from the plan, so that no converter between two frameworks is needed.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, assert_never
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from dnsearch.export.stock import Arrays, Outgoing
+from dnsearch.plan import graph
+from dnsearch.plan.graph import Node
+
+ONNX = "model.onnx"
+OPSET = 20
+"""The first with Gelu; ONNX Runtime reads it since 1.17."""
+FIRST = "channels_first"
+"""What the network's first node reads: scaled pixels."""
+IR_VERSION = 9
+"""The file format that belongs to the opset: older runtimes refuse a later one."""
+
+
+def write_onnx(network: Outgoing, folder: Path) -> None:
+    """Write ``model.onnx``: from raw pixels ``images`` to ``logits`` and ``probabilities``."""
+    nodes = network.plan.nodes
+    names = [FIRST, *(node.name for node in nodes[1:])]
+    writer = _Graph()
+    writer.scaled(network.offset, network.scale)
+    for node in nodes[1:]:
+        writer.weights(node, network.weights[node.name])
+        writer.node(node, [names[position] for position in node.inputs])
+    writer.outputs(nodes[-1])
+    model = helper.make_model(
+        writer.graph(network),
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=IR_VERSION,
+        producer_name="dnsearch",
+    )
+    onnx.checker.check_model(model, full_check=True)
+    onnx.save_model(model, folder / ONNX)
+
+
+class _Graph:
+    """Nodes and constants while they are gathered; a node's output has the plan's name for it."""
+
+    def __init__(self) -> None:
+        self._nodes: list[Any] = []
+        self._constants: list[Any] = []
+
+    def _constant(self, name: str, values: NDArray[Any]) -> str:
+        self._constants.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
+        return name
+
+    def _add(self, kind: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:  # noqa: ANN401  (whatever ONNX takes)
+        self._nodes.append(helper.make_node(kind, list(inputs), [output], name=output, **attributes))
+        return output
+
+    def weights(self, node: Node, arrays: Arrays) -> None:
+        for kind, values in arrays.items():
+            self._constant(f"{node.name}/{kind}", _turned(node, kind, values))
+
+    def scaled(self, offset: Sequence[float], scale: Sequence[float]) -> None:
+        numbers = self._add("Cast", ["images"], "pixels", to=TensorProto.FLOAT)
+        less = self._constant("offset", np.asarray(offset, np.float32))
+        by = self._constant("scale", np.asarray(scale, np.float32))
+        centred = self._add("Sub", [numbers, less], "centred")
+        scaled = self._add("Div", [centred, by], "scaled")
+        self._add("Transpose", [scaled], FIRST, perm=[0, 3, 1, 2])
+
+    def node(self, node: Node, inputs: list[str]) -> None:
+        """Add what one node of the plan does."""
+        name = node.name
+        match node.operation:
+            case graph.Convolution() as convolution:
+                self._convolution("Conv", node, inputs, convolution.stride, [convolution.padding] * 4)
+            case graph.TransposedConvolution() as convolution:
+                # Of the kernel - 2 surplus rows TensorFlow takes the smaller half off the top.
+                first, surplus = (convolution.kernel - 2) // 2, convolution.kernel - 2
+                self._convolution(
+                    "ConvTranspose", node, inputs, 2, [first, first, surplus - first, surplus - first]
+                )
+            case graph.BatchNorm(epsilon=epsilon):
+                kinds = ("gamma", "beta", "moving_mean", "moving_variance")
+                weights = [f"{name}/{kind}" for kind in kinds]
+                self._add("BatchNormalization", [*inputs, *weights], name, epsilon=epsilon)
+            case graph.Activation() as activation:
+                self._activation(activation, name, inputs[0])
+            case graph.Pool() as pool:
+                self._pool(pool, name, inputs[0])
+            case graph.SpaceToDepth(size):
+                self._add("SpaceToDepth", inputs, name, blocksize=size)
+            case graph.Crop():
+                ends = self._constant(f"{name}/ends", np.asarray(node.shape[:2], np.int64))
+                starts = self._constant(f"{name}/starts", np.zeros(2, np.int64))
+                axes = self._constant(f"{name}/axes", np.asarray([2, 3], np.int64))
+                self._add("Slice", [*inputs, starts, ends, axes], name)
+            case graph.Dropout():
+                self._add("Identity", inputs, name)
+            case graph.Concatenate():
+                self._add("Concat", inputs, name, axis=1)
+            case graph.GlobalAverage():
+                mean = self._add("GlobalAveragePool", inputs, f"{name}/mean")
+                self._add("Flatten", [mean], name)
+            case graph.Classifier():
+                self._add("Gemm", [*inputs, f"{name}/kernel", f"{name}/bias"], name)
+            case graph.Input():
+                raise ValueError(f"a second input, {name}")
+            case _:
+                assert_never(node.operation)
+
+    def _convolution(self, kind: str, node: Node, inputs: list[str], stride: int, pads: list[int]) -> None:
+        known = {constant.name for constant in self._constants}
+        weights = [each for each in (f"{node.name}/kernel", f"{node.name}/bias") if each in known]
+        self._add(kind, [*inputs, *weights], node.name, strides=[stride, stride], pads=pads)
+
+    def _activation(self, activation: graph.Activation, name: str, features: str) -> None:
+        match activation.kind:
+            case "relu":
+                self._add("Relu", [features], name)
+            case "leaky_relu":
+                self._add("LeakyRelu", [features], name, alpha=activation.slope)
+            case "prelu":
+                self._add("PRelu", [features, f"{name}/slope"], name)
+            case "elu":
+                self._add("Elu", [features], name)
+            case "gelu":
+                self._add("Gelu", [features], name)
+            case "silu":
+                gate = self._add("Sigmoid", [features], f"{name}/gate")
+                self._add("Mul", [features, gate], name)
+            case "mish":
+                self._add("Mish", [features], name)
+            case _:
+                assert_never(activation.kind)
+
+    def _pool(self, pool: graph.Pool, name: str, features: str) -> None:
+        if pool.padding:  # zeros; ONNX' own pads of a maximum count as minus infinity
+            sides = [0, 0, pool.padding, pool.padding]
+            pads = self._constant(f"{name}/pads", np.asarray(sides * 2, np.int64))
+            features = self._add("Pad", [features, pads], f"{name}/padded")
+        kind = "AveragePool" if pool.kind == "avg" else "MaxPool"
+        sizes, strides = [pool.size, pool.size], [pool.stride, pool.stride]
+        self._add(kind, [features], name, kernel_shape=sizes, strides=strides)
+
+    def outputs(self, last: Node) -> None:
+        """Name the two outputs, the channels last."""
+        if len(last.shape) == 1:
+            self._add("Identity", [last.name], "logits")
+        else:
+            self._add("Transpose", [last.name], "logits", perm=[0, 2, 3, 1])
+        self._add("Softmax", ["logits"], "probabilities", axis=-1)
+
+    def graph(self, network: Outgoing) -> Any:  # noqa: ANN401  (an onnx.GraphProto)
+        """The whole graph, with what goes in and what comes out."""
+        kind = TensorProto.UINT8 if network.pixels == "uint8" else TensorProto.FLOAT
+        images = helper.make_tensor_value_info("images", kind, ["batch", *network.plan.nodes[0].shape])
+        results = [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", *network.plan.nodes[-1].shape])
+            for name in ("logits", "probabilities")
+        ]
+        return helper.make_graph(self._nodes, "network", [images], results, self._constants)
+
+
+def _turned(node: Node, kind: str, values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A weight in ONNX' order of axes: channels before height and width, kernels with the output first."""
+    match kind, node.operation:
+        case "kernel", graph.Convolution() | graph.TransposedConvolution():
+            return values.transpose(3, 2, 0, 1)
+        case "slope", _:
+            return values.reshape(-1, 1, 1)
+        case _:
+            return values

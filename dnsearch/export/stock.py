@@ -1,0 +1,155 @@
+"""A trained network as values: what each format that leaves the house is written from.
+
+A trained network in Keras' own layers, from raw pixels to probabilities.
+
+Training has one layer for concatenation, BatchNorm, activation and convolution. Others know no such layer,
+so here every node of the plan is a stock layer of its own name, and the scaling of the pixels is the first.
+
+A trained network as files that TensorFlow, LiteRT and Keras read.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from dnsearch.model.build import alone, units
+from dnsearch.plan import graph
+from dnsearch.plan.graph import NetworkPlan, Node, Operation
+
+Arrays = Mapping[str, NDArray[np.float32]]
+"""Kind of a weight, such as ``kernel`` → its numbers."""
+
+BATCH_NORM = ("gamma", "beta", "moving_mean", "moving_variance")
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A trained network that is to leave the house.
+
+    Args:
+        plan: the network.
+        weights: as ``weights_by_node`` gives them.
+        offset: taken from each pixel, one number per channel.
+        scale: what each pixel is then divided by, one number per channel.
+        pixels: the type of the raw pixels.
+    """
+
+    plan: NetworkPlan
+    weights: Mapping[str, Arrays]
+    offset: tuple[float, ...]
+    scale: tuple[float, ...]
+    pixels: Literal["uint8", "float32"]
+
+
+def weights_by_node(plan: NetworkPlan, model: keras.Model) -> dict[str, Arrays]:
+    """The weights of a model that ``build`` built, by the names of the plan's nodes.
+
+    Args:
+        plan: the network.
+        model: the same, built and filled.
+
+    Returns:
+        name of a node → its weights: ``gamma``, ``beta``, ``moving_mean`` and ``moving_variance`` of a
+        BatchNorm, ``slope`` (channels,) of a prelu, ``kernel`` and maybe ``bias`` of the others. Nodes
+        without weights have none.
+    """
+    layers: dict[str, dict[str, NDArray[np.float32]]] = {}
+    for weight in model.weights:
+        layer, _, kind = weight.path.rpartition("/")
+        layers.setdefault(layer, {})["slope" if kind == "alpha" else kind] = np.asarray(weight)
+    return {
+        node.name: _own(node.operation, layers.get(unit.nodes[-1].name, {}))
+        for unit in units(plan)
+        for node in unit.nodes
+    }
+
+
+def _own(operation: Operation, layer: Arrays) -> Arrays:
+    """The weights of a fused layer that belong to one of its operations."""
+    match operation:
+        case graph.BatchNorm():
+            kinds: tuple[str, ...] = BATCH_NORM
+        case graph.Activation():
+            return {"slope": layer["slope"].ravel()} if "slope" in layer else {}
+        case _:
+            kinds = ("kernel", "bias")
+    return {kind: layer[kind] for kind in kinds if kind in layer}
+
+
+Tensor = Any
+
+
+def stock_model(network: Outgoing) -> keras.Model:
+    """A model from raw pixels to ``{"logits": …, "probabilities": …}``, in stock layers alone.
+
+    The input has shape ``(batch, height, width, channels)``, each output ``(batch, classes)`` or, for a
+    U-Net, ``(batch, height, width, classes)``.
+    """
+    nodes = network.plan.nodes
+    image = keras.Input(nodes[0].shape, dtype=network.pixels, name="images")
+    tensors: list[Tensor] = [_scaled(image, network.offset, network.scale)]
+    for node in nodes[1:]:
+        tensors.append(_layer(node, [tensors[position] for position in node.inputs]))
+    likely = keras.layers.Softmax(name="probabilities")(tensors[-1])
+    model = keras.Model(image, {"logits": tensors[-1], "probabilities": likely}, name="network")
+    for node in nodes[1:]:
+        if arrays := network.weights[node.name]:
+            _fill(model.get_layer(node.name), arrays)
+    return model
+
+
+def _scaled(image: Tensor, offset: Sequence[float], scale: Sequence[float]) -> Tensor:
+    factors = [1 / each for each in scale]
+    shifts = [-each / by for each, by in zip(offset, scale, strict=True)]
+    return keras.layers.Rescaling(factors, shifts, name="scaling")(image)
+
+
+def _layer(node: Node, inputs: list[Tensor]) -> Tensor:
+    match node.operation:
+        case graph.BatchNorm(momentum, epsilon):
+            layer = keras.layers.BatchNormalization(momentum=momentum, epsilon=epsilon, name=node.name)
+            return layer(inputs[0])
+        case graph.SpaceToDepth(size):
+            return _space_to_depth(node, size, inputs[0])
+        case _:
+            return alone(node, inputs)
+
+
+def _space_to_depth(node: Node, size: int, images: Tensor) -> Tensor:
+    height, width, _ = node.shape
+    cells = keras.layers.Reshape((height, size, width, size, -1), name=f"{node.name}_cells")(images)
+    joined = keras.layers.Permute((1, 3, 2, 4, 5), name=f"{node.name}_joined")(cells)
+    return keras.layers.Reshape(node.shape, name=node.name)(joined)
+
+
+def _fill(layer: keras.layers.Layer, arrays: Arrays) -> None:
+    for weight in layer.weights:
+        kind = "slope" if weight.name == "alpha" else weight.name
+        weight.assign(arrays[kind].reshape(weight.shape))
+
+
+ARCHITECTURE = "model.json"
+KERAS_WEIGHTS = "model.weights.h5"
+LITERT = "model.tflite"
+
+
+def write_saved_model(network: Outgoing, folder: Path) -> None:
+    """Write a TensorFlow SavedModel into a folder; its signature is ``serving_default``."""
+    stock_model(network).export(folder, format="tf_saved_model", verbose=False)
+
+
+def write_litert(network: Outgoing, folder: Path) -> None:
+    """Write ``model.tflite`` in float32, without quantisation; its signature is ``serving_default``."""
+    stock_model(network).export(folder / LITERT, format="litert", verbose=False)
+
+
+def write_keras_weights(network: Outgoing, folder: Path) -> None:
+    """Write ``model.weights.h5``, and the layers that it belongs to as ``model.json``."""
+    model = stock_model(network)
+    model.save_weights(folder / KERAS_WEIGHTS)
+    (folder / ARCHITECTURE).write_text(model.to_json(indent=2), encoding="utf-8")

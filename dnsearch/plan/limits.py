@@ -1,0 +1,200 @@
+"""A spec's network brought to its ``match`` and held against its ``limits``, before anything is allocated."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from dnsearch.errors import Problem, SpecError
+from dnsearch.plan.graph import NetworkPlan, Shape
+from dnsearch.plan.match import Figure, Match, figure_of, matched
+from dnsearch.plan.network import plan_network
+from dnsearch.plan.summary import Summary
+from dnsearch.spec.document import Document, load
+from dnsearch.spec.experiment import Experiment
+from dnsearch.spec.optimization import Adam, AdamW
+
+PLAIN_SHARE = 0.8
+"""How much of the free memory a plain training may take, by prediction: that is within 20 % of the truth."""
+
+
+@dataclass(frozen=True)
+class Budgeted:
+    """A spec's network that is known to fit.
+
+    Args:
+        document: the spec; with ``match``, its growth rate is the one that was found.
+        plan: the network.
+        summary: what it costs.
+        match: how close it came, with ``match``.
+    """
+
+    document: Document
+    plan: NetworkPlan
+    summary: Summary
+    match: Match | None
+
+
+def budgeted(document: Document, image_shape: Shape, classes: int, *, limits: bool = True) -> Budgeted:
+    """Plan a spec's network, solve its ``match`` and check its ``limits`` and what it ``expect``s.
+
+    Args:
+        document: the spec.
+        image_shape: (height, width, channels) of its images.
+        classes: number of classes.
+        limits: whether the limits hold.
+
+    Raises:
+        SpecError: the network does not fit the images, cannot be matched, costs too much or is not the
+            expected one; the problems point into the document.
+    """
+    try:
+        match = _matched(document.experiment, image_shape, classes)
+        if match is not None:
+            document = document.with_growth(match.growth_rate)
+        experiment = document.experiment
+        plan = plan_network(experiment.network, image_shape, classes)
+        summary = Summary(plan, images_at_once(experiment), slots(experiment))
+        problems = [*_frozen(experiment, plan), *_crop(experiment, image_shape)]
+        problems += _sizes(experiment, image_shape, classes)
+        problems += _expectations(experiment, summary)
+        problems += _limits(experiment, summary) if limits else ()
+        if problems:
+            raise SpecError(problems)
+    except SpecError as error:
+        raise document.located(error) from None
+    return Budgeted(document, plan, summary, match)
+
+
+def images_at_once(experiment: Experiment) -> int:
+    """Images of a batch, or of the parts that it is worked through in."""
+    training = experiment.training
+    return -(-training.batch_size // training.accumulate)
+
+
+def slots(experiment: Experiment) -> int:
+    """Numbers that the optimizer and the averaging keep per trainable parameter.
+
+    Muon has one for the convolutions' kernels, which are nearly all that there is.
+    """
+    kept = 2 if isinstance(experiment.training.optimizer, Adam | AdamW) else 1
+    return kept + (experiment.training.ema is not None)
+
+
+def saves_memory(experiment: Experiment, plan: NetworkPlan, free_bytes: int) -> bool:
+    """Whether a training shall compute joined features again rather than keep them.
+
+    Args:
+        experiment: the spec.
+        plan: its network.
+        free_bytes: memory that can be had; ``auto`` keeps everything where it takes no more than
+            ``PLAIN_SHARE`` of this.
+    """
+    if experiment.training.memory != "auto":
+        return experiment.training.memory == "saving"
+    summary = Summary(plan, images_at_once(experiment), slots(experiment))
+    return summary.training_memory_bytes > PLAIN_SHARE * free_bytes
+
+
+def _matched(experiment: Experiment, image_shape: Shape, classes: int) -> Match | None:
+    match = experiment.match
+    if match is None:
+        return None
+    figure: Figure = "macs" if match.parameters is None else "parameters"
+    target = getattr(match, figure)
+    if isinstance(target, str):
+        target = _figure_of_spec(target, image_shape, classes, figure)
+    return matched(experiment.network, image_shape, classes, figure, target)
+
+
+def _figure_of_spec(name: str, image_shape: Shape, classes: int, figure: Figure) -> int:
+    """What another spec's network has for the same images."""
+    where = f"match.{figure}"
+    try:
+        rival = load(name)
+    except SpecError as error:
+        raise SpecError(
+            [each if each.place else replace(each, where=where) for each in error.problems]
+        ) from None
+    if rival.experiment.match is not None:
+        expected, hint = "a spec without a match of its own", "Match what that one matches."
+        raise SpecError([Problem(where, expected, name, hint)])
+    try:
+        return figure_of(rival.experiment.network, image_shape, classes, figure)
+    except SpecError as error:
+        raise rival.located(error) from None
+
+
+def _frozen(experiment: Experiment, plan: NetworkPlan) -> list[Problem]:
+    """Frozen parts that the network does not have, or too many of them."""
+    frozen, where = experiment.training.freeze, "training.freeze"
+    if not frozen:
+        return []
+    parts = plan.parts
+    if unknown := [part for part in frozen if part not in parts]:
+        return [Problem(where, f"parts of the network: {', '.join(parts)}", found=", ".join(unknown))]
+    if all(part in frozen for part in parts):
+        hint = "Leave out at least the head, or evaluate without a training."
+        return [Problem(where, "at least one part that is trained", found="all frozen", hint=hint)]
+    return []
+
+
+def _crop(experiment: Experiment, image_shape: Shape) -> list[Problem]:
+    """A crop that can lose the whole image: a slip that would cost a training to be seen."""
+    augmentation, side = experiment.training.augmentation, min(image_shape[:2])
+    if augmentation is None or augmentation.crop < side:
+        return []
+    hint = "It pads so many pixels on each side; the paper takes 4 of 32."
+    return [
+        Problem(
+            "training.augmentation.crop", f"less than the images' {side} pixels", f"{augmentation.crop}", hint
+        )
+    ]
+
+
+def _sizes(experiment: Experiment, image_shape: Shape, classes: int) -> Iterator[Problem]:
+    """Sizes of early epochs that are no smaller than the images, or too small for the network."""
+    height, width, channels = image_shape
+    for number, stage in enumerate(experiment.training.progressive):
+        where, size = f"training.progressive.{number}.image_size", stage.image_size
+        if size is None:
+            continue
+        if size[0] > height or size[1] > width or size == (height, width):
+            yield Problem(where, f"smaller than the images, [{height}, {width}]", str(list(size)))
+            continue
+        try:
+            plan_network(experiment.network, (*size, channels), classes)
+        except SpecError as error:
+            reason = error.problems[0]
+            hint = f"{reason.where}: expected {reason.expected}, found {reason.found}."
+            yield Problem(where, "a size that the network can be built for", str(list(size)), hint)
+
+
+def _expectations(experiment: Experiment, summary: Summary) -> list[Problem]:
+    """Where the plan is not what the spec says that it is."""
+    if experiment.expect is None:
+        return []
+    costs = summary.cost
+    counted = {"parameters": costs.trainable, "parameters_total": costs.parameters, "macs": costs.macs}
+    return [
+        Problem(f"expect.{field}", f"what the plan has: {count:,}", found=f"{expected:,}")
+        for field, count in counted.items()
+        if (expected := getattr(experiment.expect, field)) not in {None, count}
+    ]
+
+
+def _limits(experiment: Experiment, summary: Summary) -> list[Problem]:
+    """Where the plan costs more than it may; it points at the network where the limit is the default one."""
+    counted = {
+        "parameters": (summary.cost.trainable, "trainable parameters"),
+        "macs": (summary.cost.macs, "multiply-adds for one image"),
+        "training_memory_bytes": (summary.training_memory_bytes, "bytes for a training step"),
+    }
+    return [
+        Problem(
+            f"limits.{field}" if field in experiment.limits.model_fields_set else "network",
+            f"at most {limit:,} {what}",
+            found=f"{count:,}",
+            hint=f"Make the network smaller, raise limits.{field}, or lift all limits with --no-limits.",
+        )
+        for field, (count, what) in counted.items()
+        if (limit := getattr(experiment.limits, field)) is not None and count > limit
+    ]

@@ -1,0 +1,99 @@
+"""Child processes: scripts in a fresh interpreter, and functions in children of a fork server."""
+
+import contextlib
+import ctypes
+import importlib
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from multiprocessing import forkserver, resource_tracker
+from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+from dnsearch import environment
+
+PR_SET_PDEATHSIG = 1
+
+
+def run_script(script: Path, *arguments: object) -> str:
+    """Run a script in a fresh interpreter; returns the last line that it put on its error output.
+
+    The script's own folder is not searched for modules (-P), so nothing of dnsearch comes along unasked.
+    """
+    environment.set_environment()
+    ran = subprocess.run(
+        [sys.executable, "-P", str(script), *map(str, arguments)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    return (ran.stderr.strip().splitlines() or [f"exit code {ran.returncode}"])[-1]
+
+
+def start_process(log: str, module: str, function: str, *arguments: object) -> BaseProcess:
+    """Run ``module.function(*arguments)`` in a child forked from a server that has the module loaded.
+
+    The server imports the module (and TensorFlow with it) once and never computes, so each child starts
+    within milliseconds; this process never imports it. The child ends by itself as soon as this process is
+    gone.
+
+    Args:
+        log: file for what the server's and the children's libraries say on their error output.
+        module: full name of the module.
+        function: name of the function in it.
+        arguments: anything that can be pickled.
+    """
+    environment.set_environment()
+    forkserver.set_forkserver_preload([module])
+    resource_tracker.ensure_running()  # it lets Ctrl-C through again, so it has to run before the next line
+    with environment.stderr_to(log), _ctrl_c_held_back():
+        forkserver.ensure_running()
+    context = multiprocessing.get_context("forkserver")
+    process = context.Process(target=_child, args=(module, function, arguments), daemon=True)
+    process.start()
+    return process
+
+
+@contextlib.contextmanager
+def _ctrl_c_held_back() -> Iterator[None]:
+    """Keep SIGINT waiting for a block; a process that is started in it never gets one.
+
+    Ctrl-C reaches the whole group, and would end the server while it still loads its module.
+    """
+    earlier = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, earlier)
+
+
+def _child(module: str, function: str, arguments: tuple[object, ...]) -> None:
+    _end_with_server()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    getattr(importlib.import_module(module), function)(*arguments)
+
+
+def _end_with_server() -> None:
+    """Have Linux kill this process when the fork server ends: a process that is stopped cannot end itself.
+
+    The server ends when nobody holds its pipe any more; it gives every child a copy, for children of its own.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        pipe: int = forkserver._forkserver._forkserver_alive_fd  # type: ignore[attr-defined]  # no other way to it
+        os.close(pipe)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)

@@ -1,0 +1,188 @@
+"""Numbers and values as a person reads them in a table: short, with units, always in the same way.
+
+What train and tune say where there is no terminal: one plain line per event.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from dnsearch.report.estimates import Estimate
+from dnsearch.runs.record import EpochRecord, Metrics, RunRecord
+
+NOTHING = "–"
+
+
+def percent(share: float | None) -> str:
+    """A share from 0 to 1 in percent, with two decimals.
+
+    >>> percent(0.97222)
+    '97.22 %'
+    """
+    return f"{100 * share:.2f} %" if share is not None and math.isfinite(share) else NOTHING
+
+
+def interval(estimate: Estimate) -> str:
+    """The interval of an estimate in percent: over seeds by its half width, else by its two ends.
+
+    >>> interval(Estimate(0.92, (0.87, 0.97), 3)), interval(Estimate(0.9, (0.848, 0.936), 1))
+    ('± 5.00', '84.8–93.6')
+    """
+    if estimate.interval is None:
+        return ""
+    low, high = estimate.interval
+    return f"± {50 * (high - low):.2f}" if estimate.seeds > 1 else f"{100 * low:.1f}–{100 * high:.1f}"
+
+
+def count(number: int | None) -> str:
+    """A number of things, all digits below ten millions.
+
+    >>> count(504052), count(27_249_418)
+    ('504,052', '27.2M')
+    """
+    if number is None:
+        return NOTHING
+    return f"{number:,}" if number < 10_000_000 else short_count(number)
+
+
+def short_count(number: int | None) -> str:
+    """A large number in three or four digits.
+
+    >>> short_count(12_345_678), short_count(950), short_count(999_960)
+    ('12.3M', '950', '1.0M')
+    """
+    if number is None:
+        return NOTHING
+    for unit, name in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if number >= min(unit, unit * 0.99995 + 0.5):
+            return f"{number / unit:.1f}{name}"
+    return str(number)
+
+
+def duration(seconds: float | None) -> str:
+    """A time span in its two largest units.
+
+    >>> duration(12.34), duration(245), duration(3720), duration(200_000)
+    ('12.3 s', '4 m 05 s', '1 h 02 m', '2 d 07 h')
+    """
+    if seconds is None or not math.isfinite(seconds):
+        return NOTHING
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 3600:
+        return f"{whole // 60} m {whole % 60:02} s"
+    if whole < 86_400:
+        return f"{whole // 3600} h {whole % 3600 // 60:02} m"
+    return f"{whole // 86_400} d {whole % 86_400 // 3600:02} h"
+
+
+def size(number: int | None) -> str:
+    """A number of bytes, in units of 1000.
+
+    >>> size(1_612_000_000)
+    '1.6 GB'
+    """
+    if number is None:
+        return NOTHING
+    for unit, name in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if number >= unit * 0.99995:
+            return f"{number / unit:.1f} {name}"
+    return f"{number} B"
+
+
+def setting(value: Any) -> str:  # noqa: ANN401  (whatever a spec can hold)
+    """The value of a setting, compact.
+
+    >>> setting([2, 2, 2]), setting([0.5, 0.75]), setting(0.00012345), setting(None)
+    ('2-2-2', '0.5, 0.75', '0.000123', 'null')
+    """
+    match value:
+        case None | True | False:
+            return json.dumps(value)
+        case float():
+            return f"{value:.3g}"
+        case list() | tuple():
+            plain = value and all(type(item) is int and item >= 0 for item in value)
+            return ("-" if plain else ", ").join(map(setting, value))
+        case Mapping():
+            return ", ".join(f"{key} {setting(item)}" for key, item in value.items())
+        case _:
+            return one_line(str(value))
+
+
+def one_line(text: str) -> str:
+    r"""A text without line ends and control characters, so that it cannot draw outside its cell.
+
+    >>> one_line("out of\n  memory")
+    'out of memory'
+    """
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+
+
+def shortened(text: str, longest: int) -> str:
+    """A text of at most ``longest`` characters, with an ellipsis where some are missing.
+
+    >>> shortened("the loss is not finite", 12)
+    'the loss is…'
+    """
+    return text if len(text) <= longest else f"{text[: max(0, longest - 1)].rstrip()}…"
+
+
+def epoch_line(epoch: EpochRecord, planned: int) -> str:
+    """One epoch.
+
+    Args:
+        epoch: what happened.
+        planned: how many epochs the run shall have.
+    """
+    number = f"{epoch.epoch:>{len(str(planned))}}"
+    parts = [
+        f"epoch {number}/{planned}",
+        f"training {_metrics(epoch.training)}",
+        f"validation {_metrics(epoch.validation)}",
+        duration(epoch.wall_seconds),
+        f"{epoch.images_per_second:,.0f} images/s",
+    ]
+    return "  ".join(parts)
+
+
+def _metrics(metrics: Metrics) -> str:
+    overlap = "" if metrics.mean_iou is None else f", {score(metrics)}"
+    return f"{percent(metrics.accuracy)} (loss {metrics.loss:.4f}{overlap})"
+
+
+def score(metrics: Metrics) -> str:
+    """What networks are chosen by, by its name.
+
+    >>> score(Metrics(0.3, 0.9, 100)), score(Metrics(0.3, 0.9, 100, 0.75))
+    ('accuracy 90.00 %', 'mean IoU 75.00 %')
+    """
+    return f"{'accuracy' if metrics.mean_iou is None else 'mean IoU'} {percent(metrics.score)}"
+
+
+def run_line(record: RunRecord) -> str:
+    """One run that has ended, whichever way."""
+    parts = [
+        one_line(record.name) if record.trial is None else f"trial {record.trial}",
+        *([f"seed {record.seed}"] if record.confirmation else []),
+        record.state,
+        *([f"{in_parts(record.parts)} for lack of memory"] if record.parts else []),
+        *([f"validation {_brief(record.last)}"] if record.last else []),
+        *([f"test {_brief(record.test)}"] if record.test else []),
+        *([f"{count(record.parameters.trainable)} parameters"] if record.parameters else []),
+        "1 epoch" if record.epochs == 1 else f"{record.epochs} epochs",
+        duration(record.wall_seconds),
+        *([shortened(one_line(record.reason), 120)] if record.reason else []),
+    ]
+    return "  ".join(parts)
+
+
+def in_parts(parts: int) -> str:
+    """What is said of a run whose batches were too much for the memory as the spec has them."""
+    return f"in {parts} parts"
+
+
+def _brief(metrics: Metrics) -> str:
+    return score(metrics).removeprefix("accuracy ")

@@ -1,0 +1,323 @@
+"""Where runs are: a run folder is a folder with a ``run.json``.
+
+What a run leaves behind: one folder that a person can read and a program can resume.
+
+::
+
+    RUNS/article/              RUNS/<study>/trial-0000/ for the trials of a study
+     ├── spec.yaml             the spec as it was written
+     ├── resolved.yaml         the same with every default filled in
+     ├── run.json              the RunRecord, replaced whole at every change
+     ├── epochs.jsonl          one EpochRecord a line, appended after every epoch
+     ├── preprocessing.json    what was done to the images
+     ├── start.json            whose weights it started from, and the layers that they did not fit
+     ├── checkpoint.npz        all that a resume needs, after the last epoch
+     ├── checkpoint.previous.npz   the same after the epoch before
+     ├── weights.npz           the network's weights
+     ├── epochs.csv            the epochs as a table, where train was given --log csv
+     ├── tensorboard/          the epochs as event files, where it was given --log tensorboard
+     ├── export/               the network for use without dnsearch
+     └── lock                  held while a process trains here
+
+A checkpoint is the truth about a run: the epochs, the weights and the record's figures can all be made of it.
+So it is written before them, and a resume puts them where it stands. ``run.json`` must say "running" only
+while the lock is held; whoever finds it so without a lock knows that the process died.
+"""
+
+import contextlib
+import difflib
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from dnsearch.errors import Problem, RunError
+from dnsearch.runs import lock
+from dnsearch.runs.atomic import atomic_write, reading, remove_leftovers, replacing, writing
+from dnsearch.runs.record import EpochRecord, RunRecord
+from dnsearch.runs.record_json import from_json, from_lines, to_json, to_lines
+
+RECORD = "run.json"
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a folder holds the record of a run."""
+    return (folder / RECORD).is_file()
+
+
+def trial_name(number: int) -> str:
+    """Name of a trial's run folder.
+
+    >>> trial_name(7)
+    'trial-0007'
+    """
+    return f"trial-{number:04d}"
+
+
+def runs_under(folder: Path, depth: int = 2) -> Iterator[Path]:
+    """The run folders at most ``depth`` levels below a folder, or the folder itself; sorted by path.
+
+    Two levels are a folder of runs, and a folder of studies with their trials. Hidden folders are passed
+    over. A folder that cannot be looked into counts as a run: whoever reads it learns why.
+    """
+    try:
+        run = is_run(folder)
+        below = [] if run or not depth else sorted(filter(_is_visible_folder, folder.iterdir()))
+    except OSError:
+        run, below = True, []
+    if run:
+        yield folder
+    for entry in below:
+        yield from runs_under(entry, depth - 1)
+
+
+def _is_visible_folder(path: Path) -> bool:
+    return path.is_dir() and not path.name.startswith(".")
+
+
+def suggestion(path: Path) -> str:
+    """Words about runs near a path that is none: inside it, or beside it with a similar name first."""
+    near = path if path.is_dir() else path.parent
+    runs = {run.relative_to(near).as_posix(): run for run in runs_under(near)} if near.is_dir() else {}
+    if not runs:
+        return "Make one with: dnsearch train SPEC"
+    close = difflib.get_close_matches(path.name, runs, n=3) or list(runs)[:3]
+    more = f" ({len(runs)} runs in {near})" if len(runs) > len(close) else ""
+    return f"There is {', '.join(str(runs[name]) for name in close)}{more}."
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """The folder of one run; ``create`` or ``open`` it."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, root: Path, name: str) -> "RunFolder":
+        """Make a new folder: ``root/name``, or ``name-2``, ``name-3``… where that exists.
+
+        Two processes that ask at once get two folders, since making a folder is one step.
+
+        Raises:
+            RunError: the name is a path, or the folder cannot be made.
+        """
+        if name in {"", ".", ".."} or Path(name).name != name:
+            raise RunError(str(Problem("run name", "the name of a folder, not a path to one", repr(name))))
+        with writing(root):
+            root.mkdir(parents=True, exist_ok=True)
+        number = 1
+        while True:
+            path = root / (name if number == 1 else f"{name}-{number}")
+            with writing(path), contextlib.suppress(FileExistsError):
+                path.mkdir()
+                return cls(path)
+            number += 1
+
+    @classmethod
+    def open(cls, path: Path) -> "RunFolder":
+        """The run that is there.
+
+        Raises:
+            RunError: there is none.
+        """
+        if is_run(path):
+            return cls(path)
+        found = f"a folder without {RECORD}" if path.is_dir() else "a file" if path.exists() else "nothing"
+        raise RunError(str(Problem(str(path), f"a run folder, with its {RECORD}", found, suggestion(path))))
+
+    @property
+    def name(self) -> str:
+        """The folder's name, which is the run's."""
+        return self.path.name
+
+    @property
+    def spec(self) -> Path:
+        """The spec as it was written."""
+        return self.path / "spec.yaml"
+
+    @property
+    def resolved(self) -> Path:
+        """The spec with every default filled in."""
+        return self.path / "resolved.yaml"
+
+    @property
+    def record(self) -> Path:
+        """The RunRecord."""
+        return self.path / RECORD
+
+    @property
+    def epochs_file(self) -> Path:
+        """The EpochRecords."""
+        return self.path / "epochs.jsonl"
+
+    @property
+    def preprocessing(self) -> Path:
+        """What was done to the images."""
+        return self.path / "preprocessing.json"
+
+    @property
+    def weights(self) -> Path:
+        """The network's weights."""
+        return self.path / "weights.npz"
+
+    @property
+    def start(self) -> Path:
+        """Where the first weights came from; missing where all were fresh."""
+        return self.path / "start.json"
+
+    @property
+    def checkpoint(self) -> Path:
+        """All that a resume needs, after the last epoch."""
+        return self.path / "checkpoint.npz"
+
+    @property
+    def previous_checkpoint(self) -> Path:
+        """The same after the epoch before, should the newer file be damaged."""
+        return self.path / "checkpoint.previous.npz"
+
+    @property
+    def damaged_checkpoint(self) -> Path:
+        """A checkpoint that was found damaged, kept out of the way of the good ones."""
+        return self.path / "checkpoint.damaged.npz"
+
+    @property
+    def lock(self) -> Path:
+        """The file that a trainer holds."""
+        return self.path / "lock"
+
+    def locked(self) -> AbstractContextManager[None]:
+        """Keep other trainers out for a block; entering raises RunError where one is at work."""
+        return lock.locked(self.lock)
+
+    def is_locked(self) -> bool:
+        """Whether a process is training here."""
+        return lock.is_locked(self.lock)
+
+    def remove_leftovers(self) -> None:
+        """Remove what dead trainers were writing; whoever calls this holds the lock.
+
+        Raises:
+            RunError: the folder is read-only.
+        """
+        remove_leftovers(self.path)
+
+    def replacing_checkpoint(self) -> AbstractContextManager[BinaryIO]:
+        """A binary file that becomes the checkpoint when the block ends well; the earlier one is kept, too.
+
+        Raises:
+            RunError: the file cannot be written; both checkpoints are as they were.
+        """
+        return replacing(self.checkpoint, keep=self.previous_checkpoint)
+
+    def write_spec(self, written: str, resolved: str) -> None:
+        """Keep the spec, as written and with every default.
+
+        Raises:
+            RunError: a file cannot be written.
+        """
+        atomic_write(self.spec, written.encode())
+        atomic_write(self.resolved, resolved.encode())
+
+    def write_preprocessing(
+        self, scaling: Mapping[str, Any], image_shape: Sequence[int], class_names: Sequence[str]
+    ) -> None:
+        """Keep what a prediction needs beside the weights.
+
+        Args:
+            scaling: how pixels become numbers, as JSON values.
+            image_shape: (height, width, channels).
+            class_names: what each class is called, in the order of the network's outputs.
+
+        Raises:
+            RunError: the file cannot be written.
+        """
+        kept = {"scaling": dict(scaling), "image_shape": list(image_shape), "class_names": list(class_names)}
+        atomic_write(self.preprocessing, json.dumps(kept, indent=2).encode() + b"\n")
+
+    def write_start(self, source: str, afresh: Sequence[str]) -> None:
+        """Keep where the first weights came from.
+
+        Args:
+            source: the run folder that they were taken from.
+            afresh: the layers that they did not fit.
+
+        Raises:
+            RunError: the file cannot be written.
+        """
+        kept = {"start_from": source, "afresh": list(afresh)}
+        atomic_write(self.start, json.dumps(kept, indent=2).encode() + b"\n")
+
+    def afresh(self) -> tuple[str, ...]:
+        """The layers that the weights of another run did not fit; none where there is no such run.
+
+        Raises:
+            RunError: the file is damaged.
+        """
+        with reading(self.start):
+            content = self.start.read_bytes() if self.start.exists() else b'{"afresh": []}'
+        try:
+            return tuple(map(str, json.loads(content)["afresh"]))
+        except (ValueError, KeyError, TypeError) as error:
+            raise RunError(str(Problem(str(self.start), "the names of layers, afresh", str(error)))) from None
+
+    def write(self, record: RunRecord) -> None:
+        """Replace the run's record.
+
+        Raises:
+            RunError: the file cannot be written.
+        """
+        atomic_write(self.record, to_json(record, indent=2) + b"\n")
+
+    def read(self) -> RunRecord:
+        """The run's record, as it was written last.
+
+        Raises:
+            RunError: the file is missing or damaged.
+        """
+        with reading(self.record):
+            content = self.record.read_bytes()
+        return from_json(RunRecord, content, str(self.record))
+
+    def append(self, epoch: EpochRecord) -> None:
+        """Add one epoch, down to the disk.
+
+        Raises:
+            RunError: the file cannot be written.
+        """
+        with writing(self.epochs_file), self.epochs_file.open("a+b") as handle:
+            _cut_half_line(handle)
+            handle.write(to_json(epoch) + b"\n")
+            handle.flush()
+            os.fsync(handle.fileno())
+
+    def epochs(self) -> list[EpochRecord]:
+        """The epochs that ended; a last line that was cut short is passed over.
+
+        Raises:
+            RunError: a whole line is damaged.
+        """
+        with reading(self.epochs_file):
+            content = self.epochs_file.read_bytes() if self.epochs_file.exists() else b""
+        return from_lines(content, str(self.epochs_file))
+
+    def write_epochs(self, epochs: Iterable[EpochRecord]) -> None:
+        """Replace the epochs that ended: what a dead trainer wrote after its checkpoint, or did not write.
+
+        Raises:
+            RunError: the file cannot be written.
+        """
+        atomic_write(self.epochs_file, to_lines(epochs))
+
+
+def _cut_half_line(handle: BinaryIO) -> None:
+    """Remove what a process that was killed while writing left behind the last line end."""
+    end = handle.seek(0, os.SEEK_END)
+    if not end:
+        return
+    handle.seek(end - 1)
+    if handle.read() != b"\n":
+        handle.seek(0)
+        handle.truncate(handle.read().rfind(b"\n") + 1)

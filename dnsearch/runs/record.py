@@ -1,0 +1,231 @@
+"""What a run leaves behind, as values: one record per epoch, one per run.
+
+The record of a run before its first epoch.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from dnsearch.spec.document import fingerprint, settings
+from dnsearch.spec.experiment import Experiment
+
+State = Literal["running", "paused", "finished", "pruned", "failed", "interrupted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """How well a network does on some images.
+
+    Args:
+        loss: mean cross-entropy per label, in nats, without label smoothing.
+        accuracy: share of labels that were found, from 0 to 1.
+        examples: how many labels: images or, for a U-Net, pixels.
+        mean_iou: of a U-Net, the mean over the classes of the share of right pixels among those that are or
+            were given the class; None for labels per image, and while the weights change.
+    """
+
+    loss: float
+    accuracy: float
+    examples: int
+    mean_iou: float | None = None
+
+    @property
+    def score(self) -> float:
+        """What networks are chosen by: the mean IoU of a U-Net, else the accuracy."""
+        return self.accuracy if self.mean_iou is None else self.mean_iou
+
+
+@dataclass(frozen=True, slots=True)
+class EpochRecord:
+    """One epoch.
+
+    Args:
+        epoch: number of the epoch, from 1.
+        learning_rate: the learning rate of its last step.
+        training: the mean over the epoch, while the weights were changing and dropout was on.
+        validation: on the held-out images, after the epoch.
+        wall_seconds: training and validation together.
+        images_per_second: median over the epoch's steps.
+    """
+
+    epoch: int
+    learning_rate: float
+    training: Metrics
+    validation: Metrics
+    wall_seconds: float
+    images_per_second: float
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """Numbers of parameters; ``other`` are BatchNorm's moving statistics."""
+
+    trainable: int
+    other: int
+
+    @property
+    def total(self) -> int:
+        """All parameters, as Keras counts them."""
+        return self.trainable + self.other
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One run: everything about it but the weights.
+
+    Args:
+        name: name of the run folder.
+        experiment: name in the spec.
+        state: running, paused, finished, pruned, failed or interrupted.
+        fingerprint: equal settings, equal fingerprint.
+        seed: the training's seed.
+        settings: dotted path → value, for network, data and training.
+        parameters: numbers of parameters; None where the network cannot be built.
+        macs: multiply-adds of convolutions and classifier for one image, likewise.
+        epochs_planned: epochs that the spec asks for.
+        started_at: when the run started, ISO 8601 in UTC.
+        reason: why a run is pruned, failed or interrupted; empty otherwise.
+        study: the study that the run belongs to, if any.
+        trial: its number in the study, from 0.
+        confirmation: whether it is a retraining of that trial on a fresh seed.
+        epochs: epochs that ended.
+        last: the last epoch's validation metrics.
+        best: the validation metrics of the epoch with the highest score.
+        best_epoch: that epoch's number.
+        test: metrics on the test images, where they were looked at.
+        wall_seconds: time spent training, over all sittings.
+        first_step_seconds: from the start of the training code to the end of the first optimizer step.
+        images_per_second: median over the steps of the last epoch.
+        peak_memory_bytes: the process' largest resident set.
+        latency_seconds: median time of a prediction for one image; measured where a study searches for it.
+        memory: whether the training keeps what its backward pass asks for, or computes it again.
+        parts: parts that each batch was worked through in, more than the spec asks for, since memory was used
+            up with fewer; None: as many as the spec asks for.
+        versions: library → version.
+        hardware: what the run ran on, in words and numbers.
+        process: host name and process id of the trainer.
+    """
+
+    name: str
+    experiment: str
+    state: State
+    fingerprint: str
+    seed: int
+    settings: Mapping[str, Any]
+    parameters: Parameters | None
+    macs: int | None
+    epochs_planned: int
+    started_at: str
+    reason: str = ""
+    study: str | None = None
+    trial: int | None = None
+    confirmation: bool = False
+    epochs: int = 0
+    last: Metrics | None = None
+    best: Metrics | None = None
+    best_epoch: int | None = None
+    test: Metrics | None = None
+    wall_seconds: float = 0.0
+    first_step_seconds: float | None = None
+    images_per_second: float | None = None
+    peak_memory_bytes: int | None = None
+    latency_seconds: float | None = None
+    memory: Literal["plain", "saving"] | None = None
+    parts: int | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
+    hardware: Mapping[str, Any] = field(default_factory=dict)
+    process: Mapping[str, Any] = field(default_factory=dict)
+
+
+def with_epoch(
+    record: RunRecord, epoch: EpochRecord, wall_seconds: float, peak_memory_bytes: int
+) -> RunRecord:
+    """The record of a run after one more epoch; of two equal scores the earlier is the best."""
+    better = record.best is None or epoch.validation.score > record.best.score
+    return replace(
+        record,
+        epochs=epoch.epoch,
+        last=epoch.validation,
+        best=epoch.validation if better else record.best,
+        best_epoch=epoch.epoch if better else record.best_epoch,
+        wall_seconds=wall_seconds,
+        images_per_second=epoch.images_per_second,
+        peak_memory_bytes=peak_memory_bytes,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A wish to end a run before its last epoch.
+
+    Args:
+        state: what the run becomes.
+        reason: why, for its record.
+    """
+
+    state: Literal["pruned", "paused", "interrupted"]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Which trial of which study a run is, or confirms."""
+
+    study: str
+    trial: int
+    confirmation: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something about a run that a person should be told, and that does not stop it."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepEnded:
+    """One optimizer step.
+
+    Args:
+        epoch: number of the epoch, from 1.
+        step: number of the step in the epoch, from 1.
+        steps: steps of the epoch.
+        images_per_second: of this step alone.
+    """
+
+    epoch: int
+    step: int
+    steps: int
+    images_per_second: float
+
+
+def opening(
+    name: str, experiment: Experiment, parameters: Parameters | None, macs: int | None, origin: Origin | None
+) -> RunRecord:
+    """A run that starts now.
+
+    Args:
+        name: name of the run folder.
+        experiment: the spec.
+        parameters: numbers of parameters of its network; None where it cannot be built.
+        macs: multiply-adds of its network for one image, likewise.
+        origin: the trial that the run is, if it belongs to a study.
+    """
+    return RunRecord(
+        name=name,
+        experiment=experiment.name,
+        state="running",
+        fingerprint=fingerprint(experiment),
+        seed=experiment.training.seed,
+        settings=settings(experiment),
+        parameters=parameters,
+        macs=macs,
+        epochs_planned=experiment.training.epochs,
+        started_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        study=origin.study if origin else None,
+        trial=origin.trial if origin else None,
+        confirmation=origin is not None and origin.confirmation,
+    )

@@ -1,0 +1,140 @@
+"""The format as a JSON Schema, and what is asked of it: what a path holds, and which keys a section has."""
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+from dnsearch.spec.experiment import Experiment
+from dnsearch.spec.merge import SHORTHANDS
+from dnsearch.spec.tree import Table, Tree, entry, plain
+
+Schema = dict[str, Any]
+
+
+@cache
+def json_schema() -> Schema:
+    """The JSON Schema of a spec, shorthands included, for editors and for the error messages."""
+    schema = Experiment.model_json_schema()
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    schema["title"] = "dnsearch spec"
+    for definition in schema["$defs"].values():
+        for field, subschema in definition["properties"].items():
+            if field in SHORTHANDS and any("properties" in option for option in options(subschema, schema)):
+                _allow_scalar(subschema, field, schema)
+    return schema
+
+
+def _allow_scalar(subschema: Schema, field: str, root: Schema) -> None:
+    """Add the scalars that the section, or one of a list of them, may be written as."""
+    kept: Schema = {key: subschema[key] for key in ("title", "description", "default") if key in subschema}
+    alternatives = subschema.get("anyOf") or subschema.get("oneOf") or [{"$ref": subschema.get("$ref")}]
+    scalars = _scalars(list(options(subschema, root)), SHORTHANDS[field][0], root)
+    lists = [each for each in alternatives if "items" in each]
+    for each in lists:
+        each["items"] = {"anyOf": [*scalars, each["items"]]}
+    subschema.clear()
+    subschema.update(kept, anyOf=[*scalars, *alternatives])
+
+
+def _scalars(alternatives: list[Schema], first: str, root: Schema) -> list[Schema]:
+    """The scalars that stand for a mapping: those of its first field, where it needs no other one."""
+    fields = [
+        option
+        for mapping in alternatives
+        if "properties" in mapping and set(mapping.get("required", ())) <= {first}
+        for option in options(mapping["properties"][first], root)
+        if option.get("type") != "array"
+    ]
+    names = [field["const"] for field in fields if "const" in field]
+    said = {"default", "description", "title"}
+    bare = [{key: value for key, value in field.items() if key not in said} for field in fields]
+    return [{"enum": names}] if names else bare
+
+
+def resolved(subschema: Schema, root: Schema | None = None) -> Schema:
+    """The definition that a ``$ref`` points to, or the schema itself."""
+    reference = subschema.get("$ref", "")
+    definitions = (root or json_schema())["$defs"]
+    return {**definitions[reference.rsplit("/", 1)[-1]], **subschema} if reference else subschema
+
+
+def options(subschema: Schema, root: Schema | None = None) -> Iterator[Schema]:
+    """The alternatives of a schema, or the schema alone."""
+    subschema = resolved(subschema, root)
+    alternatives = subschema.get("anyOf") or subschema.get("oneOf")
+    if not alternatives:
+        yield subschema
+    for alternative in alternatives or ():
+        yield from options(alternative, root)
+
+
+def at(path: tuple[str | int, ...], tree: Tree | None = None) -> tuple[Schema, ...]:
+    """What a path may hold: every alternative, or nothing when no spec has such a path.
+
+    Args:
+        path: keys and positions, from the root on.
+        tree: a whole spec; where a section on the way has several kinds, only the kind written there counts.
+
+    >>> at(("network", "growth_rate"))[0]["minimum"]
+    1
+    >>> at(("network", "reduction"))
+    ()
+    """
+    found: tuple[Schema, ...] = (json_schema(),)
+    for part in path:
+        found = tuple(below for schema in _of_kind(found, tree) for below in _step(schema, part))
+        tree = entry(tree, part)
+    return found
+
+
+def _of_kind(alternatives: tuple[Schema, ...], section: Tree | None) -> tuple[Schema, ...]:
+    """The alternatives of a section's kind, those that miss no key if there are such; all, where none is."""
+    if not isinstance(section, Table):
+        return alternatives
+    alike = [each for each in alternatives if "properties" in each and _alike(each, section)]
+    whole = [each for each in alike if set(each.get("required", ())) <= set(section.entries)]
+    return tuple(whole or alike) or alternatives
+
+
+def _alike(schema: Schema, section: Table) -> bool:
+    """Whether a section has the constants of a schema, as far as it has those keys."""
+    return all(
+        plain(found) == field["const"]
+        for key, field in schema["properties"].items()
+        if "const" in field and (found := section.entries.get(key)) is not None
+    )
+
+
+def _step(schema: Schema, part: str | int) -> Iterator[Schema]:
+    if isinstance(part, int):
+        positions = schema.get("prefixItems", ())
+        items = positions[part] if part < len(positions) else schema.get("items")
+    else:
+        items = schema.get("properties", {}).get(part) or schema.get("additionalProperties")
+    if isinstance(items, dict):
+        for option in options(items):
+            said = items.get("description") or schema.get("description") or option.get("description", "")
+            yield {**option, "description": said}
+
+
+def kind(section: Schema) -> str:
+    """What a section of several kinds calls itself; empty for any other schema.
+
+    >>> [kind(section) for section in at(("network",))]
+    ['densenet', 'unet']
+    """
+    named = (section.get("properties", {}).get(field, {}).get("const") for field in ("family", "name"))
+    return next((str(name) for name in named if name), "")
+
+
+def keys(path: tuple[str | int, ...], tree: Tree | None = None) -> tuple[str, ...]:
+    """The keys that the section at a path may have; of the kind that ``tree`` holds there, if it is given.
+
+    >>> keys(("training", "early_stopping"))
+    ('patience', 'minimum_delta')
+    """
+    section = tree
+    for part in path:
+        section = entry(section, part)
+    kinds = _of_kind(at(path, tree), section)
+    return tuple(dict.fromkeys(key for schema in kinds for key in schema.get("properties", {})))

@@ -1,0 +1,345 @@
+"""What the format allows, in words: what a path may hold, and of which sort it was written.
+
+``schema`` knows what is allowed; the error messages and docs/spec.md say it with what is here.
+
+What pydantic found wrong, said as dnsearch says it: place, expectation, finding, fix.
+"""
+
+import difflib
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from dnsearch.errors import Problem
+from dnsearch.spec import json_schema
+from dnsearch.spec.json_schema import Schema, at, kind
+from dnsearch.spec.merge import shortened
+from dnsearch.spec.section import RULE
+from dnsearch.spec.tree import Items, Leaf, Table, Tree, entry, plain, walk
+from dnsearch.spec.yaml import scalar
+
+
+def expectation(path: tuple[str | int, ...], tree: Tree | None = None) -> str:
+    """What a path may hold, in words; of the sort that ``tree`` holds there, if there is such a sort.
+
+    >>> expectation(("training", "epochs"))
+    'a whole number from 1 to 100000'
+    >>> expectation(("network", "stem", "pooling"))
+    'none or max'
+    """
+    section = tree
+    for part in path:
+        section = entry(section, part)
+    words = [part for part in path if isinstance(part, str)]
+    return in_words(_of_sort(at(path, tree), section, key=words[-1] if words else ""))
+
+
+def in_words(alternatives: Iterable[Schema]) -> str:
+    """What any of some schemas allows; null comes last.
+
+    >>> in_words([{"type": "null"}, {"type": "integer", "minimum": 1}])
+    'a whole number of at least 1 or null'
+    """
+    named: list[str] = []
+    others: list[str] = []
+    for schema in alternatives:
+        is_named = "const" in schema.get("properties", {}).get("name", {})
+        (named if is_named else others).append(kind(schema) if is_named else _words(schema))
+    if len(set(named)) > 1:
+        others.append(f"a mapping with name: {either(dict.fromkeys(named))}")
+    said = dict.fromkeys(sorted(others, key=lambda words: words == "null"))
+    return " or ".join(said) or "something else"
+
+
+def _of_sort(alternatives: tuple[Schema, ...], found: Tree | None, key: str) -> tuple[Schema, ...]:
+    """The alternatives of the sort of what was found under a key, where there is such a sort; else all."""
+    written = found and shortened(found, key)
+    match written:
+        case Leaf(str()) if written is not found:
+            return alternatives  # a name can stand alone or in a mapping
+        case Leaf(bool()):
+            sort = {"boolean"}
+        case Leaf(int() | float()):
+            sort = {"integer", "number"}
+        case Leaf(str()):
+            sort = {"string", "words"}
+        case Items():
+            sort = {"array"}
+        case Table():
+            sort = {"object"}
+        case _:
+            return alternatives
+    return tuple(each for each in alternatives if _sort(each) in sort) or alternatives
+
+
+def _sort(schema: Schema) -> str:
+    return str(schema["type"]) if "type" in schema else "words"
+
+
+_NOUNS = {
+    "integer": "a whole number",
+    "number": "a number",
+    "array": "a list",
+    "string": "text",
+    "boolean": "true or false",
+    "null": "null",
+    "object": "a mapping",
+}
+
+
+def _words(schema: Schema) -> str:
+    if "const" in schema:
+        return str(schema["const"])
+    if "enum" in schema:
+        return either(map(str, schema["enum"]))
+    return _NOUNS[schema["type"]] + _limits(schema) if "type" in schema else "any value"
+
+
+def _limits(schema: Schema) -> str:
+    match schema["type"]:
+        case "integer" | "number":
+            return _range(schema)
+        case "array":
+            return _length(schema)
+        case "string":
+            return _letters(schema)
+        case "object":
+            return _entries(schema)
+        case _:
+            return ""
+
+
+def _letters(schema: Schema) -> str:
+    if "pattern" in schema:
+        return " of at most 100 letters, digits, dots, dashes and underscores, a letter or digit first"
+    return " that is not empty" if schema.get("minLength") else ""
+
+
+def _entries(schema: Schema) -> str:
+    keys = schema.get("properties", {})
+    if 0 < len(keys) <= 4:
+        return f" with {either(keys)}"
+    most = schema.get("maxProperties")
+    return f" of {schema.get('minProperties', 0)} to {most} entries" if most is not None else ""
+
+
+def _range(schema: Schema) -> str:
+    low, high = schema.get("minimum"), schema.get("maximum")
+    above, below = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
+    if low is not None and high is not None:
+        return f" from {low} to {high}"
+    lower = f"of at least {low}" if low is not None else f"above {above}" if above is not None else ""
+    upper = f"at most {high}" if high is not None else f"below {below}" if below is not None else ""
+    return " ".join(["", *filter(None, [lower, "and" if lower and upper else "", upper])])
+
+
+def _length(schema: Schema) -> str:
+    low, high = schema.get("minItems"), schema.get("maxItems")
+    if low == high is not None:
+        return f" of {low} values"
+    return f" of {low or 0} to {high} values" if high is not None else ""
+
+
+def either(words: Iterable[str]) -> str:
+    """Words joined for a sentence.
+
+    >>> either(["sgd", "adam", "adamw"])
+    'sgd, adam or adamw'
+    """
+    *first, last = words
+    return f"{', '.join(first)} or {last}" if first else last
+
+
+Path = tuple[str | int, ...]
+
+MAX_PROBLEMS = 100
+"""More would be no help, and a hostile text could have tens of thousands."""
+
+OTHER_NAMES = {
+    "reduction": "compression",
+    "theta": "compression",
+    "k": "growth_rate",
+    "nb_filter": "stem",
+    "depth": "layers_per_block",
+    "blocks": "layers_per_block",
+    "nb_layers": "layers_per_block",
+    "bottleneck": "bottleneck_width",
+    "bias": "convolution_bias",
+    "negative_slope": "alpha",
+    "lr": "learning_rate",
+    "batch": "batch_size",
+    "augment": "augmentation",
+    "dataset": "source",
+    "model": "network",
+    "train": "training",
+    "search": "tune",
+    "space": "parameters",
+}
+"""What other programs and papers call our fields."""
+
+
+def problems(
+    error: ValidationError, tree: Tree, without: str = "", others: Iterable[Problem] = ()
+) -> list[Problem]:
+    """Every problem of a validation but those of one type, pointing into the tree, in the text's order.
+
+    Args:
+        error: what pydantic found.
+        tree: the text.
+        without: the type that is left out.
+        others: further problems of the text.
+    """
+    errors = [each for each in _distinct(error) if each["type"] != without]
+    found = [problem for details in errors[:MAX_PROBLEMS] for problem in _translated(details, tree)]
+    more = [Problem("", f"and {len(errors) - MAX_PROBLEMS:,} more problems")] * (len(errors) > MAX_PROBLEMS)
+    return sorted(dict.fromkeys([*found, *others]), key=_reading_order) + more
+
+
+def _distinct(error: ValidationError) -> list[ErrorDetails]:
+    """The errors, less those that another one explains.
+
+    A list is too short where its wrong items are not counted; a training misses what a recipe would have
+    said that has another name.
+    """
+    errors = error.errors(include_url=False, include_input=False)
+    wrong_inside = {each["loc"][:depth] for each in errors for depth in range(len(each["loc"]))}
+    wrong_recipe = any(each["loc"] == ("training", "recipe") for each in errors)
+    return [
+        each
+        for each in errors
+        if not (each["type"] == "too_short" and each["loc"] in wrong_inside)
+        and not (each["type"] == "missing" and each["loc"][0] == "training" and wrong_recipe)
+    ]
+
+
+def _reading_order(problem: Problem) -> tuple[int, int]:
+    return (problem.place.line, problem.place.column) if problem.place else (0, 0)
+
+
+def _translated(details: ErrorDetails, tree: Tree) -> list[Problem]:
+    location = details["loc"]
+    match details["type"]:
+        case kind if kind == RULE:
+            rules: tuple[Problem, ...] = details["ctx"]["problems"]
+            section = _document_path(location)
+            return [located(rule, tree, section) for rule in rules]
+        case "extra_forbidden":
+            return [_unknown_key((*_document_path(location[:-1]), location[-1]), tree)]
+        case "missing":
+            return [_missing_key((*_document_path(location[:-1]), location[-1]), tree)]
+        case _:
+            return [_wrong_value(_document_path(location), tree)]
+
+
+def _document_path(location: Path) -> Path:
+    """Pydantic's location without the names of the branches that it took."""
+    path: Path = ()
+    for part in location:
+        path = (*path, part) if json_schema.at((*path, part)) else path
+    return path
+
+
+def located(problem: Problem, tree: Tree, section: Path = ()) -> Problem:
+    """The problem with its full path, pointing at the value (or the section) that it names."""
+    path = (*section, *parse_path(problem.where))
+    *_, deepest = walk(tree, path)
+    return replace(problem, where=_dotted(path), place=deepest.place)
+
+
+def parse_path(dotted: str) -> Path:
+    """The parts of a dotted path; digits are positions in a list.
+
+    >>> parse_path("network.layers_per_block.1")
+    ('network', 'layers_per_block', 1)
+    """
+    parts = dotted.split(".") if dotted else ()
+    return tuple(int(part) if part.isdecimal() else part for part in parts)
+
+
+def _unknown_key(path: Path, tree: Tree) -> Problem:
+    *_, section = walk(tree, path[:-1])
+    key = str(path[-1])
+    known = json_schema.keys(path[:-1], tree)
+    place = section.keys.get(key, section.place) if isinstance(section, Table) else section.place
+    kinds = [
+        json_schema.kind(each) for each in json_schema.at(path[:-1]) if key in each.get("properties", {})
+    ]
+    owners = dict.fromkeys(filter(None, kinds))
+    hint = f"{key} belongs to {either(owners)}." if owners else ""
+    return Problem(_dotted(path), f"unknown key{did_you_mean(key, known)}", hint=hint, place=place)
+
+
+def did_you_mean(word: str, known: tuple[str, ...]) -> str:
+    """A guess at what was meant, or the list of what there is.
+
+    >>> did_you_mean("grwth_rate", ("growth_rate", "pooling"))
+    '; did you mean growth_rate?'
+    """
+    other = OTHER_NAMES.get(word.lower(), "")
+    close = [other] if other in known else difflib.get_close_matches(word, known, n=1)
+    if close:
+        return f"; did you mean {close[0]}?"
+    return f"; there are {', '.join(known)}" if known else ""
+
+
+def _missing_key(path: Path, tree: Tree) -> Problem:
+    *_, section = walk(tree, path[:-1])
+    expected = f"missing: {expectation(path, tree)}"
+    return Problem(_dotted(path), expected, hint=description(path, tree), place=section.place)
+
+
+def _wrong_value(path: Path, tree: Tree) -> Problem:
+    path = _as_written(path, tree)
+    *_, value = walk(tree, path)
+    found = shown(plain(shortened(value, _key(path))))
+    expected, hint = expectation(path, tree), description(path, tree)
+    return Problem(_dotted(path), expected, found, hint, value.place)
+
+
+def _as_written(path: Path, tree: Tree) -> Path:
+    """The path without the field that a shorthand was spelled out into: a person wrote one scalar."""
+    *_, section = walk(tree, path[:-1])
+    return path[:-1] if isinstance(shortened(section, _key(path[:-1])), Leaf) else path
+
+
+def _key(path: Path) -> str:
+    """The last key of a path; positions in a list are none."""
+    return next((part for part in reversed(path) if isinstance(part, str)), "")
+
+
+def description(path: Path, tree: Tree | None = None) -> str:
+    """What the schema says of a path."""
+    found = [option["description"] for option in json_schema.at(path, tree) if option.get("description")]
+    return found[0] if found else ""
+
+
+def shown(value: Any) -> str:  # noqa: ANN401  (whatever the YAML holds)
+    """A value as it could stand in the YAML, shortened.
+
+    >>> shown((1, "two", None, float("inf")))
+    '[1, "two", null, .inf]'
+    """
+    bare = isinstance(value, str) and value.isidentifier() and scalar(value) == value
+    text = value if bare else _flow(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _flow(value: Any) -> str:  # noqa: ANN401  (whatever the YAML holds)
+    match value:
+        case float() if not math.isfinite(value):
+            return ".nan" if math.isnan(value) else ".inf" if value > 0 else "-.inf"
+        case dict():
+            return "{" + ", ".join(f"{_flow(key)}: {_flow(entry)}" for key, entry in value.items()) + "}"
+        case list() | tuple():
+            return "[" + ", ".join(map(_flow, value)) + "]"
+        case _:
+            return json.dumps(value, ensure_ascii=False)
+
+
+def _dotted(path: Path) -> str:
+    return ".".join(map(str, path))

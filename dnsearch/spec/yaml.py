@@ -1,0 +1,229 @@
+"""Bytes → a tree of values with their places: a small, strict part of YAML 1.2.
+
+PyYAML parses; what its events mean is decided here, since its own constructor reads ``1e-3`` as text,
+``on`` as true and ``012`` as ten, and keeps the last of two equal keys. Anchors, aliases, tags and several
+documents are refused, and size, depth and the number of values are capped, so that no text can take long
+or much memory.
+
+Plain values → YAML that ``reading`` reads back as the same values.
+
+PyYAML writes YAML 1.1, where ``1e3``, ``0o17`` and ``09`` are texts and need no quotes; in YAML 1.2, which
+``reading`` reads, they are numbers.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from dnsearch.errors import Place, Problem, SpecError
+from dnsearch.spec.tree import Items, Leaf, Scalar, Table, Tree
+
+MAX_BYTES = 64 * 1024
+MAX_DEPTH = 16
+MAX_VALUES = 10_000
+MAX_DIGITS = 400
+MAX_KEY = 200
+
+# YAML 1.2's printable characters, less the byte order mark and what only YAML 1.1 takes for a line break.
+_UNPRINTABLE = re.compile(
+    r"[^\t\n\r -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+)
+
+_INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_WORDS: dict[str, Scalar] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+    **dict.fromkeys((".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"), float("inf")),
+    **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), float("-inf")),
+    **dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan")),
+}
+
+
+def read(content: bytes, file: str) -> Tree:
+    """Read one YAML document.
+
+    Args:
+        content: the bytes, UTF-8.
+        file: what to call them in places.
+
+    Raises:
+        SpecError: not UTF-8, not YAML, or YAML beyond the part that specs use.
+
+    >>> from dnsearch.spec.tree import plain
+    >>> plain(read(b"a: {rate: 1e-3, on: on}", "a.yaml"))
+    {'a': {'rate': 0.001, 'on': 'on'}}
+    """
+    if len(content) > MAX_BYTES:
+        raise SpecError([Problem(file, f"at most {MAX_BYTES:,} bytes", found="more")])
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        found = f"byte 0x{content[error.start]:02x} at position {error.start}"
+        raise SpecError([Problem(file, "UTF-8 text", found=found)]) from None
+    if strange := _UNPRINTABLE.search(text):
+        place = _place_of(text, file, strange.start())
+        raise SpecError([Problem("", "printable characters", found=_code_point(strange), place=place)])
+    return _Reader(text, file).document()
+
+
+def scalar(text: str) -> Scalar:
+    """What a plain (unquoted) scalar means in YAML 1.2.
+
+    >>> [scalar(text) for text in ("1e-3", "012", "yes", "true", "~")]
+    [0.001, 12, 'yes', True, None]
+    """
+    if text in _WORDS:
+        return _WORDS[text]
+    if len(text) <= MAX_DIGITS and _INTEGER.fullmatch(text):
+        return int(text, 0) if text.startswith(("0o", "0x")) else int(text)
+    if len(text) <= MAX_DIGITS and _FLOAT.fullmatch(text):
+        return float(text)
+    return text
+
+
+def _place_of(text: str, file: str, index: int) -> Place:
+    lines = (text[:index] + "^").splitlines()
+    return Place(file, len(lines), len(lines[-1]), 1, text)
+
+
+def _code_point(strange: re.Match[str]) -> str:
+    return f"character U+{ord(strange.group()):04X}"
+
+
+class _Reader:
+    """Builds the tree from PyYAML's events."""
+
+    def __init__(self, text: str, file: str) -> None:
+        self._text = text
+        self._file = file
+        self._values = 0
+        self._loader = yaml.SafeLoader(text)
+
+    def document(self) -> Tree:
+        self._next()  # the stream's start
+        if isinstance(start := self._next(), yaml.StreamEndEvent):
+            raise self._refusal(start, "some YAML, and this is empty")
+        tree = self._tree(self._next(), depth=1)
+        self._next()  # the document's end
+        if not isinstance(more := self._next(), yaml.StreamEndEvent):
+            raise self._refusal(more, "one document; remove the line --- and what follows it")
+        return tree
+
+    def _next(self) -> yaml.Event:
+        try:
+            event: yaml.Event = self._loader.get_event()  # type: ignore[no-untyped-call]  # the stubs lack it
+        except yaml.MarkedYAMLError as error:
+            raise self._syntax(error.problem, error.problem_mark or self._loader.get_mark()) from None
+        except (ValueError, OverflowError):  # from PyYAML's own int() and chr()
+            raise self._syntax("found a number that is too large", self._loader.get_mark()) from None
+        return event
+
+    def _syntax(self, said: str | None, mark: yaml.Mark) -> SpecError:
+        hint = "A value with : or # in it needs quotes; indent with spaces."
+        return SpecError(
+            [Problem("", f"expected YAML, but {said}", hint=hint, place=self._between(mark, mark))]
+        )
+
+    def _tree(self, event: yaml.Event, depth: int) -> Tree:
+        self._values += 1
+        if self._values > MAX_VALUES:
+            raise self._refusal(event, f"at most {MAX_VALUES:,} values")
+        if depth > MAX_DEPTH:
+            raise self._refusal(event, f"at most {MAX_DEPTH} levels of nesting")
+        self._refuse_references(event)
+        match event:
+            case yaml.ScalarEvent(value=value, style=style):
+                self._refuse_unprintable(event, value)
+                return Leaf(value if style else self._plain(event, value), self._place(event))
+            case yaml.SequenceStartEvent():
+                return self._items(event, depth)
+            case _:
+                return self._table(event, depth)
+
+    def _refuse_references(self, event: yaml.Event) -> None:
+        """Aliases, anchors and tags: what could make a text mean more than it shows."""
+        match event:
+            case yaml.AliasEvent():
+                raise self._refusal(event, "no aliases (*name); write the value again, or use extends")
+            case yaml.NodeEvent(anchor=str()):
+                raise self._refusal(event, "no anchors (&name); write the value again, or use extends")
+            case yaml.ScalarEvent(tag=str()) | yaml.CollectionStartEvent(tag=str()):
+                raise self._refusal(event, "no tags (!name)")
+
+    def _refuse_unprintable(self, event: yaml.Event, value: str) -> None:
+        """What an escape of a quoted text, such as that of the NUL, smuggled in."""
+        if strange := _UNPRINTABLE.search(value):
+            raise self._refusal(event, f"printable characters, found {_code_point(strange)}")
+
+    def _plain(self, event: yaml.Event, value: str) -> Scalar:
+        if len(value) > MAX_DIGITS and (_INTEGER.fullmatch(value) or _FLOAT.fullmatch(value)):
+            raise self._refusal(event, f"a number of at most {MAX_DIGITS} digits")
+        return scalar(value)
+
+    def _items(self, start: yaml.Event, depth: int) -> Items:
+        items = []
+        while not isinstance(event := self._next(), yaml.SequenceEndEvent):
+            items.append(self._tree(event, depth + 1))
+        return Items(tuple(items), self._place(start))
+
+    def _table(self, start: yaml.Event, depth: int) -> Table:
+        entries: dict[str, Tree] = {}
+        keys: dict[str, Place] = {}
+        while not isinstance(event := self._next(), yaml.MappingEndEvent):
+            key = self._key(event, keys)
+            keys[key] = self._place(event)
+            entries[key] = self._tree(self._next(), depth + 1)
+        return Table(entries, keys, self._place(start))
+
+    def _key(self, event: yaml.Event, keys: dict[str, Place]) -> str:
+        self._refuse_references(event)
+        if not isinstance(event, yaml.ScalarEvent) or not 0 < len(event.value) <= MAX_KEY:
+            raise self._refusal(event, f"a word of at most {MAX_KEY} characters as key")
+        self._refuse_unprintable(event, event.value)
+        if event.value in keys:
+            line = keys[event.value].line
+            raise self._refusal(event, f"each key once; {event.value} stands already on line {line}")
+        return event.value
+
+    def _refusal(self, event: yaml.Event, expected: str) -> SpecError:
+        return SpecError([Problem("", f"expected {expected}", place=self._place(event))])
+
+    def _place(self, event: yaml.Event) -> Place:
+        match event.start_mark, event.end_mark:
+            case yaml.Mark() as start, yaml.Mark() as end:
+                return self._between(start, end)
+        return Place(self._file, 1, 1, 1, self._text)  # PyYAML's types allow it; its parser sets both marks
+
+    def _between(self, start: yaml.Mark, end: yaml.Mark) -> Place:
+        width = end.column - start.column if end.line == start.line else 1
+        return Place(self._file, start.line + 1, start.column + 1, max(1, width), self._text)
+
+
+def written(values: Mapping[str, Any]) -> str:
+    """The values as a YAML document, keys in their order.
+
+    >>> print(written({"rate": 1e-3, "path": "1e3", "classes": None}), end="")
+    rate: 0.001
+    path: '1e3'
+    classes: null
+    """
+    return yaml.dump(dict(values), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes what would be read as something else, and writes equal lists twice rather than by reference."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = None if scalar(text) == text else "'"
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _text)

@@ -1,0 +1,254 @@
+"""Muon's step: the momentum of a kernel, made nearly orthogonal (Jordan et al., 2024).
+
+A kernel of shape (height, width, channels, filters) is the matrix (height × width × channels, filters). With
+its singular values all brought near 1, no direction is too small to be learned. Five turns of
+
+    X ← a·X + X·(b·A + c·A²)    A = XᵀX    (a, b, c) = (3.4445, −4.7750, 2.0315)
+
+bring singular values between 0.01 and 1 into about 0.7 to 1.2; X starts as the matrix divided by its norm.
+The step is then multiplied by 0.2·√max(rows, columns), so that its elements are as large as AdamW's and its
+learning rate and decay fit (Liu et al., 2025, arXiv 2502.16982).
+
+``keras.optimizers.Muon`` gives AdamW to everything but matrices, all convolutions included; so it is written
+out here. A DenseNet has many small kernels: those with equally many filters are stacked, filled up with rows
+of zeros, which stay zeros, and made orthogonal in one go.
+
+A moving average of a model's weights and moving statistics, step by step.
+
+    average ← d·average + (1 − d)·weight        d = min(decay, t / (t + 10))
+
+with t the steps done before this one. At the first step d is 0: the average is the weight, whatever it was
+before. What a training keeps are the averages; what it goes on with are the weights.
+
+The optimizers, on one vector of all weights.
+
+Keras' optimizers are a handful of small operations for each of some hundred weights, which are paid for at
+every start: tracing AdamW takes longer than tracing the network. On one vector a rule is a handful of
+operations in all, and what it keeps are vectors, too.
+
+Decoupled decay takes learning rate × decay × weight off the weight before the step; coupled decay, the
+paper's, adds decay × weight to the gradient.
+
+With gradient g, weight w, learning rate η::
+
+    sgd          v ← m·v + g                              w ← w − η·v, Nesterov: w ← w − η·(g + m·v)
+    adam, adamw  m ← β1·m + (1−β1)·g,  s ← β2·s + (1−β2)·g²
+                 w ← w − η·√(1−β2^t)/(1−β1^t) · m/(√s + ε)       ε as Keras and TensorFlow have it
+    lion         u = sign(β1·m + (1−β1)·g),  m ← β2·m + (1−β2)·g,  w ← w − η·u
+    muon         v ← m·v + g,  w ← w − η·0.2·√max(rows, columns)·orthogonal(g + m·v)     (muon.py)
+
+The velocity of sgd is free of the learning rate, as in the paper and in Torch. Keras has v ← m·v − η·g,
+w ← w + v; where a schedule divides η by 10, that v still has the old η in it: with m = 0.9 and a steady
+gradient the weights travel another 7.3 steps of the old size (8.1 without Nesterov) that the paper's do not,
+which is not what its learning rates were tuned for.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, assert_never
+
+import tensorflow as tf
+
+from dnsearch.spec.optimization import Adam, AdamW, Lion, Muon, Sgd
+from dnsearch.spec.training import Training
+from dnsearch.train.state import State, Vector
+
+Tensor = Any
+
+COEFFICIENTS = (3.4445, -4.7750, 2.0315)
+TURNS = 5
+ADAM_SIZED = 0.2
+
+
+def muon_steps(directions: Sequence[Tensor]) -> list[Tensor]:
+    """What a learning rate of 1 takes off each kernel.
+
+    Args:
+        directions: momentum of shape (height, width, channels, filters).
+    """
+    steps: dict[int, Tensor] = {}
+    by_filters = sorted(range(len(directions)), key=lambda number: directions[number].shape[-1])
+    for filters, group in groupby(by_filters, key=lambda number: directions[number].shape[-1]):
+        numbers = list(group)
+        matrices = [tf.reshape(directions[number], (-1, filters)) for number in numbers]
+        for number, step in zip(numbers, _of_one_width(matrices), strict=True):
+            steps[number] = tf.reshape(step, directions[number].shape)
+    return [steps[number] for number in range(len(directions))]
+
+
+def _of_one_width(matrices: Sequence[Tensor]) -> list[Tensor]:
+    """The steps of matrices with equally many columns."""
+    rows = [matrix.shape[0] for matrix in matrices]
+    filled = [
+        tf.pad(matrix, [[0, max(rows) - own], [0, 0]]) for matrix, own in zip(matrices, rows, strict=True)
+    ]
+    found = tf.unstack(orthogonal(tf.stack(filled)))
+    return [
+        each[:own] * (ADAM_SIZED * math.sqrt(max(own, each.shape[1])))
+        for each, own in zip(found, rows, strict=True)
+    ]
+
+
+def orthogonal(matrices: Tensor) -> Tensor:
+    """Matrices of shape ``(many, rows, columns)`` with their singular values brought near 1."""
+    a, b, c = COEFFICIENTS
+    found = matrices / (tf.norm(matrices, axis=(1, 2), keepdims=True) + 1e-7)
+    for _ in range(TURNS):
+        gram = tf.matmul(found, found, transpose_a=True)
+        found = a * found + tf.matmul(found, b * gram + c * tf.matmul(gram, gram))
+    return found
+
+
+WARMING_UP = 10
+
+
+class Averages:
+    """The averages of a state's weights and statistics.
+
+    Args:
+        state: what is averaged.
+        decay: share of the average kept at each step.
+    """
+
+    def __init__(self, state: State, decay: float) -> None:
+        self._state = state
+        self._decay = decay
+        self.weights = tf.Variable(state.weights.value, trainable=False)
+        self.statistics = tf.Variable(state.statistics.value, trainable=False)
+
+    def restart(self) -> None:
+        """Forget what was averaged; average what the state has now."""
+        self.weights.assign(self._state.weights.value)
+        self.statistics.assign(self._state.statistics.value)
+
+    def update(self, steps: Any) -> None:  # noqa: ANN401  (a tensor)
+        """Take in the weights after a step; ``steps`` counts it too."""
+        before = tf.cast(steps, tf.float32) - 1
+        taken = 1 - tf.minimum(self._decay, before / (before + WARMING_UP))
+        self.weights.assign_sub(taken * (self.weights - self._state.weights.value))
+        self.statistics.assign_sub(taken * (self.statistics - self._state.statistics.value))
+
+
+Rule = Sgd | Adam | AdamW | Lion | Muon
+Slots = Mapping[str, Any]
+"""Name → a vector that an optimizer keeps, as long as the weights'."""
+
+MUONS_ADAM = AdamW(name="adamw")
+"""What Muon leaves to AdamW: Jordan's advice for everything but hidden matrices."""
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    """An optimizer of a vector of weights.
+
+    Args:
+        variables: what it keeps, by name; ``steps`` is the number of steps done.
+        apply: gradient and learning rate → the weights and the variables are changed. To be called while a
+            graph is traced, or eagerly.
+    """
+
+    variables: Mapping[str, Any]
+    apply: Callable[[Tensor, Tensor], None]
+
+
+def build_optimizer(training: Training, weights: Vector) -> Optimizer:
+    """The optimizer of a spec, its variables made."""
+    rule = training.optimizer
+    steps = tf.Variable(0, trainable=False, dtype=tf.int64)
+    slots = {name: tf.Variable(tf.zeros_like(weights.value), trainable=False) for name in _slots(rule)}
+    coupled = isinstance(rule, Adam) or (isinstance(rule, Sgd) and rule.decay == "coupled")
+    decay = rule.weight_decay * _decayed(rule, weights)
+
+    def apply(gradient: Tensor, rate: Tensor) -> None:
+        steps.assign_add(1)
+        if rule.weight_decay and coupled:
+            gradient += decay * weights.value
+        elif rule.weight_decay:
+            weights.value.assign_sub(rate * decay * weights.value)
+        _move(rule, weights, gradient, slots, (rate, tf.cast(steps, tf.float32)))
+
+    return Optimizer({"steps": steps, **slots}, apply)
+
+
+def _decayed(rule: Rule, weights: Vector) -> Any:  # noqa: ANN401  (a number, or a vector)
+    """1 for each number that decays and 0 for the others."""
+    if rule.decayed == "all":
+        return 1.0
+    return weights.each(lambda weight: float(is_kernel(weight)))
+
+
+def is_kernel(weight: Any) -> bool:  # noqa: ANN401  (a Keras variable)
+    """Whether a weight is the kernel of a convolution or of the classifier."""
+    return bool(weight.path.endswith("/kernel"))
+
+
+def _orthogonalised(weight: Any) -> bool:  # noqa: ANN401  (a Keras variable)
+    """Whether a weight is Muon's: the kernels of convolutions."""
+    return is_kernel(weight) and len(weight.shape) == 4
+
+
+def _slots(rule: Rule) -> tuple[str, ...]:
+    match rule:
+        case Sgd(momentum=0.0):
+            return ()
+        case Sgd() | Lion():
+            return ("momentum",)
+        case Adam() | AdamW():
+            return ("mean", "square")
+        case Muon():
+            return ("momentum", "mean", "square")
+        case _:
+            assert_never(rule)
+
+
+def _move(rule: Rule, weights: Vector, gradient: Tensor, slots: Slots, at: tuple[Tensor, Tensor]) -> None:
+    """Do a rule's step, decay left out, at a learning rate and a number of steps, this one included."""
+    rate, steps = at
+    match rule:
+        case Sgd(momentum=0.0):
+            weights.value.assign_sub(rate * gradient)
+        case Sgd():
+            tf.raw_ops.ResourceApplyMomentum(
+                var=weights.value.handle,
+                accum=slots["momentum"].handle,
+                lr=rate,
+                grad=gradient,
+                momentum=rule.momentum,
+                use_nesterov=rule.nesterov,
+            )
+        case Adam() | AdamW():
+            weights.value.assign_sub(rate * _adam(rule, gradient, slots, steps))
+        case Lion():
+            before = slots["momentum"] + 0.0
+            weights.value.assign_sub(rate * tf.sign(_mixed(before, gradient, rule.beta_1)))
+            slots["momentum"].assign(_mixed(before, gradient, rule.beta_2))
+        case Muon():
+            weights.value.assign_sub(rate * _muon(rule, weights, gradient, slots, steps))
+        case _:
+            assert_never(rule)
+
+
+def _mixed(old: Tensor, new: Tensor, share: float) -> Tensor:
+    return share * old + (1 - share) * new
+
+
+def _adam(rule: Adam | AdamW, gradient: Tensor, slots: Slots, steps: Tensor) -> Tensor:
+    """What a learning rate of 1 takes off."""
+    mean = slots["mean"].assign(_mixed(slots["mean"], gradient, rule.beta_1))
+    square = slots["square"].assign(_mixed(slots["square"], tf.square(gradient), rule.beta_2))
+    correction = tf.sqrt(1 - tf.pow(rule.beta_2, steps)) / (1 - tf.pow(rule.beta_1, steps))
+    return correction * mean / (tf.sqrt(square) + rule.epsilon)
+
+
+def _muon(rule: Muon, weights: Vector, gradient: Tensor, slots: Slots, steps: Tensor) -> Tensor:
+    """The same: Muon's steps for the kernels of convolutions, AdamW's for all others."""
+    velocity = slots["momentum"].assign(rule.momentum * slots["momentum"] + gradient)
+    directions = weights.parts(gradient + rule.momentum * velocity)
+    kernels = [number for number, each in enumerate(weights.variables) if _orthogonalised(each)]
+    own = muon_steps([directions[number] for number in kernels])
+    found = weights.parts(_adam(MUONS_ADAM, gradient, slots, steps))
+    for number, step in zip(kernels, own, strict=True):
+        found[number] = step
+    return weights.joined(found)

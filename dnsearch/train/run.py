@@ -1,0 +1,107 @@
+"""The story of one run: from a spec to a trained network and everything that it leaves behind."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from dnsearch import environment
+from dnsearch.data.sources import check_task, facts, load
+from dnsearch.plan.cost import cost
+from dnsearch.plan.network import plan_network
+from dnsearch.runs.folder import RunFolder
+from dnsearch.runs.record import EpochRecord, Notice, Origin, RunRecord, StepEnded, Stop, with_epoch
+from dnsearch.spec.document import Document, resolved_yaml
+from dnsearch.spec.experiment import Experiment
+from dnsearch.train import out_of_memory
+from dnsearch.train.checkpointing import (
+    begun,
+    caught_up,
+    keep,
+    keep_failure,
+    refuse_imported,
+    restored,
+    start_from,
+)
+from dnsearch.train.loop import is_over, train
+from dnsearch.train.progressive import means, stretch
+
+Watch = Callable[[StepEnded | EpochRecord | Notice], Stop | None]
+"""Is told of every step and epoch, and of what a person should know; may ask the run to stop after either."""
+
+
+def run(document: Document, folder: RunFolder, watch: Watch, origin: Origin | None = None) -> RunRecord:
+    """Train a spec's network in a run folder, or go on where the folder's checkpoint stands.
+
+    Args:
+        document: the spec.
+        folder: a new run folder, or one that an earlier sitting left.
+        watch: is told of every step and every epoch, of what the spec asks for and this machine has not, and
+            of a damaged checkpoint that was passed over.
+        origin: the trial that the run is, if it belongs to a study.
+
+    Raises:
+        DnsearchError: the data cannot be read, the network does not fit it, the folder is another spec's or
+            in use, or training cannot go on. What goes wrong after the start also goes into the record.
+    """
+    began = time.perf_counter()
+    experiment, training = document.experiment, document.experiment.training
+    with folder.locked():
+        refuse_imported(folder)
+        folder.remove_leftovers()
+        images = facts(experiment.data)
+        check_task(experiment, images)
+        plan = plan_network(experiment.network, images.image_shape, images.classes)
+        record = begun(folder, experiment, cost(plan), origin)
+        spent = record.wall_seconds
+        if not folder.resolved.exists():  # the later of the two
+            folder.write_spec(document.text, resolved_yaml(experiment))
+        experiment = _in_parts(experiment, record.parts)
+        folder.write(record)
+        try:
+            environment.prepare_training(deterministic=training.deterministic)
+            with out_of_memory.explained("while the images were read"):
+                dataset = load(experiment.data)
+            folder.write_preprocessing(dataset.scaling.as_json(), dataset.image_shape, dataset.class_names)
+            found = means(plan, experiment, dataset, watch)
+            record = replace(record, memory="saving" if found.saving else "plain")
+            behind, over, stop = record.epochs, False, None
+            while not (stop or over):
+                part = stretch(plan, experiment, dataset, found, behind)
+                history = restored(part.trainer, folder, watch)
+                record = caught_up(record, history)
+                folder.write(record)
+                if training.start_from is not None and not history:
+                    start_from(Path(training.start_from), part.trainer, folder)
+                for event in train(part.trainer, part.feed, training, history):
+                    seconds = time.perf_counter() - began
+                    if isinstance(event, EpochRecord):
+                        history.append(event)
+                        ahead = replace(record, test=None)  # those were the figures of earlier weights
+                        ahead = with_epoch(ahead, event, spent + seconds, environment.peak_memory_bytes())
+                        keep(folder, part.trainer, history, ahead)
+                        record = ahead
+                    elif record.first_step_seconds is None:
+                        record = replace(record, first_step_seconds=seconds)
+                    if stop := watch(event):
+                        break
+                behind, over = len(history), is_over(training, history)
+        except Exception as error:
+            keep_failure(folder, replace(record, wall_seconds=spent + time.perf_counter() - began), error)
+            raise
+        record = replace(
+            record,
+            state=stop.state if stop else "finished",
+            reason=stop.reason if stop else "",
+            wall_seconds=spent + time.perf_counter() - began,
+        )
+        folder.write(record)
+        return record
+
+
+def _in_parts(experiment: Experiment, parts: int | None) -> Experiment:
+    """The spec, with each batch in so many parts where memory was used up with what it asks for."""
+    if parts is None:
+        return experiment
+    training = experiment.training.model_copy(update={"accumulate": parts})
+    return experiment.model_copy(update={"training": training})

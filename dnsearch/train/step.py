@@ -1,0 +1,198 @@
+"""The compiled steps: one for training, one for evaluation."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from dnsearch.runs.record import Metrics
+from dnsearch.spec.training import Training
+from dnsearch.train.devices import shared_out, strategy_over, uses_xla
+from dnsearch.train.gradients import LossScaling, accumulated
+from dnsearch.train.losses import confusion, counted, label_count, loss_and_hits, mean_iou
+from dnsearch.train.losses import loss as loss_of
+from dnsearch.train.optimizers import Averages, Optimizer, build_optimizer
+from dnsearch.train.state import State
+
+Tensor = Any
+
+Logits = Callable[[Any], Any]
+"""``images (batch, height, width, channels) → logits (batch, classes)``."""
+
+TrainingStep = Callable[[Any, Any, float], tuple[Any, Any]]
+"""``(images, labels, learning rate) → (sum of losses, number of hits)``; changes the state.
+
+Labels are int32 (batch,) or, of pixels, (batch, height, width); where augmentation mixes them, float32
+(batch, classes), their shares.
+"""
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """A model with everything that trains it.
+
+    Args:
+        model: from images to logits; it has what was learned only after ``settle``.
+        state: what is trained.
+        optimizer: what moves the weights.
+        averages: the moving average of the weights, where the spec has ``ema``.
+        scaling: of the loss, where the spec's ``precision`` needs it.
+        train: a compiled step; the loss that it minimises has label smoothing and class weights, the one
+            that it tells none.
+    """
+
+    model: keras.Model
+    state: State
+    optimizer: Optimizer
+    averages: Averages | None
+    scaling: LossScaling | None
+    train: TrainingStep
+
+    @property
+    def variables(self) -> Mapping[str, Any]:
+        """All that a resume needs, by names that are the same in every process."""
+        kept = dict(self.optimizer.variables)
+        if self.averages is not None:
+            kept |= {"average weights": self.averages.weights, "average statistics": self.averages.statistics}
+        if self.scaling is not None:
+            kept |= self.scaling.variables
+        state = self.state
+        own = {"weights": state.weights, "statistics": state.statistics, "counters": state.counters}
+        return {**{name: vector.value for name, vector in own.items()}, **kept}
+
+    def take_over(self) -> None:
+        """Start from what the model holds."""
+        for vector in (self.state.weights, self.state.statistics, self.state.counters):
+            vector.read()
+        if self.averages is not None:
+            self.averages.restart()
+
+    def settle(self) -> None:
+        """Put what a run keeps into the model: the averages where there are such, else the weights."""
+        state, averages = self.state, self.averages
+        state.counters.write(state.counters.value)
+        state.weights.write(averages.weights if averages else state.weights.value)
+        state.statistics.write(averages.statistics if averages else state.statistics.value)
+
+
+def build_trainer(
+    model: keras.Model,
+    training: Training,
+    class_weights: Sequence[float] | None = None,
+    devices: Sequence[str] = (),
+) -> Trainer:
+    """Build the state, the optimizer's variables and the training step of a model.
+
+    Args:
+        model: from images to logits; frozen layers are not trained.
+        training: the section of the spec.
+        class_weights: what each class counts in the loss that is minimised; None: all the same.
+        devices: TensorFlow's names of the graphics cards to train on; none: the processor.
+    """
+    state = State(model)
+    optimizer = build_optimizer(training, state.weights)
+    averages = Averages(state, training.ema.decay) if training.ema else None
+    scaling = LossScaling() if training.precision == "mixed_float16" else None
+
+    def move(gradient: Tensor, learning_rate: Tensor) -> None:
+        if training.clip_norm is not None:
+            gradient = tf.clip_by_norm(gradient, training.clip_norm)
+        optimizer.apply(gradient, learning_rate)
+        if averages is not None:
+            averages.update(optimizer.variables["steps"])
+
+    moved = scaling.applied(move) if scaling else move
+    step = _training_step(state, moved, training, class_weights, devices, scaling)
+    return Trainer(model, state, optimizer, averages, scaling, step)
+
+
+def _training_step(
+    state: State,
+    move: Callable[[Tensor, Tensor], None],
+    training: Training,
+    class_weights: Sequence[float] | None,
+    devices: Sequence[str],
+    scaling: LossScaling | None,
+) -> TrainingStep:
+    """The step: ``move`` is given the gradient, of the scaled loss where that is scaled, and the rate."""
+    shape = state.model.output_shape
+    per_image = len(shape) == 2  # of masks nothing is mixed but whole pixels
+    mixed = per_image and training.augmentation is not None and training.augmentation.mixes_labels
+
+    def of_part(
+        images: Tensor,
+        labels: Tensor,
+        given: Sequence[Tensor],
+        weights: Tensor,
+        count: Tensor,
+        scale: Tensor | None,
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        """Gradient and sums of the losses over these images, divided by ``count``; statistics, counters.
+
+        The gradient is that of the loss times ``scale``.
+        """
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(weights)
+            logits, *passed_on = state.network((weights, *given), images)
+            loss = loss_of(training, logits, labels, count, class_weights)
+            loss = loss if scale is None else loss * scale
+        return [tape.gradient(loss, weights), *loss_and_hits(logits, labels)], passed_on
+
+    if uses_xla(training, devices):
+        of_part = tf.function(of_part, autograph=False, jit_compile=True)
+    strategy = strategy_over(tuple(devices)) if len(devices) > 1 else None
+
+    def step(images: Tensor, labels: Tensor, learning_rate: Tensor) -> tuple[Tensor, Tensor]:
+        weights = state.weights.value.read_value()
+        given = [state.statistics.value.read_value(), state.counters.value.read_value()]
+        scale = scaling.scale.read_value() if scaling else None
+        part = partial(of_part, weights=weights, count=counted(labels), scale=scale)
+        if training.accumulate > 1:
+            nothing = [tf.zeros_like(weights), tf.zeros(()), tf.zeros((), tf.int32)]
+            part = partial(accumulated, part, parts=training.accumulate, nothing=nothing)
+        if strategy is not None:
+            part = partial(shared_out, part, strategy)
+        (gradient, loss, hits), after = part(images, labels, given)
+        state.statistics.value.assign(after[0])
+        state.counters.value.assign(after[1])
+        move(gradient, learning_rate)
+        return loss, hits
+
+    signature = [
+        tf.TensorSpec((None, *state.model.input_shape[1:]), tf.float32),
+        tf.TensorSpec((None, *(shape[1:] if mixed else shape[1:-1])), tf.float32 if mixed else tf.int32),
+        tf.TensorSpec([], tf.float32),
+    ]
+    compiled: TrainingStep = tf.function(step, autograph=False, input_signature=signature)
+    return compiled
+
+
+def evaluator(model: keras.Model) -> Logits:
+    """A compiled ``images → logits``, with moving statistics and without dropout."""
+    images = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32)
+    logits: Logits = tf.function(
+        lambda images: tf.cast(model(images, training=False), tf.float32),
+        autograph=False,
+        input_signature=[images],
+    )
+    return logits
+
+
+def evaluate(logits_of: Logits, batches: Iterable[tuple[Any, Any]]) -> Metrics:
+    """Mean loss and accuracy over batches of images and labels; of masks, over pixels, and mean IoU."""
+    loss, hits, examples, counts = 0.0, 0, 0, None
+    for images, labels in batches:
+        logits = logits_of(images)
+        batch_loss, batch_hits = loss_and_hits(logits, labels)
+        loss += float(batch_loss)
+        hits += int(batch_hits)
+        examples += label_count(labels)
+        if logits.shape.rank == 4:
+            found = np.asarray(confusion(logits, labels))
+            counts = found if counts is None else counts + found
+    overlap = None if counts is None else mean_iou(counts)
+    return Metrics(loss / examples, hits / examples, examples, overlap)

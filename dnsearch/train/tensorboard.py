@@ -1,0 +1,73 @@
+"""Epochs as TensorBoard's event files, written without TensorBoard.
+
+As Keras does, training and validation have a folder each and the same tags, so that TensorBoard draws both
+curves into one chart. A sitting has files of its own; what a resume does again is there twice, with equal
+numbers.
+"""
+
+import contextlib
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from dnsearch.errors import Problem, RunError
+from dnsearch.runs.record import EpochRecord
+
+VERSION = "brain.Event:2"
+"""What the first record of every event file says."""
+
+
+@contextlib.contextmanager
+def tensorboard(folder: Path) -> Iterator[Callable[[EpochRecord], None]]:
+    """A function that writes an epoch's figures, for a block.
+
+    Args:
+        folder: what ``tensorboard --logdir`` is told; it gets the folders ``training`` and ``validation``.
+
+    Raises:
+        RunError: a file cannot be written.
+    """
+    with contextlib.ExitStack() as stack:
+        with _explained(folder):
+            training = stack.enter_context(_writer(folder / "training"))
+            validation = stack.enter_context(_writer(folder / "validation"))
+
+        def write(epoch: EpochRecord) -> None:
+            speed = {"learning_rate": epoch.learning_rate, "images_per_second": epoch.images_per_second}
+            for writer, metrics, more in (
+                (training, epoch.training, speed),
+                (validation, epoch.validation, {}),
+            ):
+                overlap = {} if metrics.mean_iou is None else {"mean_iou": metrics.mean_iou}
+                figures = {"loss": metrics.loss, "accuracy": metrics.accuracy, **overlap, **more}
+                with _explained(folder):
+                    writer.write(_event(epoch.epoch, figures))
+                    writer.flush()
+
+        yield write
+
+
+def _writer(folder: Path) -> Any:  # noqa: ANN401  (a tf.io.TFRecordWriter; TensorFlow ships no types)
+    folder.mkdir(parents=True, exist_ok=True)
+    writer = tf.io.TFRecordWriter(str(folder / f"events.out.tfevents.{time.time():.0f}.{os.getpid()}"))
+    writer.write(tf.compat.v1.Event(wall_time=time.time(), file_version=VERSION).SerializeToString())
+    return writer
+
+
+def _event(epoch: int, figures: Mapping[str, float]) -> bytes:
+    values = [tf.compat.v1.Summary.Value(tag=tag, simple_value=value) for tag, value in figures.items()]
+    summary = tf.compat.v1.Summary(value=values)
+    event: bytes = tf.compat.v1.Event(wall_time=time.time(), step=epoch, summary=summary).SerializeToString()
+    return event
+
+
+@contextlib.contextmanager
+def _explained(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, tf.errors.OpError) as error:
+        raise RunError(str(Problem(str(folder), "a folder that can be written to", str(error)))) from error

@@ -1,0 +1,145 @@
+from collections.abc import Callable
+
+import pytest
+
+from dnsearch.errors import DnsearchError
+from dnsearch.report.columns import COLUMNS, arranged
+from dnsearch.report.ranking import Row, rank
+from dnsearch.runs.record import Metrics, RunRecord
+
+Make = Callable[..., RunRecord]
+
+
+def headings(rows: list[Row], *extra: str) -> list[str]:
+    return [column.heading for _, column in arranged(rows, extra)]
+
+
+def always(rows: list[Row], *extra: str) -> list[str]:
+    return [column.heading for importance, column in arranged(rows, extra) if importance == 0]
+
+
+def cell(record: RunRecord, key: str) -> str:
+    return COLUMNS[key].cell(Row(1, record))
+
+
+def test_the_usual_columns(make: Make) -> None:
+    rows = rank([make()])
+    assert headings(rows) == ["#", "name", "validation", "parameters", "macs", "epochs", "time", "state"]
+    assert always(rows) == ["#", "name", "validation", "parameters", "state"]
+    assert headings([]) == headings(rows)
+
+
+def test_the_test_accuracy_has_a_column_where_somebody_looked(make: Make) -> None:
+    rows = rank([make("a"), make("b", test=Metrics(1, 0.5, 9))])
+    assert headings(rows)[2:4] == ["validation", "test"]
+
+
+def test_the_best_epoch_is_called_so(make: Make) -> None:
+    assert headings(rank([make()], select="best"))[2] == "best epoch"
+
+
+def test_settings_that_differ_have_columns_before_the_state(make: Make) -> None:
+    rows = rank([make(settings={"network.growth_rate": 8}), make()])
+    assert headings(rows)[-2:] == ["growth_rate", "state"]
+
+
+def test_further_columns_are_always_shown_and_only_once(make: Make) -> None:
+    rows = rank([make(settings={"network.growth_rate": 8}), make()])
+    extra = [
+        "macs",
+        "images_per_second",
+        "growth_rate",
+        "network.dropout",
+        "images_per_second",
+        "state",
+        "name",
+    ]
+    shown = always(rows, *extra)
+    assert shown == [
+        "#",
+        "name",
+        "validation",
+        "parameters",
+        "macs",
+        "images/s",
+        "network.dropout",
+        "growth_rate",
+        "state",
+    ]
+    assert len(headings(rows, *extra)) == len(set(headings(rows, *extra)))
+
+
+def test_a_column_that_there_is_not_is_refused(make: Make) -> None:
+    with pytest.raises(DnsearchError) as caught:
+        arranged(rank([make()]), ("beauty",))
+    expected = f"one of {', '.join(COLUMNS)}, or a setting such as network.growth_rate"
+    assert str(caught.value) == f"column\n  expected {expected}, found beauty"
+
+
+def test_every_column_can_be_asked_for(make: Make) -> None:
+    full = make(study="small", trial=3, test=Metrics(1, 0.5, 9))
+    bare = make(
+        "bare",
+        None,
+        parameters=None,
+        macs=None,
+        first_step_seconds=None,
+        images_per_second=None,
+        peak_memory_bytes=None,
+    )
+    shown = {key: (cell(full, key), cell(bare, key)) for key in COLUMNS}
+    assert shown == {
+        "rank": ("1", "1"),
+        "name": ("run", "bare"),
+        "validation_accuracy": ("90.00 %", "–"),
+        "best_validation_accuracy": ("90.00 %", "–"),
+        "test_accuracy": ("50.00 %", "–"),
+        "validation_mean_iou": ("–", "–"),
+        "best_validation_mean_iou": ("–", "–"),
+        "test_mean_iou": ("–", "–"),
+        "parameters": ("43,210", "–"),
+        "parameters_total": ("44,444", "–"),
+        "macs": ("12.3M", "–"),
+        "epochs": ("5/5", "0/5"),
+        "wall_seconds": ("12.3 s", "–"),
+        "first_step_seconds": ("1.9 s", "–"),
+        "images_per_second": ("1,234", "–"),
+        "peak_memory_bytes": ("1.6 GB", "–"),
+        "latency_seconds": ("–", "–"),
+        "experiment": ("article", "article"),
+        "study": ("small", "–"),
+        "trial": ("3", "–"),
+        "seed": ("0", "0"),
+        **dict.fromkeys(("tied", "front", "interval", "seeds"), ("", "")),
+        "figure": ("–", "–"),
+        "test_figure": ("–", "–"),
+        "fingerprint": ("0123456789abcdef", "0123456789abcdef"),
+        "started_at": ("2026-01-02T03:04:05+00:00", "2026-01-02T03:04:05+00:00"),
+        "state": ("finished", "finished"),
+    }
+
+
+def test_a_run_without_a_place_has_a_dash(make: Make) -> None:
+    assert COLUMNS["rank"].cell(Row(None, make())) == "–"
+
+
+@pytest.mark.parametrize(
+    ("state", "shown"),
+    [
+        ("failed", "failed: too little memory"),
+        ("interrupted", "interrupted: too little memory"),
+        ("pruned", "pruned"),
+    ],
+)
+def test_a_reason_is_told_where_a_run_went_wrong(make: Make, state: str, shown: str) -> None:
+    assert cell(make(state=state, reason="too little\nmemory"), "state") == shown
+
+
+def test_trials_carry_their_study_only_beside_other_runs(make: Make) -> None:
+    trials = [make("trial-0000", study="small"), make("trial-0001", study="small")]
+    for runs, shown in ((trials, "trial-0000"), ([*trials, make("article")], "small/trial-0000")):
+        rows = rank(runs, sort="name")
+        _, name = arranged(rows)[1]
+        assert name.cell(next(row for row in rows if row.record == trials[0])) == shown
+    rows = rank([*trials, make("article")], sort="name")
+    assert arranged(rows)[1][1].cell(rows[0]) == "article"

@@ -1,0 +1,114 @@
+import math
+from typing import Any
+
+import pytest
+
+from dnsearch.report import units
+
+
+@pytest.mark.parametrize(
+    ("share", "shown"),
+    [(0.97222, "97.22 %"), (1.0, "100.00 %"), (0.0, "0.00 %"), (None, "–"), (math.nan, "–")],
+)
+def test_percent(share: float | None, shown: str) -> None:
+    assert units.percent(share) == shown
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"),
+    [
+        (0, "0"),
+        (999, "999"),
+        (504_052, "504,052"),
+        (9_999_999, "9,999,999"),
+        (10_000_000, "10.0M"),
+        (None, "–"),
+    ],
+)
+def test_count(number: int | None, shown: str) -> None:
+    assert units.count(number) == shown
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"),
+    [
+        (0, "0"),
+        (999, "999"),
+        (1000, "1.0k"),
+        (504_052, "504.1k"),
+        (999_949, "999.9k"),
+        (999_960, "1.0M"),
+        (12_345_678, "12.3M"),
+        (15_300_000_000, "15.3G"),
+        (2 * 10**12, "2.0T"),
+        (None, "–"),
+    ],
+)
+def test_short_count(number: int | None, shown: str) -> None:
+    assert units.short_count(number) == shown
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        (0.0, "0.0 s"),
+        (12.34, "12.3 s"),
+        (59.94, "59.9 s"),
+        (59.96, "1 m 00 s"),
+        (245.0, "4 m 05 s"),
+        (3599.4, "59 m 59 s"),
+        (3599.6, "1 h 00 m"),
+        (3725.0, "1 h 02 m"),
+        (86_399.0, "23 h 59 m"),
+        (86_400.0, "1 d 00 h"),
+        (200_000.0, "2 d 07 h"),
+        (None, "–"),
+        (math.inf, "–"),
+    ],
+)
+def test_duration(seconds: float | None, shown: str) -> None:
+    assert units.duration(seconds) == shown
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"),
+    [(None, "–"), (999, "999 B"), (1000, "1.0 kB"), (999_960_000, "1.0 GB"), (2_755_000_000, "2.8 GB")],
+)
+def test_size(number: int | None, shown: str) -> None:
+    assert units.size(number) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ([2, 2, 2], "2-2-2"),
+        ((12,), "12"),
+        ([], ""),
+        ([0.5, 0.75], "0.5, 0.75"),
+        ([-1, 2], "-1, 2"),
+        ([[1, 2], [3]], "1-2, 3"),
+        (["a", "b"], "a, b"),
+        (0.00012345, "0.000123"),
+        (0.1, "0.1"),
+        (1e-9, "1e-09"),
+        (64, "64"),
+        (True, "true"),
+        (None, "null"),
+        ("avg", "avg"),
+        ("two\nlines", "two lines"),
+        ({"name": "sgd", "momentum": 0.9}, "name sgd, momentum 0.9"),
+    ],
+)
+def test_setting(value: Any, shown: str) -> None:
+    assert units.setting(value) == shown
+
+
+def test_one_line_keeps_letters_and_drops_what_moves_the_cursor() -> None:
+    assert units.one_line("θ [red]\x1b[31m\r\n\tnet\udcff") == "θ [red] [31m net"
+
+
+@pytest.mark.parametrize(
+    ("longest", "shown"), [(30, "the loss is not finite"), (12, "the loss is…"), (1, "…")]
+)
+def test_shortened(longest: int, shown: str) -> None:
+    assert units.shortened("the loss is not finite", longest) == shown
