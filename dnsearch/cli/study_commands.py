@@ -108,7 +108,7 @@ def clean(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Remove checkpoints and weights of trials that ended behind the best, and what killed processes left.
+    """Remove checkpoints and weights of trials behind the best, and what killed processes left.
 
     Records, epochs and specs always stay, and so does whatever waits or was interrupted.
 

@@ -209,7 +209,7 @@ def tune(
     plain: Plain = False,
     as_json: Json = False,
 ) -> None:
-    """Search a spec's variants; run it again to go on. Without SPEC: the article's speculations, on digits.
+    """Search a spec's variants; run it again to continue. Without SPEC: the preset speculations.
 
     Example: [cyan]dnsearch tune --trials 50[/cyan]
 

@@ -19,7 +19,7 @@ from small_study import wait_until
 
 from dnsearch.runs.folder import RunFolder
 
-pytestmark = pytest.mark.xdist_group("chaos")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("chaos")]
 
 STUDIES = int(os.environ.get("DNSEARCH_CHAOS", "1"))
 ROUNDS = 6
