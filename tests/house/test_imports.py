@@ -328,8 +328,8 @@ def checked(module: str, text: str) -> list[str]:
         (
             "data.load",
             "import tensorflow as tf",
-            "imports tensorflow, whose door is environment, export.outside, model, train, evaluate.trained_run, "
-            "data.batches, data.augment, data.rand_augment; "
+            "imports tensorflow, whose door is environment, export.outside, model, train, "
+            "evaluate.trained_run, data.batches, data.augment, data.rand_augment; "
             "the libraries of data.load: numpy, sklearn, PIL, scipy",
         ),
         ("environment", "import keras", "imports keras at the top; here only inside functions"),

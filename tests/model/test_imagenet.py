@@ -78,7 +78,7 @@ def test_is_what_the_paper_and_the_spec_say(name):
         costs.parameters,
         costs.macs,
     )
-    counted = costs.parameters if name in IN_KERAS else costs.trainable
+    counted = costs.parameters if name in TOTALS else costs.trainable
     assert f"# Counted:   {counted:,} " in document.text
     assert (training.epochs, training.batch_size) == (90, 256)
     assert (training.optimizer.momentum, training.optimizer.nesterov) == (0.9, True)
