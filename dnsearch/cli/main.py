@@ -8,6 +8,7 @@ from typer.core import TyperGroup
 
 from dnsearch import __version__
 from dnsearch.cli import console
+from dnsearch.cli.commands.gone import ANY_ARGUMENTS, fetch, worker
 from dnsearch.cli.data_command import data
 from dnsearch.cli.evaluate_commands import evaluate, predict
 from dnsearch.cli.export_commands import export, import_weights
@@ -18,7 +19,6 @@ from dnsearch.cli.spec_commands import check, init, presets, schema
 from dnsearch.cli.study_commands import clean, dashboard, study
 from dnsearch.cli.train_command import train
 from dnsearch.cli.tune_command import tune
-from dnsearch.cli.worker_commands import fetch, worker
 from dnsearch.errors import DnsearchError
 
 EPILOG = (
@@ -71,8 +71,6 @@ for command in (
     export,
     space,
     tune,
-    worker,
-    fetch,
     study,
     leaderboard,
     dashboard,
@@ -80,6 +78,9 @@ for command in (
     schema,
 ):
     app.command(short_help=_short_help(command.__doc__ or ""))(command)
+
+for gone in (worker, fetch):
+    app.command(hidden=True, context_settings=ANY_ARGUMENTS)(gone)
 
 
 def _version(wanted: bool) -> None:

@@ -65,7 +65,7 @@ Workers = Annotated[
         "--workers",
         min=1,
         help="Trials at once; the processor's threads are divided among them. Left out: 1, or as many as the "
-        "cards of --gpus have room for.",
+        "GPUs of --gpus have room for.",
         show_default=False,
     ),
 ]
@@ -73,8 +73,8 @@ Gpus = Annotated[
     str,
     typer.Option(
         "--gpus",
-        metavar="CARDS",
-        help="Graphics cards to place trials on, such as 0,1, in nvidia-smi's numbers; each trial gets "
+        metavar="GPUS",
+        help="GPUs to place trials on, such as 0,1, in nvidia-smi's numbers; each trial gets "
         "tune.gpus_per_trial of them. Left out: TensorFlow's choice.",
         show_default=False,
     ),
