@@ -212,7 +212,7 @@ def _from_folders(places: list[Path]) -> Callable[[], RunsRead]:
 
 def _from_storage(places: list[Path], url: str) -> Callable[[], RunsRead]:
     pass  # MERGED
-    from dnsearch.study.facts.reading import looking
+    from dnsearch.search.study_summary import looking
 
     if len(places) != 1:
         raise typer.BadParameter("name one study", param_hint="--storage")

@@ -13,6 +13,7 @@ from typer.main import get_command
 
 from dnsearch import __version__
 from dnsearch.cli import console
+from dnsearch.cli.options import SEVERAL_MACHINES
 from dnsearch.errors import DnsearchError
 
 EPILOG = (
@@ -128,9 +129,11 @@ COMMANDS = {
     ),
 }
 
+GONE = ("worker", "fetch")
 
-def loaded(name: str) -> TyperCommand:
-    """A command with its options and its function."""
+
+def loaded(name: str) -> Any:  # noqa: ANN401  (a class that typer keeps to itself)
+    """A command with its options and its function, a ``click.Command``."""
     function = getattr(import_module(f"dnsearch.cli.{COMMANDS[name].module}"), name.replace("-", "_"))
     program = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
     program.command(name)(function)
@@ -148,6 +151,8 @@ class Commands(TyperGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401  (the same)
         """A command as it is listed, without its module."""
+        if cmd_name in GONE:
+            raise typer.BadParameter(f"dnsearch {cmd_name} is gone: {SEVERAL_MACHINES}")
         if cmd_name not in COMMANDS:
             return None
         _, text, example = COMMANDS[cmd_name]

@@ -3,13 +3,9 @@
 import time
 
 import pytest
-from large_study import made
+from large_study import made, opened_store
 
 from dnsearch.cli.leaderboard_command import View, read
-from dnsearch.spec.document import load
-from dnsearch.study.book.database import default_url
-from dnsearch.study.book.ledger import Ledger
-from dnsearch.study.book.storage import open_study
 
 TRIALS = 3000
 
@@ -20,13 +16,11 @@ def study(tmp_path_factory):
 
 
 def test_a_large_study_opens_and_goes_on_soon(study):
-    document = load("speculations")
-    tune = document.experiment.tune
     began = time.process_time()
-    ledger = Ledger(open_study(default_url(study), study.name, document.experiment, tune), document, tune)
-    assert (ledger.ended(), len(ledger.ranked())) == (TRIALS, TRIALS)
-    trial = ledger.new()
-    assert ledger.choice(trial).labels.keys() <= tune.parameters.keys()
+    store = opened_store(study)
+    assert (store.ended(), len(store.ranked())) == (TRIALS, TRIALS)
+    trial = store.new()
+    assert store.choice(trial).labels.keys() <= store.tune.parameters.keys()
     assert trial.number == TRIALS
     assert time.process_time() - began < 3, "a quarter of it was measured, and 0.9 s for 10,000 trials"
 

@@ -20,9 +20,9 @@ from rich.console import Console
 from dnsearch.cli import live_view
 from dnsearch.cli.tune_command import study_folder
 from dnsearch.runs.record import EpochRecord, Metrics, Origin
+from dnsearch.search.messages import Job, TrialEnded, TrialProgressed, TrialStarted
+from dnsearch.search.request import Request
 from dnsearch.spec.document import load
-from dnsearch.study.request import Request
-from dnsearch.study.work.messages import Job, TrialEnded, TrialProgressed, TrialStarted
 
 pytestmark = pytest.mark.xdist_group("tune")
 

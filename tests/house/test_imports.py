@@ -38,11 +38,11 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "evaluate",
         "train",
     ),
-    "study": ("errors", "environment", "processes", "spec", "plan", "runs", "evaluate", "train"),
+    "search": ("errors", "environment", "processes", "spec", "plan", "runs", "evaluate", "train"),
     "report": ("errors", "spec", "plan", "runs", "evaluate"),
     "cli": (
         *("errors", "environment", "processes", "spec", "plan", "runs", "data", "model", "evaluate", "train"),
-        *("export", "study", "report"),
+        *("export", "search", "report"),
     ),
 }
 
@@ -67,11 +67,11 @@ DOORS: dict[str, tuple[str, ...]] = {
     "scipy": ("evaluate", "data"),
     "rich": ("report", "cli"),
     "typer": ("cli",),
-    "optuna": ("study",),
-    "optuna_dashboard": ("study.facts.dashboard",),
-    "sqlalchemy": ("study",),
-    "ray": ("study.ray_engine",),
-    "psutil": ("environment", "study.book.machine"),
+    "optuna": ("search",),
+    "optuna_dashboard": ("cli.study_commands",),
+    "sqlalchemy": ("search",),
+    "ray": ("search.ray_executor",),
+    "psutil": ("environment", "search.database"),
 }
 
 # Libraries that pyproject.toml need not name, since another one brings and pins them.
@@ -274,7 +274,7 @@ def test_every_door_is_a_room() -> None:
 
 # The checker itself: what it must catch, and what it must let pass.
 
-MODULES = frozenset({"dnsearch.spec", "dnsearch.spec.network", "dnsearch.train", "dnsearch.study"})
+MODULES = frozenset({"dnsearch.spec", "dnsearch.spec.network", "dnsearch.train", "dnsearch.search"})
 
 
 def checked(module: str, text: str) -> list[str]:
@@ -306,13 +306,13 @@ def checked(module: str, text: str) -> list[str]:
         ),
         (
             "spec.data",
-            "import typing\nif typing.TYPE_CHECKING:\n    from dnsearch.study import engine",
-            "imports dnsearch.study; spec may import errors",
+            "import typing\nif typing.TYPE_CHECKING:\n    from dnsearch.search import engine",
+            "imports dnsearch.search; spec may import errors",
         ),
         (
             "spec.data",
-            "try:\n    import dnsearch.study\nexcept ImportError:\n    pass",
-            "imports dnsearch.study; spec may import errors",
+            "try:\n    import dnsearch.search\nexcept ImportError:\n    pass",
+            "imports dnsearch.search; spec may import errors",
         ),
         (
             "cli.main",
@@ -358,7 +358,7 @@ def checked(module: str, text: str) -> list[str]:
         ("spec.data", "__import__('keras')", "imports by name, which hides the import from this table"),
         ("spec.data", "import os\nos.environ['A'] = ''", "touches environ; only environment.py does"),
         ("cli.main", "import os as o\no.getenv('A')", "touches getenv; only environment.py does"),
-        ("study.work.worker", "from os import environ as e", "touches environ; only environment.py does"),
+        ("search.coordinator", "from os import environ as e", "touches environ; only environment.py does"),
         ("spec.data", "print(1)", "prints; only cli/console.py does"),
         ("spec.data", "assert True", "asserts; raise an error with a text instead"),
         ("spec.data", "def f():\n    pass", "f has no return annotation"),
@@ -389,7 +389,7 @@ def test_the_checker_wants_a_docstring(text: str) -> None:
         ("spec.data", "from dnsearch import __version__"),
         ("plan.cost", "from dnsearch.spec.network import DenseNet"),
         ("plan.cost", "from dnsearch.errors import Problem"),
-        ("cli.commands.train", "def train() -> None:\n    import dnsearch.study"),
+        ("cli.commands.train", "def train() -> None:\n    import dnsearch.search"),
         ("environment", "def prepare() -> None:\n    import tensorflow"),
         ("environment", "import os\nos.environ.setdefault('A', 'b')"),
         ("data.batches", "import tensorflow as tf"),
