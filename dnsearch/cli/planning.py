@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from dnsearch.data.sources import Facts, check_task, facts
+from dnsearch.data.dataset import Facts
+from dnsearch.data.sources import check_task, facts
 from dnsearch.errors import Problem, SpecError
 from dnsearch.plan.limits import Budgeted, budgeted
 from dnsearch.spec.document import Document, load

@@ -35,8 +35,8 @@ def refuse(where: Path | str, expected: str, found: str = "", hint: str = "") ->
     return DataError(str(Problem(place, expected, found, hint)))
 
 
-def check_sides(shape: tuple[int, ...], where: Path) -> None:
-    """Look at the shape of all images, (n, height, width, channels).
+def check_sides(shape: tuple[int, int, int, int], where: Path | str) -> None:
+    """Check the shape of all images, (n, height, width, channels).
 
     Raises:
         DataError: a dimension is 0 or absurd.
@@ -51,14 +51,39 @@ def check_sides(shape: tuple[int, ...], where: Path) -> None:
         )
 
 
-def check_size(shape: tuple[int, ...], item_bytes: int, where: Path) -> None:
-    """Look at the shape of all images before they are read into memory.
+def images_shape(
+    shape: tuple[int, ...], dtype: np.dtype[Any], where: Path | str
+) -> tuple[int, int, int, int]:
+    """The shape of all images, (n, height, width, channels), from an array's header.
+
+    >>> images_shape((5, 28, 28), np.dtype(np.uint8), "x_train")
+    (5, 28, 28, 1)
 
     Raises:
-        DataError: a dimension is 0 or absurd, or all together take more than the memory that is free.
+        DataError: neither uint8 nor float, neither 3 nor 4 dimensions, or a side is absurd.
     """
-    check_sides(shape, where)
-    wanted, free = math.prod(shape) * item_bytes, environment.free_memory_bytes()
+    if dtype != np.uint8 and dtype.kind != "f":
+        hint = "Save pixels from 0 to 255 with .astype('uint8'), others with .astype('float32')."
+        raise refuse(where, "dtype uint8 or float", str(dtype), hint)
+    match shape:
+        case (count, height, width):
+            whole = (count, height, width, 1)
+        case (count, height, width, channels):
+            whole = (count, height, width, channels)
+        case _:
+            expected = "shape (n, height, width) or (n, height, width, channels)"
+            raise refuse(where, expected, str(shape))
+    check_sides(whole, where)
+    return whole
+
+
+def check_memory(wanted: int, where: Path | str) -> None:
+    """Check that so many bytes fit into the free memory, before they are read.
+
+    Raises:
+        DataError: they do not.
+    """
+    free = environment.free_memory_bytes()
     if wanted > free:
         raise refuse(
             where,
@@ -121,7 +146,7 @@ def checked_masks(
 
 
 def check_range(labels: NDArray[np.int32], classes: int, where: Path | str) -> None:
-    """Look whether every label is below the number of classes; IGNORED is.
+    """Check that every label is below the number of classes; IGNORED is.
 
     Raises:
         DataError: a label is too large.

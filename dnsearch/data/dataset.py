@@ -29,6 +29,21 @@ MEMORY_SHARE = 0.25
 """Image files are held in memory where their pixels take at most this share of what is free."""
 
 
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a network has to fit, known without reading the images.
+
+    Args:
+        image_shape: (height, width, channels).
+        classes: number of classes.
+        masks: whether every pixel has a label; None where the files are not there to tell.
+    """
+
+    image_shape: tuple[int, int, int]
+    classes: int
+    masks: bool | None = False
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Split:
     """Some images and their labels.
@@ -122,16 +137,18 @@ class Original:
     """A source as it was published.
 
     Args:
-        training: the images to learn from; the validation images are taken from them.
+        training: the images to learn from.
         test: the official test images, if there are any.
         class_names: one name per class, in the order of the labels.
         largest_pixel: the largest value that a pixel can have; None where the format sets no limit.
+        validation: the images to choose by; None: they are taken from the training images.
     """
 
     training: Split
     test: Split | None
     class_names: tuple[str, ...]
     largest_pixel: float | None
+    validation: Split | None = None
 
 
 def of_files(training: Split, test: Split | None, class_names: tuple[str, ...]) -> Original:

@@ -6,38 +6,42 @@ The sub-folders' names, sorted, are the classes. Test images have a tree of thei
     flowers/rose/2.png           flowers/train/rose/2.png
                                  flowers/test/daisy/3.jpg
 
-The images are brought to one shape by ``pictures``; here their files are found.
+The images are brought to one shape by ``image_files``; here their files are found.
 """
 
 from pathlib import Path
 
 import numpy as np
 
-from dnsearch.data.checks import check_sides, refuse
-from dnsearch.data.dataset import Original, Split, of_files
-from dnsearch.data.image_files import ENDINGS, Files, supported
-from dnsearch.spec.data_section import Resize
+from dnsearch.data.checks import refuse
+from dnsearch.data.dataset import Facts, Original, Split, of_files
+from dnsearch.data.image_files import ENDINGS, Files, target_shape
+from dnsearch.spec.data_section import Data
 
 OTHER_ENDINGS = (".bmp", ".gif", ".tif", ".tiff", ".webp")
 
 
-def read(folder: Path, image_shape: tuple[int, int, int], resize: Resize) -> Original:
-    """All images of a folder.
+def facts(data: Data) -> Facts:
+    """The wanted shape, and the classes that the spec gives or as many as there are sub-folders.
 
-    Args:
-        folder: the folder of classes, or of ``train`` and ``test``.
-        image_shape: (height, width, channels) to bring the images to.
-        resize: how they are brought to height and width.
+    Raises:
+        DataError: there are no sub-folders to count.
+    """
+    return Facts(target_shape(data), data.classes or len(class_names(Path(data.location))))
+
+
+def read(data: Data) -> Original:
+    """All images of a folder.
 
     Raises:
         DataError: there is nothing to read, or an image is broken or too large.
     """
-    training_folder, test_folder = _parts(folder)
-    names = class_names(folder)
-    training = _split(training_folder, names, names, image_shape, resize)
+    training_folder, test_folder = _parts(Path(data.location))
+    names = class_names(Path(data.location))
+    training = _split(training_folder, names, names, data)
     test = None
     if test_folder is not None:
-        test = _split(test_folder, names, _present(test_folder, names), image_shape, resize)
+        test = _split(test_folder, names, _present(test_folder, names), data)
     return of_files(training, test, names)
 
 
@@ -81,29 +85,21 @@ def _present(folder: Path, names: tuple[str, ...]) -> tuple[str, ...]:
     return present
 
 
-def _split(
-    folder: Path,
-    names: tuple[str, ...],
-    present: tuple[str, ...],
-    image_shape: tuple[int, int, int],
-    resize: Resize,
-) -> Split:
+def _split(folder: Path, names: tuple[str, ...], present: tuple[str, ...], data: Data) -> Split:
     """The files of the sub-folders ``present``, each in the order of its file names."""
     found = [(str(path), names.index(name)) for name in present for path in _files(folder / name)]
-    files = Files(tuple(path for path, _ in found), supported(image_shape), resize)
-    check_sides(files.shape, folder)
+    files = Files(tuple(path for path, _ in found), target_shape(data), data.resize)
     return Split(files, np.array([label for _, label in found], np.int32))
 
 
 def _files(folder: Path) -> list[Path]:
-    """The images of one class, by name; other files, such as notes, are passed over."""
+    """The images of one class, by name; other files, such as notes, are ignored."""
     entries = sorted(entry for entry in folder.iterdir() if entry.name[0] != "." and entry.is_file())
     foreign = [entry for entry in entries if entry.suffix.lower() in OTHER_ENDINGS]
     if foreign:
         raise refuse(foreign[0], "PNG or JPEG images", foreign[0].suffix, "Convert it, or remove it.")
     files = [entry for entry in entries if entry.suffix.lower() in ENDINGS]
     if not files:
-        raise refuse(
-            folder, f"images ending in {', '.join(ENDINGS)}", "none", "Add some, or remove the class."
-        )
+        expected = f"images ending in {', '.join(ENDINGS)}"
+        raise refuse(folder, expected, "none", "Add some, or remove the class.")
     return files

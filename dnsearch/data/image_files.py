@@ -34,7 +34,7 @@ from PIL.PngImagePlugin import PngImageFile
 
 from dnsearch import environment
 from dnsearch.data.checks import refuse
-from dnsearch.spec.data_section import Resize
+from dnsearch.spec.data_section import Data, Resize
 
 ENDINGS = (".png", ".jpg", ".jpeg")
 FORMATS: dict[bytes, type[PngImageFile | JpegImageFile]] = {
@@ -95,6 +95,18 @@ def supported(image_shape: tuple[int, int, int]) -> tuple[int, int, int]:
         hint = "Use 1 for grey, 3 for RGB or 4 for RGB and opacity; for others save arrays: source: npz."
         raise refuse("data.image_shape", "1, 3 or 4 channels for PNG and JPEG", str(image_shape[2]), hint)
     return image_shape
+
+
+def target_shape(data: Data) -> tuple[int, int, int]:
+    """The shape that image files are brought to.
+
+    Raises:
+        DataError: the spec gives none, or one with another number of channels than files can have.
+    """
+    if data.image_shape is None:
+        hint = "For example image_shape: [32, 32, 3]."
+        raise refuse("data.image_shape", "the size to bring the images to", "nothing", hint)
+    return supported(data.image_shape)
 
 
 def fitted(

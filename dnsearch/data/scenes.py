@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dnsearch.data import digits
-from dnsearch.data.dataset import Images, Labels, Original, Split
+from dnsearch.data.dataset import Facts, Images, Labels, Original, Split
+from dnsearch.spec.data_section import Data
 
 SIDE, DIGIT = 32, 8
 FEWEST, MOST = 3, 5
@@ -24,14 +25,19 @@ NAMES = ("background", *digits.NAMES)
 SEED = 1797
 
 
-def read() -> Original:
+def facts(_: Data) -> Facts:
+    """32x32 grey, with a mask of eleven classes each."""
+    return Facts((SIDE, SIDE, 1), len(NAMES), masks=True)
+
+
+def read(_: Data) -> Original:
     """All scenes.
 
-    >>> scenes = read()
+    >>> scenes = read(Data(source="scenes"))
     >>> scenes.training.images.shape, scenes.test.labels.shape, scenes.class_names[:2]
     ((1200, 32, 32, 1), (300, 32, 32), ('background', '0'))
     """
-    training, test = digits.parted()
+    training, test = digits.training_and_test()
     return Original(
         _scenes(training, TRAINING, [SEED, 0]), _scenes(test, TEST, [SEED, 1]), NAMES, LARGEST_PIXEL
     )

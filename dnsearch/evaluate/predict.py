@@ -14,14 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dnsearch.data.dataset import Images
-from dnsearch.data.digits import LARGEST_PIXEL
 from dnsearch.data.mask_images import MOST_CLASSES, image_png, mask_png, overlaid, visible
 from dnsearch.errors import Problem, RunError
 from dnsearch.evaluate.metrics import softmax
 from dnsearch.evaluate.trained_run import BATCH_SIZE, Trained, trained
 from dnsearch.runs.atomic import atomic_write, writing
 from dnsearch.runs.folder import RunFolder
-from dnsearch.spec.data_section import Data
+from dnsearch.spec.data_section import SOURCES, Data
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +69,9 @@ def _likelihoods(network: Trained, images: Sequence[Path]) -> NDArray[np.float64
 
 
 def _in_range_of(data: Data, pixels: NDArray[np.uint8]) -> Images:
-    """Pixels of files, from 0 to 255, as the run's own images have them; scikit-learn's digits end at 16."""
-    return pixels * np.float32(LARGEST_PIXEL / 255) if data.source == "digits" else pixels
+    """Pixels of files, from 0 to 255, in the range of the run's images; scikit-learn's digits end at 16."""
+    largest = SOURCES[data.source].largest_pixel
+    return pixels if largest == 255 else pixels * np.float32(largest / 255)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 
 from dnsearch import __version__, processes
 from dnsearch.data.dataset import Images
-from dnsearch.data.digits import LARGEST_PIXEL
 from dnsearch.errors import Problem, RunError
 from dnsearch.evaluate.metrics import softmax
 from dnsearch.evaluate.trained_run import Trained, images_of, trained
@@ -27,6 +26,7 @@ from dnsearch.export import outside
 from dnsearch.export.stock import Outgoing, weights_by_node
 from dnsearch.runs.atomic import writing
 from dnsearch.runs.folder import RunFolder
+from dnsearch.spec.data_section import SOURCES
 
 ABOUT = "about.json"
 SAMPLES = 64
@@ -105,7 +105,7 @@ def export_run(run: RunFolder, form: Format, out: Path, *, force: bool) -> Expor
 
 def _about(run: RunFolder, form: Format, network: Trained, outgoing: Outgoing) -> dict[str, Any]:
     """What whoever uses the network has to know, as JSON."""
-    largest = LARGEST_PIXEL if network.experiment.data.source == "digits" else 255
+    largest = SOURCES[network.experiment.data.source].largest_pixel
     inputs = {
         "name": "images",
         "shape": ["batch", *network.image_shape],

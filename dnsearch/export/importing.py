@@ -6,8 +6,8 @@ from pathlib import Path
 from dnsearch import environment
 from dnsearch.data import folder as class_folder
 from dnsearch.data.checks import check_declared
-from dnsearch.data.dataset import Scaling
-from dnsearch.data.sources import Facts, facts
+from dnsearch.data.dataset import Facts, Scaling
+from dnsearch.data.sources import facts
 from dnsearch.errors import Problem, SpecError
 from dnsearch.model.build import build
 from dnsearch.model.keras_weights import import_weights

@@ -4,8 +4,8 @@ import sys
 import numpy as np
 import pytest
 
-from dnsearch.data.dataset import Scaling
-from dnsearch.data.sources import Facts, facts, load
+from dnsearch.data.dataset import Facts, Scaling
+from dnsearch.data.sources import facts, load
 from dnsearch.errors import DataError
 from dnsearch.spec.data_section import Data
 
@@ -238,7 +238,7 @@ def test_the_cifars_are_looked_for_in_their_default_place(tmp_path, monkeypatch,
 @pytest.mark.parametrize(
     ("imported", "absent"),
     [
-        ("from dnsearch.data.sources import facts", ["tensorflow", "keras", "sklearn"]),
+        ("from dnsearch.data.sources import facts", ["tensorflow", "keras", "sklearn", "scipy"]),
         ("from dnsearch.data.sources import load; load(Data(source='digits'))", ["tensorflow", "keras"]),
     ],
 )

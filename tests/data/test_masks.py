@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dnsearch.data.sources import Facts, check_task, facts, load
+from dnsearch.data.dataset import Facts
+from dnsearch.data.sources import check_task, facts, load
 from dnsearch.errors import DataError, SpecError
 from dnsearch.spec.data_section import Data
 from dnsearch.spec.document import parse

@@ -10,11 +10,11 @@ from dnsearch.spec.data_section import Data
 
 @pytest.fixture(scope="module")
 def original():
-    return scenes.read()
+    return scenes.read(Data(source="scenes"))
 
 
 def test_they_are_always_the_same(original):
-    again = scenes.read()
+    again = scenes.read(Data(source="scenes"))
     for ours, theirs in ((original.training, again.training), (original.test, again.test)):
         np.testing.assert_array_equal(ours.images, theirs.images)
         np.testing.assert_array_equal(ours.labels, theirs.labels)
@@ -42,7 +42,7 @@ def stamps(split):
 
 
 def test_test_scenes_show_digits_that_training_scenes_do_not(original):
-    training, test = map(stamps, digits.parted())
+    training, test = map(stamps, digits.training_and_test())
     whole = original.test.labels
     windows = np.lib.stride_tricks.sliding_window_view(whole[:40], (8, 8), axis=(1, 2))
     seen = {window.tobytes() for window in np.ascontiguousarray(windows).reshape(-1, 8, 8) if window.any()}
