@@ -103,17 +103,17 @@ def build(spec: Spec, seed: int | None = None) -> "keras.Model":
     """
     document = load(spec)
     planned = _planned(document).plan
-    from dnsearch.model.build import build as build_model
+    with _python_generator_kept():
+        from dnsearch.model.build import build as build_model
 
-    with _python_seed(seed):
+        random.seed(seed)  # which Keras draws the seeds of initialisers from
         return build_model(planned, document.experiment.name)
 
 
 @contextmanager
-def _python_seed(seed: int | None) -> Iterator[None]:
-    """Keras draws the seeds of its initialisers from Python's generator, which gets its state back."""
+def _python_generator_kept() -> Iterator[None]:
+    """Give Python's random generator its state back: importing TensorFlow and building models change it."""
     state = random.getstate()
-    random.seed(seed)
     try:
         yield
     finally:
@@ -139,9 +139,9 @@ class Run:
 
     def model(self) -> "keras.Model":
         """Its network with the weights of its last epoch, from scaled images to logits."""
-        from dnsearch.evaluate.trained_run import trained
+        with _python_generator_kept():
+            from dnsearch.evaluate.trained_run import trained
 
-        with _python_seed(None):
             return trained(RunFolder(self.path)).model
 
 
@@ -204,9 +204,9 @@ def evaluate(
         DataError: there are no such images.
     """
     folder = RunFolder.open(run.path if isinstance(run, Run) else Path(run))
-    from dnsearch.evaluate.evaluation import evaluate_run
+    with _python_generator_kept():
+        from dnsearch.evaluate.evaluation import evaluate_run
 
-    with _python_seed(None):
         return evaluate_run(folder, split)
 
 

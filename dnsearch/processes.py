@@ -14,6 +14,7 @@ from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from types import ModuleType
 
 from dnsearch import environment
 
@@ -57,8 +58,20 @@ def start_process(log: str, module: str, function: str, *arguments: object) -> B
         forkserver.ensure_running()
     context = multiprocessing.get_context("forkserver")
     process = context.Process(target=_child, args=(module, function, arguments), daemon=True)
-    process.start()
+    with _main_hidden():
+        process.start()
     return process
+
+
+@contextlib.contextmanager
+def _main_hidden() -> Iterator[None]:
+    """Keep a child from importing the caller's script, which would run it once more."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 @contextlib.contextmanager
