@@ -88,27 +88,27 @@ def test_every_epoch_is_the_same_again_in_another_process_s_place(dataset):
 
 
 def test_flips_and_crops_move_scaled_pixels_and_fill_with_the_mean_colour(dataset):
-    from dnsearch.data.draws import draw
+    from dnsearch.data.augment import draw
     from dnsearch.data.rand_augment import moved, placements
 
     section = training(flip="both", crop=3)
     images, labels = joined(batches(dataset, section))
     split, scaled = in_order(dataset, section)
     draws = draw(section.augmentation, 50, (12, 9), seed=7, epoch=1)
-    expected = moved(scaled, placements(draws.flipped, draws.shifted, (12, 9))).numpy()
+    expected = moved(scaled, placements(draws["flipped"], draws["shifted"], (12, 9))).numpy()
     assert np.array_equal(images, expected) and np.array_equal(labels, split.labels)
     assert labels.dtype == np.int32
     assert (images == 0).all(axis=-1).any()
 
 
 def test_cutout_and_erasing_blank_what_was_drawn(dataset):
-    from dnsearch.data.draws import draw
+    from dnsearch.data.augment import draw
 
     section = training(cutout=4, erasing={"probability": 1.0})
     images, _ = joined(batches(dataset, section))
     _, expected = in_order(dataset, section)
     draws = draw(section.augmentation, 50, (12, 9), seed=7, epoch=1)
-    for image, rectangles in zip(expected, draws.blanked, strict=True):
+    for image, rectangles in zip(expected, draws["blanked"], strict=True):
         for top, left, bottom, right in rectangles:
             image[top:bottom, left:right] = 0
     assert np.array_equal(images, expected)
@@ -116,18 +116,18 @@ def test_cutout_and_erasing_blank_what_was_drawn(dataset):
 
 @pytest.mark.parametrize("kinds", [{"mixup": 0.4}, {"cutmix": 1.0}, {"mixup": 0.4, "cutmix": 1.0}])
 def test_images_and_labels_are_mixed_with_the_next_of_the_batch(dataset, kinds):
-    from dnsearch.data.draws import draw, own_shares
+    from dnsearch.data.augment import draw
 
     section = training(**kinds)
     draws = draw(section.augmentation, 50, (12, 9), seed=7, epoch=1)
-    kept = own_shares(draws, (12, 9))
+    kept = draws["kept"]
     split, scaled = in_order(dataset, section)
     start = 0
     for images, labels in batches(dataset, section):
         at = np.arange(start, start + len(images))
         partner = np.roll(at, -1)
-        weights = np.broadcast_to(draws.own[at, None, None, None], (len(at), 12, 9, 1)).copy()
-        for weight, (top, left, bottom, right) in zip(weights, draws.pasted[at], strict=True):
+        weights = np.broadcast_to(draws["own"][at, None, None, None], (len(at), 12, 9, 1)).copy()
+        for weight, (top, left, bottom, right) in zip(weights, draws["pasted"][at], strict=True):
             weight[top:bottom, left:right] = 0
         np.testing.assert_allclose(images, weights * scaled[at] + (1 - weights) * scaled[partner], atol=1e-5)
         expected = np.zeros((len(at), 5), np.float32)
