@@ -89,8 +89,7 @@ def test_a_system_command_is_refused_and_not_run(refusal, tmp_path, protocol):
 
 
 @pytest.mark.parametrize("name", ["eval", "exec", "__import__", "getattr", "open", "print"])
-@pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_builtins_are_refused_by_name(refusal, tmp_path, name, protocol):
+def test_builtins_are_refused_by_name(refusal, tmp_path, name, protocol=2):
     marker = tmp_path / "marker"
     argument = f"open({str(marker)!r}, 'w')"
     content = pickle.dumps([Call(getattr(builtins, name), argument)], protocol=protocol)
