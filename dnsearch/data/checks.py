@@ -1,8 +1,7 @@
 """What every source has to hold, and how it is refused where it does not.
 
-Files come from strangers: sizes are looked at before memory is asked for, labels before they index
-anything. A refusal names the file by its absolute path, since ``data.path`` is relative to wherever
-dnsearch was started.
+Files come from strangers: sizes are checked before memory is taken, labels before they index anything. A
+refusal names the file by its absolute path, since ``data.path`` is relative to where dnsearch was started.
 """
 
 import math
@@ -44,11 +43,8 @@ def check_sides(shape: tuple[int, int, int, int], where: Path | str) -> None:
     count, height, width, channels = shape
     sides = 1 <= height <= MAX_SIDE and 1 <= width <= MAX_SIDE and 1 <= channels <= MAX_CHANNELS
     if count < 1 or not sides:
-        raise refuse(
-            where,
-            f"at least one image, of at most {MAX_SIDE}x{MAX_SIDE}x{MAX_CHANNELS}",
-            f"{count} images of {height}x{width}x{channels}",
-        )
+        expected = f"at least one image, of at most {MAX_SIDE}x{MAX_SIDE}x{MAX_CHANNELS}"
+        raise refuse(where, expected, f"{count} images of {height}x{width}x{channels}")
 
 
 def images_shape(
@@ -85,64 +81,51 @@ def check_memory(wanted: int, where: Path | str) -> None:
     """
     free = environment.free_memory_bytes()
     if wanted > free:
-        raise refuse(
-            where,
-            f"at most {free / 2**30:,.1f} GiB of pixels, the memory that is free",
-            f"{wanted / 2**30:,.1f} GiB",
-            "Use fewer or smaller images, or image files: source folder and csv read them batch by batch.",
-        )
+        expected = f"at most {free / 2**30:,.1f} GiB of pixels, the memory that is free"
+        hint = "Use fewer or smaller images, or image files: source folder and csv read them batch by batch."
+        raise refuse(where, expected, f"{wanted / 2**30:,.1f} GiB", hint)
 
 
-def checked_labels(labels: NDArray[Any], images: int, where: Path | str) -> NDArray[np.int32]:
-    """Labels as int32, shape (n,); (n, 1) is accepted, as Keras hands them out.
-
-    >>> checked_labels(np.array([[3.0], [1.0]]), 2, "y_train")
-    array([3, 1], dtype=int32)
-
-    Raises:
-        DataError: not one whole number from 0 to MAX_CLASSES - 1 per image.
-    """
-    if labels.shape not in {(images,), (images, 1)}:
-        raise refuse(where, f"one label for each of {images} images", f"labels of shape {labels.shape}")
-    flat = labels.reshape(-1)
-    _check_whole(flat, where, "image {}")
-    return flat.astype(np.int32)
-
-
-def _check_whole(flat: NDArray[Any], where: Path | str, of: str) -> None:
-    if flat.dtype.kind not in "biuf":
-        raise refuse(where, "labels that are numbers", f"dtype {flat.dtype}")
-    wrong = ~((flat >= 0) & (flat < MAX_CLASSES) & (np.floor(flat) == flat))  # also true for NaN
-    if wrong.any():
-        position = int(np.argmax(wrong))
-        raise refuse(
-            where,
-            f"whole labels from 0 to {MAX_CLASSES - 1}",
-            f"{flat[position]} for {of.format(position)}",
-            "Number the classes 0, 1, 2 and so on.",
-        )
-
-
-def checked_masks(
-    labels: NDArray[Any], shape: tuple[int, int, int], where: Path | str, ignore_label: int | None
+def checked_labels(
+    labels: NDArray[Any], shape: tuple[int, ...], where: Path | str, ignore_label: int | None = None
 ) -> NDArray[np.int32]:
-    """Masks as int32, shape (n, height, width), with IGNORED where a pixel does not count.
+    """Labels or masks as int32, with IGNORED where a pixel does not count; a last dimension of 1 is accepted.
 
-    >>> checked_masks(np.array([[[[0], [255]]]]), (1, 1, 2), "y_train", 255)
+    >>> checked_labels(np.array([[3.0], [1.0]]), (2,), "y_train")
+    array([3, 1], dtype=int32)
+    >>> checked_labels(np.array([[[[0], [255]]]]), (1, 1, 2), "y_train", 255)
     array([[[ 0, -1]]], dtype=int32)
 
+    Args:
+        labels: the numbers.
+        shape: (n,) for a label of each image, (n, height, width) for masks.
+        where: for the refusal.
+        ignore_label: the number of pixels that do not count.
+
     Raises:
-        DataError: not one whole number from 0 to MAX_CLASSES - 1 per pixel.
+        DataError: not one whole number from 0 to MAX_CLASSES - 1 per image or pixel.
     """
+    masks = len(shape) > 1
     if labels.shape not in {shape, (*shape, 1)}:
-        raise refuse(where, f"masks of the images' size, {list(shape)}", f"masks of shape {labels.shape}")
+        expected = (
+            f"masks of the images' size, {list(shape)}"
+            if masks
+            else f"one label for each of {shape[0]} images"
+        )
+        raise refuse(where, expected, f"{'masks' if masks else 'labels'} of shape {labels.shape}")
+    if labels.dtype.kind not in "biuf":
+        raise refuse(where, "labels that are numbers", f"dtype {labels.dtype}")
     flat = labels.reshape(-1)
-    ignored = np.zeros(flat.shape, bool) if ignore_label is None else flat == ignore_label
-    counted = flat[~ignored]
-    _check_whole(counted, where, "a pixel")
-    masks = np.full(flat.shape, IGNORED, np.int32)
-    masks[~ignored] = counted
-    return masks.reshape(shape)
+    counted = np.ones(flat.shape, bool) if ignore_label is None else flat != ignore_label
+    wrong = counted & ~((flat >= 0) & (flat < MAX_CLASSES) & (np.floor(flat) == flat))  # also true for NaN
+    if wrong.any():
+        position = int(np.argmax(wrong))
+        found = f"{flat[position]} for {'a pixel' if masks else f'image {position}'}"
+        hint = "Number the classes 0, 1, 2 and so on."
+        raise refuse(where, f"whole labels from 0 to {MAX_CLASSES - 1}", found, hint)
+    numbers = np.full(flat.shape, IGNORED, np.int32)
+    numbers[counted] = flat[counted]
+    return numbers.reshape(shape)
 
 
 def check_range(labels: NDArray[np.int32], classes: int, where: Path | str) -> None:

@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dnsearch.data.archive import contents, md5
+from dnsearch.data.archive import contents, md5, unpickle
 from dnsearch.data.checks import check_range, checked_labels, refuse
 from dnsearch.data.dataset import Facts, Images, Labels, Original, Split
-from dnsearch.data.pickle_reader import unpickle
 from dnsearch.spec.data_section import Data, Source
 
 PAGE = "www.cs.toronto.edu/~kriz/cifar.html"
@@ -149,7 +148,7 @@ def _found(data: Data) -> tuple[Path, Layout, dict[str, bytes]]:
                 return place, layout, {name: found[name] for name in layout.files}
     official = " or ".join(f"{layout.archive}, {layout.folder}" for layout in layouts)
     hint = f"Put an archive from {PAGE} there, unpacked or not, or set data.path to where it is."
-    raise refuse(path, f"{official} or what is in them", "nothing of the kind", hint)
+    raise refuse(path, f"{official} or what is in them", "neither", hint)
 
 
 def _verify(archive: Path, layouts: tuple[Layout, ...]) -> None:
@@ -176,7 +175,7 @@ def _batch(content: bytes, where: str, form: Binary | Pickled, classes: int) -> 
             planes, labels = _records(content, where, label_bytes)
         case Pickled(labels=key):
             planes, labels = _pickled(content, where, key)
-    checked = checked_labels(labels, len(planes), f"{where}, labels")
+    checked = checked_labels(labels, (len(planes),), f"{where}, labels")
     check_range(checked, classes, f"{where}, labels")
     upright = planes.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
     return np.ascontiguousarray(upright), checked

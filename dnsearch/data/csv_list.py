@@ -9,8 +9,8 @@ training images as with every source::
     images/1.jpg,daisy,train
     images/2.png,rose,test
 
-A path may not lead out of the folder: the table comes from a stranger, who has no say in which of the
-reader's other files are opened, and data that lies in one place can be moved.
+A path may not lead out of the folder: the table may come from a stranger, who has no say in which of the
+reader's other files are opened.
 """
 
 import csv
@@ -32,14 +32,7 @@ PARTS = ("train", "test")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One image.
-
-    Args:
-        line: where the CSV file names it, from 1.
-        path: as the CSV file has it.
-        label: the name of its class.
-        part: train or test.
-    """
+    """One image: the line that names it (from 1), its path, class and part as the table has them."""
 
     line: int
     path: str

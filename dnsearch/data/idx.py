@@ -51,7 +51,7 @@ def facts(data: Data) -> Facts:
     if classes is None:
         path = _found(folder, "train", LABELS)
         labels = _array(path, LABELS)
-        classes = count_classes(checked_labels(labels, len(labels), path), path)
+        classes = count_classes(checked_labels(labels, labels.shape, path), path)
     return Facts(shape, classes)
 
 
@@ -78,7 +78,7 @@ def read(data: Data) -> Original:
 def _split(folder: Path, part: str) -> Split:
     images = _array(_found(folder, part, IMAGES), IMAGES)
     path = _found(folder, part, LABELS)
-    return Split(images[..., np.newaxis], checked_labels(_array(path, LABELS), len(images), path))
+    return Split(images[..., np.newaxis], checked_labels(_array(path, LABELS), (len(images),), path))
 
 
 def _names(part: str, kind: int) -> list[str]:

@@ -19,7 +19,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngImageFile
 
 from dnsearch import environment
-from dnsearch.data.checks import IGNORED, check_memory, check_range, checked_masks, refuse
+from dnsearch.data.checks import IGNORED, check_memory, check_range, checked_labels, refuse
 from dnsearch.data.dataset import Facts, Labels, Original, Split, of_files
 from dnsearch.data.image_files import ENDINGS, Files, fitted, opened, target_shape
 from dnsearch.spec.data_section import Data
@@ -104,7 +104,7 @@ def _mask(pair: tuple[Path, Path], files: Files, classes: int, ignore_label: int
             found = f"mode {mask.mode}" if isinstance(mask, PngImageFile) else "a JPEG"
             raise refuse(path, "one class number per pixel, 8 bits", found, hint)
         numbers = np.asarray(mask, np.uint8)
-    labels = checked_masks(numbers[np.newaxis], (1, *numbers.shape), path, ignore_label)
+    labels = checked_labels(numbers[np.newaxis], (1, *numbers.shape), path, ignore_label)
     check_range(labels, classes, path)
     whole = Image.fromarray(labels[0])
     shown = fitted(whole, width, height, files.resize, Image.Resampling.NEAREST, IGNORED)

@@ -25,7 +25,6 @@ from dnsearch.data.checks import (
     check_memory,
     check_range,
     checked_labels,
-    checked_masks,
     count_classes,
     images_shape,
     refuse,
@@ -188,11 +187,11 @@ def _check_alike(split: Split, training: Split, classes: int, part: str, prefix:
 def _labels(labels: Array, shape: tuple[int, int, int, int], where: str, ignore_label: int | None) -> Labels:
     """One label per image, or per pixel where there are more than two dimensions."""
     if labels.ndim > 2:
-        return checked_masks(labels, shape[:3], where, ignore_label)
+        return checked_labels(labels, shape[:3], where, ignore_label)
     if ignore_label is not None:
         expected = "no data.ignore_label, since y_train has one label per image"
         raise refuse(where, expected, str(ignore_label), "Remove data.ignore_label.")
-    return checked_labels(labels, shape[0], where)
+    return checked_labels(labels, shape[:1], where)
 
 
 def _pixels(images: Array, where: str) -> Images:

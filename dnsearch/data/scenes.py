@@ -1,10 +1,10 @@
 """Scenes: scikit-learn's digits scattered on grey canvases, so that a U-Net trains without a download.
 
-A scene is 32x32 grey with 3 to 5 digits of 8x8, none over another, on a noisy ground. Its mask says for
+A scene is 32x32 grey with 3 to 5 digits of 8x8 that do not overlap, on a noisy ground. Its mask tells for
 each pixel which digit's ink is there: class 0 is the background, class d + 1 the digit d. There are 1,200
-training and 300 test scenes, always the same ones. Test scenes show none of the training scenes' digits,
-but only the fifth that is also the test set of ``digits``; validation scenes are training scenes that were
-held out and share their digits.
+training and 300 test scenes, always the same ones. Test scenes show only the fifth of the digits that is
+also the test set of ``digits``; validation scenes are training scenes that were held out and share their
+digits.
 """
 
 import numpy as np

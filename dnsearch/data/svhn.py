@@ -53,7 +53,7 @@ def read(data: Data) -> Original:
 def _split(path: Path) -> Split:
     pixels, labels = _arrays(path)
     where = f"{path.absolute()}, y"
-    numbers = checked_labels(labels, pixels.shape[3], where)
+    numbers = checked_labels(labels, pixels.shape[3:], where)
     wrong = (numbers < 1) | (numbers > 10)
     if wrong.any():
         position = int(np.argmax(wrong))

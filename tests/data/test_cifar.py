@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dnsearch.data import cifar
-from dnsearch.data.pickle_reader import unpickle
+from dnsearch.data.archive import unpickle
 from dnsearch.errors import DataError
 from dnsearch.spec.data_section import Data
 
@@ -232,7 +232,7 @@ def test_an_archive_with_the_right_hash_is_read(tmp_path, cifar10, monkeypatch):
 
 def test_the_archive_of_the_other_set_is_refused(tmp_path, cifar100):
     archive = packed(cifar100, tmp_path / "any.tar.gz")
-    with pytest.raises(DataError, match="found nothing of the kind"):
+    with pytest.raises(DataError, match="found neither"):
         read("cifar10", archive, verify=False)
 
 

@@ -1,6 +1,5 @@
 import gzip
 import struct
-import time
 
 import numpy as np
 import pytest
@@ -128,13 +127,11 @@ def test_bytes_after_the_images_are_refused(plain):
 
 
 def test_a_gzip_bomb_is_left_packed(mnist):
-    """20 GB of zeros behind a header that promises 1,200 bytes; unpacking them takes many seconds."""
+    """What follows the promised bytes is not even looked at: it is broken, and nobody notices."""
     header = struct.pack(">4B3I", 0, 0, 8, 3, 40, 6, 5)
     zeros = gzip.compress(bytes(20_000_000), 1)
-    started = time.perf_counter()
-    text = refused(mnist, f"{IMAGES}.gz", gzip.compress(header) + zeros * 1000)
+    text = refused(mnist, f"{IMAGES}.gz", gzip.compress(header) + zeros + b"broken")
     assert "expected 1200 bytes after the header, found more" in text
-    assert time.perf_counter() - started < 5
 
 
 @pytest.mark.parametrize(
