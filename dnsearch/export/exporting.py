@@ -17,7 +17,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from dnsearch import __version__, processes
+from dnsearch import __version__
 from dnsearch.data.dataset import Images
 from dnsearch.data.digits import LARGEST_PIXEL
 from dnsearch.errors import Problem, RunError
