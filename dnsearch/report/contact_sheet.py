@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from dnsearch.report.drawing.marks import FONT, INK, text_width
+from dnsearch.report.drawing.marks import FONT, INK, fitting, text_width
 from dnsearch.report.units import one_line
 
 DPI = 150
@@ -124,16 +124,7 @@ def _caption(
     """The class; where there are several, each with its share."""
     for number, (name, share) in enumerate(classes):
         words = name if len(classes) == 1 else f"{100 * share:.0f} % {name}"
-        _write(axes, left, top + number * LINE, _fitting(one_line(words), width), SMALL)
-
-
-def _fitting(words: str, width: float) -> str:
-    if text_width(words, SMALL) <= width:
-        return words
-    length = len(words)
-    while length > 1 and text_width(f"{words[:length]}…", SMALL) > width:
-        length -= 1
-    return f"{words[:length]}…"
+        _write(axes, left, top + number * LINE, fitting(one_line(words), width, SMALL), SMALL)
 
 
 def _write(
