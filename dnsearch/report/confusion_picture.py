@@ -8,7 +8,7 @@ from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dnsearch.evaluate.intervals import Floats
+from dnsearch.evaluate.bootstrap import Floats
 from dnsearch.evaluate.metrics import Counts
 from dnsearch.report.units import one_line, shortened
 from dnsearch.runs.atomic import atomic_write

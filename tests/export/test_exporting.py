@@ -53,7 +53,7 @@ def onnx(tensorflow_ready):
     from dnsearch.export.exporting import Format
     from dnsearch.export.onnx import write_onnx
 
-    return Format("onnx", write_onnx, "onnx_runtime")
+    return Format("onnx", write_onnx)
 
 
 @pytest.mark.parametrize("kind", FILES)

@@ -155,7 +155,9 @@ def test_where_the_images_are_there_their_folders_name_the_classes(weights, imag
 def test_without_a_top_the_run_says_what_is_fresh(weights, tmp_path):
     found = brought_in(spec(tmp_path / "none", data__classes=3), weights[1], tmp_path)
     assert found.fresh == ("head_classifier",)
-    assert found.record.reason == f"weights imported from {weights[1]}, which has none for head_classifier"
+    assert (
+        found.record.reason == f"weights imported from {weights[1]}, which has no weights for head_classifier"
+    )
     again = brought_in(spec(tmp_path / "none", data__classes=3), weights[1], tmp_path)
     assert again.folder.name == "small-2"
     first, second = arrays(found.folder), arrays(again.folder)
