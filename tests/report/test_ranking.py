@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from dnsearch.errors import DnsearchError
+from dnsearch.report.columns import differing
 from dnsearch.report.ranking import HIGHER_IS_BETTER, Row, rank
 from dnsearch.runs.record import Metrics, Parameters, RunRecord
 
@@ -134,8 +135,8 @@ def test_the_top_is_cut_and_settings_are_compared_within_it(make: Make) -> None:
     ]
     rows = rank(runs, top=2)
     assert names(rows) == [(1, "a"), (2, "b")]
-    assert [row.settings for row in rows] == [{"growth_rate": 8}, {"growth_rate": 24}]
-    assert [row.settings for row in rank(runs, top=1)] == [{}]
+    assert differing([row.record for row in rows]) == {"growth_rate": "network.growth_rate"}
+    assert differing([row.record for row in rank(runs, top=1)]) == {}
     assert rank(runs, top=0) == []
     assert len(rank(runs, top=99)) == 4
 

@@ -4,21 +4,29 @@ from typing import Any
 
 import pytest
 
-from dnsearch.report.columns import COLUMNS
-from dnsearch.report.settings import OTHER_COLUMNS, differing, headings
+from dnsearch.report.columns import COLUMNS, OTHER_COLUMNS, differing, headings
 from dnsearch.runs.record import RunRecord
 
 Make = Callable[..., RunRecord]
 
 
+def shown(records: list[RunRecord]) -> list[dict[str, Any]]:
+    """What a leaderboard's columns of settings show for each record."""
+    keys = differing(records)
+    return [
+        {heading: each.settings[key] for heading, key in keys.items() if key in each.settings}
+        for each in records
+    ]
+
+
 def differences(make: Make, *settings: dict[str, Any]) -> list[dict[str, Any]]:
-    return differing([make(settings=each) for each in settings])
+    return shown([make(settings=each) for each in settings])
 
 
 def test_runs_that_are_alike_have_nothing_to_show(make: Make) -> None:
     assert differences(make, {}, {}, {}) == [{}, {}, {}]
     assert differences(make, {}) == [{}]
-    assert differing([]) == []
+    assert differing([]) == {}
 
 
 def test_only_what_differs_is_shown_in_the_order_of_the_spec(make: Make) -> None:
@@ -38,13 +46,13 @@ def test_a_tuple_and_a_list_are_the_same(make: Make) -> None:
 def test_what_a_run_does_not_have_differs_and_is_left_out(make: Make) -> None:
     adam = make()
     less = {key: value for key, value in adam.settings.items() if key != "training.optimizer.momentum"}
-    assert differing([adam, replace(adam, settings=less)]) == [{"momentum": 0.9}, {}]
+    assert shown([adam, replace(adam, settings=less)]) == [{"momentum": 0.9}, {}]
 
 
 def test_null_is_not_the_same_as_nothing(make: Make) -> None:
     run = make()
     less = {key: value for key, value in run.settings.items() if key != "training.early_stopping"}
-    assert differing([run, replace(run, settings=less)]) == [{"early_stopping": None}, {}]
+    assert shown([run, replace(run, settings=less)]) == [{"early_stopping": None}, {}]
 
 
 def test_places_that_are_always_alike_are_one_setting(make: Make) -> None:
