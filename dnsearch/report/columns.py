@@ -35,13 +35,13 @@ def _state(row: Row) -> str:
     return f"{state}: {units.one_line(record.reason)}" if explained else state
 
 
-def interval(estimate: Estimate | None) -> str:
+def interval(estimate: Estimate) -> str:
     """The interval of an estimate in percent: over seeds by its half width, else by its two ends.
 
     >>> interval(Estimate(0.92, (0.87, 0.97), 3)), interval(Estimate(0.9, (0.848, 0.936), 1))
     ('± 5.00', '84.8–93.6')
     """
-    if estimate is None or estimate.interval is None:
+    if estimate.interval is None:
         return ""
     low, high = estimate.interval
     return f"± {50 * (high - low):.2f}" if estimate.seeds > 1 else f"{100 * low:.1f}–{100 * high:.1f}"
@@ -50,6 +50,11 @@ def interval(estimate: Estimate | None) -> str:
 def _figure(row: Row) -> str:
     estimate = row.standing and row.standing.validation
     return units.percent(estimate.value if estimate else None)
+
+
+def _interval(row: Row) -> str:
+    estimate = row.standing and row.standing.validation
+    return interval(estimate) if estimate else ""
 
 
 def _test_figure(row: Row) -> str:
@@ -82,7 +87,7 @@ COLUMNS = {
     "tied": Column("tied", lambda row: "= #1" if row.standing and row.standing.tied else "", numeric=False),
     "front": Column("front", lambda row: "◆" if row.standing and row.standing.front else "", numeric=False),
     "figure": Column("validation", _figure),
-    "interval": Column("95 % interval", lambda row: interval(row.standing and row.standing.validation)),
+    "interval": Column("95 % interval", _interval),
     "seeds": Column("seeds", _seeds),
     "test_figure": Column("test", _test_figure),
     "validation_accuracy": _fact("validation_accuracy", "validation", units.percent),
