@@ -127,5 +127,5 @@ def _fitting(words: str, width: float) -> str:
 
 
 def _write(axes: Axes, left: float, middle: float, words: str, size: float, **look: Any) -> None:  # noqa: ANN401  (what matplotlib takes)
-    where = {"verticalalignment": "center_baseline", "parse_math": False, "color": "#222222"}
+    where: dict[str, Any] = {"verticalalignment": "center_baseline", "parse_math": False, "color": "#222222"}
     axes.text(left, middle, words, fontsize=size, **(where | look))
