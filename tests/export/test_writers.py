@@ -112,7 +112,7 @@ def test_pixels_that_are_no_whole_numbers(tensorflow_ready, tmp_path):
     agree({name: np.asarray(found) for name, found in model(images).items()}, logits)
 
 
-@pytest.mark.parametrize("name", ["links", "u"])
+@pytest.mark.parametrize("name", [pytest.param("links", marks=pytest.mark.slow), "u"])
 def test_litert(tensorflow_ready, name, tmp_path):
     """Two networks that have all but the activations, which are stock layers."""
     from dnsearch.export.outside import outputs
