@@ -23,16 +23,7 @@ Statistic = Callable[[Floats], Floats]
 
 
 def resampled_means(values: Floats, seed: int = SEED, resamples: int = RESAMPLES) -> Floats:
-    """Means over as many images as there are, drawn with replacement, again and again.
-
-    Args:
-        values: (n, columns), one row per image.
-        seed: equal seeds draw equal images.
-        resamples: how often.
-
-    Returns:
-        (resamples, columns).
-    """
+    """Means over as many images as there are, drawn with replacement: (n, columns) → (resamples, columns)."""
     examples = len(values)
     rng = np.random.default_rng(seed)
     means = np.empty((resamples, values.shape[1]))

@@ -18,10 +18,7 @@ from dnsearch.runs.record import Metrics
 def evaluate_run(folder: RunFolder, part: Part, views: Views | None = None) -> Assessment | Segmentation:
     """How good a run is on the test or the validation images; test figures are written into its record.
 
-    Args:
-        folder: a run with weights.
-        part: which images.
-        views: test-time augmentation; its figures cannot be compared with other runs' and are not written.
+    Figures with test-time augmentation (``views``) cannot be compared with other runs' and are not written.
 
     Raises:
         RunError: the run has no weights, or (for test) a process is training it; or a U-Net shall see shifted

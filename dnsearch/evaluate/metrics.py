@@ -37,12 +37,7 @@ def softmax(logits: Floats) -> Floats:
 def losses(logits: Floats, labels: Labels) -> Floats:
     """The negative log-likelihood of each label, in nats: ``log Σ_k exp(z_k) - z_label``.
 
-    Args:
-        logits: (n, classes).
-        labels: (n,), from 0 to the number of classes less one.
-
-    Returns:
-        (n,).
+    Logits are (n, classes), labels and losses (n,).
 
     >>> losses(np.zeros((1, 4)), np.array([2])).round(4).tolist()
     [1.3863]
@@ -65,17 +60,9 @@ def ranks(logits: Floats, labels: Labels) -> NDArray[np.intp]:
 
 
 def gaps(probabilities: Floats, labels: Labels, bins: int = BINS) -> Floats:
-    """What each prediction adds to its bin: 1 if it is right, else 0, less its confidence.
+    """What each prediction adds to its bin, (n, bins): 1 if it is right, else 0, less its confidence.
 
-    Bin m is for confidences above ``(m - 1) / bins`` up to ``m / bins``.
-
-    Args:
-        probabilities: (n, classes).
-        labels: (n,).
-        bins: how many.
-
-    Returns:
-        (n, bins): zero but for one bin per prediction.
+    Bin m is for confidences above ``(m - 1) / bins`` up to ``m / bins``; all others are 0.
     """
     confidence = probabilities.max(axis=1)
     right = probabilities.argmax(axis=1) == labels
@@ -103,12 +90,8 @@ def expected_error(mean_gaps: Floats) -> Floats:
 class ClassFigures:
     """How well one class is found; None where there is nothing to divide by.
 
-    Args:
-        name: the class.
-        precision: share of the images given this class that are of it.
-        recall: share of the images of this class that were given it.
-        f1: harmonic mean of the two, ``2 · right / (given + support)``.
-        support: images of this class.
+    ``precision = right / given``, ``recall = right / support`` and ``f1 = 2 · right / (given + support)``, of
+    the images of the class (``support``), those that were given it, and those in both.
     """
 
     name: str
@@ -189,13 +172,7 @@ class Assessment:
 
 
 def assess(logits: Floats, labels: Labels, class_names: tuple[str, ...]) -> Assessment:
-    """Judge a network's answers; every figure and every call uses the same resamples.
-
-    Args:
-        logits: (n, classes), n at least 1.
-        labels: (n,), from 0 to the number of classes less one.
-        class_names: one name per class.
-    """
+    """Judge logits (n, classes) by labels (n,), from 0; all figures and all calls use the same resamples."""
     probabilities, rank = softmax(logits), ranks(logits, labels)
     values = np.column_stack([rank == 0, losses(logits, labels), rank < TOP, gaps(probabilities, labels)])
     means = resampled_means(values)

@@ -29,12 +29,7 @@ class Prediction:
 
 
 def predict_images(folder: RunFolder, images: Sequence[Path], top: int) -> list[Prediction]:
-    """The likeliest classes of image files.
-
-    Args:
-        folder: a run with weights.
-        images: PNG or JPEG files; they are brought to the run's image shape.
-        top: how many classes to give for each image, at least 1.
+    """The ``top`` likeliest classes of each PNG or JPEG file, which is brought to the run's image shape.
 
     Raises:
         RunError: the run has no weights.
@@ -61,13 +56,9 @@ def _probabilities(network: Trained, images: Sequence[Path]) -> NDArray[np.float
 
 @dataclass(frozen=True, slots=True)
 class MaskPrediction:
-    """What the pixels of an image show.
+    """The file of an image, its mask and overlay, and class name → share of the pixels, the largest first.
 
-    Args:
-        image: the file.
-        mask: a PNG of class numbers, of the run's image size.
-        overlay: a PNG of the image, as the network saw it, under its mask.
-        classes: class name → share of the pixels, the largest first.
+    The mask is a PNG of class numbers; the overlay is the image, as the network saw it, under its mask.
     """
 
     image: str
@@ -81,7 +72,7 @@ def predict_masks(folder: RunFolder, images: Sequence[Path], out: Path | None) -
 
     Args:
         folder: a U-Net's run with weights.
-        images: PNG or JPEG files; they are brought to the run's image shape, and masks have that size.
+        images: PNG or JPEG files; they are brought to the run's image shape, and masks have that shape.
         out: the folder to write into, which is made; None: beside each image.
 
     Raises:

@@ -128,7 +128,7 @@ def arranged(rows: Sequence[Row], extra: Sequence[str] = ()) -> Arranged:
 
     Args:
         rows: what will be shown; settings that differ among them have columns of their own.
-        extra: further columns, by the keys of ``COLUMNS``, by a dotted setting or by its heading.
+        extra: further columns: keys of ``COLUMNS``, dotted settings or headings of settings.
 
     Raises:
         DnsearchError: an unknown extra column.

@@ -23,18 +23,12 @@ LONGEST_NAME = 24
 
 
 def draw_confusion(counts: Counts, names: Sequence[str], title: str, path: Path) -> None:
-    """Draw a confusion matrix into a file; equal arguments give equal bytes.
+    """Draw a confusion matrix, (classes, classes), into a PNG file; equal arguments give equal bytes.
 
     A cell's colour is its share of its row, so that classes with few images show as clearly as others.
 
-    Args:
-        counts: (classes, classes), rows are what the images show.
-        names: one per class.
-        title: printed above.
-        path: the PNG file; an existing one is replaced.
-
     Raises:
-        RunError: it cannot be written.
+        RunError: the file cannot be written.
     """
     content = BytesIO()
     with style.context("default"):

@@ -21,13 +21,7 @@ LONGEST_NAME = 20
 
 
 def evaluation_table(found: Assessment | Segmentation, title: str, width: int) -> Group:
-    """The headline figures, a table of the classes, and the confusion matrix or, if too wide, a list.
-
-    Args:
-        found: the figures.
-        title: printed above them.
-        width: cells of the terminal.
-    """
+    """The headline figures, a table of the classes, and the confusion matrix or, if too wide, a list."""
     names = [shortened(one_line(each.name), LONGEST_NAME) for each in found.classes]
     unit = "images" if isinstance(found, Assessment) else "pixels"
     lines = matrix_lines(found.confusion, names)

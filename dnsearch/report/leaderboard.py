@@ -36,16 +36,7 @@ STATE_STYLES: dict[State, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """A column with its cells written out.
-
-    Args:
-        column: which column.
-        heading: its heading, on one or two lines.
-        cells: one text per row.
-        narrowest: terminal cells that it needs.
-        width: terminal cells that it should have.
-        widest: terminal cells that it can use.
-    """
+    """A column with its heading on one or two lines and a text per row; how wide it must, should and can be."""
 
     column: Column
     heading: list[str]
@@ -56,16 +47,10 @@ class Strip:
 
 
 def leaderboard(rows: Sequence[Row], title: str, columns: Sequence[str] = (), width: int = 100) -> Group:
-    """A table of ranked runs, the best row in bold.
-
-    Args:
-        rows: from ``rank``.
-        title: printed above the table, unless it is empty.
-        columns: further columns, see ``columns.arranged``.
-        width: cells of the terminal; the table is no wider where that is possible at all.
+    """A table of ranked runs, the best row in bold, no wider than ``width`` where that is possible at all.
 
     Raises:
-        DnsearchError: an unknown column.
+        DnsearchError: one of ``columns`` is unknown, see ``columns.arranged``.
     """
     shown, hidden = strips(rows, columns, width)
     lines = max(len(strip.heading) for strip in shown)
@@ -128,13 +113,7 @@ def _caption(rows: Sequence[Row], hidden: Sequence[str], width: int) -> str:
 def strips(rows: Sequence[Row], columns: Sequence[str], width: int) -> tuple[list[Strip], list[str]]:
     """The most important columns that fit, from left to right, and the headings of the others.
 
-    Args:
-        rows: what will be shown.
-        columns: further columns, see ``columns.arranged``.
-        width: cells of the terminal. Columns of importance 0 are kept even where they do not fit.
-
-    Raises:
-        DnsearchError: an unknown column.
+    Columns of importance 0 are kept even where they do not fit.
     """
     every = [(importance, _strip(column, rows)) for importance, column in arranged(rows, columns)]
     room, places = width + len(GAP), set()

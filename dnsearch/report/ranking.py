@@ -54,34 +54,16 @@ FACTS: dict[str, Callable[[RunRecord], Any]] = {
 }
 """Everything that is reported of a run, but for its rank and its settings."""
 
-HIGHER_IS_BETTER = {
-    "validation": True,
-    "validation_accuracy": True,
-    "validation_mean_iou": True,
-    "test_accuracy": True,
-    "test_mean_iou": True,
-    "parameters": False,
-    "macs": False,
-    "epochs": False,
-    "wall_seconds": False,
-    "name": False,
-    "first_step_seconds": False,
-    "images_per_second": True,
-    "peak_memory_bytes": False,
-    "latency_seconds": False,
-}
+_SCORES = ("validation", "validation_accuracy", "validation_mean_iou", "test_accuracy", "test_mean_iou")
+_COSTS = ("parameters", "macs", "epochs", "wall_seconds", "name", "first_step_seconds")
+_MEASURED = {"images_per_second": True, "peak_memory_bytes": False, "latency_seconds": False}
+HIGHER_IS_BETTER = dict.fromkeys(_SCORES, True) | dict.fromkeys(_COSTS, False) | _MEASURED
 """What runs can be ranked by; validation is the accuracy or, of a U-Net, the mean IoU."""
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A share from 0 to 1 and how far it may be off.
-
-    Args:
-        value: the figure, or the mean over seeds.
-        interval: its 95 % interval; None where there is none.
-        seeds: how many trainings it is the mean of.
-    """
+    """A share from 0 to 1, a mean over so many seeds, and its 95 % interval if there is one."""
 
     value: float
     interval: tuple[float, float] | None
@@ -142,7 +124,7 @@ def rank(
 
     Args:
         records: the runs.
-        sort: what to rank by, a key of ``HIGHER_IS_BETTER``.
+        sort: a key of ``HIGHER_IS_BETTER``.
         select: which epoch's validation figures count.
         top: how many rows to keep; None keeps all.
 
@@ -208,9 +190,9 @@ def rank_trials(
     Args:
         records: trials and confirmations.
         study: the study.
-        sort: what to rank by, a key of ``HIGHER_IS_BETTER``.
+        sort: see ``rank``.
         select: which epoch's validation figures count; None: those that the study was searched by.
-        top: how many rows to keep; None keeps all.
+        top: see ``rank``.
 
     Raises:
         DnsearchError: an unknown ``sort``.
