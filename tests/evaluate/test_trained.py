@@ -18,7 +18,7 @@ def test_a_run_without_weights(train_digits, tmp_path):
 
     folder = RunFolder.create(tmp_path, "digits")
     train_digits(folder, lambda event: Stop("interrupted", "at once"))
-    expected = f"{folder.path}\n  expected weights.npz, found no epoch that has ended"
+    expected = f"{folder.path}\n  expected weights.npz, found no finished epoch"
     for ask in (lambda: evaluate_run(folder, "test"), lambda: predict_images(folder, [], 1)):
         with pytest.raises(RunError) as caught:
             ask()
@@ -38,7 +38,7 @@ def test_data_that_has_changed_since(colours):
         f"{images}\n"
         "  expected the images of the run: [6, 4, 3], 2 classes (green, red), "
         "found [6, 4, 3], 3 classes (blue, green, red)\n"
-        "  The data has changed since; bring back what it was, or train again."
+        "  The data has changed since; restore it, or train again."
     )
 
 

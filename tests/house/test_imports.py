@@ -77,7 +77,7 @@ DOORS: dict[str, tuple[str, ...]] = {
 # Libraries that pyproject.toml need not name, since another one brings and pins them.
 COMES_WITH = {"pydantic_core": "pydantic", "sqlalchemy": "optuna"}
 
-MAY_BE_LAZY = ("cli", "environment", "processes")  # imports inside functions
+MAY_BE_LAZY = ("cli", "environment", "processes", "export.outside")  # imports inside functions
 MUST_BE_LAZY = {"tensorflow": ("environment",), "keras": ("environment",)}
 ENVIRONMENT = {"environ", "environb", "getenv", "getenvb", "putenv", "unsetenv"}
 MAX_LINES = 350
