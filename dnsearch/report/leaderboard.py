@@ -36,7 +36,7 @@ STATE_STYLES: dict[State, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """A column with its heading on one or two lines and a text per row; how wide it must, should and can be."""
+    """A column with its heading on one or two lines and a text per row; its least, wanted and most width."""
 
     column: Column
     heading: list[str]
