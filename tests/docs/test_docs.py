@@ -17,7 +17,9 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 EVERYTHING = README + "".join(
     page.read_text(encoding="utf-8") for page in sorted((ROOT / "docs").glob("*.md"))
 )
-COMMANDS = typer.main.get_command(app).commands
+COMMANDS = {
+    name: command for name, command in typer.main.get_command(app).commands.items() if not command.hidden
+}
 
 
 def block(language: str, containing: str) -> str:
@@ -39,6 +41,8 @@ def test_the_readme_lists_the_commands_in_their_order():
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_option_is_documented_in_help(name):
     for parameter in COMMANDS[name].params:
+        if getattr(parameter, "hidden", False):  # of earlier versions
+            continue
         assert getattr(parameter, "help", ""), f"{name}: {parameter.name} says nothing of itself"
 
 
