@@ -116,9 +116,7 @@ def is_lost_connection(error: BaseException) -> bool:
     """
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(
-            cause, PendingRollbackError
-        ):  # Optuna went on with a transaction whose connection is lost
+        if isinstance(cause, PendingRollbackError):  # Optuna went on after it was lost
             return True
         if isinstance(cause, DBAPIError) and not isinstance(cause.orig, sqlite3.Error):
             code = getattr(cause.orig, "sqlstate", None)  # None: there was no server to give a code
