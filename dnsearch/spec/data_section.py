@@ -111,7 +111,7 @@ class Data(Section):
         ge=2,
         le=100_000,
         description="Number of classes. Left out: counted in the data. Given: checked against it, and "
-        "inspect works where the files are not. masks needs it, or class_names.",
+        "inspect works without the files. masks needs it, or class_names.",
     )
     class_names: tuple[Annotated[str, Field(min_length=1)], ...] | None = Field(
         None,
@@ -124,7 +124,7 @@ class Data(Section):
         ge=-1000,
         le=100_000,
         description="masks, npz with masks: pixels of this number count neither in the loss nor in any "
-        "figure, such as 255 in Pascal VOC. null: all pixels count.",
+        "metric, such as 255 in Pascal VOC. null: all pixels count.",
     )
     validation_fraction: float = Field(
         0.1,
