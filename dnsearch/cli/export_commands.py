@@ -126,7 +126,7 @@ def import_weights(
         console.show_json({**named, "fresh": list(fresh), "differences": list(differences)})
     console.say(f"{weights} → {path}")
     if fresh:
-        console.say(f"not in the file, so initialised afresh: {', '.join(fresh)}")
+        console.say(f"not in the file, so initialised at random: {', '.join(fresh)}")
     for difference in differences:
         console.say(f"the weights fit, but {difference}")
     console.say(f"next: dnsearch predict {path} IMAGE; dnsearch train SPEC --set training.start_from={path}")

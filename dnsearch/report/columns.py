@@ -4,7 +4,7 @@ Settings that differ among the rows have columns of their own, under the shortes
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -16,11 +16,19 @@ from dnsearch.runs.record import RunRecord
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A heading, what to write for a row, and whether that is aligned right."""
+    """A column.
+
+    Args:
+        heading: its heading.
+        cell: what to write for a row.
+        numeric: whether it is aligned right.
+        importance: 0 is always shown; of the others the highest is left out first.
+    """
 
     heading: str
     cell: Callable[[Row], str]
     numeric: bool = True
+    importance: int = 0
 
 
 def _fact(key: str, heading: str, show: Callable[[Any], str] = units.text, numeric: bool = True) -> Column:
@@ -115,16 +123,14 @@ COLUMNS = {
 }
 """Every column but the settings."""
 
-Arranged = list[tuple[int, Column]]
-"""Columns from left to right, each with its importance: 0 is always shown, the highest is left out first."""
-
 USUAL = {"test_accuracy": 1, "test_mean_iou": 1, "parameters": 0, "macs": 6, "epochs": 2, "wall_seconds": 4}
 IN_STUDIES = USUAL | {"seeds": 1, "parameters": 2}
+"""The importance of columns that are not always shown."""
 FIRST_SETTINGS, OTHER_SETTINGS = 3, 7
 
 
-def arranged(rows: Sequence[Row], extra: Sequence[str] = ()) -> Arranged:
-    """The columns of a leaderboard.
+def arranged(rows: Sequence[Row], extra: Sequence[str] = ()) -> list[Column]:
+    """The columns of a leaderboard, from left to right.
 
     Args:
         rows: what will be shown; settings that differ among them have columns of their own.
@@ -134,24 +140,23 @@ def arranged(rows: Sequence[Row], extra: Sequence[str] = ()) -> Arranged:
         DnsearchError: an unknown extra column.
     """
     of_study = any(row.standing for row in rows)
-    importance = IN_STUDIES if of_study else USUAL
-    figures = _study_figures(rows) if of_study else _run_figures(rows)
     usual = [key for key in USUAL if not key.startswith("test") or (not of_study and _any(rows, key))]
-    varying = differing([row.record for row in rows])
-    fixed = {"rank", "name", *figures, "state", *usual, *varying}
-    further = [_extra_column(key, rows) for key in dict.fromkeys(extra) if key not in fixed]
-    ranked = [FIRST_SETTINGS if place < 2 else OTHER_SETTINGS + place for place in range(len(varying))]
+    columns = {
+        "rank": COLUMNS["rank"],
+        "name": _name_column(rows),
+        **(_study_figures(rows) if of_study else _run_figures(rows)),
+        **{key: COLUMNS[key] for key in usual},
+    }
+    settings = {
+        heading: _setting_column(heading, key, FIRST_SETTINGS if place < 2 else OTHER_SETTINGS + place)
+        for place, (heading, key) in enumerate(differing([row.record for row in rows]).items())
+    }
+    known = {*columns, *settings, "state"}
+    columns |= {key: _extra_column(key, rows) for key in extra if key not in known}
+    columns |= settings | {"state": COLUMNS["state"]}
+    importance = (IN_STUDIES if of_study else USUAL) | dict.fromkeys(extra, 0)
     return [
-        (0, COLUMNS["rank"]),
-        (0, _name_column(rows)),
-        *((importance.get(key, 0), column) for key, column in figures.items()),
-        *((0 if key in extra else importance[key], COLUMNS[key]) for key in usual),
-        *((0, column) for column in further),
-        *(
-            (0 if heading in extra else place, _setting_column(heading, key))
-            for place, (heading, key) in zip(ranked, varying.items(), strict=True)
-        ),
-        (0, COLUMNS["state"]),
+        replace(column, importance=importance.get(key, column.importance)) for key, column in columns.items()
     ]
 
 
@@ -188,8 +193,8 @@ def _full_name(row: Row) -> str:
     return units.one_line("/".join(filter(None, [row.record.study, row.record.name])))
 
 
-def _setting_column(heading: str, key: str) -> Column:
-    return Column(heading, partial(_setting, key))
+def _setting_column(heading: str, key: str, importance: int = 0) -> Column:
+    return Column(heading, partial(_setting, key), importance=importance)
 
 
 def _setting(key: str, row: Row) -> str:

@@ -79,7 +79,7 @@ def as_markdown(rows: Sequence[Row], columns: Sequence[str] = ()) -> str:
     Raises:
         DnsearchError: an unknown column.
     """
-    shown = [column for _, column in arranged(rows, columns)]
+    shown = arranged(rows, columns)
     lines = [
         [column.heading for column in shown],
         ["---:" if column.numeric else "---" for column in shown],

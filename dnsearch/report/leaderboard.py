@@ -36,7 +36,7 @@ STATE_STYLES: dict[State, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """A column with its heading on one or two lines and a text per row; its least, wanted and most width."""
+    """A column, its heading on one or two lines, a text per row; how wide it must, should and can be."""
 
     column: Column
     heading: list[str]
@@ -115,22 +115,20 @@ def strips(rows: Sequence[Row], columns: Sequence[str], width: int) -> tuple[lis
 
     Columns of importance 0 are kept even where they do not fit.
     """
-    every = [(importance, _strip(column, rows)) for importance, column in arranged(rows, columns)]
+    every = [_strip(column, rows) for column in arranged(rows, columns)]
     room, places = width + len(GAP), set()
-    for place, (importance, strip) in sorted(enumerate(every), key=lambda pair: pair[1][0]):
-        if importance == 0 or strip.width + len(GAP) <= room:
+    for place, strip in sorted(enumerate(every), key=lambda pair: pair[1].column.importance):
+        if strip.column.importance == 0 or strip.width + len(GAP) <= room:
             places.add(place)
             room -= strip.width + len(GAP)
     shown = []
     # The last column, the reasons, takes what room is left; names give way where some is missing.
     for place in sorted(places, reverse=True):
-        _, strip = every[place]
+        strip = every[place]
         resized = min(max(strip.width + room, strip.narrowest), strip.widest)
         room -= resized - strip.width
         shown.append(replace(strip, width=resized))
-    return shown[::-1], [
-        strip.column.heading for place, (_, strip) in enumerate(every) if place not in places
-    ]
+    return shown[::-1], [strip.column.heading for place, strip in enumerate(every) if place not in places]
 
 
 def _strip(column: Column, rows: Sequence[Row]) -> Strip:

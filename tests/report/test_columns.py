@@ -15,11 +15,11 @@ Make = Callable[..., RunRecord]
 
 
 def headed(rows: list[Row], *extra: str) -> list[str]:
-    return [column.heading for _, column in arranged(rows, extra)]
+    return [column.heading for column in arranged(rows, extra)]
 
 
 def always(rows: list[Row], *extra: str) -> list[str]:
-    return [column.heading for importance, column in arranged(rows, extra) if importance == 0]
+    return [column.heading for column in arranged(rows, extra) if column.importance == 0]
 
 
 def cell(record: RunRecord, key: str) -> str:
@@ -143,10 +143,10 @@ def test_trials_carry_their_study_only_beside_other_runs(make: Make) -> None:
     trials = [make("trial-0000", study="small"), make("trial-0001", study="small")]
     for runs, shown in ((trials, "trial-0000"), ([*trials, make("article")], "small/trial-0000")):
         rows = rank(runs, sort="name")
-        _, name = arranged(rows)[1]
+        name = arranged(rows)[1]
         assert name.cell(next(row for row in rows if row.record == trials[0])) == shown
     rows = rank([*trials, make("article")], sort="name")
-    assert arranged(rows)[1][1].cell(rows[0]) == "article"
+    assert arranged(rows)[1].cell(rows[0]) == "article"
 
 
 def shown(records: list[RunRecord]) -> list[dict[str, Any]]:
