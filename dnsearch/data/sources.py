@@ -6,7 +6,7 @@ headers are read instead of images.
 From the ``data`` section to images that are parted and ready to be batched.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from dnsearch.data import cifar, csv_list, digits, folder, idx, masks, npz, scenes, svhn
@@ -14,25 +14,7 @@ from dnsearch.data.checks import check_declared, refuse
 from dnsearch.data.dataset import Dataset, Original, Split
 from dnsearch.data.image_files import supported
 from dnsearch.data.split import hold_out, scaling, subset
-from dnsearch.errors import Problem, SpecError
-from dnsearch.spec.data_section import Data
-from dnsearch.spec.experiment import Experiment
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What a network has to fit.
-
-    Args:
-        image_shape: (height, width, channels).
-        classes: number of classes.
-        masks: whether every pixel has a label; None where the files are not there to tell.
-    """
-
-    image_shape: tuple[int, int, int]
-    classes: int
-    masks: bool | None = False
-
+from dnsearch.spec.data_section import Data, Facts
 
 KNOWN = {
     "digits": Facts((8, 8, 1), 10),
@@ -59,24 +41,6 @@ def facts(data: Data) -> Facts:
         check_declared(data, known.image_shape, known.classes, data.source)
         return known
     return Facts(_image_shape(data), data.class_count or _classes(data), _masks(data))
-
-
-def check_task(experiment: Experiment, known: Facts) -> None:
-    """Look whether the network answers what the data asks: an image at a time, or a pixel.
-
-    Raises:
-        SpecError: a densenet gets masks, or a U-Net one label per image.
-    """
-    per_pixel = experiment.network.family == "unet"
-    if known.masks in {None, per_pixel}:
-        return
-    source = experiment.data.source
-    if known.masks:
-        expected, hint = f"unet, since every pixel of {source} has a label", "Set network.family: unet."
-    else:
-        expected = f"densenet, since {source} has one label per image"
-        hint = "Set network.family: densenet, or use data with masks: source scenes, masks or npz."
-    raise SpecError([Problem("network.family", expected, experiment.network.family, hint)])
 
 
 def _masks(data: Data) -> bool | None:

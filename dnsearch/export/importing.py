@@ -7,7 +7,7 @@ from dnsearch import environment
 from dnsearch.data import folder as class_folder
 from dnsearch.data.checks import check_declared
 from dnsearch.data.dataset import Scaling
-from dnsearch.data.sources import Facts, facts
+from dnsearch.data.sources import facts
 from dnsearch.errors import Problem, SpecError
 from dnsearch.model.build import build
 from dnsearch.model.keras_weights import import_weights
@@ -16,7 +16,7 @@ from dnsearch.plan.network import plan_network
 from dnsearch.runs.atomic import replacing
 from dnsearch.runs.folder import RunFolder
 from dnsearch.runs.record import Parameters, RunRecord, opening
-from dnsearch.spec.data_section import Data
+from dnsearch.spec.data_section import Data, Facts
 from dnsearch.spec.document import Document, load, resolved_yaml, settings
 from dnsearch.spec.experiment import Experiment
 from dnsearch.train.checkpoint import save_weights

@@ -1,5 +1,6 @@
 """The ``data`` section: where the images come from and how they are split."""
 
+from dataclasses import dataclass
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -11,6 +12,21 @@ CIFARS = ("cifar10", "cifar100")
 CIFAR_FOLDER = "data"
 
 Resize = Literal["stretch", "crop", "pad"]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a network has to fit.
+
+    Args:
+        image_shape: (height, width, channels).
+        classes: number of classes.
+        masks: whether every pixel has a label; None where the files are not there to tell.
+    """
+
+    image_shape: tuple[int, int, int]
+    classes: int
+    masks: bool | None = False
 
 
 class Data(Section):

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from dnsearch.data.dataset import Scaling
-from dnsearch.data.sources import Facts, facts, load
+from dnsearch.data.sources import facts, load
 from dnsearch.errors import DataError
-from dnsearch.spec.data_section import Data
+from dnsearch.spec.data_section import Data, Facts
 
 
 @pytest.fixture
