@@ -28,21 +28,6 @@ MEMORY_SHARE = 0.25
 """Image files are held in memory where their pixels take at most this share of what is free."""
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What a network has to fit, known without reading the images.
-
-    Args:
-        image_shape: (height, width, channels).
-        classes: number of classes.
-        masks: whether every pixel has a label; None where the files are not there to tell.
-    """
-
-    image_shape: tuple[int, int, int]
-    classes: int
-    masks: bool | None = False
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Split:
     """Some images and their labels.

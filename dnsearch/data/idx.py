@@ -24,8 +24,8 @@ from dnsearch.data.checks import (
     images_shape,
     refuse,
 )
-from dnsearch.data.dataset import Facts, Original, Split
-from dnsearch.spec.data_section import Data
+from dnsearch.data.dataset import Original, Split
+from dnsearch.spec.data_section import Data, Facts
 
 IMAGES, LABELS = 3, 1
 """Dimensions of the two kinds of file; they are in the files' names."""

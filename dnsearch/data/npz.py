@@ -30,9 +30,9 @@ from dnsearch.data.checks import (
     images_shape,
     refuse,
 )
-from dnsearch.data.dataset import Dataset, Facts, Images, Labels, Original, Split
+from dnsearch.data.dataset import Dataset, Images, Labels, Original, Split
 from dnsearch.data.split import prepared
-from dnsearch.spec.data_section import Data
+from dnsearch.spec.data_section import Data, Facts
 
 SAVE = "Save it with numpy.savez(path, x_train=..., y_train=..., x_test=..., y_test=...)."
 OBJECTS = "Objects are never loaded; save numbers."

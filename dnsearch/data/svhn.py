@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from dnsearch import environment
 from dnsearch.data.checks import check_memory, checked_labels, images_shape, refuse
-from dnsearch.data.dataset import Facts, Original, Split
+from dnsearch.data.dataset import Original, Split
 from dnsearch.errors import DataError
-from dnsearch.spec.data_section import Data
+from dnsearch.spec.data_section import Data, Facts
 
 TRAIN, EXTRA, TEST = "train_32x32.mat", "extra_32x32.mat", "test_32x32.mat"
 SIDES = (32, 32, 3)

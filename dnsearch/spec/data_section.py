@@ -71,6 +71,21 @@ SOURCES: dict[Source, Kind] = {
 DEFAULT_FOLDER = "data"
 
 
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a network has to fit.
+
+    Args:
+        image_shape: (height, width, channels).
+        classes: number of classes.
+        masks: whether every pixel has a label; None where the files are not there to tell.
+    """
+
+    image_shape: tuple[int, int, int]
+    classes: int
+    masks: bool | None = False
+
+
 class Data(Section):
     """Images with one label each or, for U-Nets, a mask of labels each."""
 

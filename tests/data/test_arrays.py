@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 
-from dnsearch.data.dataset import Facts
 from dnsearch.data.npz import facts_of_arrays, from_arrays, of_arrays, save_arrays
 from dnsearch.data.sources import facts, load
 from dnsearch.errors import DataError
-from dnsearch.spec.data_section import Data
+from dnsearch.spec.data_section import Data, Facts
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.integers(0, 256, (40, 6, 5), dtype=np.uint8), np.arange(40) % 4

@@ -6,11 +6,11 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from dnsearch.data.dataset import Facts, Scaling
+from dnsearch.data.dataset import Scaling
 from dnsearch.data.sources import facts, load
 from dnsearch.errors import DataError
 from dnsearch.spec.data_section import SOURCES as SOURCE_KINDS
-from dnsearch.spec.data_section import Data, Source
+from dnsearch.spec.data_section import Data, Facts, Source
 
 FIXTURES = {"svhn": "house_numbers", "idx": "mnist", "folder": "flowers"}
 

@@ -164,7 +164,7 @@ class Tune(Section):
         description="What must hold between fields: equal, non_decreasing or sum_at_most.",
     )
     constraints: Constraints = Field(
-        Constraints(), description="What a network may cost to be tried, exact from its plan."
+        Constraints.model_construct(), description="What a network may cost to be tried, exact from its plan."
     )
     trials: int = Field(
         50, ge=1, le=1_000_000, description="Finished trials that the study shall have in all."

@@ -7,6 +7,7 @@ make them fit.
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 from itertools import islice, product
 from typing import Any
 
@@ -15,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from dnsearch.errors import Place, Problem
 from dnsearch.spec import json_schema, validation_errors
 from dnsearch.spec.experiment import Experiment
-from dnsearch.spec.merge import completed, nested, overlay
+from dnsearch.spec.merge import nested, overlay
 from dnsearch.spec.section import RULE
 from dnsearch.spec.tree import Items, Table, Tree, entry, from_plain, plain, walk, without
 from dnsearch.spec.tune import Tune, rule_checks
@@ -28,7 +29,6 @@ GROWTH = "network.growth_rate"
 MAX_CONTEXTS = 100
 MAX_PARAMETERS = 100
 """As many as a search may have."""
-SEARCHED: TypeAdapter[Searched] = TypeAdapter(Searched)
 
 
 def problems(experiment: Experiment, tree: Tree) -> list[Problem]:
@@ -75,10 +75,15 @@ def _besides(section: Table, tree: Tree, *, values: bool) -> Iterator[Problem]:
 def _read(section: Table, path: str) -> Searched | None:
     """A searched field alone; nothing where it is malformed itself."""
     try:
-        read: Searched = SEARCHED.validate_python(plain(section.entries[path]))
+        read: Searched = _searched().validate_python(plain(section.entries[path]))
     except ValidationError:
         return None
     return read
+
+
+@cache
+def _searched() -> TypeAdapter[Searched]:
+    return TypeAdapter(Searched)
 
 
 def _all_problems(tune: Tune, tree: Tree) -> Iterator[Problem]:
@@ -211,8 +216,7 @@ def _field_problems(changes: list[tuple[str, Tree, Place]], base: Tree, path: st
     """What is wrong with a changed field itself, rules between fields left out."""
     tree = base
     for changed, value, place in sorted(changes, key=lambda change: change[0].count(".")):
-        tree = overlay(completed(tree), nested(changed, value, place))
-    tree = completed(tree)
+        tree = overlay(tree, nested(changed, value, place), in_place=True)
     try:
         Experiment.model_validate(plain(tree))
     except ValidationError as error:
