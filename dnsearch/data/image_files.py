@@ -218,7 +218,7 @@ class Files:
 
     @property
     def dtype(self) -> np.dtype[np.uint8]:
-        """NDArray[np.uint8 | np.float32] of files are bytes."""
+        """Pixels of files are bytes."""
         return np.dtype(np.uint8)
 
     @property
