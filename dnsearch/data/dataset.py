@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dnsearch import environment
-from dnsearch.data.checks import refuse
+from dnsearch.data.data_checks import refuse
 from dnsearch.data.image_files import Files, reduced
 
 Images = NDArray[np.uint8 | np.float32]

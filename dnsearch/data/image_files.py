@@ -25,7 +25,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 
 from dnsearch import environment
-from dnsearch.data.checks import refuse
+from dnsearch.data.data_checks import refuse
 from dnsearch.spec.data_section import Data, Resize
 
 ENDINGS = (".png", ".jpg", ".jpeg")

@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dnsearch import environment
-from dnsearch.data import folder as class_folder
-from dnsearch.data.checks import check_declared
+from dnsearch.data import class_folder
+from dnsearch.data.data_checks import check_declared
 from dnsearch.data.dataset import Facts, Scaling
 from dnsearch.data.sources import facts
 from dnsearch.errors import Problem, SpecError
