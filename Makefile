@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: bench-saturation install demo test test-all test-kill test-chaos test-gpu test-scale bench bench-search bench-pruning bench-memory lint clean
+.PHONY: install demo test test-slow test-all test-kill test-chaos test-gpu test-scale bench bench-search bench-pruning bench-memory lint clean
 
 install: $(VENV)/installed
 
@@ -20,26 +20,24 @@ lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-test: install lint  ## everything that guards the code
-	$(BIN)/pytest -n 2 --dist loadgroup
+test: install lint  ## what guards the code at every change (6 minutes on 2 cores)
+	$(BIN)/pytest -n 2 --dist loadgroup -m "not slow"
 
-test-all: install lint  ## the same with 2,000 random networks instead of 110
+test-slow: install  ## what takes long: kills at many moments, whole searches, large networks
+	$(BIN)/pytest -n 2 --dist loadgroup -m slow
+
+test-all: install lint  ## all tests, with 2,000 random networks instead of 25
 	DNSEARCH_EXAMPLES=2000 $(BIN)/pytest -n 2 --dist loadgroup
 
 test-kill: install  ## 20 trainings and 20 migrations of a study, killed at random moments and gone on with
-	DNSEARCH_KILLS=20 $(BIN)/pytest tests/test_run_killed.py tests/study/earlier/test_migrate_killed.py
+	DNSEARCH_KILLS=20 $(BIN)/pytest tests/train/test_run_killed.py tests/search/test_migrate_killed.py
 
 test-chaos: install  ## 20 searches, each struck by six disasters at random moments (15 minutes)
 	DNSEARCH_CHAOS=20 $(BIN)/pytest tests/chaos -s
 
-test-scale: install  ## a real PostgreSQL and a Ray cluster of two nodes, with kills; installs both where they are missing
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev,scale]'
+test-scale: install  ## a Ray cluster of two nodes and a PostgreSQL that goes away, with kills
 	tests/scale/install_postgres.sh
-	DNSEARCH_SCALE=1 $(BIN)/pytest tests/scale tests/study/book/test_turns.py
-
-bench-saturation: install  ## how many workers a PostgreSQL server serves; needs one on this machine
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev,scale]'
-	for clients in 1 2 4 8; do $(BIN)/python tests/benchmarks/saturation.py $$clients || exit 1; done
+	DNSEARCH_SCALE=1 $(BIN)/pytest tests/scale tests/search/test_study_lock.py
 
 test-gpu: install  ## what only a graphics card can show; fails where there is none
 	DNSEARCH_GPU=1 $(BIN)/pytest tests/gpu/test_on_a_card.py

@@ -78,8 +78,8 @@ def postgres() -> Iterator[str]:
         pytest.skip("make test-scale starts the servers and clusters that this needs")
     if programs() is None:
         pytest.exit("no PostgreSQL found, so nothing was checked: apt-get install postgresql", returncode=1)
-    with server() as url:
-        yield url
+    with server() as started:
+        yield started.url
 
 
 @pytest.fixture(scope="session")

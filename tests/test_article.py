@@ -31,6 +31,7 @@ def cifar10(tmp_path):
     return folder
 
 
+@pytest.mark.slow
 def test_one_epoch_on_cifar10(tensorflow_ready, cifar10, tmp_path):
     from dnsearch.train.run import run
 

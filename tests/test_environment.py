@@ -131,13 +131,13 @@ def wait(path):
 
 TELLING = """
 import multiprocessing, sys
-from dnsearch import runtime
+from dnsearch import environment, processes
 from dnsearch.errors import DnsearchError
 
 found = []
 for number in range(2):
     here, there = multiprocessing.Pipe()
-    process = runtime.start_process("workers.log", "work", "tell", there, number)
+    process = processes.start_process("workers.log", "work", "tell", there, number)
     there.close()
     found.append(here.recv())
     process.join()
@@ -154,10 +154,10 @@ assert "work" not in sys.modules, "this process never loads the module"
 
 WAITING = """
 import time
-from dnsearch import runtime
+from dnsearch import environment, processes
 from dnsearch.errors import DnsearchError
 
-runtime.start_process("workers.log", "work", "wait", "pid")
+processes.start_process("workers.log", "work", "wait", "pid")
 time.sleep(60)
 """
 
@@ -239,10 +239,10 @@ def test_ctrl_c_ends_neither_the_child_nor_the_server(program, tmp_path):
 
 QUIET = """
 import sys
-from dnsearch import runtime
+from dnsearch import environment, processes
 from dnsearch.errors import DnsearchError
 
-runtime.prepare_tensorflow(threads=1)
+environment.prepare_tensorflow(threads=1)
 import tensorflow as tf
 assert tf.config.threading.get_intra_op_parallelism_threads() == 1
 assert float(tf.reduce_sum(tf.ones([2, 2]))) == 4.0
@@ -263,9 +263,9 @@ DETERMINISTIC = """
 import sys
 from pathlib import Path
 
-from dnsearch import runtime
+from dnsearch import environment, processes
 
-runtime.prepare_tensorflow(threads=1)
+environment.prepare_tensorflow(threads=1)
 import tensorflow as tf
 from tensorflow.python.framework.config import is_op_determinism_enabled
 

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from dnsearch.errors import SpecError
 from dnsearch.plan.cost import cost
-from dnsearch.plan.limits import Budgeted, budgeted
+from dnsearch.plan.limits import Planned, planned
 from dnsearch.spec import presets
+from dnsearch.spec.data_section import Facts
 from dnsearch.spec.document import fingerprint, parse, resolved_yaml
 from dnsearch.spec.json_schema import Schema, at, options, resolved
 
@@ -28,11 +29,11 @@ REST = {
 SHAPES = st.sampled_from([(8, 8, 1), (32, 32, 3), (33, 47, 3), (1, 1, 1), (224, 224, 3)])
 
 
-def answered(text: str, shape: tuple[int, int, int]) -> Budgeted | None:
+def answered(text: str, shape: tuple[int, int, int]) -> Planned | None:
     """The network, or nothing where it is refused as it should be; either within a second."""
     start = time.process_time()
     try:
-        return budgeted(parse(text.encode(errors="surrogatepass"), "a.yaml"), shape, 10)
+        return planned(parse(text.encode(errors="surrogatepass"), "a.yaml"), Facts(shape, 10, masks=None))
     except SpecError as error:
         assert error.problems
         assert str(error).encode()
@@ -42,7 +43,7 @@ def answered(text: str, shape: tuple[int, int, int]) -> Budgeted | None:
         assert time.process_time() - start < MAX_SECONDS
 
 
-def holds(found: Budgeted | None) -> None:
+def holds(found: Planned | None) -> None:
     """What is true of every network that fits."""
     if found is None:
         return

@@ -63,7 +63,7 @@ def evaluate(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Measure a trained run on its test images; the leaderboard shows accuracy (a U-Net's mean IoU) and loss.
+    """Measure a trained run on its test images: accuracy (a U-Net's mean IoU), loss, calibration.
 
     Example: [cyan]dnsearch evaluate runs/article[/cyan]
     """

@@ -113,9 +113,9 @@ def import_weights(
     Example: [cyan]dnsearch import-weights densenet-121 densenet121.weights.h5[/cyan]
     """
     from dnsearch import environment
-    from dnsearch.cli.planning import planned
+    from dnsearch.cli.planning import planned_spec
 
-    document = planned(spec, overrides).budget.document
+    document = planned_spec(spec, overrides).document
     environment.prepare_tensorflow()
     from dnsearch.export.importing import import_run
 

@@ -194,7 +194,7 @@ def _places(paths: list[Path], runs: Path, study: str | None) -> list[Path]:
 
 
 def _from_storage(places: list[Path], url: str) -> Callable[[], RunsRead]:
-    from dnsearch.study.facts.reading import looking
+    from dnsearch.search.study_summary import looking
 
     if len(places) != 1:
         raise typer.BadParameter("name one study", param_hint="--storage")

@@ -13,17 +13,18 @@ from dnsearch.report.ranking import Row, rank
 from dnsearch.report.units import run_line
 from dnsearch.runs.record import EpochRecord, RunRecord
 from dnsearch.runs.scan import scan
-from dnsearch.study.request import Request
-from dnsearch.study.work.messages import (
+from dnsearch.search.messages import (
     Job,
     SearchEvent,
     SearchStopped,
     TrialEnded,
     TrialPaused,
     TrialProgressed,
+    TrialRestarted,
     TrialRetried,
     TrialStarted,
 )
+from dnsearch.search.request import Request
 
 Tell = Callable[[SearchEvent], None]
 
@@ -53,10 +54,16 @@ def _say_line(event: SearchEvent) -> None:
             console.say(reason)
         case TrialRetried(job, parts):
             console.say(_retried(job, parts))
+        case TrialRestarted(job, reason, epoch):
+            console.say(_restarted(job, reason, epoch))
 
 
 def _retried(job: Job, parts: int) -> str:
-    return f"trial {job.origin.trial}  memory is used up; once more, with each batch in {parts} parts"
+    return f"{job.folder.name}  out of memory; trying again with each batch in {parts} parts"
+
+
+def _restarted(job: Job, reason: str, epoch: int) -> str:
+    return f"{job.folder.name}  {reason}; starting again after epoch {epoch}"
 
 
 class _View:
@@ -79,6 +86,9 @@ class _View:
             case TrialRetried(job, parts):
                 self._running[job.folder.name] = (job, None)
                 console.say(_retried(job, parts))
+            case TrialRestarted(job, reason, epoch):
+                self._running[job.folder.name] = (job, None)
+                console.say(_restarted(job, reason, epoch))
             case SearchStopped(reason):
                 console.say(reason)
             case TrialPaused(record):

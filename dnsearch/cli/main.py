@@ -1,36 +1,169 @@
-"""The ``dnsearch`` program: its commands in the order of use, and the one place where errors end."""
+"""The ``dnsearch`` program: its commands in the order of use, and the one place where errors end.
+
+A command's module is imported when the command is called; ``--help`` imports none of them.
+"""
 
 import sys
-from typing import Any
+from importlib import import_module
+from typing import Any, NamedTuple
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
 
 from dnsearch import __version__
 from dnsearch.cli import console
-from dnsearch.cli.data_command import data
-from dnsearch.cli.evaluate_commands import evaluate, predict
-from dnsearch.cli.export_commands import export, import_weights
-from dnsearch.cli.leaderboard_command import leaderboard
-from dnsearch.cli.network_commands import draw, inspect
-from dnsearch.cli.space_command import space
-from dnsearch.cli.spec_commands import check, init, presets, schema
-from dnsearch.cli.study_commands import clean, dashboard, study
-from dnsearch.cli.train_command import train
-from dnsearch.cli.tune_command import tune
-from dnsearch.cli.worker_commands import fetch, worker
+from dnsearch.cli.options import SEVERAL_MACHINES
 from dnsearch.errors import DnsearchError
 
 EPILOG = (
-    "Exit codes: 0 all went well · 2 the spec or the command line is wrong · 3 data · 4 run folder · "
+    "Exit codes: 0 success · 2 the spec or the command line is wrong · 3 data · 4 run folder · "
     "5 training · 6 study · 130 stopped by Ctrl-C."
 )
 
 
-class Commands(TyperGroup):
-    """The commands; what is wrong with a value is told without the words that pydantic puts around it."""
+class Listed(NamedTuple):
+    """A command in the list that ``--help`` shows.
 
-    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401  (as typer declares it, with a type that it keeps to itself)
+    Args:
+        module: the module of ``dnsearch.cli`` with a function of the command's name.
+        help: the first line of that function's docstring.
+        example: a command line, without ``dnsearch``.
+    """
+
+    module: str
+    help: str
+    example: str
+
+
+COMMANDS = {
+    "init": Listed(
+        "spec_commands",
+        "Write a commented YAML spec to start from.",
+        "init spec.yaml",
+    ),
+    "presets": Listed(
+        "spec_commands",
+        "List the presets: source, parameters, multiply-adds, published result.",
+        "presets",
+    ),
+    "check": Listed(
+        "spec_commands",
+        "Validate specs: every problem at once, with file, line and column.",
+        "check spec.yaml",
+    ),
+    "inspect": Listed(
+        "network_commands",
+        "Show a network's parts, shapes and exact cost, without building it; several specs side by side.",
+        "inspect article article-log article-cross-block",
+    ),
+    "draw": Listed(
+        "network_commands",
+        "Draw a network: blocks, edges, links, changes of scale, and which features each layer reads.",
+        "draw article-cross-block -o network.svg",
+    ),
+    "data": Listed(
+        "data_command",
+        "Show a spec's images: counts per class, sizes, scaling, and a sheet of samples after augmentation.",
+        "data article --out samples.png",
+    ),
+    "import-weights": Listed(
+        "export_commands",
+        "Make a run of Keras' ImageNet weights, to predict with or to fine-tune.",
+        "import-weights densenet-121 densenet121.weights.h5",
+    ),
+    "train": Listed(
+        "train_command",
+        "Train a spec's network.",
+        "train spec.yaml --set training.epochs=20",
+    ),
+    "evaluate": Listed(
+        "evaluate_commands",
+        "Measure a trained run on its test images: accuracy (a U-Net's mean IoU), loss, calibration.",
+        "evaluate runs/article",
+    ),
+    "predict": Listed(
+        "evaluate_commands",
+        "Tell what images show, with a trained run; a U-Net writes a mask and an overlay of each.",
+        "predict runs/article cat.png",
+    ),
+    "export": Listed(
+        "export_commands",
+        "Export a trained network, from raw pixels to probabilities, and check it in the runtime it is for.",
+        "export runs/article --format onnx",
+    ),
+    "space": Listed(
+        "space_command",
+        "Measure a search space: its size, what is feasible, what its networks cost, how long trials take.",
+        "space speculations --trials 50",
+    ),
+    "tune": Listed(
+        "tune_command",
+        "Search a spec's variants; run it again to continue. Without SPEC: the preset speculations.",
+        "tune --trials 50",
+    ),
+    "study": Listed(
+        "study_commands",
+        "Keep a study whose spec changed: what the new spec could have tried stays, the rest is set aside.",
+        "study migrate small --to spec.yaml --dry-run",
+    ),
+    "leaderboard": Listed(
+        "leaderboard_command",
+        "Rank runs, hand-made and searched ones together; of one study, say how sure the figures are.",
+        "leaderboard --top 10",
+    ),
+    "dashboard": Listed(
+        "study_commands",
+        "Show a study in the browser, for this machine alone, until Ctrl-C. Needs the extra dashboard.",
+        "dashboard speculations",
+    ),
+    "clean": Listed(
+        "study_commands",
+        "Remove checkpoints and weights of trials behind the best, and what killed processes left.",
+        "clean runs/speculations --dry-run",
+    ),
+    "schema": Listed(
+        "spec_commands",
+        "Print the JSON Schema of a spec, for editors that complete and check YAML.",
+        "schema > dnsearch.schema.json",
+    ),
+}
+
+GONE = ("worker", "fetch")
+
+
+def loaded(name: str) -> Any:  # noqa: ANN401  (a class that typer keeps to itself)
+    """A command with its options and its function, a ``click.Command``."""
+    function = getattr(import_module(f"dnsearch.cli.{COMMANDS[name].module}"), name.replace("-", "_"))
+    program = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
+    program.command(name)(function)
+    command = get_command(program)
+    command.context_settings = {"help_option_names": ["-h", "--help"]}
+    return command
+
+
+class Commands(TyperGroup):
+    """The commands, each loaded when it is called; wrong values are reported without pydantic's own words."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401  (a type that typer keeps to itself)
+        """Names of the commands, in the order of use."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401  (the same)
+        """A command as it is listed, without its module."""
+        if cmd_name in GONE:
+            raise typer.BadParameter(f"dnsearch {cmd_name} is gone: {SEVERAL_MACHINES}")
+        if cmd_name not in COMMANDS:
+            return None
+        _, text, example = COMMANDS[cmd_name]
+        return TyperCommand(cmd_name, short_help=f"{text}\n[cyan]dnsearch {example}[/cyan]")
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401  (the same)
+        """The command that is called, with its module."""
+        name, _, rest = super().resolve_command(ctx, args)
+        return name, loaded(str(name)), rest
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401  (the same)
         """Run a command."""
         try:
             return super().invoke(ctx)
@@ -48,38 +181,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode="rich",
 )
-
-
-def _short_help(docstring: str) -> str:
-    """The first line and the example, for the list of commands."""
-    first, *others = (line.strip() for line in docstring.strip().splitlines())
-    examples = [line.removeprefix("Example:").strip() for line in others if line.startswith("Example:")]
-    return "\n".join([first, *examples])
-
-
-for command in (
-    init,
-    presets,
-    check,
-    inspect,
-    draw,
-    data,
-    import_weights,
-    train,
-    evaluate,
-    predict,
-    export,
-    space,
-    tune,
-    worker,
-    fetch,
-    study,
-    leaderboard,
-    dashboard,
-    clean,
-    schema,
-):
-    app.command(short_help=_short_help(command.__doc__ or ""))(command)
 
 
 def _version(wanted: bool) -> None:

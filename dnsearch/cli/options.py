@@ -6,6 +6,12 @@ from typing import Annotated
 
 import typer
 
+SEVERAL_MACHINES = (
+    "searches on several machines run on Ray now: dnsearch tune SPEC --executor ray --address auto; "
+    "see docs/scaling.md"
+)
+"""What to use in place of commands and options of earlier versions."""
+
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -65,7 +71,7 @@ Workers = Annotated[
         "--workers",
         min=1,
         help="Trials at once; the processor's threads are divided among them. Left out: 1, or as many as the "
-        "cards of --gpus have room for.",
+        "GPUs of --gpus have room for.",
         show_default=False,
     ),
 ]
@@ -73,8 +79,8 @@ Gpus = Annotated[
     str,
     typer.Option(
         "--gpus",
-        metavar="CARDS",
-        help="Graphics cards to place trials on, such as 0,1, in nvidia-smi's numbers; each trial gets "
+        metavar="GPUS",
+        help="GPUs to place trials on, such as 0,1, in nvidia-smi's numbers; each trial gets "
         "tune.gpus_per_trial of them. Left out: TensorFlow's choice.",
         show_default=False,
     ),

@@ -12,8 +12,7 @@ from dnsearch.cli import console
 from dnsearch.cli.options import RUNS, Json, NoLimits, Runs, Set
 from dnsearch.evaluate.intervals import wilson
 from dnsearch.report.units import count, duration, percent, short_count, size
-from dnsearch.study.sampling.estimate import Estimate
-from dnsearch.study.sampling.survey import Survey
+from dnsearch.search.survey import Estimate, Survey
 
 BINS = 10
 WIDTH = 30
@@ -135,14 +134,13 @@ def space(
     Example: [cyan]dnsearch space speculations --trials 50[/cyan]
     """
     pass  # MERGED
-    from dnsearch.cli.planning import planned, tune_of
+    from dnsearch.cli.planning import planned_spec, tune_of
     from dnsearch.environment import process_identity
     from dnsearch.runs.scan import scan
-    from dnsearch.study.sampling.estimate import estimate
-    from dnsearch.study.sampling.feasibility import Judge
-    from dnsearch.study.sampling.survey import survey
+    from dnsearch.search.feasibility import Judge
+    from dnsearch.search.survey import estimate, survey
 
-    plan = planned(spec, overrides, limits=not no_limits)
+    plan = planned_spec(spec, overrides, limits=not no_limits)
     document, tune = plan.written, tune_of(plan.written, spec)
     judge = Judge(document, tune, plan.facts.image_shape, plan.facts.classes, limits=not no_limits)
     found = survey(judge, samples, seed, SECONDS)

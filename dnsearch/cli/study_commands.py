@@ -15,9 +15,10 @@ from dnsearch import environment
 from dnsearch.cli import console
 from dnsearch.cli.options import RUNS, Json, NoLimits, Runs, Set, Storage
 from dnsearch.cli.tune_command import requested
+from dnsearch.errors import Problem, StudyError
 
 if TYPE_CHECKING:
-    from dnsearch.study.earlier.migrate import Migrated
+    from dnsearch.search.migrate import Migrated
 
 
 class Action(StrEnum):
@@ -45,7 +46,7 @@ def study(
 
     Example: [cyan]dnsearch study migrate small --to spec.yaml --dry-run[/cyan]
     """
-    from dnsearch.study.earlier.migrate import ASIDE, migrate
+    from dnsearch.search.migrate import ASIDE, migrate
 
     request = requested(to, overrides, (runs, name), storage, None, limits=not no_limits)
     migrated = migrate(request, dry_run=dry_run)
@@ -60,7 +61,10 @@ def _say(name: str, migrated: "Migrated", *, dry_run: bool) -> None:
     for number, reason in migrated.dropped.items():
         console.say(f"  trial {number} dropped: {reason}")
     if migrated.forgotten:
-        console.say(f"  {migrated.forgotten} infeasible or earlier dropped proposals left behind")
+        console.say(f"  {migrated.forgotten} infeasible or earlier dropped proposals left out")
+
+
+HOST = "127.0.0.1"  # the page has no password
 
 
 def dashboard(
@@ -79,12 +83,21 @@ def dashboard(
     Example: [cyan]dnsearch dashboard speculations[/cyan]
     """
     environment.require("dashboard", "optuna_dashboard")
-    from dnsearch.study.book.database import default_url
-    from dnsearch.study.facts.dashboard import HOST, serve
+    import optuna_dashboard
+
+    from dnsearch.search.database import default_url
+    from dnsearch.search.study_metadata import existing_study
 
     folder = study if study.exists() else runs / study
+    url = storage or default_url(folder)
+    existing_study(url, folder.name)
     console.say(f"http://{HOST}:{port}/ shows study {folder.name}; Ctrl-C ends it")
-    serve(storage or default_url(folder), folder.name, port)
+    try:
+        optuna_dashboard.run_server(url, host=HOST, port=port)
+    except OSError as error:
+        hint = "Another program listens there; name another one: --port 8081"
+        found = error.strerror or str(error)
+        raise StudyError(str(Problem(f"--port {port}", "a free port", found, hint))) from error
 
 
 def clean(
@@ -108,7 +121,7 @@ def clean(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Remove checkpoints and weights of trials that ended behind the best, and what killed processes left.
+    """Remove checkpoints and weights of trials behind the best, and what killed processes left.
 
     Records, epochs and specs always stay, and so does whatever waits or was interrupted.
 

@@ -5,27 +5,41 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, assert_never
 
 import typer
 
 from dnsearch import environment
 from dnsearch.cli import console
-from dnsearch.cli.options import RUNS, Gpus, Json, NoLimits, Plain, Runs, Set, Storage, Study, Trials, Workers
+from dnsearch.cli.options import (
+    RUNS,
+    SEVERAL_MACHINES,
+    Gpus,
+    Json,
+    NoLimits,
+    Plain,
+    Runs,
+    Set,
+    Storage,
+    Study,
+    Trials,
+    Workers,
+)
 
 if TYPE_CHECKING:
-    from dnsearch.study.request import Request
-    from dnsearch.study.work.messages import SearchEvent
+    from dnsearch.search.messages import Executor
+    from dnsearch.search.request import Request
 if TYPE_CHECKING:
+    from dnsearch.search.request import Request
     from dnsearch.spec.document import Document
-    from dnsearch.study.request import Request
 
 
-class Engine(StrEnum):
-    """What runs the trials."""
+class ExecutorKind(StrEnum):
+    """Where trials are trained."""
 
     local = "local"
     ray = "ray"
@@ -41,11 +55,11 @@ def requested(
     limits: bool,
 ) -> "Request":
     """What is asked for by a spec and its options; ``place``: the folder of runs and the study's name."""
-    from dnsearch.cli.planning import planned, tune_of
-    from dnsearch.study.book.database import default_url
-    from dnsearch.study.request import Request
+    from dnsearch.cli.planning import planned_spec, tune_of
+    from dnsearch.search.database import default_url
+    from dnsearch.search.request import Request
 
-    found = planned(spec, overrides, limits=limits)
+    found = planned_spec(spec, overrides, limits=limits)
     document, facts = found.written, found.facts
     search = tune_of(document, spec)
     folder = study_folder(*place, document.experiment.name)
@@ -59,6 +73,7 @@ def requested(
         trials or search.trials,
         workers=1,
         limits=limits,
+        say=console.say,
     )
 
 
@@ -71,52 +86,66 @@ def study_folder(runs: Path, study: str | None, experiment: str) -> Path:
 
 
 def placed(request: "Request", workers: int | None, gpus: str) -> "Request":
-    """The request with what the command line says about the machine: trials at once, cards."""
-    from dnsearch.study.work.placement import room
+    """The request with what the command line says about the machine: trials at once, GPUs."""
+    from dnsearch.search.local_executor import room
 
-    cards = tuple(filter(None, gpus.replace(" ", "").split(",")))
-    at_once = workers or max(1, room(cards, request.tune.gpus_per_trial))
-    return replace(request, workers=at_once, cards=cards)
+    named = tuple(filter(None, gpus.replace(" ", "").split(",")))
+    at_once = workers or max(1, room(named, request.tune.gpus_per_trial))
+    return replace(request, workers=at_once, gpus=named)
 
 
-def searched(
-    request: "Request", engine: Engine = Engine.local, address: str | None = None, *, plain: bool
-) -> bool:
-    """Do the search; says whether a person stopped it."""
+def searched(request: "Request", kind: ExecutorKind, address: str | None, *, plain: bool) -> bool:
+    """Do the search; returns whether a person stopped it."""
     from dnsearch.cli.live_view import live
     from dnsearch.cli.progress import counted
-    from dnsearch.study.work.messages import ProposalRefused
+    from dnsearch.search.coordinator import search
+    from dnsearch.search.messages import ProposalRefused
 
     refused: Counter[str] = Counter()
-    said = ("letting the running trials end (Ctrl-C again stops them)…", "stopping the running trials…")
+    told = ("letting the running trials end (Ctrl-C again stops them)…", "stopping the running trials…")
     with (
-        counted(lambda count: console.say(said[count - 1])) as interrupts,
+        counted(lambda count: console.say(told[count - 1])) as interrupts,
+        _executor(request, kind, address) as executor,
         live(request, plain=plain) as tell,
     ):
-        for event in _events(request, engine, address, interrupts):
+        for event in search(request, interrupts, executor):
             tell(event)
             refused.update([*event.reasons] if isinstance(event, ProposalRefused) else ())
         stopped = interrupts() > 0
     if refused:
-        said_by = ", ".join(f"{name} {count:,}" for name, count in refused.most_common())
-        console.say(f"infeasible proposals, refused by: {said_by}")
+        by = ", ".join(f"{name} {count:,}" for name, count in refused.most_common())
+        console.say(f"infeasible proposals, refused by: {by}")
     return stopped
 
 
-def _events(
-    request: "Request", engine: Engine, address: str | None, interrupts: Callable[[], int]
-) -> "Iterator[SearchEvent]":
-    if engine is Engine.ray:
-        environment.require("ray", "ray")
-        from dnsearch.study.ray_engine import search_on_ray
+@contextmanager
+def _executor(request: "Request", kind: ExecutorKind, address: str | None) -> "Iterator[Executor]":
+    match kind:
+        case ExecutorKind.local:
+            from dnsearch.search.coordinator import local_executor
 
-        return search_on_ray(request, address, interrupts)
-    from dnsearch.study.search import search
+            yield local_executor(request)
+        case ExecutorKind.ray:
+            environment.require("ray", "ray")
+            from dnsearch.search.ray_executor import ray_executor
 
-    return search(request, interrupts)
+            with ray_executor(request, address) as executor:
+                yield executor
+        case _:
+            assert_never(kind)
 
 
 SPECULATIONS = "speculations"
+
+
+def _gone(option: str) -> Callable[[typer.Context, object], None]:
+    """What an option of earlier versions answers."""
+
+    def refuse(_: typer.Context, value: object) -> None:
+        if value not in {None, False}:
+            raise typer.BadParameter(f"{option} is gone: {SEVERAL_MACHINES}")
+
+    return refuse
 
 
 def tune(
@@ -181,22 +210,10 @@ def tune(
     runs: Runs = RUNS,
     study: Study = None,
     storage: Storage = None,
-    create: Annotated[
-        bool, typer.Option("--create", help="Only make the study; dnsearch worker takes its trials.")
-    ] = False,
-    artifacts: Annotated[
-        str | None,
-        typer.Option(
-            metavar="PLACE",
-            help="Where trials send what they leave behind, for machines that share no folder of runs: a "
-            "folder that all reach, or s3://BUCKET/PREFIX. dnsearch fetch brings it home.",
-            show_default=False,
-        ),
-    ] = None,
-    engine: Annotated[
-        Engine,
-        typer.Option(help="What runs trials: processes of this machine, or tasks of a Ray cluster."),
-    ] = Engine.local,
+    executor: Annotated[
+        ExecutorKind,
+        typer.Option(help="Where trials are trained: processes of this machine, or tasks of a Ray cluster."),
+    ] = ExecutorKind.local,
     address: Annotated[
         str | None,
         typer.Option(
@@ -208,55 +225,37 @@ def tune(
     no_limits: NoLimits = False,
     plain: Plain = False,
     as_json: Json = False,
+    create: Annotated[bool, typer.Option("--create", hidden=True, callback=_gone("--create"))] = False,
+    artifacts: Annotated[str | None, typer.Option(hidden=True, callback=_gone("--artifacts"))] = None,
+    engine: Annotated[str | None, typer.Option(hidden=True, callback=_gone("--engine"))] = None,
 ) -> None:
-    """Search a spec's variants; run it again to go on. Without SPEC: the article's speculations, on digits.
+    """Search a spec's variants; run it again to continue. Without SPEC: the preset speculations.
 
     Example: [cyan]dnsearch tune --trials 50[/cyan]
 
     Ctrl-C once lets the running trials end; twice stops them, and the next search takes them up again.
     """
     request = requested(spec, overrides, (runs, study), storage, trials, limits=not no_limits)
-    said = {"timeout_seconds": timeout, "patience": patience, "target": target, "keep": keep}
-    changes = {field: value for field, value in said.items() if value is not None}
+    given = {"timeout_seconds": timeout, "patience": patience, "target": target, "keep": keep}
+    changes = {field: value for field, value in given.items() if value is not None}
     tuned = request.tune.model_copy(update=changes)
-    wanted = tuple(map(_loaded, enqueue or ()))
-    request = replace(request, tune=tuned, artifacts=_absolute(artifacts), enqueue=wanted)
+    request = replace(request, tune=tuned, enqueue=tuple(map(_loaded, enqueue or ())))
     request = placed(request, workers, gpus)
     if from_study is not None:
         _learn(request, from_study, runs, storage)
-    if create:
-        _create(request)
-        return
-    stopped = searched(request, engine, address, plain=plain)
+    stopped = searched(request, executor, address, plain=plain)
     _show_outcome(request, as_json=as_json)
     if stopped:
         raise typer.Exit(130)
 
 
-def _absolute(artifacts: str | None) -> str | None:
-    """A folder of artifacts as every machine calls it."""
-    return artifacts if artifacts is None or artifacts.startswith("s3://") else str(Path(artifacts).resolve())
-
-
 def _learn(request: "Request", name: str, runs: Path, storage: str | None) -> None:
-    from dnsearch.study.earlier.knowledge import learn, other_study
-    from dnsearch.study.request import create
+    from dnsearch.search.transfer import learn, other_study
 
-    other = other_study(name, runs, storage)
-    request, ledger = create(request)
-    learnt = learn(ledger, request.url, other)
+    learnt = learn(request, other_study(name, runs, storage))
     console.say(f"the sampler learns from {learnt.taken} finished trials of study {learnt.study}")
     for reason, times in learnt.left.items():
         console.say(f"  {times} left out: {reason}")
-
-
-def _create(request: "Request") -> None:
-    from dnsearch.study.book.database import shown
-    from dnsearch.study.request import create
-
-    create(request)
-    name, url = request.folder.name, shown(request.url)
-    console.say(f"study {name} is made\nnext: dnsearch worker --study {name} --storage {url}")
 
 
 def _loaded(spec: str) -> "Document":

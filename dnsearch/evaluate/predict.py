@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from dnsearch.data.mask_images import MOST_CLASSES, image_png, mask_png, overlaid, visible
 from dnsearch.errors import Problem, RunError
 from dnsearch.evaluate.metrics import softmax
-from dnsearch.evaluate.trained_run import BATCH_SIZE, Trained, largest_pixel, trained
+from dnsearch.evaluate.trained_run import BATCH_SIZE, Trained, trained
 from dnsearch.runs.atomic import atomic_write, writing
 from dnsearch.runs.folder import RunFolder
+from dnsearch.spec.data_section import SOURCES
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ def predict_images(folder: RunFolder, images: Sequence[Path], top: int) -> list[
 def _probabilities(network: Trained, images: Sequence[Path]) -> NDArray[np.float64]:
     """(images, classes)."""
     pixels = network.read(images)
-    largest = largest_pixel(network.experiment.data)
+    largest = SOURCES[network.experiment.data.source].largest_pixel
     pictures = pixels if largest == 255 else pixels * np.float32(largest / 255)
     return softmax(np.asarray(network.logits(network.scaling.apply(pictures)), np.float64))
 

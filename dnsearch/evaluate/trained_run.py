@@ -20,7 +20,6 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from dnsearch.data.dataset import Scaling, Split
-from dnsearch.data.digits import LARGEST_PIXEL
 from dnsearch.data.image_files import Files
 from dnsearch.data.sources import load
 from dnsearch.errors import DataError, Problem, RunError
@@ -28,7 +27,6 @@ from dnsearch.model.build import build
 from dnsearch.plan.graph import NetworkPlan
 from dnsearch.plan.network import plan_network
 from dnsearch.runs.folder import RunFolder
-from dnsearch.spec.data_section import Data
 from dnsearch.spec.document import load as load_spec
 from dnsearch.spec.experiment import Experiment
 from dnsearch.train.checkpoint import load_weights
@@ -112,11 +110,6 @@ def _preprocessing(folder: RunFolder) -> tuple[Scaling, tuple[int, int, int], tu
     except (OSError, ValueError, KeyError, TypeError, AttributeError, DataError) as error:
         expected = "the run's scaling, image shape and class names"
         raise RunError(str(Problem(str(folder.preprocessing), expected, str(error)))) from error
-
-
-def largest_pixel(data: Data) -> int:
-    """The largest value that a pixel of type uint8 can have in a source; scikit-learn's digits end at 16."""
-    return LARGEST_PIXEL if data.source == "digits" else 255
 
 
 def images_of(network: Trained, part: Part) -> Split:

@@ -22,11 +22,12 @@ from dnsearch import __version__, processes
 from dnsearch.data.dataset import Images
 from dnsearch.errors import Problem, RunError
 from dnsearch.evaluate.metrics import softmax
-from dnsearch.evaluate.trained_run import Trained, images_of, largest_pixel, trained
+from dnsearch.evaluate.trained_run import Trained, images_of, trained
 from dnsearch.export import outside
 from dnsearch.export.stock import TrainedWeights, weights_by_node
 from dnsearch.runs.atomic import writing
 from dnsearch.runs.folder import RunFolder
+from dnsearch.spec.data_section import SOURCES
 
 ABOUT = "about.json"
 SAMPLES = 64
@@ -100,6 +101,7 @@ def export_run(run: RunFolder, form: Format, out: Path, *, force: bool) -> Expor
 
 def _about(run: RunFolder, form: Format, network: Trained, weights: TrainedWeights) -> dict[str, Any]:
     """What users of the export have to know, as JSON."""
+    largest = SOURCES[network.experiment.data.source].largest_pixel
     outputs = {"shape": ["batch", *weights.plan.nodes[-1].shape], "type": "float32"}
     return {
         "format": form.name,
@@ -109,7 +111,7 @@ def _about(run: RunFolder, form: Format, network: Trained, weights: TrainedWeigh
             "name": "images",
             "shape": ["batch", *network.image_shape],
             "type": weights.pixels,
-            "range": [0, largest_pixel(network.experiment.data)] if weights.pixels == "uint8" else None,
+            "range": [0, largest] if weights.pixels == "uint8" else None,
         },
         "outputs": [{"name": name, **outputs} for name in ("logits", "probabilities")],
         "scaling_inside": network.scaling.as_json(),

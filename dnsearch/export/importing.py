@@ -4,10 +4,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dnsearch import environment
-from dnsearch.data import folder as class_folder
+from dnsearch.data import class_folders
 from dnsearch.data.checks import check_declared
 from dnsearch.data.dataset import Scaling
-from dnsearch.data.sources import Facts, facts
+from dnsearch.data.sources import facts
 from dnsearch.errors import Problem, SpecError
 from dnsearch.model.build import build
 from dnsearch.model.keras_weights import import_weights
@@ -16,7 +16,7 @@ from dnsearch.plan.network import plan_network
 from dnsearch.runs.atomic import replacing
 from dnsearch.runs.folder import RunFolder
 from dnsearch.runs.record import Parameters, RunRecord, opening
-from dnsearch.spec.data_section import Data
+from dnsearch.spec.data_section import Data, Facts
 from dnsearch.spec.document import Document, load, resolved_yaml, settings
 from dnsearch.spec.experiment import Experiment
 from dnsearch.train.checkpoint import save_weights
@@ -102,7 +102,7 @@ def _class_names(data: Data, known: Facts) -> tuple[str, ...]:
     place = Path(data.location)
     if data.source != "folder" or not place.is_dir():
         return tuple(map(str, range(known.classes)))
-    names = class_folder.class_names(place)
+    names = class_folders.class_names(place)
     check_declared(data, known.image_shape, len(names), place)
     return names
 

@@ -12,10 +12,9 @@ from typing import Any
 from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
 from matplotlib.patches import Rectangle
-from matplotlib.textpath import text_to_path
 
+from dnsearch.report.drawing.marks import FONT, fitting, text_width
 from dnsearch.report.units import one_line
 
 DPI = 150
@@ -27,7 +26,6 @@ CAPTION, LINE, HEADING = (
     0.125,
     0.62,
 )  # inches: to the first line below a pair, per line, for the heading
-FONT = "DejaVu Sans"
 SMALL, MIDDLE, LARGE = 7.5, 8.5, 13.0
 
 Pixels = Any
@@ -65,7 +63,7 @@ def contact_sheet(title: str, subtitle: str, pairs: Sequence[Pair], *, compared:
     columns = _columns(len(pairs), compared)
     step = tall + CAPTION + max(len(pair.classes) for pair in pairs) * LINE + GAP / 2
     rows = -(-len(pairs) // columns)
-    least = max(_width(title, LARGE, "bold"), _width(subtitle, MIDDLE))
+    least = max(text_width(title, LARGE, bold=True), text_width(subtitle, MIDDLE))
     page_width = max(columns * (across + GAP) - GAP, least) + 2 * MARGIN
     page_height = 2 * MARGIN + HEADING + rows * step - GAP / 2
     with style.context(["default", {"font.family": FONT}]):
@@ -80,7 +78,7 @@ def contact_sheet(title: str, subtitle: str, pairs: Sequence[Pair], *, compared:
             for line, (name, share) in enumerate(pair.classes):
                 words = name if len(pair.classes) == 1 else f"{100 * share:.0f} % {name}"
                 below = top + tall + CAPTION + line * LINE
-                _write(axes, left, below, _fitting(one_line(words), across), SMALL)
+                _write(axes, left, below, fitting(one_line(words), across, SMALL), SMALL)
             for image in (pair.original, pair.seen) if compared else (pair.seen,):
                 _show(axes, image, left, top, (wide, tall))
                 left += wide + SEAM
@@ -112,18 +110,6 @@ def _show(axes: Axes, image: Pixels, left: float, top: float, size: tuple[float,
     )
     frame = Rectangle((left, top), wide, tall, fill=False, edgecolor="#9AA1A8", linewidth=0.5, zorder=2)
     axes.add_patch(frame)
-
-
-def _width(words: str, size: float, weight: str = "normal") -> float:
-    """How wide a line of text is, in inches."""
-    font = FontProperties(family=FONT, weight=weight, size=size)
-    return float(text_to_path.get_text_width_height_descent(words, font, ismath=False)[0]) / 72
-
-
-def _fitting(words: str, width: float) -> str:
-    lengths = range(len(words), 0, -1)
-    shortened = (words if length == len(words) else f"{words[:length]}…" for length in lengths)
-    return next((each for each in shortened if _width(each, SMALL) <= width), "…")
 
 
 def _write(axes: Axes, left: float, middle: float, words: str, size: float, **look: Any) -> None:  # noqa: ANN401  (what matplotlib takes)

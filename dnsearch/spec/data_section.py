@@ -1,5 +1,10 @@
-"""The ``data`` section: where the images come from and how they are split."""
+"""The ``data`` section: where the images come from and how they are split.
 
+``SOURCES`` is the table of kinds. A new one is a line here, a name in ``Source`` and a module of
+``dnsearch.data`` with two functions, ``facts`` and ``read``.
+"""
+
+from dataclasses import dataclass
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -7,24 +12,85 @@ from pydantic import Field, model_validator
 from dnsearch.errors import Problem
 from dnsearch.spec.section import Section, refuse
 
-CIFARS = ("cifar10", "cifar100")
-CIFAR_FOLDER = "data"
-
+Source = Literal["digits", "scenes", "cifar10", "cifar100", "svhn", "idx", "npz", "folder", "csv", "masks"]
 Resize = Literal["stretch", "crop", "pad"]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What the section has to know of a kind of source.
+
+    Args:
+        module: its module in ``dnsearch.data``.
+        about: what it reads.
+        path: whether ``path`` is required, refused (the data comes with scikit-learn) or has a default.
+        resized: whether image files are brought to ``image_shape``, which is then required.
+        masks: whether it can have masks.
+        verified: whether there is a published MD5.
+        largest_pixel: image files given to ``predict`` are scaled from 0-255 to 0 to this value.
+    """
+
+    module: str
+    about: str
+    path: Literal["required", "refused", "default"] = "required"
+    resized: bool = False
+    masks: bool = False
+    verified: bool = False
+    largest_pixel: int = 255
+
+
+SOURCES: dict[Source, Kind] = {
+    "digits": Kind(
+        "digits",
+        "scikit-learn's 1,797 handwritten digits, nothing to download",
+        path="refused",
+        largest_pixel=16,
+    ),
+    "scenes": Kind(
+        "scenes", "such digits scattered on grey canvases with a mask each, for U-Nets", path="refused"
+    ),
+    "cifar10": Kind("cifar", "the binary or Python archive", path="default", verified=True),
+    "cifar100": Kind("cifar", "the binary or Python archive", path="default", verified=True),
+    "svhn": Kind("svhn", "the cropped digits' .mat files"),
+    "idx": Kind("idx", "MNIST and Fashion-MNIST files"),
+    "npz": Kind(
+        "npz",
+        "arrays x_train, y_train and optionally x_validation, y_validation, x_test, y_test, whose labels may "
+        "be masks",
+        masks=True,
+    ),
+    "folder": Kind("class_folders", "one sub-folder of PNG or JPEG images per class", resized=True),
+    "csv": Kind("csv_list", "a table of such images and their labels", resized=True),
+    "masks": Kind(
+        "masks",
+        "the folders images and masks, one PNG of class numbers for each image",
+        resized=True,
+        masks=True,
+    ),
+}
+DEFAULT_FOLDER = "data"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a network has to fit.
+
+    Args:
+        image_shape: (height, width, channels).
+        classes: number of classes.
+        masks: whether every pixel has a label; None where the files are not there to tell.
+    """
+
+    image_shape: tuple[int, int, int]
+    classes: int
+    masks: bool | None = False
 
 
 class Data(Section):
     """Images with one label each or, for U-Nets, a mask of labels each."""
 
-    source: Literal[
-        "digits", "scenes", "cifar10", "cifar100", "svhn", "idx", "npz", "folder", "csv", "masks"
-    ] = Field(
-        description="digits: scikit-learn's 1,797 handwritten digits, nothing to download; scenes: such "
-        "digits scattered on grey canvases with a mask each, for U-Nets; cifar10, cifar100: the binary or "
-        "Python archives; svhn: the cropped digits' .mat files; idx: MNIST and Fashion-MNIST files; npz: "
-        "arrays x_train, y_train and optionally x_test, y_test, whose labels may be masks; folder: one "
-        "sub-folder of PNG or JPEG images per class; csv: a table of such images and their labels; masks: "
-        "the folders images and masks, one PNG of class numbers for each image.",
+    source: Source = Field(
+        description="; ".join(f"{name}: {kind.about}" for name, kind in SOURCES.items()) + "."
     )
     path: str | None = Field(
         None,
@@ -60,7 +126,7 @@ class Data(Section):
         ge=2,
         le=100_000,
         description="Number of classes. Left out: counted in the data. Given: checked against it, and "
-        "inspect works where the files are not. masks needs it, or class_names.",
+        "inspect works without the files. masks needs it, or class_names.",
     )
     class_names: tuple[Annotated[str, Field(min_length=1)], ...] | None = Field(
         None,
@@ -73,7 +139,7 @@ class Data(Section):
         ge=-1000,
         le=100_000,
         description="masks, npz with masks: pixels of this number count neither in the loss nor in any "
-        "figure, such as 255 in Pascal VOC. null: all pixels count.",
+        "metric, such as 255 in Pascal VOC. null: all pixels count.",
     )
     validation_fraction: float = Field(
         0.1,
@@ -98,29 +164,18 @@ class Data(Section):
 
     @model_validator(mode="after")
     def _source_has_what_it_needs(self) -> Self:
-        problems = []
-        if self.source in {"digits", "scenes"} and self.path is not None:
-            problems.append(
-                Problem(
-                    "path",
-                    f"{self.source} come with scikit-learn and have no path",
-                    hint="Remove path, or choose another source.",
-                )
-            )
-        if self.source in {"svhn", "idx", "npz", "folder", "csv", "masks"} and self.path is None:
+        kind, problems = SOURCES[self.source], []
+        if kind.path == "refused" and self.path is not None:
+            expected = f"{self.source} come with scikit-learn and have no path"
+            problems.append(Problem("path", expected, hint="Remove path, or choose another source."))
+        if kind.path == "required" and self.path is None:
             problems.append(Problem("source", f"path is missing: where the {self.source} data lies"))
-        if self.source in {"folder", "csv", "masks"} and self.image_shape is None:
-            problems.append(
-                Problem(
-                    "source",
-                    f"image_shape is missing: the size to bring the {self.source}'s images to",
-                    hint="For example image_shape: [32, 32, 3].",
-                )
-            )
-        if not self.verify and self.source not in CIFARS:
-            problems.append(
-                Problem("verify", f"only the CIFAR archives have a known MD5, {self.source} has none")
-            )
+        if kind.resized and self.image_shape is None:
+            expected = f"image_shape is missing: the size to bring the {self.source}'s images to"
+            problems.append(Problem("source", expected, hint="For example image_shape: [32, 32, 3]."))
+        if not self.verify and not kind.verified:
+            expected = f"only the CIFAR archives have a known MD5, {self.source} has none"
+            problems.append(Problem("verify", expected))
         problems += self._class_problems()
         if problems:
             raise refuse(*problems)
@@ -129,8 +184,8 @@ class Data(Section):
     def _class_problems(self) -> list[Problem]:
         problems = []
         named = {"class_names": self.class_names, "ignore_label": self.ignore_label}
-        if self.source not in {"masks", "npz"}:
-            expected = f"only masks and npz have numbers that need it; {self.source} has not"
+        if not SOURCES[self.source].masks:
+            expected = f"only masks and npz have numbers that need it; {self.source} does not"
             problems += [Problem(field, expected) for field, value in named.items() if value is not None]
         elif self.class_names is not None:
             expected = f"classes: {len(self.class_names)}, as many as class_names has"
@@ -147,7 +202,7 @@ class Data(Section):
 
     @property
     def class_count(self) -> int | None:
-        """The number of classes, where the section says it.
+        """The number of classes, where the section gives it.
 
         >>> Data(source="npz", path="a.npz", class_names=("sky", "sea")).class_count
         2
@@ -157,4 +212,4 @@ class Data(Section):
     @property
     def location(self) -> str:
         """The path to read from, with the CIFARs' default filled in; empty for the digits."""
-        return self.path or (CIFAR_FOLDER if self.source in CIFARS else "")
+        return self.path or (DEFAULT_FOLDER if SOURCES[self.source].path == "default" else "")

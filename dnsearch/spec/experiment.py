@@ -98,7 +98,7 @@ class Experiment(Section):
     match: Match | None = Field(
         None, description="Solve for the growth rate that brings the network to a budget."
     )
-    limits: Limits = Field(Limits(), description="What the network may cost at most.")
+    limits: Limits = Field(Limits.model_construct(), description="What the network may cost at most.")
     tune: Tune | None = Field(None, description="The search, for dnsearch tune.")
     expect: Expect | None = Field(None, description="Facts to check.")
 

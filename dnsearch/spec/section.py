@@ -27,7 +27,7 @@ Whole = BeforeValidator(_whole)
 class Section(BaseModel):
     """A mapping in the YAML: frozen, strictly typed, without unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, defer_build=True)
 
 
 def refuse(*problems: Problem) -> PydanticCustomError:

@@ -171,12 +171,12 @@ class Training(Section):
         "wants about 0.001.",
     )
     optimizer: Optimizer = Field(
-        Sgd(name="sgd"),
+        Sgd.model_construct(name="sgd"),
         description="sgd, adam, adamw, lion or muon; the name alone takes its defaults, a mapping with name "
         "sets more.",
     )
     schedule: Schedule = Field(
-        Constant(name="constant"),
+        Constant.model_construct(name="constant"),
         description="constant, step, cosine, linear or one_cycle; the name alone takes its defaults, a "
         "mapping with name sets more.",
     )

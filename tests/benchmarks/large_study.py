@@ -12,10 +12,11 @@ from pathlib import Path
 from dnsearch.runs.folder import RunFolder, trial_name
 from dnsearch.runs.record import Metrics, Origin, Parameters, opening
 from dnsearch.runs.record_json import to_json
+from dnsearch.search.database import default_url, storage
+from dnsearch.search.study_lock import StudyLock
+from dnsearch.search.study_metadata import open_study
+from dnsearch.search.trial_store import TrialStore
 from dnsearch.spec.document import load, resolved_yaml
-from dnsearch.study.book.database import default_url
-from dnsearch.study.book.ledger import Ledger
-from dnsearch.study.book.storage import open_study
 
 COPIES = """\
 create temp table copy as
@@ -40,26 +41,33 @@ insert into trial_user_attributes (trial_id, key, value_json)
 """
 
 
+def opened_store(folder: Path) -> TrialStore:
+    """The trials of the study in a folder."""
+    url, document = default_url(folder), load("speculations")
+    tune = document.experiment.tune
+    study = open_study(url, folder.name, document.experiment, tune)
+    return TrialStore(study, storage(url), document, tune, StudyLock(folder.name, url))
+
+
 def made(runs: Path, trials: int) -> Path:
     """Make a study of the preset ``speculations``, of so many finished trials, below ``runs``."""
     folder = runs / "speculations"
     folder.mkdir(parents=True)
     document = load("speculations")
     experiment = document.experiment
-    study = open_study(default_url(folder), folder.name, experiment, experiment.tune)
-    ledger = Ledger(study, document, experiment.tune)
-    first = ledger.new()
-    ledger.choice(first)
-    ledger.note(first, document, {"parameters": 21_074, "macs": 500_000, "training_memory_bytes": 10**7})
+    store = opened_store(folder)
+    first = store.new()
+    store.choice(first)
+    store.note(first, document, {"parameters": 21_074, "macs": 500_000, "training_memory_bytes": 10**7})
     scores = [0.3, 0.5, 0.6, 0.7, 0.8]
     for epoch, score in enumerate(scores, start=1):
         first.report(score, epoch)
     record = opening("", experiment, Parameters(21_074, 900), 500_000, Origin(folder.name, 0))
     metrics = [Metrics(0.5, score, 144) for score in scores]
     record = replace(record, state="finished", epochs=5, last=metrics[-1], best=metrics[-1], best_epoch=5)
-    ledger.close(first, record)
+    store.close(first, record)
     with closing(sqlite3.connect(folder / "study.db")) as database, database:
-        database.executescript(COPIES.format(last=trials - 1, first=first._trial_id))
+        database.executescript(COPIES.format(last=trials - 1, first=1))
     with closing(sqlite3.connect(folder / "study.db")) as database:
         values = dict(database.execute("select number, value from trials join trial_values using (trial_id)"))
     text = resolved_yaml(experiment)

@@ -1,4 +1,4 @@
-"""Whether a search for several objectives loses anything by its pruner: made-up trainings, the real book.
+"""Whether a search for several objectives loses anything by its pruner: made-up trainings, the real store.
 
 ``python tests/benchmarks/multi_objective.py`` prints the figures of docs/search.md. A training is a formula:
 the error of a network falls with its size (a power law, as Hestness et al., 2017, arXiv 1712.00409, measured)
@@ -22,9 +22,10 @@ from scipy.stats import binomtest, wilcoxon
 
 from dnsearch.runs.folder import trial_name
 from dnsearch.runs.record import EpochRecord, Metrics, Parameters, RunRecord, opening
+from dnsearch.search.pruning import scores_of
+from dnsearch.search.study_lock import StudyLock
+from dnsearch.search.trial_store import TrialStore
 from dnsearch.spec.document import Document, parse
-from dnsearch.study.book.contest import scores_of
-from dnsearch.study.book.ledger import Ledger
 
 SPEC = """\
 version: 1
@@ -106,8 +107,10 @@ class MadeUpSearch:
         self._document = parse(text.encode(), "made-up.yaml")
         tune = self._document.experiment.tune
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        study = optuna.create_study(directions=["maximize", "minimize"])
-        self.book = Ledger(study, self._document, tune)
+        memory = optuna.storages.InMemoryStorage()
+        study = optuna.create_study(directions=["maximize", "minimize"], storage=memory)
+        lock = StudyLock(study.study_name, "sqlite:///unused.db")
+        self.store = TrialStore(study, memory, self._document, tune, lock)
         self._seed, self._epochs = seed, epochs
         self.networks: dict[int, Network] = {}
 
@@ -122,27 +125,29 @@ class MadeUpSearch:
             at_work = [trial for trial in at_work if self._goes_on(trial)]
 
     def _taken(self, trials: int) -> Trial | None:
-        waiting = self.book.promoted(lambda trial: False)
+        waiting = self.store.promoted(())
         if waiting is not None or len(self.networks) >= trials:
             return waiting
-        trial = self.book.new()
-        document = self._document.with_values(self.book.choice(trial).values, "a trial")
+        trial = self.store.new()
+        document = self._document.with_values(self.store.choice(trial).values, "a trial")
         self.networks[trial.number] = network = network_of(document)
-        self.book.note(trial, document, {"parameters": network.parameters})
+        self.store.note(trial, document, {"parameters": network.parameters})
         return trial
 
     def _goes_on(self, trial: Trial) -> bool:
         """Train an epoch; whether there is more to train."""
-        number = max(scores_of(self.book.study.get_trials(deepcopy=False)[trial.number]), default=0) + 1
+        number = max(scores_of(self.store.study.get_trials(deepcopy=False)[trial.number]), default=0) + 1
         noise = Random(f"{self._seed} {trial.number} {number}").gauss(0, NOISE)
         accuracy = min(1.0, max(0.0, self.networks[trial.number].accuracy(number) + noise))
         metrics = Metrics(1.0, accuracy, 1000)
-        verdict = self.book.verdict(trial, EpochRecord(number, 0.1, metrics, metrics, 1.0, 1.0), self._epochs)
+        verdict = self.store.verdict(
+            trial, EpochRecord(number, 0.1, metrics, metrics, 1.0, 1.0), self._epochs
+        )
         if verdict is not None:
-            self.book.close(trial, replace(self._record(trial), state=verdict.state, reason=verdict.reason))
+            self.store.close(trial, replace(self._record(trial), state=verdict.state, reason=verdict.reason))
         elif number == self._epochs:
             done = replace(self._record(trial), state="finished", last=metrics, best=metrics)
-            self.book.close(trial, done)
+            self.store.close(trial, done)
         else:
             return True
         return False
@@ -154,12 +159,12 @@ class MadeUpSearch:
 
     def epochs(self) -> int:
         """How many epochs were trained."""
-        trials = self.book.study.get_trials(deepcopy=False)
+        trials = self.store.study.get_trials(deepcopy=False)
         return sum(max(scores_of(trial), default=0) for trial in trials)
 
     def found(self, epochs: float = math.inf) -> float:
         """The hypervolume of what has ended, of the first so many epochs' worth of trials."""
-        ended = self.book.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        ended = self.store.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
         if epochs < math.inf:
             ended = ended[: max(1, int(epochs / self._epochs))]
         networks = [self.networks[trial.number] for trial in ended]

@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-DURABLE = ("-c", "fsync=on")
 FAST = ("-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
 
 
@@ -26,37 +25,62 @@ def programs() -> Path | None:
     return Path(found).resolve().parent if found else None
 
 
-@contextmanager
-def server(settings: tuple[str, ...] = FAST, connections: int = 100) -> Iterator[str]:
-    """The URL of a new server with one empty database; anyone on this machine may use it."""
-    folder = Path(tempfile.mkdtemp(prefix="dnsearch-postgres-"))
-    user = _user()
-    if user is not None:
-        shutil.chown(folder, user)
-    try:
-        data, bin_folder = folder / "data", programs()
-        assert bin_folder, "there is no PostgreSQL on this machine"
-        init = [bin_folder / "initdb", "-D", data, "-U", "dnsearch", "-A", "trust", "--no-sync", "-E", "UTF8"]
-        subprocess.run(init, check=True, stdout=subprocess.DEVNULL, user=user, cwd=folder, env=_english())
-        port = _free_port()
-        options = ["-p", str(port), "-c", f"max_connections={connections}", *settings]
+class Server:
+    """A server that can be stopped and started again.
+
+    Args:
+        folder: where everything of it is.
+        settings: options of the server.
+        connections: how many it allows.
+    """
+
+    def __init__(self, folder: Path, settings: tuple[str, ...], connections: int) -> None:
+        self._folder, self._settings, self._connections = folder, settings, connections
+        self._user, self._port = _user(), _free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        self.url = f"postgresql+psycopg://dnsearch@127.0.0.1:{self._port}/postgres"
+
+    def make(self) -> None:
+        """Make its files."""
+        if self._user is not None:
+            shutil.chown(self._folder, self._user)
+        self._run("initdb", "-U", "dnsearch", "-A", "trust", "--no-sync", "-E", "UTF8").wait()
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        (self._folder / "log").unlink(missing_ok=True)
+        options = ["-p", str(self._port), "-c", f"max_connections={self._connections}", *self._settings]
         options += ["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="]
-        with (folder / "log").open("wb") as log:
-            process = subprocess.Popen(
-                [bin_folder / "postgres", "-D", data, *options],
-                stdout=log,
-                stderr=log,
-                user=user,
-                cwd=folder,
-                env=_english(),
+        self._process = self._run("postgres", *options)
+        _wait(self._process, self._folder / "log")
+
+    def stop(self) -> None:
+        """End it; sessions are cut off."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGINT)
+            self._process.wait(timeout=30)
+
+    def _run(self, program: str, *arguments: str) -> "subprocess.Popen[bytes]":
+        bin_folder = programs()
+        assert bin_folder, "there is no PostgreSQL on this machine"
+        command = [bin_folder / program, "-D", self._folder / "data", *arguments]
+        with (self._folder / "log").open("wb") as log:
+            return subprocess.Popen(
+                command, stdout=log, stderr=log, user=self._user, cwd=self._folder, env=_english()
             )
-        try:
-            _wait(process, folder / "log")
-            yield f"postgresql+psycopg://dnsearch@127.0.0.1:{port}/postgres"
-        finally:
-            process.send_signal(signal.SIGINT)  # its fast way to end: sessions are cut off
-            process.wait(timeout=30)
+
+
+@contextmanager
+def server(settings: tuple[str, ...] = FAST, connections: int = 100) -> Iterator[Server]:
+    """A new server with one empty database; anyone on this machine may use it."""
+    folder = Path(tempfile.mkdtemp(prefix="dnsearch-postgres-"))
+    made = Server(folder, settings, connections)
+    try:
+        made.make()
+        made.start()
+        yield made
     finally:
+        made.stop()
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -9,6 +9,8 @@ import pytest
 
 from dnsearch import environment
 
+pytestmark = pytest.mark.slow
+
 CHECKS = Path(__file__).with_name("test_on_a_card.py")
 
 

@@ -1,37 +1,57 @@
 """More than one machine: these tests run with ``make test-scale`` alone, which installs what they need."""
 
+import os
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import optuna
 import pytest
 import small_study
+from postgres import Server, programs, server
+
+from dnsearch.search.database import default_url
 
 
-@dataclass(frozen=True)
+@dataclass
 class Farm:
-    """A study at a server, and programs that work on it."""
+    """A study, and programs that search it.
+
+    Args:
+        folder: where the programs run; the spec is there.
+        url: the study's database; None: SQLite in the study's folder.
+    """
 
     folder: Path
-    url: str
-    name: str
+    url: str | None = None
 
-    def program(self, command: str, *options: str, runs: str = "runs") -> subprocess.Popen[str]:
-        spec = ["spec.yaml"] if command == "tune" else []
-        study = [self.name] if command == "fetch" else ["--study", self.name]
-        where = ["--storage", self.url, "--runs", runs]
-        return small_study.program(self.folder, command, *spec, *study, *where, *options)
+    @property
+    def study(self) -> Path:
+        return self.folder / "runs" / "tiny"
 
-    def run(self, command: str, *options: str, runs: str = "runs") -> tuple[int, str]:
-        program = self.program(command, *options, runs=runs)
-        _, said = program.communicate(timeout=120)
+    def start(self, *options: str, runs: str = "runs") -> subprocess.Popen[str]:
+        where = ["--runs", runs, *(["--storage", self.url] if self.url else [])]
+        command = ["tune", "spec.yaml", "--workers", "2", *where, *options]
+        return small_study.program(self.folder, *command, start_new_session=True)
+
+    def run(self, *options: str, runs: str = "runs", seconds: float = 240) -> tuple[int, str]:
+        program = self.start(*options, runs=runs)
+        _, said = program.communicate(timeout=seconds)
         return program.returncode, said
 
     def trials(self) -> list[optuna.trial.FrozenTrial]:
-        storage = optuna.storages.RDBStorage(self.url)
+        """The trials so far; none while there is no study or no server."""
+        if self.url is None and not (self.study / "study.db").exists():
+            return []
         try:
-            return optuna.load_study(study_name=self.name, storage=storage).trials
+            storage = optuna.storages.RDBStorage(self.url or default_url(self.study))
+        except Exception:  # the server is away
+            return []
+        try:
+            return optuna.load_study(study_name="tiny", storage=storage).trials
+        except KeyError:
+            return []
         finally:
             storage.remove_session()
             storage.engine.dispose()
@@ -39,11 +59,44 @@ class Farm:
     def states(self) -> list[str]:
         return [trial.state.name for trial in self.trials()]
 
+    def reported(self) -> int:
+        """How many epochs have been reported."""
+        return sum(len(trial.intermediate_values) for trial in self.trials())
+
     def epochs(self, runs: str = "runs") -> dict[str, list[int]]:
-        return small_study.epochs(self.folder / runs / self.name)
+        return small_study.epochs(self.folder / runs / "tiny")
 
 
 @pytest.fixture
-def farm(postgres: str, tmp_path: Path, request: pytest.FixtureRequest) -> Farm:
-    (tmp_path / "spec.yaml").write_text(small_study.spec(epochs=6, batch_size=20))
-    return Farm(tmp_path, postgres, f"farm-{abs(hash(request.node.name)) % 10**8}")
+def farm(tmp_path: Path) -> Farm:
+    """A study whose trials do not depend on the order in which they end."""
+    if not os.environ.get("DNSEARCH_SCALE"):
+        pytest.skip("make test-scale starts the servers and clusters that this needs")
+    text = small_study.spec(epochs=EPOCHS, batch_size=4)
+    (tmp_path / "spec.yaml").write_text(text.replace("tune:\n", "tune:\n  sampler: random\n"))
+    return Farm(tmp_path)
+
+
+EPOCHS = 15
+"""With a rung after 5."""
+
+
+@pytest.fixture
+def database(farm: Farm) -> Iterator[Server]:
+    """A PostgreSQL of our own, which can be restarted; the farm's study is in it."""
+    if programs() is None:
+        pytest.exit("no PostgreSQL found, so nothing was checked: apt-get install postgresql", returncode=1)
+    with server() as started:
+        farm.url = started.url
+        yield started
+
+
+@pytest.fixture
+def cluster(farm: Farm):
+    """A Ray cluster: a head without processors, where the coordinator is, and two nodes with one each."""
+    from ray.cluster_utils import Cluster
+
+    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    nodes.workers = [nodes.add_node(num_cpus=1) for _ in range(2)]
+    yield nodes
+    nodes.shutdown()

@@ -1,83 +1,121 @@
-"""A search on a Ray cluster of two nodes, both on this machine."""
+"""A search on a Ray cluster of two nodes on this machine; a node and the coordinator are killed with -9."""
 
 import json
-import os
 import signal
+import time
 
+import numpy as np
 import psutil
 import pytest
+from run_files import without_time
 from small_study import wait_until
 
-ray = pytest.importorskip("ray")
+from dnsearch.runs.folder import RunFolder
 
+pytest.importorskip("ray")
 
-@pytest.fixture
-def cluster(postgres):
-    from ray.cluster_utils import Cluster
-
-    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
-    nodes.add_node(num_cpus=1)
-    yield nodes
-    nodes.shutdown()
+WHOLE = list(range(1, 16))
 
 
 def training() -> list[psutil.Process]:
-    """Ray's processes that are doing a trial."""
+    """Ray's processes that train."""
     found = []
     for process in psutil.process_iter():
         try:
-            found += [process] if "ray::_take_one" in " ".join(process.cmdline()) else []
+            found += [process] if "ray::train" in " ".join(process.cmdline()) else []
         except psutil.Error:
             continue
     return found
 
 
-def facts(farm):
-    return json.loads((farm.folder / "runs" / farm.name / "study.json").read_text())
+def ray(cluster) -> list[str]:
+    return ["--executor", "ray", "--address", cluster.address]
 
 
-def test_a_node_s_worker_is_killed_in_the_middle_and_every_trial_is_ended_once(farm, cluster):
-    options = ("--engine", "ray", "--address", cluster.address, "--workers", "2", "--trials", "5")
-    tune = farm.program("tune", *options)
-    wait_until(lambda: any(0 < len(epochs) < 5 for epochs in farm.epochs().values()))
-    victims = training()
-    assert victims, "trials run in Ray's processes"
-    os.kill(victims[0].pid, signal.SIGKILL)
-    wait_until(lambda: "COMPLETE" in farm.states())
-    assert facts(farm)["state"] == "searching", "one task's end is not the study's"
+def check_same_as_local(farm, trials: int) -> None:
+    """Every trial is, bit by bit, what an undisturbed search on this machine makes of it."""
+    code, said = farm.run("--trials", str(trials), runs="undisturbed")
+    assert code == 0, said
+    for number in range(trials):
+        here, there = (
+            RunFolder(farm.folder / runs / "tiny" / f"trial-{number:04d}") for runs in ("runs", "undisturbed")
+        )
+        assert without_time(here.epochs()) == without_time(there.epochs()), number
+        if there.weights.exists():
+            with np.load(here.weights) as own, np.load(there.weights) as other:
+                assert own.files == other.files
+                for name in own.files:
+                    np.testing.assert_array_equal(own[name], other[name], err_msg=f"{number} {name}")
+
+
+def test_a_node_is_killed_in_the_middle_and_its_trial_goes_on_elsewhere(farm, cluster):
+    tune = farm.start(*ray(cluster), "--trials", "4")
+    wait_until(lambda: any(6 < len(trial.intermediate_values) < 14 for trial in farm.trials()))
+    cluster.remove_node(cluster.workers[0], allow_graceful=False)
     _, said = tune.communicate(timeout=240)
     assert tune.returncode == 0, said
-    assert facts(farm)["state"] == "ended"
-    assert facts(farm)["trials"] == {"finished": 5}
-    assert farm.states() == ["COMPLETE"] * 5
-    assert farm.epochs() == {f"trial-{number:04d}": list(range(1, 7)) for number in range(5)}
+    assert "its node or process was lost" in said
+    assert "; starting again after epoch " in said
+    assert farm.states() == ["COMPLETE"] * 4
+    assert farm.epochs() == {f"trial-{number:04d}": WHOLE for number in range(4)}
+    assert [len(trial.intermediate_values) for trial in farm.trials()] == [15] * 4
+    facts = json.loads((farm.study / "study.json").read_text())
+    assert (facts["state"], facts["trials"], facts["epochs_trained"]) == ("ended", {"finished": 4}, 60)
+    check_same_as_local(farm, 4)
 
-    code, said = farm.run("tune", "--trials", "6")
+
+def test_a_killed_coordinator_takes_its_tasks_along_and_the_search_can_be_continued(farm, cluster):
+    tune = farm.start(*ray(cluster), "--trials", "4")
+    wait_until(lambda: any(6 < len(trial.intermediate_values) < 14 for trial in farm.trials()))
+    tune.send_signal(signal.SIGKILL)
+    tune.communicate()
+    wait_until(lambda: not training(), seconds=60)
+    before = farm.reported()
+    code, said = farm.run(*ray(cluster), "--trials", "4")
     assert code == 0, said
-    assert farm.states() == ["COMPLETE"] * 6, "the same study goes on without Ray"
+    assert before < 60
+    assert farm.states() == ["COMPLETE"] * 4
+    assert farm.epochs() == {f"trial-{number:04d}": WHOLE for number in range(4)}
+    check_same_as_local(farm, 4)
+    code, said = farm.run("--trials", "5")
+    assert code == 0, said
+    assert farm.states() == ["COMPLETE"] * 5, "the same study goes on without Ray"
 
 
-def test_a_file_is_no_database_for_two_nodes(farm, cluster):
-    options = (
-        "--engine",
-        "ray",
-        "--address",
-        cluster.address,
-        "--trials",
-        "1",
-        "--storage",
-        "sqlite:///a.db",
-    )
-    code, said = farm.run("tune", *options)
-    assert code == 6
-    assert (
-        "expected a database that all 2 nodes of the cluster reach, found SQLite, a file that only one"
-        in said
-    )
-    assert "--storage postgresql+psycopg://user@host/database" in said
+def test_ctrl_c_twice_ends_the_tasks_and_the_next_search_takes_the_trials_up(farm, cluster):
+    tune = farm.start(*ray(cluster), "--trials", "2")
+    wait_until(lambda: farm.reported() > 0)
+    tune.send_signal(signal.SIGINT)
+    time.sleep(0.3)
+    tune.send_signal(signal.SIGINT)
+    _, said = tune.communicate(timeout=60)
+    assert tune.returncode == 130, said
+    assert "Traceback" not in said
+    wait_until(lambda: not training(), seconds=60)
+    assert set(farm.states()) == {"RUNNING"}
+    code, said = farm.run(*ray(cluster), "--trials", "2")
+    assert code == 0, said
+    assert farm.epochs() == {f"trial-{number:04d}": WHOLE for number in range(2)}
+
+
+def test_pruning_confirmation_and_time_outs_are_as_on_this_machine(farm, cluster):
+    text = (farm.folder / "spec.yaml").read_text().replace("pruner: none", "pruner: halving")
+    (farm.folder / "spec.yaml").write_text(text.replace("tune:\n", "tune:\n  confirm: {top: 1, seeds: 2}\n"))
+    code, said = farm.run(*ray(cluster), "--trials", "5")
+    assert code == 0, said
+    assert set(farm.states()) == {"COMPLETE", "PRUNED"}
+    assert {len(epochs) for epochs in farm.epochs().values()} == {5, 15}
+    again = [RunFolder(path) for path in sorted((farm.study / "confirm").iterdir())]
+    assert [folder.read().test is not None for folder in again] == [True, True]
+    assert not any(folder.checkpoint.exists() for folder in again)
+    check_same_as_local(farm, 5)
+    code, said = farm.run(*ray(cluster), "--trials", "6", "--set", "tune.trial_timeout_seconds=1.5")
+    assert code == 0, said
+    assert farm.states()[-1] == "FAIL"
+    assert "took longer than 1.5 seconds" in said
 
 
 def test_a_cluster_that_is_not_there(farm):
-    code, said = farm.run("tune", "--engine", "ray", "--address", "127.0.0.1:1", "--trials", "1")
+    code, said = farm.run("--executor", "ray", "--address", "127.0.0.1:1", "--trials", "1")
     assert code == 6
     assert "--address 127.0.0.1:1\n  expected a Ray cluster, found " in said

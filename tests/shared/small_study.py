@@ -14,6 +14,8 @@ import psutil
 
 from dnsearch.runs.folder import RunFolder
 from dnsearch.runs.record import RunRecord
+from dnsearch.search.request import Request, writable
+from dnsearch.search.trial_store import TrialStore
 
 SPEC = """\
 version: 1
@@ -64,7 +66,7 @@ class Tune:
         return self.folder / "runs" / "tiny"
 
     def trials(self) -> list[optuna.trial.FrozenTrial]:
-        """The book; empty before there is one."""
+        """The trials; none before there is a study."""
         if not (self.study / "study.db").exists():
             return []
         try:
@@ -87,6 +89,12 @@ def epochs(study: Path) -> dict[str, list[int]]:
     """Trial → the epochs that its folder has, in their order."""
     folders = [RunFolder(path) for path in sorted(study.glob("trial-*"))]
     return {folder.name: [epoch.epoch for epoch in folder.epochs()] for folder in folders}
+
+
+def opened(request: Request) -> TrialStore:
+    """A study's trials, as a search finds them; its lock is not held any more."""
+    with writable(request) as store:
+        return store
 
 
 def wait_until(true: Callable[[], object], seconds: float = 120) -> None:

@@ -12,7 +12,7 @@ from dnsearch.runs.folder import RunFolder
 
 PROGRAM = Path(__file__).with_name("two_devices.py")
 
-pytestmark = pytest.mark.xdist_group("two devices")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("two devices")]
 
 
 def on_two_devices(*arguments):

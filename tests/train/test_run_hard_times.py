@@ -188,6 +188,7 @@ def test_a_folder_that_becomes_read_only(tensorflow_ready, whole, tmp_path):
     check_goes_on(folder, whole)
 
 
+@pytest.mark.slow
 def test_the_program_on_a_read_only_disk(tensorflow_ready, whole, disk):
     mounted, _ = disk
     folder = RunFolder.create(mounted, "tiny")

@@ -25,7 +25,7 @@ data: {source: digits, training_examples: 100}
 training: {epochs: 30, batch_size: 32, learning_rate: 0.1, schedule: cosine, deterministic: true}
 """
 
-pytestmark = pytest.mark.xdist_group("run resumed")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("run resumed")]
 
 
 def test_killed_twice_at_random_moments_and_gone_on_with(in_children, tmp_path, capsys):

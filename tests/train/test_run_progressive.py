@@ -124,6 +124,7 @@ def test_early_epochs_validate_on_small_images(uninterrupted):
     assert found == folder.epochs()[0].validation == whole.epochs()[0].validation
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", KILLED)
 def test_killed_and_gone_on_with(uninterrupted, left_behind, moment):
     whole, _ = uninterrupted
@@ -132,6 +133,7 @@ def test_killed_and_gone_on_with(uninterrupted, left_behind, moment):
     check_as_whole(folder, whole)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("epoch", [1, 2, 3])
 def test_stopped_and_gone_on_with(uninterrupted, tmp_path, epoch):
     whole, _ = uninterrupted

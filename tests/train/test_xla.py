@@ -24,7 +24,10 @@ def test_who_gets_xla(training, fields, on_a_card, on_the_processor):
 
 @pytest.mark.parametrize(
     ("fields", "tolerance"),
-    [({"accumulate": 2, "ema": {"decay": 0.9}}, 1e-5), ({"precision": "mixed_float16"}, 2e-2)],
+    [
+        ({"accumulate": 2, "ema": {"decay": 0.9}}, 1e-5),
+        pytest.param({"precision": "mixed_float16"}, 2e-2, marks=pytest.mark.slow),
+    ],
 )
 def test_the_compiled_step_does_the_same(tensorflow_ready, training, fields, tolerance):
     """Two batch sizes, each compiled by itself; the parts of the smaller one differ in size.

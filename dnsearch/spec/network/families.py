@@ -49,8 +49,8 @@ class DenseNet(Family):
         None,
         description="Links from earlier blocks to later ones: all, non_adjacent, or a mapping. null: none.",
     )
-    stem: Stem = Field(Stem(), description="What comes before the first block.")
-    head: Head = Field(Head(), description="What comes after the last block.")
+    stem: Stem = Field(Stem.model_construct(), description="What comes before the first block.")
+    head: Head = Field(Head.model_construct(), description="What comes after the last block.")
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -116,7 +116,7 @@ class UNet(Family):
         "alone (FC-DenseNet), or all that it puts out.",
     )
     stem: Stem = Field(
-        Stem(channels=48),
+        Stem.model_construct(channels=48),
         description="unit: dense. What comes before the first block. FC-DenseNet: 48 channels.",
     )
 

@@ -2,14 +2,15 @@
 
 Who may propose, what a search may be for, and which sampler can do what.
 
-Optuna's samplers draw at random what they cannot do, without a word. Here that is refused: the sampler that
-is asked for is the one that is used.
+Optuna's samplers silently draw at random what they cannot do. Here that is refused: the sampler that is
+asked for is the one that is used.
 
 The ``tune`` section: which fields to search, over which values, and how.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Literal, Self
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -48,27 +49,81 @@ class Constraints(Section):
 Sampler = Literal["tpe", "random", "grid", "nsga2", "cmaes", "qmc", "gp"]
 Objective = Literal["validation", "parameters", "macs", "training_memory_bytes", "latency_seconds"]
 
-WITHOUT_CONDITIONS = ("grid", "cmaes", "qmc", "gp")
-WITHOUT_CHOICES = ("cmaes", "qmc")
-WITH_ONE_OBJECTIVE = ("cmaes",)
+
+@dataclass(frozen=True, slots=True)
+class Abilities:
+    """What a sampler can do.
+
+    Args:
+        about: what it is, in a few words.
+        conditions: whether it can do parameters with ``when``.
+        choices: whether it can do parameters that are no numbers.
+        any_number: whether it can do ranges of floats without a step.
+        several_objectives: whether it can do more than one objective.
+        single_parameter: whether it can do a search of one parameter.
+        common_parameters_only: whether it proposes only parameters that every finished trial has.
+        learns_from_studies: whether it can learn from another study's trials.
+    """
+
+    about: str
+    conditions: bool = True
+    choices: bool = True
+    any_number: bool = True
+    several_objectives: bool = True
+    single_parameter: bool = True
+    common_parameters_only: bool = False
+    learns_from_studies: bool = False
+
+
+SAMPLERS: Mapping[Sampler, Abilities] = {
+    "tpe": Abilities("tree-structured Parzen estimator", learns_from_studies=True),
+    "random": Abilities("every value as likely as the others"),
+    "grid": Abilities("every combination", conditions=False, any_number=False),
+    "nsga2": Abilities("genetic", common_parameters_only=True),
+    "cmaes": Abilities(
+        "an evolution strategy; extra cmaes",
+        conditions=False,
+        choices=False,
+        several_objectives=False,
+        single_parameter=False,
+        common_parameters_only=True,
+    ),
+    "qmc": Abilities("a Sobol sequence", conditions=False, choices=False, common_parameters_only=True),
+    "gp": Abilities("a Gaussian process; extra gp", conditions=False, common_parameters_only=True),
+}
+
+
+NEUTRAL: Mapping[str, Any] = {"about": "", "common_parameters_only": False, "learns_from_studies": False}
+"""Abilities that refuse no search."""
+
+
+def described() -> str:
+    """The samplers by name, each with what it is."""
+    return ", ".join(f"{name} ({each.about})" for name, each in SAMPLERS.items())
+
+
+def _all_rounders() -> str:
+    """The samplers that can do every search, in words."""
+    *others, last = (name for name, each in SAMPLERS.items() if replace(each, **NEUTRAL) == Abilities(""))
+    return f"{', '.join(others)} and {last}"
 
 
 def unsuited(
     sampler: Sampler, parameters: Mapping[str, Searched], objectives: Sequence[Objective]
 ) -> Iterator[Problem]:
     """What a sampler cannot do of a search."""
-    hint = "tpe, random and nsga2 can."
+    can, hint = SAMPLERS[sampler], f"{_all_rounders()} can."
     for path, searched in parameters.items():
-        if sampler in WITHOUT_CONDITIONS and when(searched) is not None:
+        if not can.conditions and when(searched) is not None:
             yield Problem("sampler", f"one that can do conditions: {path} has when", sampler, hint)
-        if sampler in WITHOUT_CHOICES and isinstance(searched, Choices | tuple):
+        if not can.choices and isinstance(searched, Choices | tuple):
             yield Problem("sampler", f"one that can do choices: {path} is no range of numbers", sampler, hint)
-        if sampler == "grid" and isinstance(searched, FloatRange) and searched.step is None:
-            found = "grid, which tries every value"
+        if not can.any_number and isinstance(searched, FloatRange) and searched.step is None:
+            found = f"{sampler}, which tries every value"
             yield Problem("sampler", f"one that can do any number: {path} has no step", found, hint)
-    if sampler in WITH_ONE_OBJECTIVE and len(objectives) > 1:
+    if not can.several_objectives and len(objectives) > 1:
         yield Problem("sampler", "one that can do several objectives", sampler, hint)
-    if sampler == "cmaes" and len(parameters) == 1:
+    if not can.single_parameter and len(parameters) == 1:
         yield Problem("sampler", "one that can do a single parameter", sampler, hint)
 
 
@@ -109,7 +164,7 @@ class Tune(Section):
         description="What must hold between fields: equal, non_decreasing or sum_at_most.",
     )
     constraints: Constraints = Field(
-        Constraints(), description="What a network may cost to be tried, exact from its plan."
+        Constraints.model_construct(), description="What a network may cost to be tried, exact from its plan."
     )
     trials: int = Field(
         50, ge=1, le=1_000_000, description="Finished trials that the study shall have in all."
@@ -128,9 +183,7 @@ class Tune(Section):
     )
     sampler: Sampler = Field(
         "tpe",
-        description="Who proposes: tpe (tree-structured Parzen estimator), random, grid (every "
-        "combination), nsga2 (genetic), cmaes (an evolution strategy; extra cmaes), qmc (a Sobol sequence), "
-        "gp (a Gaussian process; extra gp).",
+        description=f"Who proposes: {described()}.",
     )
     pruner: Literal["halving", "hyperband", "median", "none"] = Field(
         "halving",

@@ -1,0 +1,230 @@
+"""The last rung of a search: its best trials are trained again, on seeds that had no part in choosing them.
+
+What is to do follows from the trials' order and the folders alone, so that a confirmation that was killed
+goes on from its checkpoints, and one of a study that got more trials trains only what is new among the best.
+The retrainings are in ``STUDY/confirm/trial-0003-seed-1``; the trials that they confirm are ranked by the
+mean over them. The trial itself does not count: it was chosen for its score, which therefore flatters it.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from zlib import crc32
+
+from dnsearch.errors import RunError
+from dnsearch.evaluate.intervals import Figure, mean_over_seeds
+from dnsearch.runs.atomic import writing
+from dnsearch.runs.folder import RunFolder, is_run, trial_name
+from dnsearch.runs.record import Metrics, Origin, RunRecord, opening
+from dnsearch.search.messages import (
+    EpochEnded,
+    Executor,
+    Job,
+    RunEnded,
+    RunFailed,
+    RunLost,
+    SearchEvent,
+    TrialEnded,
+    TrialProgressed,
+    TrialRestarted,
+    TrialStarted,
+)
+from dnsearch.search.proposal import failed, known
+from dnsearch.search.request import MAX_LOST, Request
+from dnsearch.spec.document import Document, load
+
+CONFIRM = "confirm"
+"""The folder of the retrainings in the study's folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """A trial that was trained again.
+
+    Args:
+        trial: its number.
+        seeds: finished retrainings.
+        validation: their mean score; its interval is Student's, and of a single one as wide as the score.
+        test: likewise, on the test images; None where there are none.
+        parameters: of its network.
+    """
+
+    trial: int
+    seeds: int
+    validation: Figure
+    test: Figure | None
+    parameters: int
+
+
+def confirmed(folder: Path, select: str) -> list[Confirmed]:
+    """The trials with a finished retraining, the best mean first; of equal ones, the smallest network.
+
+    Args:
+        folder: the study's folder.
+        select: whether a training is judged by its ``last`` or its ``best`` epoch.
+    """
+    by_trial: dict[int, list[RunRecord]] = defaultdict(list)
+    for path in sorted((folder / CONFIRM).glob("trial-*-seed-*")):
+        try:
+            record = RunFolder(path).read() if is_run(path) else None
+        except RunError:  # the leaderboard names it; a damaged record confirms nothing
+            continue
+        if record is not None and record.state == "finished" and record.trial is not None:
+            by_trial[record.trial].append(record)
+    found = [_summed(trial, records, select) for trial, records in by_trial.items()]
+    return sorted(found, key=lambda each: (-each.validation.value, each.parameters, each.trial))
+
+
+def _summed(trial: int, records: Sequence[RunRecord], select: str) -> Confirmed:
+    validation = [record.last if select == "last" else record.best for record in records]
+    test = [record.test for record in records if record.test is not None]
+    parameters = records[0].parameters
+    return Confirmed(
+        trial,
+        len(records),
+        _mean([metrics for metrics in validation if metrics is not None]),
+        _mean(test) if test else None,
+        parameters.trainable if parameters else 0,
+    )
+
+
+def _mean(metrics: Sequence[Metrics]) -> Figure:
+    scores = [each.score for each in metrics]
+    return mean_over_seeds(scores) if len(scores) > 1 else Figure(scores[0], scores[0], scores[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Retraining:
+    """A trial's spec on a fresh seed.
+
+    Args:
+        document: the spec.
+        folder: its run folder.
+        origin: the trial that it confirms.
+        record: what its folder shall say until a training writes there.
+    """
+
+    document: Document
+    folder: RunFolder
+    origin: Origin
+    record: RunRecord
+
+
+def fresh_seed(seed: int, trial: int, repetition: int, own: int) -> int:
+    """The seed of a retraining, from 0 to 2³² - 1.
+
+    Args:
+        seed: the search's.
+        trial: number of the trial.
+        repetition: number of the retraining, from 1.
+        own: the trial's own seed, which the fresh one never is.
+
+    >>> [fresh_seed(0, 3, repetition, own=0) for repetition in (1, 2)]
+    [684469130, 2982509104]
+    >>> fresh_seed(0, 3, 1, own=684469130)
+    684469131
+    """
+    fresh = crc32(f"confirm {seed} {trial} {repetition}".encode())
+    return fresh if fresh != own else fresh ^ 1
+
+
+def missing(request: Request, ranked: list[int]) -> list[Retraining]:
+    """The retrainings that have not ended, the best trial's first.
+
+    Args:
+        request: the search.
+        ranked: numbers of the finished trials, the best first. One that was not trained, since another had
+            the same settings, or whose folder is gone, is passed over.
+
+    Raises:
+        DnsearchError: a trial's spec or record cannot be read.
+    """
+    wanted = request.tune.confirm
+    if wanted is None:
+        return []
+    trials = (RunFolder(request.folder / trial_name(number)) for number in ranked)
+    trained = [run for run in trials if run.record.exists() and run.resolved.exists()][: wanted.top]
+    planned = [
+        _retraining(request, run, repetition) for run in trained for repetition in range(1, wanted.seeds + 1)
+    ]
+    return [each for each in planned if not _has_ended(each.record)]
+
+
+def _retraining(request: Request, trial: RunFolder, repetition: int) -> Retraining:
+    record, document = trial.read(), load(str(trial.resolved))
+    number = record.trial or 0
+    seed = fresh_seed(request.tune.seed, number, repetition, document.experiment.training.seed)
+    name = f"{trial.name}-seed-{repetition}"
+    changed = document.with_values({"training.seed": seed}, name)
+    run = RunFolder(request.folder / CONFIRM / name)
+    origin = Origin(request.folder.name, number, confirmation=True)
+    opened = opening(name, changed.experiment, record.parameters, record.macs, origin)
+    return Retraining(changed, run, origin, known(run, replace(opened, parts=record.parts)))
+
+
+def _has_ended(record: RunRecord) -> bool:
+    """Whether it failed, or finished and was evaluated on the test images, if there are any."""
+    tested = record.test is not None or bool(record.reason)
+    return record.state == "failed" or (record.state == "finished" and tested)
+
+
+def confirm(
+    request: Request, executor: Executor, ranked: list[int], interrupts: Callable[[], int]
+) -> Iterator[SearchEvent]:
+    """Train what is missing and report what happens.
+
+    Args:
+        request: the search.
+        executor: where to train.
+        ranked: numbers of the finished trials, the best first.
+        interrupts: how often a person has asked to stop; as for a search.
+
+    Raises:
+        DnsearchError: a trial's spec cannot be read, or a folder not written to.
+    """
+    waiting = [] if interrupts() else missing(request, ranked)
+    at_work: dict[Path, Retraining] = {}
+    lost: dict[Path, int] = defaultdict(int)
+    while interrupts() < 2 and (at_work or (waiting and not interrupts())):
+        while waiting and not interrupts() and len(at_work) < request.workers:
+            retraining = waiting.pop(0)
+            at_work[retraining.folder.path] = retraining
+            yield TrialStarted(_start(executor, retraining))
+        for job, message in executor.poll():
+            retraining = at_work[job.folder]
+            match message:
+                case EpochEnded(epoch):
+                    yield TrialProgressed(job, epoch)
+                    executor.answer(job, None)
+                    continue
+                case RunLost(reason) if lost[job.folder] < MAX_LOST - 1:
+                    lost[job.folder] += 1
+                    executor.end(job)
+                    behind = known(retraining.folder, retraining.record).epochs
+                    yield TrialRestarted(_start(executor, retraining), reason, behind)
+                    continue
+                case RunEnded(record):
+                    ended = record
+                case RunFailed(reason) | RunLost(reason):
+                    ended = failed(retraining.folder, retraining.record, reason)
+            executor.end(job)
+            del at_work[job.folder]
+            yield _closed(retraining.folder, ended)
+
+
+def _start(executor: Executor, retraining: Retraining) -> Job:
+    folder = retraining.folder
+    with writing(folder.path):
+        folder.path.mkdir(parents=True, exist_ok=True)
+    folder.write(known(folder, retraining.record))
+    return executor.start(Job(retraining.document, folder.path, retraining.origin))
+
+
+def _closed(folder: RunFolder, record: RunRecord) -> TrialEnded:
+    """Write down how a retraining ended; its weights stay, what only going on needs is removed."""
+    folder.write(record)
+    for checkpoint in (folder.checkpoint, folder.previous_checkpoint):
+        with writing(checkpoint):
+            checkpoint.unlink(missing_ok=True)
+    return TrialEnded(record)

@@ -1,0 +1,331 @@
+"""The story of a search: propose, train, compare, record, until the trials are used up.
+
+The coordinator is one light process that alone asks the sampler, prunes and writes the study; it never
+imports TensorFlow. An executor trains. Whatever dies, the study's folder and storage tell what has happened.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from optuna.trial import Trial
+
+from dnsearch import environment
+from dnsearch.runs.folder import RunFolder, trial_name
+from dnsearch.runs.record import EpochRecord, RunRecord, Stop
+from dnsearch.search.best_spec import thin, write_best
+from dnsearch.search.confirm import confirm, confirmed
+from dnsearch.search.feasibility import MAX_IN_A_ROW, Judge, hopeless
+from dnsearch.search.local_executor import LocalExecutor, check_gpus
+from dnsearch.search.messages import (
+    EpochEnded,
+    Executor,
+    Job,
+    ProposalRefused,
+    RunEnded,
+    RunFailed,
+    RunLost,
+    SearchEvent,
+    SearchStopped,
+    TrialEnded,
+    TrialPaused,
+    TrialProgressed,
+    TrialRestarted,
+    TrialRetried,
+    TrialStarted,
+)
+from dnsearch.search.proposal import (
+    Infeasible,
+    Proposal,
+    caught_up,
+    failed,
+    in_more_parts,
+    known,
+    propose,
+    same_as,
+)
+from dnsearch.search.pruning import StopRules, scores_of
+from dnsearch.search.request import MAX_LOST, Request, writable
+from dnsearch.search.study_summary import StudyFile
+from dnsearch.search.transfer import enqueue
+from dnsearch.search.trial_store import MAX_STARTS, TrialStore
+
+IDLE_SECONDS = 2.0
+"""How long to wait before the store is asked again after it had no trial to give."""
+OVER = ("finished", "pruned", "failed")
+
+
+def search(
+    request: Request, interrupts: Callable[[], int], executor: Executor | None = None
+) -> Iterator[SearchEvent]:
+    """Run the search and report what happens.
+
+    Args:
+        request: what to do.
+        interrupts: how often a person has asked to stop. Once: start no more trials and let the running ones
+            end. Twice: end them too; the next search takes them up again.
+        executor: where trials are trained; None: in processes of this machine.
+
+    Raises:
+        StudyError: another process searches the study, it cannot be opened, or is another spec's; or a spec
+            to enqueue is outside of the space; or a GPU is missing, or has no room for so many trials.
+        RunError: a folder cannot be written to.
+    """
+    executor = executor or local_executor(request)
+    with writable(request) as store:
+        enqueue(request, store)
+        try:
+            yield from Coordinator(request, store, executor).go(interrupts)
+        finally:
+            executor.close()
+
+
+def local_executor(request: Request) -> LocalExecutor:
+    """The executor on this machine that a request asks for.
+
+    Raises:
+        StudyError: a GPU is missing, or has no room for so many trials.
+    """
+    share = request.tune.gpus_per_trial
+    if request.gpus:
+        check_gpus(request.gpus, share, environment.installed_cards(), request.workers)
+    log, timeout = request.folder / "workers.log", request.tune.trial_timeout_seconds
+    return LocalExecutor(request.workers, log, timeout, request.gpus, share)
+
+
+class Coordinator:
+    """The loop and the trials that it has in hand.
+
+    Args:
+        request: what to do.
+        store: the study's trials.
+        executor: where they are trained.
+    """
+
+    def __init__(self, request: Request, store: TrialStore, executor: Executor) -> None:
+        self._request = request
+        self._store = store
+        self._executor = executor
+        self._study_file = StudyFile(request.folder, store.study, store.lock)
+        self._at_work: dict[Path, Proposal] = {}
+        self._followers: list[Proposal] = []
+        self._stops: dict[int, tuple[int, Stop]] = {}
+        self._lost: Counter[int] = Counter()
+        self._ask_again = 0.0
+        self._rules = StopRules(request.tune)
+        self._refused: list[Mapping[str, str]] = []
+        images = request.image_shape, request.classes
+        self._judge = Judge(request.document, request.tune, *images, limits=request.limits)
+
+    def go(self, interrupts: Callable[[], int]) -> Iterator[SearchEvent]:
+        """Search until there is nothing left to do; ``interrupts``: how often a person has asked to stop."""
+        self._renew_best()
+        while interrupts() < 2:
+            if self._at_work:
+                self._store.lock.renew()
+                self._study_file.renew()
+            while not interrupts() and not self._rules.reason() and (trial := self._next()) is not None:
+                yield from self._launch(trial)
+            if not self._at_work and (interrupts() or self._is_over()):
+                break
+            yield from self._listen()
+            yield from self._end_followers()
+        if reason := self._rules.reason():
+            yield SearchStopped(reason)
+        if not interrupts() and (self._rules.is_final or not self._rules.reason()):
+            yield from self._end_waiting()
+        if self._rules.is_final or self._store.ended() >= self._request.trials:
+            yield from confirm(self._request, self._executor, self._store.ranked(), interrupts)
+            self._renew_best()
+        self._study_file.close()
+
+    def _next(self) -> Trial | None:
+        """The next trial, if the executor has room for one and the study has one to give."""
+        if len(self._at_work) >= self._request.workers or time.monotonic() < self._ask_again:
+            return None
+        trial = self._taken()
+        if trial is None:
+            self._ask_again = time.monotonic() + IDLE_SECONDS
+        return trial
+
+    def _taken(self) -> Trial | None:
+        """A trial that a dead coordinator left, one that may go on from its rung, or a new one."""
+        running = self._store.running()
+        left = [trial.number for trial in running if trial.number not in self._in_hand()]
+        counted = self._store.ended() + len(self._store.paused()) + len(running)
+        if counted - len(left) < self._request.trials:
+            # A child outlives its coordinator for an instant, and then its folder is free.
+            free = [number for number in left if not self._folder(number).is_locked()]
+            if free:
+                return self._store.trial(free[0])
+        if (promoted := self._store.promoted(self._in_hand())) is not None:
+            return promoted
+        return self._store.new() if counted < self._request.trials else None
+
+    def _in_hand(self) -> set[int]:
+        return {each.trial.number for each in (*self._at_work.values(), *self._followers)}
+
+    def _folder(self, number: int) -> RunFolder:
+        return RunFolder(self._request.folder / trial_name(number))
+
+    def _is_over(self) -> bool:
+        """Whether no trial is left that this search could train."""
+        if self._rules.reason():
+            return True
+        if time.monotonic() >= self._ask_again:
+            return False
+        left = [trial.number for trial in self._store.running() if trial.number not in self._in_hand()]
+        return not any(self._folder(number).is_locked() for number in left)
+
+    def _launch(self, trial: Trial) -> Iterator[SearchEvent]:
+        """Start a trial, unless it is over before it begins."""
+        self._stops.pop(trial.number, None)  # of a rung that it may go on from now
+        proposal = propose(self._store, trial, self._request.folder, self._judge)
+        if isinstance(proposal, Infeasible):
+            self._refused.append(proposal.reasons)
+            if len(self._refused) >= MAX_IN_A_ROW:
+                raise hopeless(self._request.folder.name, self._refused)
+            yield ProposalRefused(proposal.reasons)
+            return
+        self._refused.clear()
+        if (twin := self._ended_twin(proposal)) is not None:
+            yield from self._close(proposal, same_as(proposal, twin))
+        elif proposal.twin is not None and self._store.goes_on(proposal.twin):
+            self._followers.append(proposal)
+        elif not self._store.start(trial):
+            reason = f"the search ended {MAX_STARTS} times while this trial was in its first epoch"
+            yield from self._close(proposal, failed(proposal.folder, proposal.record, reason))
+        elif (stopped := self._caught_up(proposal)) is not None:
+            yield from self._close(proposal, stopped)
+        else:
+            yield TrialStarted(self._start(proposal))
+
+    def _caught_up(self, proposal: Proposal) -> RunRecord | None:
+        """Report the epochs that a dead coordinator did not; the record if the trial stops after them."""
+        reported = scores_of(self._store.trials()[proposal.trial.number])
+        stop = None
+        for epoch in proposal.folder.epochs():
+            if epoch.epoch not in reported:
+                stop = self._verdict(proposal, epoch)
+        record = caught_up(proposal.folder, proposal.record)
+        return replace(record, state=stop.state, reason=stop.reason) if stop else None
+
+    def _ended_twin(self, proposal: Proposal) -> RunRecord | None:
+        """The record of the trial that had the same settings, unless a person has removed it."""
+        if proposal.twin is None:
+            return None
+        record = known(self._folder(proposal.twin), proposal.record)
+        return record if record.state in OVER else None
+
+    def _start(self, proposal: Proposal) -> Job:
+        latency = "latency_seconds" in self._request.tune.objectives
+        proposal.folder.write(replace(proposal.record, state="running", reason=""))
+        self._at_work[proposal.folder.path] = proposal
+        job = Job(proposal.document, proposal.folder.path, proposal.origin, latency=latency)
+        return self._executor.start(job)
+
+    def _listen(self) -> Iterator[SearchEvent]:
+        for job, message in self._executor.poll():
+            proposal = self._at_work[job.folder]
+            self._ask_again = 0.0
+            match message:
+                case EpochEnded(epoch):
+                    yield TrialProgressed(job, epoch)
+                    self._executor.answer(job, self._verdict(proposal, epoch))
+                case RunEnded(record):
+                    yield from self._close(proposal, record)
+                case RunFailed(reason, memory):
+                    yield from self._failed(proposal, reason, memory=memory)
+                case RunLost(reason):
+                    yield from self._restarted(proposal, reason)
+
+    def _verdict(self, proposal: Proposal, epoch: EpochRecord) -> Stop | None:
+        """A trial's verdict after an epoch; for one that is trained again, the verdict of before."""
+        number = proposal.trial.number
+        if number in self._stops and self._stops[number][0] == epoch.epoch:
+            return self._stops[number][1]
+        planned = proposal.document.experiment.training.epochs
+        verdict = self._store.verdict(proposal.trial, epoch, planned)
+        self._rules.epoch_ended(number, epoch)
+        if verdict is not None:
+            self._stops[number] = epoch.epoch, verdict
+        return verdict or self._rules.stop(number)
+
+    def _failed(self, proposal: Proposal, reason: str, *, memory: bool) -> Iterator[SearchEvent]:
+        """Try once more where memory ran out and the batches can be divided; else the trial has failed."""
+        record = failed(proposal.folder, proposal.record, reason)
+        again = in_more_parts(record, proposal.document.experiment.training) if memory else None
+        if again is None or again.parts is None:
+            yield from self._close(proposal, record)
+            return
+        self._dismiss(proposal)
+        yield TrialRetried(self._start(replace(proposal, record=again)), again.parts)
+
+    def _restarted(self, proposal: Proposal, reason: str) -> Iterator[SearchEvent]:
+        """Start a trial again whose node was lost, from what its folder has of it."""
+        number = proposal.trial.number
+        self._lost[number] += 1
+        record = caught_up(proposal.folder, known(proposal.folder, proposal.record))
+        epoch, stop = self._stops.get(number, (0, None))
+        if stop is not None and record.epochs == epoch:  # it was lost on its way to the end
+            yield from self._close(proposal, replace(record, state=stop.state, reason=stop.reason))
+        elif self._lost[number] >= MAX_LOST:
+            why = f"its node or process was lost {MAX_LOST} times; at last: {reason}"
+            yield from self._close(proposal, replace(record, state="failed", reason=why))
+        else:
+            self._dismiss(proposal)
+            yield TrialRestarted(self._start(replace(proposal, record=record)), reason, record.epochs)
+
+    def _dismiss(self, proposal: Proposal) -> None:
+        if self._at_work.pop(proposal.folder.path, None) is not None:
+            job = next(job for job in self._executor.jobs if job.folder == proposal.folder.path)
+            self._executor.end(job)
+
+    def _close(self, proposal: Proposal, record: RunRecord) -> Iterator[SearchEvent]:
+        """Write down how a trial ended, or that it waits at a rung; then end those that follow it."""
+        self._dismiss(proposal)
+        self._write_down(proposal.trial, proposal.folder, record)
+        yield TrialPaused(record) if record.state == "paused" else TrialEnded(record)
+        yield from self._end_followers()
+
+    def _write_down(self, trial: Trial, folder: RunFolder, record: RunRecord) -> None:
+        """First in its folder, then in the store: a search that takes it up again finds what was done."""
+        folder.write(record)
+        self._store.close(trial, record)
+        self._ask_again = 0.0
+        if record.state == "paused":
+            return
+        folder.remove_leftovers()  # of a process that was killed while it wrote
+        ranked = self._store.ranked()
+        self._rules.trial_ended(record, ranked)
+        if ranked[:1] == [trial.number]:
+            self._renew_best()
+        thin(self._request.folder, ranked, trial.number, self._request.tune.keep)
+
+    def _end_followers(self) -> Iterator[SearchEvent]:
+        """End the trials whose twins have ended."""
+        for follower in list(self._followers):
+            if (twin := self._ended_twin(follower)) is not None:
+                self._followers.remove(follower)
+                record = same_as(follower, twin)
+                self._write_down(follower.trial, follower.folder, record)
+                yield TrialEnded(record)
+
+    def _end_waiting(self) -> Iterator[SearchEvent]:
+        """End the trials that still wait at a rung, since no more trials will come."""
+        for waiting in self._store.paused():
+            record = self._folder(waiting.number).read()
+            reason = f"did not go on after epoch {record.epochs}"
+            record = replace(record, state="pruned", reason=reason)
+            self._write_down(self._store.trial(waiting.number), self._folder(waiting.number), record)
+            yield TrialEnded(record)
+        yield from self._end_followers()
+
+    def _renew_best(self) -> None:
+        """Bring ``best.yaml`` up to date; a search that was killed may have left an old one."""
+        found = confirmed(self._request.folder, self._request.tune.select)
+        ranked = [found[0].trial] if found else self._store.ranked()
+        if ranked:
+            write_best(self._request.folder, ranked[0], found[0] if found else None)

@@ -1,0 +1,163 @@
+"""The database of a study: which kinds there are, how each is opened, and what is reported when it cannot be.
+
+Two kinds: SQLite, a file on this machine, and PostgreSQL, a server.
+"""
+
+import re
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, closing, contextmanager
+from pathlib import Path
+
+import psutil
+from optuna.exceptions import StorageInternalError
+from optuna.storages import RDBStorage
+from sqlalchemy.exc import DBAPIError, PendingRollbackError, SQLAlchemyError
+
+from dnsearch.errors import Problem, StudyError
+
+SQLITE = "sqlite:///"
+PASSWORD = re.compile(r"(://[^:/@]*:)[^@]+(?=@)")
+EXAMPLES = "Examples: sqlite:///runs/study.db (a file), postgresql+psycopg://user@host/database"
+FULL = ("disk is full", "disk full", "No space left")
+"""Words of SQLite, of PostgreSQL and of the operating system."""
+ROOM = "Make room there and give the same command again; trials that have ended are kept."
+BUSY_SECONDS = 60
+"""How long a SQLite database may be locked by another process before that is an error."""
+NETWORK_FILE_SYSTEMS = {
+    *("nfs", "nfs3", "nfs4", "cifs", "smb2", "smb3", "smbfs", "afs", "ncpfs", "davfs", "sshfs", "ceph"),
+    *("glusterfs", "lustre", "beegfs", "gpfs", "pvfs2", "orangefs", "s3fs", "gcsfuse", "goofys", "rclone"),
+}
+CONNECTION_LOST = ("08", "57P")
+"""How PostgreSQL's codes begin for a broken connection, and for a server that stops or is starting."""
+Kinds = tuple[type[Exception], ...]
+TROUBLE: Kinds = (SQLAlchemyError, StorageInternalError, sqlite3.Error)
+"""What the libraries raise for a database that is missing, not theirs, or full."""
+OPENING_TROUBLE: Kinds = (ImportError, OSError, ValueError, RuntimeError)
+"""What they raise as well while opening: for a wrong URL, a missing driver, an old version."""
+
+
+def default_url(folder: Path) -> str:
+    """The database of a study without ``--storage``: a file in the study's folder."""
+    return f"{SQLITE}{folder / 'study.db'}"
+
+
+def sqlite_file(url: str) -> Path | None:
+    """The file of a SQLite database; None for a server.
+
+    >>> sqlite_file("sqlite:///runs/study.db")
+    PosixPath('runs/study.db')
+    """
+    return Path(url.removeprefix(SQLITE)) if url.startswith(SQLITE) else None
+
+
+def storage(url: str) -> RDBStorage:
+    """Optuna's storage on a database; a SQLite file and its folder are created if they are missing.
+
+    Raises:
+        StudyError: SQLite on a network file system.
+        ImportError: a server's driver is not installed.
+    """
+    file = sqlite_file(url)
+    if file is None:
+        return RDBStorage(url, engine_kwargs={"pool_pre_ping": True})
+    make_room(file)
+    with closing(sqlite3.connect(file, timeout=BUSY_SECONDS)) as connection:
+        connection.execute("pragma journal_mode=wal")  # readers do not lock the writer out
+    return RDBStorage(url, engine_kwargs={"connect_args": {"timeout": BUSY_SECONDS}})
+
+
+def make_room(file: Path) -> None:
+    """Create the folder of a SQLite database, unless it is on a network file system.
+
+    SQLite's own advice (sqlite.org/useovernet.html): file locks of network file systems are not reliable,
+    and the write-ahead log needs memory that all its processes share.
+
+    Raises:
+        StudyError: the folder is on a network file system.
+        OSError: it cannot be created, or the database is a folder itself.
+    """
+    folder = file.parent
+    folder.mkdir(parents=True, exist_ok=True)
+    if file.is_dir():
+        raise IsADirectoryError("a folder, where the file of the database should be")
+    mounts = {Path(part.mountpoint): part.fstype for part in psutil.disk_partitions(all=True)}
+    kind = network_kind(folder.resolve(), mounts)
+    if kind is not None:
+        expected = "a folder on a disk of this machine, since SQLite's locks do not work across a network"
+        hint = (
+            "Put the database elsewhere (--storage sqlite:////home/me/study.db), or use a server: "
+            "--storage postgresql+psycopg://user@host/database"
+        )
+        raise StudyError(str(Problem(str(folder), expected, f"{kind}, a network file system", hint)))
+
+
+def network_kind(folder: Path, mounts: Mapping[Path, str]) -> str | None:
+    """The kind of network file system that a folder is on; None on a disk of this machine.
+
+    Args:
+        folder: an absolute path.
+        mounts: mount point → kind of file system.
+
+    >>> network_kind(Path("/home/me/runs"), {Path("/"): "ext4", Path("/home"): "nfs4"})
+    'nfs4'
+    >>> network_kind(Path("/srv/runs"), {Path("/"): "ext4", Path("/home"): "nfs4"})
+    """
+    above = next((each for each in (folder, *folder.parents) if each in mounts), None)
+    kind = mounts[above].lower() if above else ""
+    return kind if kind.removeprefix("fuse.") in NETWORK_FILE_SYSTEMS else None
+
+
+def is_lost_connection(error: BaseException) -> bool:
+    """Whether an error means that a PostgreSQL server is away for now, not that a statement is wrong.
+
+    Args:
+        error: what the database library or Optuna raised.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, PendingRollbackError):  # Optuna went on after it was lost
+            return True
+        if isinstance(cause, DBAPIError) and not isinstance(cause.orig, sqlite3.Error):
+            code = getattr(cause.orig, "sqlstate", None)  # None: there was no server to give a code
+            return cause.connection_invalidated or code is None or str(code).startswith(CONNECTION_LOST)
+        cause = cause.__cause__
+    return False
+
+
+def opening(url: str) -> AbstractContextManager[None]:
+    """Like ``reachable``, for a block that opens the database."""
+    return reachable(url, OPENING_TROUBLE)
+
+
+@contextmanager
+def reachable(url: str, also: Kinds = ()) -> Iterator[None]:
+    """Turn database errors of the block into a StudyError.
+
+    Args:
+        url: the database.
+        also: further errors that the database causes in this block.
+    """
+    try:
+        yield
+    except TROUBLE + also as error:
+        found = first_line(error)
+        hint = ROOM if any(word in found for word in FULL) else EXAMPLES
+        problem = Problem(f"--storage {shown(url)}", "a database that can be used", found, hint)
+        raise StudyError(str(problem)) from error
+
+
+def shown(url: str) -> str:
+    """A database's URL without its password.
+
+    >>> shown("postgresql+psycopg://me:secret@host/studies")
+    'postgresql+psycopg://me:***@host/studies'
+    """
+    return PASSWORD.sub(r"\1***", url)
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of the original error; Optuna's own text about a database error is of no help."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,143 @@
+"""Whether a proposal may be tried at all: its relations, its spec, what its network costs.
+
+Nothing here trains or knows Optuna. What is refused here costs no trial; how far it was beyond each bound is
+what a sampler can learn the border from.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from dnsearch.errors import Problem, SpecError, StudyError
+from dnsearch.plan.graph import Shape
+from dnsearch.plan.limits import Planned, planned
+from dnsearch.plan.summary import Summary
+from dnsearch.spec.data_section import Facts
+from dnsearch.spec.document import Document
+from dnsearch.spec.tune import Tune
+from dnsearch.spec.tune.conditions import Relation, excess
+
+MAX_IN_A_ROW = 1000
+"""Infeasible proposals after which a search gives up: by the rule of three, less than 0.3 % of
+what is proposed is feasible then, at 95 % confidence."""
+
+SPEC = "spec"
+"""What refuses values that do not fit together, or a network that does not fit its images or limits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What is known of a proposal before it is trained.
+
+    Args:
+        margins: constraint or relation → how far the proposal is beyond its bound, as a share of the bound;
+            at most 0 is feasible.
+        reasons: of those that refuse it: why, in words. Empty: it may be tried.
+        planned: its spec and network, where they were worked out.
+    """
+
+    margins: Mapping[str, float]
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    planned: Planned | None = None
+
+
+@dataclass(frozen=True)
+class Judge:
+    """What proposals are judged by.
+
+    Args:
+        document: the base spec.
+        tune: its ``tune`` section.
+        image_shape: (height, width, channels) of its images.
+        classes: number of its classes.
+        limits: whether the spec's limits hold.
+    """
+
+    document: Document
+    tune: Tune
+    image_shape: Shape
+    classes: int
+    limits: bool = True
+
+    def of(self, values: Mapping[str, Any], origin: str) -> Judgement:
+        """Judge a proposal, the cheapest questions first.
+
+        Args:
+            values: dotted path → value, which override the base spec's; empty for the base spec itself.
+            origin: what to call the source of the values in problems, such as ``trial 3``.
+        """
+        margins = self.kept_relations(values)
+        if broken := {name: "the proposed values break it" for name, share in margins.items() if share > 0}:
+            return Judgement(margins, broken)
+        try:
+            document = self.document.with_values(values, origin) if values else self.document
+            found = planned(document, self._facts, limits=self.limits)
+        except SpecError as error:
+            return Judgement({**margins, SPEC: 1.0}, {SPEC: str(error)})
+        beyond, reasons = self._costs(found.summary)
+        return Judgement({**margins, **beyond}, reasons, found)
+
+    def names(self) -> tuple[str, ...]:
+        """The relations and constraints that can refuse something, in the order of the spec."""
+        return (*self._relations, *self._bounds)
+
+    def kept_relations(self, values: Mapping[str, Any]) -> dict[str, float]:
+        """Relation → how far some values are from keeping it."""
+        return {name: excess(relation, values, self._base) for name, relation in self._relations.items()}
+
+    @cached_property
+    def _relations(self) -> dict[str, Relation]:
+        """Those that can refuse something, by their names."""
+        return {str(each): each for each in self.tune.relations if each.equal is None}
+
+    @cached_property
+    def _facts(self) -> Facts:
+        """What the images are like; that they suit the base spec's family was checked before."""
+        height, width, channels = self.image_shape
+        return Facts((height, width, channels), self.classes, masks=None)
+
+    @cached_property
+    def _bounds(self) -> dict[str, int]:
+        return self.tune.constraints.bounds()
+
+    @cached_property
+    def _base(self) -> dict[str, Any]:
+        """The base spec's settings, as nested mappings."""
+        return self.document.experiment.model_dump(mode="json", include={"network", "training"})
+
+    def _costs(self, summary: Summary) -> tuple[dict[str, float], dict[str, str]]:
+        """Constraint → how far a network is beyond it, and why it is refused."""
+        costs, bounds = costs_of(summary), self._bounds
+        beyond = {name: (costs[name] - bound) / bound for name, bound in bounds.items()}
+        reasons = {
+            name: f"{costs[name]:,}, at most {bound:,}"
+            for name, bound in bounds.items()
+            if costs[name] > bound
+        }
+        return beyond, reasons
+
+
+def hopeless(study: str, refused: Sequence[Mapping[str, str]]) -> StudyError:
+    """The error for a row of infeasible proposals: what refused how many, and what to change."""
+    counts = Counter(name for reasons in refused for name in reasons)
+    ((worst, _),) = counts.most_common(1)
+    last = next(reasons[worst] for reasons in reversed(refused) if worst in reasons)
+    counted = ", ".join(f"{name} {count:,}" for name, count in counts.most_common())
+    expected = f"a feasible proposal among the last {len(refused):,}; they were refused by: {counted}"
+    hint = (
+        f"Loosen {worst} or narrow the parameters (the last reason: {last.splitlines()[-1].strip()}); "
+        "dnsearch space SPEC shows which share of the space is feasible."
+    )
+    return StudyError(str(Problem(f"study {study}", expected, hint=hint)))
+
+
+def costs_of(summary: Summary) -> dict[str, int]:
+    """What constraints speak of."""
+    return {
+        "parameters": summary.cost.trainable,
+        "macs": summary.cost.macs,
+        "training_memory_bytes": summary.training_memory_bytes,
+        "inference_peak_bytes": summary.inference_peak_bytes,
+    }

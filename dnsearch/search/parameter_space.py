@@ -1,0 +1,241 @@
+"""The search space as Optuna's samplers walk through it, and whether a spec is in it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.trial import Trial
+
+from dnsearch.errors import Problem, SpecError, StudyError
+from dnsearch.spec.document import Document, settings
+from dnsearch.spec.experiment import STAGES
+from dnsearch.spec.tree import overlap
+from dnsearch.spec.tune import SAMPLERS, Tune
+from dnsearch.spec.tune.conditions import Label, followers
+from dnsearch.spec.tune.parameters import (
+    FloatRange,
+    IntRange,
+    Range,
+    Searched,
+    exact,
+    highest,
+    holds_value,
+    labelled,
+    when,
+)
+from dnsearch.spec.tune.search_space import Choice, chosen, counts, in_order, value_of
+
+
+@dataclass(frozen=True, slots=True)
+class Suggested:
+    """Draws what a trial's sampler suggests; what the trial has been given before, it is given again."""
+
+    trial: Trial
+
+    def whole(self, path: str, searched: IntRange, high: int) -> int:
+        """A whole number of a range."""
+        low, _ = searched.bounds
+        return self.trial.suggest_int(path, low, high, step=searched.step, log=searched.log)
+
+    def number(self, path: str, searched: FloatRange, high: float) -> float:
+        """A number of a range."""
+        low, _ = searched.bounds
+        return self.trial.suggest_float(path, low, high, step=searched.step, log=searched.log)
+
+    def label(self, path: str, labels: Sequence[Label]) -> Label:
+        """One of some labels."""
+        label: Label = self.trial.suggest_categorical(path, labels)
+        return label
+
+
+def distribution(searched: Searched) -> BaseDistribution:
+    """What Optuna knows of a parameter once it has been suggested.
+
+    >>> distribution(IntRange(int=(4, 15), step=4))
+    IntDistribution(high=12, log=False, low=4, step=4)
+    """
+    match searched:
+        case IntRange(bounds=(low, high), step=step):
+            return IntDistribution(low, int(highest(low, high, step)), log=searched.log, step=step)
+        case FloatRange(bounds=(low, high), step=step):
+            return FloatDistribution(low, highest(low, high, step), log=searched.log, step=step)
+        case choices:
+            return CategoricalDistribution(list(labelled(choices)))
+
+
+def suggested(trial: Trial, tune: Tune) -> Choice:
+    """What a trial's sampler chooses."""
+    return chosen(tune, Suggested(trial))
+
+
+def suggested_base(trial: Trial, tune: Tune, labels: Mapping[str, Label]) -> Choice:
+    """Write the base spec's labels into its trial; nothing in the spec is changed."""
+    own = {path: tune.parameters[path] for path in labels}
+    chosen(tune.model_copy(update={"parameters": own, "relations": ()}), Suggested(trial))
+    return Choice(labels, {})
+
+
+def base_labels(document: Document, tune: Tune) -> dict[str, Label]:
+    """The labels that the unmodified spec has, as far as the search space has them.
+
+    A section's choice is the spec's own where it differs in nothing but fields that are searched themselves.
+    """
+    own, found = settings(document.experiment), dict[str, Label]()
+    for path in in_order(tune.parameters):
+        searched = tune.parameters[path]
+        if not counts(searched, found):
+            continue
+        for label, value in _candidates(own, path, searched):
+            if _is_own(document, own, path, value, tune):
+                found[path] = label
+                break
+    return found
+
+
+def _is_own(document: Document, own: Mapping[str, Any], path: str, value: Any, tune: Tune) -> bool:  # noqa: ANN401  (whatever the YAML holds)
+    """Whether the spec has a value already; what could be a shorthand is compared as the spec reads it."""
+    present = _value_at(own, path)
+    if _is_plain(present) and _is_plain(value):
+        return _same(present, value)
+    try:
+        changed = document.with_values({path: value}, path).experiment
+    except SpecError:  # alone, beside the spec's other values, it may not even be allowed
+        return False
+    after = settings(changed)
+    differing = (key for key in own.keys() | after.keys() if own.get(key) != after.get(key))
+    inside = [other for other in tune.parameters if other.startswith(f"{path}.")]
+    return all(any(f"{key}.".startswith(f"{other}.") for other in inside) for key in differing)
+
+
+def _value_at(own: Mapping[str, Any], path: str) -> Any:  # noqa: ANN401  (whatever the YAML holds)
+    """The value at a path, or of a position in a list; the settings below it where it is a section."""
+    above, _, last = path.rpartition(".")
+    if path in own:
+        return own[path]
+    if last.isdecimal() and isinstance(own.get(above), list) and int(last) < len(own[above]):
+        return own[above][int(last)]
+    return {key: each for key, each in own.items() if key.startswith(f"{path}.")}
+
+
+def _is_plain(value: Any) -> bool:  # noqa: ANN401  (whatever the YAML holds)
+    """Whether a value is itself: a scalar, or a list of scalars."""
+    items = value if isinstance(value, list | tuple) else (value,)
+    return all(each is None or isinstance(each, str | int | float) for each in items)
+
+
+def _same(one: Any, other: Any) -> bool:  # noqa: ANN401  (whatever the YAML holds)
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        return len(one) == len(other) and all(map(_same, one, other))
+    return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
+
+
+def _candidates(own: Mapping[str, Any], path: str, searched: Searched) -> list[tuple[Label, Any]]:
+    """The labels and values of the space that could be the spec's own."""
+    if not isinstance(searched, Range):
+        return list(labelled(searched).items())
+    present = _value_at(own, path)
+    numbers = [*present.values()][:1] if isinstance(present, dict) else [present]
+    return [
+        (exact(searched, each), each)
+        for each in numbers
+        if isinstance(each, int | float) and holds_value(searched, each)
+    ]
+
+
+def misfits(
+    document: Document, labels: Mapping[str, Label], base: Document, tune: Tune, hint: str
+) -> Iterator[Problem]:
+    """What keeps a spec from being a trial of a search.
+
+    Args:
+        document: the spec.
+        labels: those that it has in the space.
+        base: the search's base spec.
+        tune: its ``tune`` section.
+        hint: what each problem shall end with.
+    """
+    own, others = settings(document.experiment), settings(base.experiment)
+    given = set() if tune.fidelity == "epochs" else {STAGES}  # what the search gives each trial by itself
+    differing = {key for key in own.keys() | others.keys() if own.get(key) != others.get(key)}
+    for key in sorted(differing - given):
+        if not any(overlap(key, path) for path in tune.parameters):
+            expected = f"{others.get(key, 'not set')!s}, as in the study's spec, since it is not searched"
+            found = str(own.get(key, "not set"))
+            yield Problem(key, expected, found, f"{hint}: only searched fields may differ.")
+    for path, searched in tune.parameters.items():
+        if path not in labels and counts(searched, labels):
+            outside = f"{hint}: only a spec in the search space can be a trial."
+            yield Problem(path, f"a value of tune.parameters.{path}", _shown(own, path), outside)
+
+
+def _shown(own: Mapping[str, Any], path: str) -> str:
+    return ", ".join(str(value) for key, value in own.items() if overlap(key, path)) or "not set"
+
+
+def spec_of(labels: Mapping[str, Label], document: Document, tune: Tune, origin: str) -> Document:
+    """The spec of a search's trial.
+
+    Args:
+        labels: parameter → label, of the trial.
+        document: the search's base spec.
+        tune: its ``tune`` section.
+        origin: what to call the trial in problems.
+
+    Raises:
+        SpecError: its values do not fit together.
+    """
+    return document.with_values(values_of(labels, tune), origin)
+
+
+def values_of(labels: Mapping[str, Label], tune: Tune) -> dict[str, Any]:
+    """Dotted path → value, of a trial's labels; with what ``equal`` adds."""
+    values = {path: value_of(tune.parameters[path], label) for path, label in labels.items()}
+    return {**values, **followers(tune.relations, values)}
+
+
+def known_labels(params: Mapping[str, Label], tune: Tune) -> dict[str, Label]:
+    """What a search asked of a trial, without what arithmetic has added to it.
+
+    Args:
+        params: parameter → label, as the trial store has them.
+        tune: the search.
+    """
+    return {path: exact(tune.parameters[path], label) for path, label in params.items()}
+
+
+def same_labels(labels: Mapping[str, Label], before: Tune, after: Tune) -> dict[str, Label]:
+    """The labels of parameters that two searches search alike."""
+    return {
+        path: label
+        for path, label in labels.items()
+        if path in after.parameters and after.parameters[path] == before.parameters[path]
+    }
+
+
+def check_base(document: Document, tune: Tune) -> None:
+    """Refuse a base spec outside of its own search, where that would change what is proposed.
+
+    Some of Optuna's samplers propose only what all finished trials have, and silently draw the rest at
+    random. The first trial is the base spec; they would never propose what it lacks.
+
+    Raises:
+        StudyError: with every parameter that the base spec has no value of.
+    """
+    if not SAMPLERS[tune.sampler].common_parameters_only:
+        return
+    own, labels = settings(document.experiment), base_labels(document, tune)
+    expected = f"the spec's own value among those searched, or {tune.sampler} would only draw it at random"
+    hint = "Widen the parameter, change the spec, or set tune.sampler=tpe."
+    problems = [
+        Problem(f"tune.parameters.{path}", expected, _shown(own, path), hint)
+        for path, searched in tune.parameters.items()
+        if path not in labels and when(searched) is None
+    ]
+    if problems:
+        raise StudyError("\n\n".join(map(str, problems)))

@@ -1,0 +1,350 @@
+"""Trials as tasks of a Ray cluster: one task for each attempt at a trial, wherever there is room.
+
+::
+
+    coordinator ── job, the run's files ──────▶ task, in a temporary folder of its node
+        │ ▲                                        │ ▲
+        │ └─── letters: message, files ── mailbox ─┘ │
+        └───── Stop or None ───────────── mailbox ───┘
+
+A task posts a letter after every epoch and waits for the answer. At every rung, at least every minute and at
+the end the letter brings the run's files home through Ray's object store. So a lost node costs a minute: the
+trial starts again elsewhere from what came home. The mailbox is an actor beside the coordinator; both it and
+the tasks end with the coordinator, which alone writes the study.
+"""
+
+import asyncio
+import contextlib
+import itertools
+import math
+import os
+import socket
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray.exceptions import OutOfMemoryError, RayActorError, RayError, RayTaskError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from dnsearch import environment
+from dnsearch.errors import Problem, StudyError
+from dnsearch.runs.atomic import atomic_write, reading
+from dnsearch.runs.folder import RunFolder
+from dnsearch.runs.record import EpochRecord, Stop
+from dnsearch.search.local_executor import POLL_SECONDS, timed_out
+from dnsearch.search.messages import EpochEnded, Executor, Job, Message, RunEnded, RunFailed, RunLost
+from dnsearch.search.request import Request
+from dnsearch.search.rungs import rungs
+
+HOME_SECONDS = 60.0
+"""After so long the files of a run come home with its next epoch."""
+
+Files = Mapping[str, bytes]
+"""Files of a run by their names in its folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """What a task tells the coordinator.
+
+    Args:
+        attempt: which attempt at which trial it is from.
+        message: what happened; None: the task has started.
+        files: the run's files as they are now; None where they stay on the node.
+    """
+
+    attempt: str
+    message: Message | None
+    files: Files | None = None
+
+
+class Mailbox:
+    """An actor that keeps letters for the coordinator, and tasks waiting until they are answered."""
+
+    def __init__(self) -> None:
+        self._letters: list[Letter] = []
+        self._arrived = asyncio.Event()
+        self._answers: dict[str, asyncio.Future[Stop | None]] = {}
+
+    async def post(self, letter: Letter) -> None:
+        """Leave a letter."""
+        self._letters.append(letter)
+        self._arrived.set()
+
+    async def ask(self, letter: Letter) -> Stop | None:
+        """Leave a letter and wait for its answer."""
+        answer = asyncio.get_running_loop().create_future()
+        self._answers[letter.attempt] = answer
+        await self.post(letter)
+        stop: Stop | None = await answer
+        return stop
+
+    async def take(self, seconds: float) -> list[Letter]:
+        """The letters that arrive within some seconds."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._arrived.wait(), seconds)
+        self._arrived.clear()
+        letters, self._letters = self._letters, []
+        return letters
+
+    async def answer(self, attempt: str, stop: Stop | None) -> None:
+        """Answer the last letter of an attempt."""
+        if (waiting := self._answers.pop(attempt, None)) is not None and not waiting.done():
+            waiting.set_result(stop)
+
+
+def train(job: Job, attempt: str, files: Files, mailbox: Any) -> None:  # noqa: ANN401  (Ray's handle of an actor)
+    """A task: train a job's network in a temporary folder.
+
+    Args:
+        job: what to train.
+        attempt: how the coordinator knows this task.
+        files: the files of the run, if it goes on.
+        mailbox: where letters go.
+    """
+    environment.set_environment()
+    trial_process = environment.imported("dnsearch.search.trial_process")
+    with tempfile.TemporaryDirectory(prefix="dnsearch-") as place:
+        folder = RunFolder(Path(place) / job.folder.name)
+        folder.path.mkdir()
+        for name, content in files.items():
+            (folder.path / name).write_bytes(content)
+        came_home = time.monotonic()
+
+        def ask(epoch: EpochRecord) -> Stop | None:
+            nonlocal came_home
+            planned = job.document.experiment.training.epochs
+            is_due = epoch.epoch in rungs(planned) or time.monotonic() - came_home >= HOME_SECONDS
+            if is_due:
+                came_home = time.monotonic()
+            letter = Letter(attempt, EpochEnded(epoch), packed(folder) if is_due else None)
+            try:
+                answer: Stop | None = ray.get(mailbox.ask.remote(letter))
+            except RayError:
+                os._exit(1)  # the coordinator is gone; what came home waits for another
+            return answer
+
+        ray.get(mailbox.post.remote(Letter(attempt, None)))
+        message = trial_process.train(job, folder, ask)
+        ray.get(mailbox.post.remote(Letter(attempt, message, packed(folder))))
+
+
+def packed(folder: RunFolder) -> Files:
+    """The files of a run that another process needs to go on with it or to show it."""
+    first = (folder.spec, folder.resolved, folder.preprocessing, folder.start)
+    paths = (*first, folder.checkpoint, folder.epochs_file, folder.weights, folder.record)
+    files = {}
+    for path in filter(Path.exists, paths):
+        with reading(path):
+            files[path.name] = path.read_bytes()
+    return files
+
+
+def bring_home(files: Files, folder: RunFolder) -> None:
+    """Write a run's files into its folder, so that after a kill at any moment the run can go on from there.
+
+    What a resume reads comes in the order in which a training writes it: the checkpoint before the epochs.
+
+    Raises:
+        RunError: a file cannot be written.
+    """
+    for path in (folder.spec, folder.resolved, folder.preprocessing, folder.start):
+        if path.name in files and not path.exists():
+            atomic_write(path, files[path.name])
+    if folder.checkpoint.name in files:
+        with folder.replacing_checkpoint() as file:
+            file.write(files[folder.checkpoint.name])
+    for path in (folder.epochs_file, folder.weights, folder.record):
+        if path.name in files:
+            atomic_write(path, files[path.name])
+
+
+@dataclass
+class Task:
+    """A task in the cluster.
+
+    Args:
+        job: what it trains.
+        reference: Ray's reference to its end.
+        deadline: when it has taken too long, on ``time.monotonic``'s clock; without end until it starts.
+        is_ending: whether its last letter has come.
+    """
+
+    job: Job
+    reference: Any
+    deadline: float = math.inf
+    is_ending: bool = False
+
+
+class RayExecutor(Executor):
+    """Tasks of the cluster that this process is connected to.
+
+    Args:
+        cpus: processors of a trial.
+        gpus: GPUs of a trial, or a share of one.
+        workers: trials at once.
+        timeout_seconds: how long each trial may take from its start; None for as long as it wants.
+    """
+
+    def __init__(self, cpus: int, gpus: float, workers: int, timeout_seconds: float | None) -> None:
+        self._cpus = cpus
+        self._timeout_seconds = timeout_seconds
+        self._task = ray.remote(max_calls=1, max_retries=0, num_cpus=cpus, num_gpus=gpus)(train)
+        here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+        actor = ray.remote(num_cpus=0, max_concurrency=2 * workers + 10, scheduling_strategy=here)(Mailbox)
+        self._mailbox = actor.remote()
+        self._tasks: dict[str, Task] = {}
+        self._numbers = itertools.count()
+
+    @property
+    def jobs(self) -> list[Job]:
+        """The jobs of the tasks."""
+        return [task.job for task in self._tasks.values()]
+
+    def start(self, job: Job) -> Job:
+        """Queue a task for a job, with what the study's folder has of it."""
+        job = replace(job, threads=self._cpus)
+        attempt = f"{job.folder.name} {next(self._numbers)}"
+        files = packed(RunFolder(job.folder))
+        self._tasks[attempt] = Task(job, self._task.remote(job, attempt, files, self._mailbox))
+        return job
+
+    def poll(self) -> list[tuple[Job, Message]]:
+        """The messages that arrive within ``POLL_SECONDS``; the files that come with them are written."""
+        broken = self._broken()  # before the letters are taken: a lost task may have posted one
+        messages: list[tuple[Job, Message]] = []
+        for letter in self._letters():
+            task = self._tasks.get(letter.attempt)
+            if task is None:  # it was ended meanwhile
+                continue
+            if letter.files is not None:
+                bring_home(letter.files, RunFolder(task.job.folder))
+            match letter.message:
+                case None:
+                    task.deadline = time.monotonic() + (self._timeout_seconds or math.inf)
+                case message:
+                    task.is_ending = isinstance(message, RunEnded | RunFailed)
+                    messages.append((task.job, message))
+        for attempt, task in self._tasks.items():
+            if attempt in broken and not task.is_ending:
+                messages.append((task.job, broken[attempt]))
+            elif time.monotonic() > task.deadline and not task.is_ending:
+                messages.append((task.job, timed_out(self._timeout_seconds)))
+        return messages
+
+    def _letters(self) -> list[Letter]:
+        try:
+            letters: list[Letter] = ray.get(self._mailbox.take.remote(POLL_SECONDS))
+        except RayError as error:
+            expected, hint = "a Ray cluster that works", "Look at ray status; the study can be continued."
+            found = (str(error).splitlines() or [type(error).__name__])[0]
+            raise StudyError(str(Problem("--executor ray", expected, found, hint))) from error
+        return letters
+
+    def _broken(self) -> dict[str, Message]:
+        """Attempt → why its task has ended without a last letter."""
+        references = [task.reference for task in self._tasks.values()]
+        if not references:
+            return {}
+        ended, _ = ray.wait(references, num_returns=len(references), timeout=0, fetch_local=False)
+        return {
+            attempt: message
+            for attempt, task in self._tasks.items()
+            if task.reference in ended and (message := _error_of(task.reference)) is not None
+        }
+
+    def answer(self, job: Job, stop: Stop | None) -> None:
+        """Tell a task that waits after an epoch to go on or to stop."""
+        self._mailbox.answer.remote(self._attempt(job), stop)
+
+    def end(self, job: Job) -> None:
+        """Forget a task that has ended, or cancel it."""
+        task = self._tasks.pop(self._attempt(job))
+        ended, _ = ray.wait([task.reference], timeout=1 if task.is_ending else 0)
+        if not ended:
+            ray.cancel(task.reference, force=True)
+
+    def _attempt(self, job: Job) -> str:
+        return next(each for each, task in self._tasks.items() if task.job.folder == job.folder)
+
+    def close(self) -> None:
+        """Cancel all tasks."""
+        for job in self.jobs:
+            self.end(job)
+
+
+def _error_of(reference: Any) -> Message | None:  # noqa: ANN401  (Ray's reference)
+    """Why a task that has ended failed; None where it did not."""
+    try:
+        ray.get(reference)
+    except OutOfMemoryError:
+        return RunFailed(
+            "out of memory: Ray killed the task, since its node had too little left", memory=True
+        )
+    except (RayActorError, RayTaskError) as error:
+        return RunFailed(str(error))
+    except RayError as error:
+        return RunLost(f"its node or process was lost ({type(error).__name__})")
+    return None
+
+
+@contextlib.contextmanager
+def ray_executor(request: Request, address: str | None) -> Iterator[RayExecutor]:
+    """An executor on a cluster, for a block.
+
+    Args:
+        request: the search.
+        address: the cluster, ``auto`` for the one that this machine is in; None starts one of this machine.
+
+    Raises:
+        StudyError: there is no such cluster, or no node has enough GPUs for a trial.
+    """
+    environment.set_environment()
+    try:
+        _call(address)
+        ray.init(
+            address=address or "local", log_to_driver=False, include_dashboard=False, logging_level="error"
+        )
+    except (OSError, ValueError, RuntimeError) as error:
+        hint = "Start one with: ray start --head, or leave --address out for this machine alone."
+        found = (str(error).splitlines() or [type(error).__name__])[0]
+        raise StudyError(str(Problem(f"--address {address}", "a Ray cluster", found, hint))) from error
+    try:
+        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        cpus, gpus = share(nodes, request.workers, request.tune.gpus_per_trial)
+        yield RayExecutor(cpus, gpus, request.workers, request.tune.trial_timeout_seconds)
+    finally:
+        ray.shutdown()
+
+
+def _call(address: str | None) -> None:
+    """Raise an OSError where nobody listens at HOST:PORT; Ray itself would try for minutes."""
+    host, colon, port = (address or "").rpartition(":")
+    if colon and "/" not in host:
+        socket.create_connection((host, int(port)), timeout=10).close()
+
+
+def share(nodes: list[dict[str, float]], workers: int, gpus_per_trial: float) -> tuple[int, float]:
+    """Processors and GPUs of a trial: an even share of the processors that fits on each node that has some.
+
+    Args:
+        nodes: the resources of each node.
+        workers: trials at once.
+        gpus_per_trial: as the spec says; without a GPU in the cluster trials take none.
+
+    Raises:
+        StudyError: no node has so many GPUs.
+
+    >>> share([{"CPU": 0}, {"CPU": 8, "GPU": 2}, {"CPU": 8, "GPU": 2}], workers=8, gpus_per_trial=0.5)
+    (2, 0.5)
+    """
+    cpus = [int(node.get("CPU", 0)) for node in nodes if node.get("CPU", 0) >= 1]
+    most = max((node.get("GPU", 0) for node in nodes), default=0)
+    if 0 < most < gpus_per_trial:
+        expected = f"at most {most:g}, the GPUs of the cluster's largest node"
+        raise StudyError(str(Problem("tune.gpus_per_trial", expected, f"{gpus_per_trial:g}")))
+    return max(1, min(sum(cpus) // workers, *cpus, 10**6)), gpus_per_trial if most else 0.0

@@ -1,0 +1,193 @@
+"""Who proposes trials: Optuna's samplers, so that a continued study goes on as if it had never stopped."""
+
+import math
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any, assert_never
+from zlib import crc32
+
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.exceptions import ExperimentalWarning
+from optuna.samplers import (
+    BaseSampler,
+    CmaEsSampler,
+    GPSampler,
+    GridSampler,
+    NSGAIISampler,
+    QMCSampler,
+    RandomSampler,
+    TPESampler,
+)
+from optuna.trial import FrozenTrial, TrialState
+
+from dnsearch import environment
+from dnsearch.search.parameter_space import distribution
+from dnsearch.spec.tune import Tune
+from dnsearch.spec.tune.parameters import FloatRange, IntRange, Searched, highest, labelled, nearest
+
+PAUSED = "dnsearch:paused"
+"""The user attribute of a trial that waits at a rung, with its epoch; 0 when it goes on."""
+
+
+KNOWLEDGE = "dnsearch:knowledge"
+"""The user attribute of a study with other studies' trials: each its study, number, params and values."""
+
+
+def sampler(tune: Tune, number: int) -> BaseSampler:
+    """Who proposes a trial; its random numbers depend on the seed and the trial's number alone.
+
+    A study that is continued would otherwise start its random numbers, and so its proposals, over again. The
+    points of a Sobol sequence have their order from one seed; the study counts them.
+
+    Raises:
+        DnsearchError: the sampler wants a library that is not installed.
+    """
+    seed = crc32(f"{tune.seed} {number}".encode())
+    match tune.sampler:
+        case "tpe":
+            return Parzen(tune, seed)
+        case "random":
+            return RandomSampler(seed=seed)
+        case "grid":
+            return Grid(grid(tune), seed=tune.seed)
+        case "nsga2":
+            return NSGAIISampler(seed=seed, population_size=population(tune.trials))
+        case "cmaes":
+            environment.require("cmaes", "cmaes")
+            return Evolution(seed=seed)
+        case "qmc":
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ExperimentalWarning)
+                return QMCSampler(scramble=True, seed=tune.seed)
+        case "gp":
+            environment.require("gp", "torch", "scipy")
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ExperimentalWarning)
+                return GPSampler(seed=seed)
+        case _:
+            assert_never(tune.sampler)
+
+
+def population(trials: int) -> int:
+    """How many finished trials make a generation of NSGA-II: the root of the trials that are planned.
+
+    The first generation is drawn at random, so there are as many generations as each has trials; never more
+    than Optuna's usual 50, which a search of a few dozen trials would never leave.
+
+    >>> [population(trials) for trials in (12, 100, 1000, 10_000)]
+    [4, 10, 31, 50]
+    """
+    return min(50, max(4, math.isqrt(trials)))
+
+
+def grid(tune: Tune) -> dict[str, list[Any]]:
+    """Every value of every parameter."""
+    return {path: _all_values(searched) for path, searched in tune.parameters.items()}
+
+
+def _all_values(searched: Searched) -> list[Any]:
+    match searched:
+        case IntRange(bounds=(low, high), step=step):
+            return list(range(low, high + 1, step))
+        case FloatRange(bounds=(low, high), step=step):
+            width = step or high - low  # the spec has refused a grid of any number
+            count = round((highest(low, high, width) - low) / width) + 1
+            return [nearest(low + index * width, low, width) for index in range(count)]
+        case choices:
+            return list(labelled(choices))
+
+
+class Grid(GridSampler):
+    """Optuna's, but that it does not stop the study: whoever asks for trials looks for what is left."""
+
+    def after_trial(
+        self, study: optuna.Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
+    ) -> None:
+        """Do nothing at a trial's end."""
+
+
+class Evolution(CmaEsSampler):
+    """Optuna's CMA-ES, but that it does not say after each trial that it learns nothing from constraints."""
+
+    def after_trial(
+        self, study: optuna.Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
+    ) -> None:
+        """Do nothing at a trial's end."""
+
+
+class Parzen(BaseSampler):
+    """Optuna's TPE, which learns from trials that wait at a rung as from pruned ones.
+
+    To Optuna they are running, and of such it learns nothing. So where trials wait, it is shown a copy of the
+    study in which all that has not ended is pruned; a trial at work then counts as a poor one, as with
+    Optuna's constant liar. The copy also has what is known from other studies.
+
+    Args:
+        tune: the search.
+        seed: of its random numbers.
+    """
+
+    def __init__(self, tune: Tune, seed: int) -> None:
+        self._tune = tune
+        self._usual = TPESampler(seed=seed)
+        self._of_copies = TPESampler(seed=seed, constant_liar=False)
+        self._latest: tuple[int, TPESampler, optuna.Study] | None = None
+
+    def infer_relative_search_space(
+        self, study: optuna.Study, trial: FrozenTrial
+    ) -> dict[str, BaseDistribution]:
+        """What is sampled together."""
+        sampler, shown = self._shown(study, trial)
+        return sampler.infer_relative_search_space(shown, trial)
+
+    def sample_relative(
+        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """Values that are sampled together."""
+        sampler, shown = self._shown(study, trial)
+        return sampler.sample_relative(shown, trial, search_space)
+
+    def sample_independent(
+        self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:  # noqa: ANN401  (whatever the distribution holds)
+        """A value that is sampled alone."""
+        sampler, shown = self._shown(study, trial)
+        return sampler.sample_independent(shown, trial, param_name, param_distribution)
+
+    def _shown(self, study: optuna.Study, trial: FrozenTrial) -> tuple[TPESampler, optuna.Study]:
+        """Who proposes and what from; the same for all parameters of a trial."""
+        if self._latest is None or self._latest[0] != trial.number:
+            self._latest = (trial.number, *self._look(study, trial))
+        _, sampler, shown = self._latest
+        return sampler, shown
+
+    def _look(self, study: optuna.Study, trial: FrozenTrial) -> tuple[TPESampler, optuna.Study]:
+        trials = study.get_trials(deepcopy=False)
+        known = study.user_attrs.get(KNOWLEDGE, [])
+        waiting = any(each.user_attrs.get(PAUSED) and not each.state.is_finished() for each in trials)
+        if not waiting and not known:
+            return self._usual, study
+        copy = optuna.create_study(directions=study.directions)
+        others = (each for each in trials if each.params and each.number != trial.number)
+        copy.add_trials(_learnt(each, self._tune) for each in known)
+        copy.add_trials(each if each.state.is_finished() else _pruned(each) for each in others)
+        return self._of_copies, copy
+
+
+def _learnt(known: Mapping[str, Any], tune: Tune) -> FrozenTrial:
+    """A trial of another study, in this one's space."""
+    distributions = {path: distribution(tune.parameters[path]) for path in known["params"]}
+    return optuna.trial.create_trial(
+        params=known["params"], distributions=distributions, values=known["values"]
+    )
+
+
+def _pruned(trial: FrozenTrial) -> FrozenTrial:
+    return optuna.trial.create_trial(
+        state=TrialState.PRUNED,
+        params=trial.params,
+        distributions=trial.distributions,
+        system_attrs=trial.system_attrs,
+        intermediate_values=trial.intermediate_values,
+    )

@@ -1,0 +1,210 @@
+"""A study is written by one process at a time: its coordinator.
+
+The lock is released by its holder's death. It is a locked file in the study's folder, which readers also go
+by (``records.lock``), and a second one where the database is: a locked file beside SQLite's, an advisory lock
+on a connection of its own in PostgreSQL, which several machines reach.
+"""
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
+from pathlib import Path
+from typing import TypeVar
+
+from sqlalchemy import Connection, create_engine, text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+from dnsearch import environment
+from dnsearch.errors import Problem, RunError, StudyError
+from dnsearch.runs.lock import holder, is_locked, locked
+from dnsearch.search.database import TROUBLE, is_lost_connection, make_room, opening, shown, sqlite_file
+
+SESSION = (
+    "set tcp_keepalives_idle = 10",  # the server notices within half a minute that a machine went off
+    "set tcp_keepalives_interval = 5",
+    "set tcp_keepalives_count = 4",
+)
+HOLDER = """
+select activity.application_name from pg_locks as held join pg_stat_activity as activity using (pid)
+where held.locktype = 'advisory' and held.granted
+    and held.classid = ((cast(:key as bigint) >> 32) & 4294967295)::oid
+    and held.objid = (cast(:key as bigint) & 4294967295)::oid
+"""
+HINT = "Wait for it or end that process; the lock is released when its process ends."
+GIVE_UP_SECONDS = 300.0
+"""How long a database that went away is waited for."""
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 15.0
+RENEW_SECONDS = 10.0
+
+Result = TypeVar("Result")
+
+
+@contextmanager
+def study_locked(folder: Path, url: str, say: Callable[[str], None]) -> Iterator["StudyLock"]:
+    """Keep every other process from writing a study, for a block.
+
+    Args:
+        folder: the study's folder, which exists; its name is the study's.
+        url: the study's database.
+        say: told once of every interruption of the database, and of its end.
+
+    Raises:
+        StudyError: another process searches the study, or the database cannot be reached.
+        RunError: a lock's file cannot be written.
+    """
+    with _file_locked(folder / "lock", folder.name):
+        lock = StudyLock(folder.name, url, say)
+        try:
+            with opening(url):
+                lock.take()
+            yield lock
+        finally:
+            lock.release()
+
+
+class StudyLock:
+    """A study's lock at its database, and the patience that a restart of a server asks for.
+
+    Args:
+        study: the study's name.
+        url: its database.
+        say: told once of every interruption, and of its end.
+    """
+
+    def __init__(self, study: str, url: str, say: Callable[[str], None] = lambda _: None) -> None:
+        self._study = study
+        self._url = url
+        self._say = say
+        self._held = ExitStack()
+        self._connection: Connection | None = None
+        self._renewed = 0.0
+
+    def take(self) -> None:
+        """Take the lock, or take it again after the connection was lost.
+
+        Raises:
+            StudyError: another process has it.
+            SQLAlchemyError: there is no server.
+        """
+        self.release()
+        file = sqlite_file(self._url)
+        if file is not None:
+            make_room(file)
+            self._held.enter_context(_file_locked(lock_file(file, self._study), self._study))
+            return
+        self._connection = self._held.enter_context(closing(_connected(self._url)))
+        identity = environment.process_identity()
+        name = {"name": f"process {identity['pid']} on host {identity['host']}"[:63]}
+        for statement in SESSION:
+            self._connection.execute(text(statement))
+        self._connection.execute(text("select set_config('application_name', :name, false)"), name)
+        number = {"key": key(self._study)}
+        taken = self._connection.execute(text("select pg_try_advisory_lock(:key)"), number).scalar_one()
+        by = None if taken else self._connection.execute(text(HOLDER), number).scalar()
+        self._connection.commit()  # the lock is the session's; an open transaction would keep old rows alive
+        if not taken:
+            self.release()
+            raise _refusal(self._study, by or f"another session of {shown(self._url)}")
+
+    def release(self) -> None:
+        """Release the lock."""
+        self._connection = None
+        with suppress(SQLAlchemyError):
+            self._held.close()
+
+    def renew(self) -> None:
+        """Make sure from time to time that the lock is held; a server that was restarted has forgotten it.
+
+        Raises:
+            StudyError: another process has taken it.
+        """
+        if self._connection is not None and time.monotonic() >= self._renewed + RENEW_SECONDS:
+            self.retried(self._ask)
+            self._renewed = time.monotonic()
+
+    def _ask(self) -> None:
+        if self._connection is not None:
+            self._connection.execute(text("select 1"))
+            self._connection.commit()
+
+    def retried(self, call: Callable[[], Result]) -> Result:
+        """The result of a call that reads or writes the study; a server that went away is waited for.
+
+        The call is made again from its start, so making it twice must do no harm.
+
+        Raises:
+            StudyError: another process has taken the study meanwhile.
+            Exception: whatever the call raises, also when the server is away for ``GIVE_UP_SECONDS``.
+        """
+        pause, began, is_away = FIRST_PAUSE_SECONDS, time.monotonic(), False
+        while True:
+            try:
+                if is_away:
+                    self.take()
+                result = call()
+            except TROUBLE as error:
+                if not is_lost_connection(error) or time.monotonic() - began > GIVE_UP_SECONDS:
+                    raise
+                if not is_away:
+                    self._say(f"the database is away; waiting up to {GIVE_UP_SECONDS / 60:g} minutes for it…")
+                is_away = True
+                time.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+            else:
+                if is_away:
+                    self._say(f"the database is back after {time.monotonic() - began:.0f} s")
+                return result
+
+
+def is_searched(url: str, study: str) -> bool:
+    """Whether some process searches a study, seen from its database.
+
+    Raises:
+        SQLAlchemyError: the server cannot be reached.
+    """
+    file = sqlite_file(url)
+    if file is not None:
+        return is_locked(lock_file(file, study))
+    with closing(_connected(url)) as connection:
+        return connection.execute(text(HOLDER), {"key": key(study)}).first() is not None
+
+
+def _connected(url: str) -> Connection:
+    return create_engine(url, poolclass=NullPool).connect()
+
+
+@contextmanager
+def _file_locked(file: Path, study: str) -> Iterator[None]:
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked(file))
+        except RunError as error:
+            if not is_locked(file):
+                raise
+            raise _refusal(study, holder(file)) from error
+        yield
+
+
+def lock_file(database: Path, study: str) -> Path:
+    """The file beside a SQLite database that is locked while a study in it is searched.
+
+    >>> lock_file(Path("runs/small/study.db"), "small")
+    PosixPath('runs/small/study.db.small.lock')
+    """
+    return Path(f"{database}.{study}.lock")
+
+
+def key(study: str) -> int:
+    """The number that PostgreSQL knows a study's lock by: 64 bits with a sign.
+
+    >>> key("small") == key("small"), key("small") == key("large")
+    (True, False)
+    """
+    digest = hashlib.blake2b(f"dnsearch:{study}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, signed=True)
+
+
+def _refusal(study: str, by: str) -> StudyError:
+    return StudyError(str(Problem(f"study {study}", f"is being searched by {by}", hint=HINT)))

@@ -1,0 +1,186 @@
+"""What a study records about itself: its spec, and whether a spec is still the one it was started with."""
+
+import json
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+import optuna
+from optuna.pruners import NopPruner
+
+from dnsearch.errors import Problem, StudyError
+from dnsearch.search.database import opening, reachable, shown, sqlite_file, storage
+from dnsearch.spec.document import Document, parse, resolved_yaml, settings
+from dnsearch.spec.experiment import Experiment
+from dnsearch.spec.tune import Tune
+
+SPEC = "dnsearch:spec"
+METADATA = "dnsearch:document"
+MIGRATED = "dnsearch:migrated"
+"""The user attribute of a study that is complete and shall replace the one of its name."""
+LENGTH_AND_ROOM = {
+    *("trials", "confirm", "timeout_seconds", "patience", "target"),
+    *("trial_timeout_seconds", "keep", "gpus_per_trial"),
+}
+"""Fields of ``tune`` that do not change a trial: how long a search goes on and what it takes up."""
+
+
+@dataclass(frozen=True, slots=True)
+class StudyMetadata:
+    """What a study is about.
+
+    Args:
+        document: the base spec.
+        tune: its ``tune`` section.
+        image_shape: (height, width, channels) of its images.
+        classes: number of its classes.
+        trials: ended trials that the study shall have in all.
+        limits: whether the spec's limits hold.
+    """
+
+    document: Document
+    tune: Tune
+    image_shape: tuple[int, ...]
+    classes: int
+    trials: int
+    limits: bool = True
+
+
+def open_study(url: str, name: str, experiment: Experiment, tune: Tune) -> optuna.Study:
+    """Create the study, or open it if it exists; the caller holds its lock.
+
+    Raises:
+        StudyError: the storage cannot be reached, or has a study of another spec under this name.
+    """
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    with opening(url):
+        finish_migration(url, name)
+        study = optuna.create_study(
+            storage=storage(url),
+            study_name=name,
+            directions=["maximize" if aim == "validation" else "minimize" for aim in tune.objectives],
+            pruner=NopPruner(),  # pruning.py decides
+            load_if_exists=True,
+        )
+        _same_spec(study, _description(experiment, tune))
+    return study
+
+
+def existing_study(url: str, name: str) -> optuna.Study:
+    """Open a study to look at; nothing is created where there is none.
+
+    Raises:
+        StudyError: the storage cannot be reached, or has no such study.
+    """
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    file = sqlite_file(url)
+    if file is not None and not file.is_file():
+        raise _no_study(name, url, "no such file")
+    with opening(url):
+        names = optuna.get_all_study_names(opened := storage(url))
+    if name not in names:
+        raise _no_study(name, url, ", ".join(names) or "no study")
+    return optuna.load_study(study_name=name, storage=opened)
+
+
+def _no_study(name: str, url: str, found: str) -> StudyError:
+    hint = "Studies are made by: dnsearch tune SPEC --study NAME"
+    return StudyError(str(Problem(f"study {name}", f"a study in {shown(url)}", found, hint)))
+
+
+def migrated_name(name: str) -> str:
+    """What a study is called while it is made to replace another one; no person can give such a name."""
+    return f"{name}~migrated"
+
+
+def finish_migration(url: str, name: str) -> None:
+    """Let a study that a migration has completed take its place, also after a kill in the middle of that.
+
+    The caller holds the study's lock.
+    """
+    file, replacement = sqlite_file(url), migrated_name(name)
+    if file is not None and not file.is_file():
+        return
+    opened = storage(url)
+    if replacement not in optuna.get_all_study_names(opened):
+        return
+    made = optuna.load_study(study_name=replacement, storage=opened)
+    if MIGRATED in made.user_attrs:
+        with suppress(KeyError):
+            optuna.delete_study(study_name=name, storage=opened)
+        optuna.copy_study(
+            from_study_name=replacement, from_storage=opened, to_storage=opened, to_study_name=name
+        )
+    optuna.delete_study(study_name=replacement, storage=opened)
+
+
+def _description(experiment: Experiment, tune: Tune) -> dict[str, str]:
+    """All that makes trials comparable: the base settings and the search, without its length and room."""
+    search = tune.model_dump(mode="json", by_alias=True, exclude=LENGTH_AND_ROOM)
+    parameters = {f"tune.parameters.{path}": values for path, values in search.pop("parameters").items()}
+    rest = {f"tune.{key}": value for key, value in search.items()}
+    if experiment.match is not None:
+        rest["match"] = experiment.match.model_dump(mode="json", exclude_none=True)
+    return {key: json.dumps(value) for key, value in {**settings(experiment), **rest, **parameters}.items()}
+
+
+def _same_spec(study: optuna.Study, description: dict[str, str]) -> None:
+    known = study.user_attrs.get(SPEC)
+    if known is None:
+        study.set_user_attr(SPEC, description)
+    elif known != description:
+        expected = "the spec that the study was started with; changed since:\n" + _changes(known, description)
+        hint = (
+            "Give the changed search a name of its own: --study NAME\n"
+            f"  or keep the trials that fit it: dnsearch study migrate {study.study_name} --to SPEC"
+        )
+        raise StudyError(str(Problem(f"study {study.study_name}", f"expected {expected}", hint=hint)))
+
+
+def _changes(old: dict[str, str], new: dict[str, str]) -> str:
+    keys = sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))
+    return "\n".join(f"    {key}: {old.get(key, 'not set')} → {new.get(key, 'not set')}" for key in keys)
+
+
+def setting(study: optuna.Study, path: str, otherwise: Any) -> Any:  # noqa: ANN401  (whatever a spec holds)
+    """A value of the spec that a study was started with."""
+    known = study.user_attrs.get(SPEC, {})
+    return json.loads(known[path]) if path in known else otherwise
+
+
+def write_metadata(study: optuna.Study, metadata: StudyMetadata) -> None:
+    """Record what a study is about, unless it says so already."""
+    written = {
+        "written": metadata.document.text,
+        "resolved": resolved_yaml(metadata.document.experiment),
+        "image_shape": list(metadata.image_shape),
+        "classes": metadata.classes,
+        "trials": metadata.trials,
+        "limits": metadata.limits,
+    }
+    if study.user_attrs.get(METADATA) != written:
+        study.set_user_attr(METADATA, written)
+
+
+def read_metadata(study: optuna.Study, url: str) -> StudyMetadata:
+    """What a study is about.
+
+    Raises:
+        StudyError: it was not made by dnsearch, or the storage cannot be reached.
+    """
+    with reachable(url):
+        written = study.user_attrs.get(METADATA)
+    # The resolved spec needs no other file; what the written one extends may be missing here.
+    document = parse(written["resolved"].encode(), f"study {study.study_name}") if written else None
+    if written is None or document is None or document.experiment.tune is None:
+        expected = "a study made by dnsearch, with its spec inside"
+        hint = "Make it with: dnsearch tune SPEC --storage URL"
+        raise StudyError(str(Problem(f"study {study.study_name}", expected, "one without", hint)))
+    return StudyMetadata(
+        document=replace(document, text=written["written"]),
+        tune=document.experiment.tune,
+        image_shape=tuple(written["image_shape"]),
+        classes=written["classes"],
+        trials=written["trials"],
+        limits=written["limits"],
+    )

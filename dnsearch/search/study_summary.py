@@ -1,0 +1,271 @@
+"""The facts about a study as a whole, and a record per trial, from its storage; and ``study.json``.
+
+Everything is counted from the storage, not from the trials' folders, so that it is the same wherever the
+folders are. The storage has states, scores, epochs, searched values and reasons; it has neither losses nor
+timings, and it does not say how many images a score is of, so that a leaderboard made of it has no intervals.
+"""
+
+import contextlib
+import math
+import time
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from dnsearch import environment
+from dnsearch.errors import RunError
+from dnsearch.runs.folder import trial_name
+from dnsearch.runs.record import Metrics, Parameters, RunRecord
+from dnsearch.runs.scan import NO_WORD
+from dnsearch.runs.study_record import StudyRecord, read_study, write_study
+from dnsearch.search.database import reachable
+from dnsearch.search.pruning import COSTS, scores_of
+from dnsearch.search.samplers import PAUSED
+from dnsearch.search.study_lock import StudyLock, is_searched
+from dnsearch.search.study_metadata import existing_study, setting
+from dnsearch.search.trial_store import DROPPED, FINGERPRINT, INFEASIBLE, REASON, is_trial
+
+RENEW_SECONDS = 10.0
+FEWEST_TRIALS = 10
+BEST_SHARE, FEWEST_BEST = 0.1, 5
+"""The best tenth is held against all, but five trials at least: fewer say little (Optuna's own advice)."""
+SHARE_OF_TIME = 0.02
+"""How much of a coordinator's time summaries may take; a study of 10,000 trials needs more than a moment."""
+
+Condition = Literal["searching", "ended", "interrupted"]
+Look = Callable[[], tuple[list[RunRecord], StudyRecord]]
+
+
+class StudyFile:
+    """Keeps ``study.json`` up to date while a search goes on.
+
+    Args:
+        folder: the study's folder.
+        study: the open study.
+        lock: its lock.
+    """
+
+    def __init__(self, folder: Path, study: optuna.Study, lock: StudyLock) -> None:
+        self._folder = folder
+        self._study = study
+        self._lock = lock
+        self._due = 0.0
+
+    def renew(self) -> None:
+        """Write the file, unless it was written a moment ago.
+
+        Raises:
+            RunError: it cannot be written.
+        """
+        if time.monotonic() >= self._due:
+            self._write("searching")
+
+    def close(self) -> None:
+        """Write the file for the last time.
+
+        Raises:
+            RunError: it cannot be written.
+        """
+        self._write("ended")
+
+    def _write(self, condition: Condition) -> None:
+        started = time.monotonic()
+        earlier = None
+        with contextlib.suppress(RunError):  # missing, or damaged and replaced now
+            earlier = read_study(self._folder)
+        record = self._lock.retried(lambda: summary(self._study, condition, earlier))
+        write_study(self._folder, record)
+        now = time.monotonic()
+        self._due = now + max(RENEW_SECONDS, (now - started) / SHARE_OF_TIME)
+
+
+def summary(study: optuna.Study, condition: Condition, earlier: StudyRecord | None = None) -> StudyRecord:
+    """The facts about a study at this moment.
+
+    Args:
+        study: the open study.
+        condition: whether it is searched, or was until its search died.
+        earlier: what was reported before; while as many trials are finished, its importances hold.
+    """
+    trials = study.get_trials(deepcopy=False)
+    proposals = [
+        each for each in trials if each.state is not TrialState.WAITING and DROPPED not in each.user_attrs
+    ]
+    trials = list(filter(is_trial, proposals))
+    broken = Counter(name for trial in proposals for name in trial.user_attrs.get(INFEASIBLE, ()))
+    aims = objectives(study)
+    states: dict[str, int] = dict(Counter(map(state_of, trials)).most_common())
+    if earlier is not None and earlier.trials.get("finished") == states.get("finished"):
+        shares = earlier.importances
+    else:
+        shares = importances(study, aims.index("validation")) if "validation" in aims else {}
+    stopped = [trial for trial in trials if state_of(trial) in {"pruned", "paused"}]
+    planned = setting(study, "training.epochs", 0)
+    return StudyRecord(
+        name=study.study_name,
+        state=condition,
+        objectives=aims,
+        select=setting(study, "tune.select", "last"),
+        trials=states,
+        proposals=len(proposals),
+        infeasible=dict(broken.most_common()),
+        infeasible_proposals=len(proposals) - len(trials),
+        epochs_trained=sum(map(_epochs, trials)),
+        epochs_saved=sum(
+            max(0, trial.params.get("training.epochs", planned) - _epochs(trial)) for trial in stopped
+        ),
+        importances=shares,
+        importances_missing="" if shares else _missing(trials),
+        front=tuple(trial.number for trial in study.best_trials) if len(aims) > 1 else (),
+    )
+
+
+def _missing(trials: Iterable[FrozenTrial]) -> str:
+    """Why there are no importances."""
+    finished = sum(trial.state is TrialState.COMPLETE for trial in trials)
+    if finished < FEWEST_TRIALS:
+        return f"too few trials ({finished} finished; it takes {FEWEST_TRIALS})"
+    return "no parameter stands out"
+
+
+def importances(study: optuna.Study, objective: int) -> Mapping[str, float]:
+    """Parameter → its share of the importance, the largest first; the shares sum to 1.
+
+    PED-ANOVA (Watanabe et al., 2023, arXiv:2304.10255) asks how differently a parameter is spread among the
+    best trials and among all; parameters that exist under a condition alone count by how often they do
+    (Optuna's conditional version, arXiv:2601.20800). Pruned trials did not come to their end.
+
+    Empty with fewer than ``FEWEST_TRIALS`` finished trials, and where no parameter stands out.
+
+    Args:
+        study: the study.
+        objective: which of its values is asked about; a value that is maximised.
+    """
+    finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    if len(finished) < FEWEST_TRIALS:
+        return {}
+    optunas = environment.imported(
+        "optuna.importance"
+    )  # a second, for scikit-learn: no search starts with it
+    share = max(BEST_SHARE, FEWEST_BEST / len(finished))
+    with warnings.catch_warnings():
+        # They say that lower is better, which the target sees to, and that a value was rarely tried.
+        warnings.simplefilter("ignore")
+        found = optunas.get_param_importances(
+            study,
+            evaluator=optunas.PedAnovaImportanceEvaluator(target_quantile=share),
+            target=lambda trial: _loss(trial, objective),
+            normalize=False,
+        )
+    total = math.fsum(found.values())
+    largest_first = sorted(found.items(), key=lambda item: (-item[1], item[0]))
+    return {path: value / total for path, value in largest_first} if total else {}
+
+
+def _loss(trial: FrozenTrial, objective: int) -> float:
+    """PED-ANOVA looks for low figures."""
+    return -float(trial.values[objective])
+
+
+def state_of(trial: FrozenTrial) -> Literal["finished", "pruned", "failed", "paused", "running"]:
+    """A trial's state as dnsearch calls it; a paused one is RUNNING to Optuna."""
+    match trial.state:
+        case TrialState.COMPLETE:
+            return "finished"
+        case TrialState.PRUNED:
+            return "pruned"
+        case TrialState.FAIL:
+            return "failed"
+        case _:
+            return "paused" if trial.user_attrs.get(PAUSED) else "running"
+
+
+def objectives(study: optuna.Study) -> tuple[str, ...]:
+    """What a study searches for, in the order of Optuna's values."""
+    return tuple(setting(study, "tune.objectives", ["validation"]))
+
+
+def _epochs(trial: FrozenTrial) -> int:
+    return max(scores_of(trial), default=0)
+
+
+def looking(url: str, name: str) -> Look:
+    """A function that reads a study's storage as it is at the moment.
+
+    Args:
+        url: the storage.
+        name: the study's name.
+
+    Raises:
+        StudyError: there is no such study; the function also raises it, if the storage is gone.
+    """
+    study = existing_study(url, name)
+
+    def look() -> tuple[list[RunRecord], StudyRecord]:
+        with reachable(url):
+            searched = is_searched(url, name)
+            found = records(study)
+            if searched:
+                return found, summary(study, "searching")
+            was_searched = any(each.state == "running" for each in found)
+            return [_interrupted(each) for each in found], summary(
+                study, "interrupted" if was_searched else "ended"
+            )
+
+    return look
+
+
+def _interrupted(record: RunRecord) -> RunRecord:
+    """A record as it is without a search: a trial that says running was left by a dead coordinator."""
+    if record.state != "running":
+        return record
+    return replace(record, state="interrupted", reason=NO_WORD)
+
+
+def records(study: optuna.Study) -> list[RunRecord]:
+    """A record per trial, with what the storage has; infeasible proposals are no trials."""
+    trials = study.get_trials(deepcopy=False)
+    return [
+        _record(study, trial) for trial in trials if trial.state is not TrialState.WAITING and is_trial(trial)
+    ]
+
+
+def _record(study: optuna.Study, trial: FrozenTrial) -> RunRecord:
+    facts = trial.user_attrs
+    parameters = facts.get(COSTS, {}).get("parameters")
+    score = _score(study, trial)
+    metrics = None if score is None else Metrics(math.nan, score, 0)
+    return RunRecord(
+        name=trial_name(trial.number),
+        experiment=study.study_name,
+        state=state_of(trial),
+        fingerprint=facts.get(FINGERPRINT, ""),
+        seed=setting(study, "training.seed", 0),
+        settings=trial.params,
+        parameters=None if parameters is None else Parameters(parameters, 0),
+        macs=None,
+        epochs_planned=trial.params.get("training.epochs", setting(study, "training.epochs", 0)),
+        started_at=trial.datetime_start.isoformat() if trial.datetime_start else "",
+        reason=facts.get(REASON, ""),
+        study=study.study_name,
+        trial=trial.number,
+        epochs=_epochs(trial),
+        last=metrics,
+        best=metrics,
+        wall_seconds=trial.duration.total_seconds() if trial.duration else 0.0,
+    )
+
+
+def _score(study: optuna.Study, trial: FrozenTrial) -> float | None:
+    """The validation score of a finished trial, else that of the latest epoch."""
+    aims = objectives(study)
+    if trial.values and "validation" in aims:
+        return float(trial.values[aims.index("validation")])
+    scores = scores_of(trial)
+    return scores[max(scores)] if scores else None

@@ -1,0 +1,277 @@
+"""What a search space holds, by drawing from it evenly: what is refused, what networks cost, what is idle.
+
+Nothing is trained, and each kind of network is planned once: numbers that change neither what a network costs
+nor whether it can be built are left out of what tells two draws apart.
+"""
+
+import math
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from random import Random
+from statistics import median
+from typing import Any
+
+from dnsearch.runs.record import RunRecord
+from dnsearch.search.feasibility import SPEC, Judge, Judgement, costs_of
+from dnsearch.spec.document import settings
+from dnsearch.spec.experiment import Experiment
+from dnsearch.spec.tree import overlap
+from dnsearch.spec.tune import Tune
+from dnsearch.spec.tune.conditions import Label, followers, operands
+from dnsearch.spec.tune.parameters import FloatRange, IntRange, Searched
+from dnsearch.spec.tune.search_space import (
+    Choice,
+    Extent,
+    Values,
+    chosen,
+    counts,
+    endless,
+    extent,
+    in_order,
+    points,
+    size,
+    value_of,
+)
+
+WITHOUT_COST = (
+    *("network.alpha", "network.dropout", "network.batch_norm"),
+    *("training.learning_rate", "training.optimizer", "training.label_smoothing", "training.clip_norm"),
+)
+"""Fields whose numbers no rule of the spec compares and no cost depends on, but for whether they are 0."""
+
+TRIES = 20
+"""Changes of a parameter alone after which it is held to be idle, when none changed anything."""
+
+Key = tuple[tuple[str, Label], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Uniform:
+    """Draws evenly, in the logarithm where a range says so.
+
+    >>> Uniform(Random(0)).label("network.pooling", ["avg", "max"])
+    'max'
+    """
+
+    random: Random
+
+    def whole(self, path: str, searched: IntRange, high: int) -> int:
+        """A whole number of a range."""
+        low, _ = searched.bounds
+        if searched.log:
+            drawn = round(self._log(low - 0.5, high + 0.5))
+            return min(max(drawn, low), high)
+        return self.random.randrange(low, high + 1, searched.step)
+
+    def number(self, path: str, searched: FloatRange, high: float) -> float:
+        """A number of a range."""
+        low, _ = searched.bounds
+        if searched.step is not None:
+            steps = round((high - low) / searched.step)
+            return low + self.random.randint(0, steps) * searched.step
+        return min(max(self._log(low, high), low), high) if searched.log else self.random.uniform(low, high)
+
+    def label(self, path: str, labels: Sequence[Label]) -> Label:
+        """One of some labels."""
+        return self.random.choice(labels)
+
+    def _log(self, low: float, high: float) -> float:
+        return math.exp(self.random.uniform(math.log(low), math.log(high)))
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What is known of a space.
+
+    Args:
+        extent: how far it reaches; None where its conditions tell too much apart to go through.
+        samples: how many points were drawn.
+        feasible: how many of them may be tried.
+        refused: constraint or relation → how many points it refused; one point may be refused by several.
+        costs: cost → of every point whose network can be built, whatever the constraints.
+        feasible_macs: multiply-adds of every feasible point.
+        never: parameters that counted in no point.
+        idle: parameters that change nothing, neither the network nor the training.
+    """
+
+    extent: Extent | None
+    samples: int
+    feasible: int
+    refused: Mapping[str, int]
+    costs: Mapping[str, tuple[int, ...]]
+    feasible_macs: tuple[int, ...]
+    never: tuple[str, ...]
+    idle: tuple[str, ...]
+
+
+def survey(judge: Judge, samples: int, seed: int, seconds: float) -> Survey:
+    """Draw points of the space.
+
+    Args:
+        judge: what proposals are judged by, with the space.
+        samples: how many points to draw at most.
+        seed: equal seeds draw equal points.
+        seconds: after this time no more points are drawn, but always one.
+    """
+    tune, draw, remembered = judge.tune, Uniform(Random(seed)), _Remembered(judge)
+    end = time.monotonic() + seconds
+    refused: Counter[str] = Counter()
+    met: dict[str, list[Choice]] = {path: [] for path in tune.parameters}
+    costs: dict[str, list[int]] = {}
+    macs: list[int] = []
+    drawn = 0
+    for choice in islice(points(tune, draw), samples):
+        drawn += 1
+        found = remembered.of(choice)
+        refused.update(found.reasons.keys())
+        for name, cost in found.costs.items():
+            costs.setdefault(name, []).append(cost)
+        if not found.reasons:
+            macs.append(found.costs["macs"])
+        for path in choice.labels:
+            if len(met[path]) < TRIES:
+                met[path].append(choice)
+        if time.monotonic() >= end:
+            break
+    return Survey(
+        extent=extent(tune.parameters),
+        samples=drawn,
+        feasible=len(macs),
+        refused={name: refused[name] for name in (*judge.names(), SPEC)},
+        costs={name: tuple(each) for name, each in costs.items()},
+        feasible_macs=tuple(macs),
+        never=tuple(path for path, choices in met.items() if not choices),
+        idle=tuple(path for path, choices in met.items() if choices and _is_idle(path, choices, judge, draw)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is kept of a judgement."""
+
+    reasons: Mapping[str, str]
+    costs: Mapping[str, int]
+
+
+class _Remembered:
+    """A judge that works out each kind of network once."""
+
+    def __init__(self, judge: Judge) -> None:
+        self._judge = judge
+        self._known: dict[Key, _Known] = {}
+        related = [path for relation in judge.tune.relations for path in operands(relation)]
+        self._free = {path for path in judge.tune.parameters if _is_free(path, judge.tune, related)}
+
+    def of(self, choice: Choice) -> _Known:
+        key = tuple(
+            (path, bool(label) if path in self._free else label) for path, label in choice.labels.items()
+        )
+        if key not in self._known:
+            self._known[key] = _known(self._judge.of(choice.values, "sample"))
+        return self._known[key]
+
+
+def _is_free(path: str, tune: Tune, related: list[str]) -> bool:
+    """Whether a parameter's numbers make no difference here, but for 0."""
+    compared = any(overlap(other, path) for other in related)
+    without_cost = any(f"{path}.".startswith(f"{field}.") for field in WITHOUT_COST)
+    return endless(tune.parameters[path]) and without_cost and not compared
+
+
+def _known(judgement: Judgement) -> _Known:
+    return _Known(judgement.reasons, costs_of(judgement.planned.summary) if judgement.planned else {})
+
+
+def _is_idle(path: str, choices: list[Choice], judge: Judge, draw: Uniform) -> bool:
+    """Whether other values of a parameter make no difference to any of some points."""
+    if size(judge.tune.parameters[path]) == 1 and not endless(judge.tune.parameters[path]):
+        return True
+    compared = False
+    for choice in choices:
+        changed = _changed(path, choice, judge, draw)
+        if changed:
+            return False
+        compared = compared or changed is not None
+    return compared
+
+
+def _changed(path: str, choice: Choice, judge: Judge, draw: Uniform) -> bool | None:
+    """Whether another value of a parameter alone makes a difference; nothing where one cannot be built."""
+    only = judge.tune.model_copy(update={"parameters": {path: _always(path, judge.tune)}, "relations": ()})
+    label = chosen(only, draw).labels[path]
+    if label == choice.labels[path]:
+        return None
+    own, other = (
+        judge.of(values, "sample") for values in (choice.values, _with(path, label, choice, judge.tune))
+    )
+    if own.planned is None or other.planned is None:
+        return None
+    if path.startswith("network."):
+        return own.planned.plan != other.planned.plan
+    return settings(own.planned.document.experiment) != settings(other.planned.document.experiment)
+
+
+def _always(path: str, tune: Tune) -> Searched:
+    """A parameter without its condition."""
+    searched = tune.parameters[path]
+    return searched if isinstance(searched, tuple) else searched.model_copy(update={"when": None})
+
+
+def _with(path: str, label: Label, choice: Choice, tune: Tune) -> Values:
+    """The values of a point with another label for one parameter; what does not count any more falls away."""
+    labels: dict[str, Label] = {}
+    for each in in_order(tune.parameters):
+        if each in choice.labels and counts(tune.parameters[each], labels):
+            labels[each] = label if each == path else choice.labels[each]
+    values = {each: value_of(tune.parameters[each], label) for each, label in labels.items()}
+    return {**values, **followers(tune.relations, values)}
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A guess at the time of one trial to its last epoch, and what it rests on.
+
+    Args:
+        trial_seconds: of the middle one of the feasible networks.
+        runs: how many runs it was learned from.
+    """
+
+    trial_seconds: float
+    runs: int
+
+
+def estimate(
+    records: Iterable[RunRecord], experiment: Experiment, macs: Iterable[int], host: str
+) -> Estimate | None:
+    """Scale the time of runs on this machine's same images by multiply-adds and epochs; medians throughout.
+
+    Args:
+        records: any runs.
+        experiment: the spec of the search; what differs in ``data`` is no basis.
+        macs: multiply-adds of feasible networks.
+        host: this machine's name.
+
+    Returns:
+        Nothing where no such run has an epoch.
+    """
+    data = _data(settings(experiment))
+    paces = [
+        record.wall_seconds / (record.epochs * record.macs)
+        for record in records
+        if record.epochs
+        and record.macs
+        and record.wall_seconds
+        and record.process.get("host") == host
+        and _data(record.settings) == data
+    ]
+    networks = sorted(macs)
+    if not paces or not networks:
+        return None
+    return Estimate(median(paces) * median(networks) * experiment.training.epochs, len(paces))
+
+
+def _data(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if key.startswith("data.")}

@@ -1,0 +1,69 @@
+"""One trial in a process of its own: train, report every epoch, ask whether to go on.
+
+A training that confirms a trial is evaluated on the test images at its end; no other trial ever is.
+"""
+
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import replace
+from multiprocessing.connection import Connection
+
+from dnsearch import environment
+from dnsearch.errors import DataError, DnsearchError, OutOfMemoryError
+from dnsearch.evaluate.evaluation import evaluate_run
+from dnsearch.evaluate.predict import latency_seconds
+from dnsearch.runs.folder import RunFolder
+from dnsearch.runs.record import EpochRecord, Notice, RunRecord, StepEnded, Stop
+from dnsearch.search.messages import EpochEnded, Job, Message, RunEnded, RunFailed
+from dnsearch.train.run import run
+
+
+def main(connection: Connection, job: Job) -> None:
+    """Train a job's network in its run folder; the last message says how it ended."""
+
+    def ask(epoch: EpochRecord) -> Stop | None:
+        try:
+            connection.send(EpochEnded(epoch))
+            answer: Stop | None = connection.recv()
+        except (EOFError, OSError):
+            os._exit(1)  # the coordinator is gone; the run has not failed, its checkpoint waits for another
+        return answer
+
+    connection.send(train(job, RunFolder(job.folder), ask))
+
+
+def train(job: Job, folder: RunFolder, ask: Callable[[EpochRecord], Stop | None]) -> Message:
+    """Train a job's network; returns how it ended.
+
+    Args:
+        job: what to train.
+        folder: the run folder on this machine.
+        ask: told of every epoch; returns a Stop, or None to go on.
+    """
+
+    def watch(event: StepEnded | EpochRecord | Notice) -> Stop | None:
+        if isinstance(event, Notice):
+            sys.stderr.write(f"{folder.name}: {event.text}\n")  # goes to the study's workers.log
+        return ask(event) if isinstance(event, EpochRecord) else None
+
+    environment.prepare_tensorflow(job.threads, job.gpus)
+    try:
+        record = run(job.document, folder, watch, job.origin)
+        if job.latency and record.state == "finished":
+            record = replace(record, latency_seconds=latency_seconds(folder))
+        return RunEnded(_tested(folder) if job.origin and job.origin.confirmation else record)
+    except DnsearchError as error:
+        return RunFailed(str(error), memory=isinstance(error, OutOfMemoryError))
+    except Exception:  # whatever it is, the study goes on and the record says what it was
+        return RunFailed(traceback.format_exc(limit=-5))
+
+
+def _tested(folder: RunFolder) -> RunRecord:
+    """The record of a run with its test metrics, or with the reason why it has none."""
+    try:
+        evaluate_run(folder, "test")
+    except DataError as error:
+        folder.write(replace(folder.read(), reason=f"no test metrics: {error}"))
+    return folder.read()

@@ -1,0 +1,288 @@
+"""The trials of a study in Optuna's storage: what they asked for, how far they came, how they ended.
+
+Only the coordinator writes here. A trial that was being trained when its coordinator died stays RUNNING and
+is taken up again, from its checkpoint. Every method may be called twice: after a lost connection it is.
+"""
+
+import gc
+import math
+from collections.abc import Callable, Collection, Container, Iterable, Mapping
+from functools import cached_property, wraps
+from typing import Concatenate, ParamSpec, TypeVar
+
+import optuna
+from optuna.storages import BaseStorage
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from dnsearch.runs.record import EpochRecord, RunRecord, Stop
+from dnsearch.search.feasibility import Judgement
+from dnsearch.search.parameter_space import base_labels, suggested, suggested_base
+from dnsearch.search.pruning import COSTS, EPOCHS, Pruning, scores_of
+from dnsearch.search.samplers import PAUSED, Grid, sampler
+from dnsearch.search.study_lock import StudyLock
+from dnsearch.spec.document import Document, fingerprint
+from dnsearch.spec.tune import Objective, Tune
+from dnsearch.spec.tune.conditions import Label
+from dnsearch.spec.tune.search_space import Choice
+
+BASE = "dnsearch:base"
+FINGERPRINT = "dnsearch:fingerprint"
+REASON = "dnsearch:reason"
+INFEASIBLE = "dnsearch:infeasible"
+DROPPED = "dnsearch:dropped"
+"""The user attribute of a trial that does not fit a changed spec: the reason; its number stays taken."""
+STARTS = "dnsearch:starts"
+MAX_STARTS = 3
+ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+COMPARED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _patient(
+    method: Callable[Concatenate["TrialStore", P], T],
+) -> Callable[Concatenate["TrialStore", P], T]:
+    """A method that waits for a database server that went away, and then does its work from the start."""
+
+    @wraps(method)
+    def patient(store: "TrialStore", /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return store.lock.retried(lambda: method(store, *args, **kwargs))
+
+    return patient
+
+
+class TrialStore:
+    """The trials of one study.
+
+    Args:
+        study: the open Optuna study.
+        storage: its storage.
+        document: the base spec.
+        tune: its ``tune`` section.
+        lock: the study's lock, which the caller holds.
+    """
+
+    def __init__(
+        self, study: optuna.Study, storage: BaseStorage, document: Document, tune: Tune, lock: StudyLock
+    ) -> None:
+        self.study = study
+        self.document = document
+        self.tune = tune
+        self.lock = lock
+        self._storage = storage
+        self._study_id = self._storage.get_study_id_from_name(study.study_name)
+
+    @cached_property
+    def base_labels(self) -> dict[str, Label]:
+        """The labels of the base spec in its own search space."""
+        return base_labels(self.document, self.tune)
+
+    @_patient
+    def trials(self, states: Container[TrialState] | None = None) -> list[FrozenTrial]:
+        """The trials in some states, or all, by number; they are not to be changed."""
+        return self.study.get_trials(deepcopy=False, states=states)
+
+    def load(self) -> None:
+        """Read all trials once; Optuna keeps the ended ones in memory from here on.
+
+        Half of the time would be the garbage collector's, which walks over them again and again.
+        """
+        gc.disable()
+        try:
+            self.trials()
+        finally:
+            gc.enable()
+            gc.freeze()
+
+    def ended(self) -> int:
+        """How many trials are finished, pruned or failed; infeasible proposals do not count."""
+        return sum(is_trial(trial) for trial in self.trials(ENDED))
+
+    def running(self) -> list[FrozenTrial]:
+        """The trials that are being trained, or that a coordinator left when it died."""
+        return [each for each in self.trials((TrialState.RUNNING,)) if not each.user_attrs.get(PAUSED)]
+
+    def paused(self) -> list[FrozenTrial]:
+        """The trials that wait at a rung."""
+        return [each for each in self.trials((TrialState.RUNNING,)) if each.user_attrs.get(PAUSED)]
+
+    @_patient
+    def trial(self, number: int) -> Trial:
+        """A trial to go on with."""
+        return Trial(
+            self.study, self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
+        )
+
+    @_patient
+    def promoted(self, busy: Collection[int]) -> Trial | None:
+        """A trial that waited at a rung and may go on now, from the highest rung; it waits no more.
+
+        Args:
+            busy: numbers of trials that are still being brought to their pause.
+        """
+        at = {each.number: int(each.user_attrs[PAUSED]) for each in self.paused() if each.number not in busy}
+        number = self._pruning().promoted(at) if at else None
+        if number is None:
+            return None
+        trial = self.trial(number)
+        trial.set_user_attr(PAUSED, 0)
+        return trial
+
+    @_patient
+    def new(self) -> Trial | None:
+        """A new trial; the first one of a study is the unmodified base spec. None: the grid is used up."""
+        self.enqueue_base()
+        waiting = self.trials((TrialState.WAITING,))
+        number = waiting[0].number if waiting else len(self.trials())
+        self.study.sampler = proposer = sampler(self.tune, number)
+        if number and isinstance(proposer, Grid) and proposer.is_exhausted(self.study):
+            return None
+        return self.study.ask()
+
+    @_patient
+    def enqueue_base(self) -> None:
+        """Make the base spec the first trial of a study that has none."""
+        if not self.trials():
+            self.study.enqueue_trial(self.base_labels, user_attrs={BASE: True})
+
+    @_patient
+    def enqueue(self, specs: Iterable[Mapping[str, Label]]) -> None:
+        """Make specs the next trials, each by its labels; one that was a trial before is left out."""
+        self.enqueue_base()
+        for labels in specs:
+            self.study.enqueue_trial(dict(labels), skip_if_exists=True)
+
+    @_patient
+    def start(self, trial: Trial) -> bool:
+        """Note that a trial is about to be trained; False if it was too often without ending an epoch."""
+        starts = int(trial.user_attrs.get(STARTS, 0)) + 1
+        trial.set_user_attr(STARTS, starts)
+        return starts <= MAX_STARTS
+
+    @_patient
+    def choice(self, trial: Trial) -> Choice:
+        """What the trial changes in the base spec."""
+        if is_base(trial):
+            return suggested_base(trial, self.tune, self.base_labels)
+        return suggested(trial, self.tune)
+
+    @_patient
+    def judge(self, trial: Trial, judgement: Judgement) -> None:
+        """Note how far a proposal is beyond each bound and, if it is refused, why; then it has ended."""
+        frozen = self.trials()[trial.number]
+        for name, margin in judgement.margins.items():
+            if name not in frozen.constraints:  # noted by an earlier search
+                trial.set_constraint(name, margin)
+        if judgement.reasons:
+            trial.set_user_attr(INFEASIBLE, dict(judgement.reasons))
+            self.study.tell(trial, state=TrialState.PRUNED, skip_if_finished=True)
+
+    @_patient
+    def note(self, trial: Trial, document: Document, costs: Mapping[str, int]) -> None:
+        """Note the settings that a trial is trained with, so that the same ones are not trained again.
+
+        Args:
+            trial: the trial.
+            document: its spec.
+            costs: what its network costs.
+        """
+        trial.set_user_attr(FINGERPRINT, fingerprint(document.experiment))
+        trial.set_user_attr(COSTS, dict(costs))
+
+    def twin(self, number: int, own: str) -> int | None:
+        """The number of an earlier trial with the same fingerprint."""
+        earlier = self.trials()[:number]
+        return next((each.number for each in earlier if each.user_attrs.get(FINGERPRINT) == own), None)
+
+    def goes_on(self, number: int) -> bool:
+        """Whether a trial is being trained or waits at a rung."""
+        return not self.trials()[number].state.is_finished()
+
+    @_patient
+    def verdict(self, trial: Trial, epoch: EpochRecord, planned: int) -> Stop | None:
+        """Note an epoch; a Stop where the pruner gives the trial up or lets it wait.
+
+        The base spec goes to its end, and so does a trial that has reached its last epoch.
+
+        Args:
+            trial: the trial.
+            epoch: its latest epoch.
+            planned: how many epochs it shall have.
+        """
+        if trial.user_attrs.get(STARTS):
+            trial.set_user_attr(STARTS, 0)
+        self.report(trial, epoch)
+        if is_base(trial) or epoch.epoch >= planned:
+            return None
+        stop = self._pruning().verdict(trial.number, epoch.epoch, planned)
+        if stop is not None and stop.state == "paused":  # before it stops, or a death skips the rung
+            trial.set_user_attr(PAUSED, epoch.epoch)
+        return stop
+
+    def _pruning(self) -> Pruning:
+        return Pruning(self.trials(COMPARED), self.tune, self.document.experiment.training.epochs)
+
+    @_patient
+    def report(self, trial: Trial, epoch: EpochRecord) -> None:
+        """Write an epoch's score down, once; Optuna's own place for it is for studies of one objective."""
+        known = scores_of(self.trials()[trial.number])
+        if epoch.epoch in known:  # trained again after a node was lost
+            return
+        before = known.values() if self.tune.select == "best" else ()
+        score = max([epoch.validation.score, *before])
+        if len(self.tune.objectives) == 1:
+            trial.report(score, step=epoch.epoch)
+        else:
+            trial.set_user_attr(EPOCHS, {**known, epoch.epoch: score})
+
+    @_patient
+    def close(self, trial: Trial, record: RunRecord) -> None:
+        """Note how a trial ended; one that waits at a rung has been noted by its verdict."""
+        if record.reason:
+            trial.set_user_attr(REASON, record.reason)
+        values, state = None, TrialState.FAIL
+        match record.state:
+            case "paused":
+                return
+            case "finished" if record.last is not None and record.best is not None:
+                values = [self._figure(aim, trial, record) for aim in self.tune.objectives]
+                state = TrialState.COMPLETE
+            case "pruned":
+                state = TrialState.PRUNED
+        self.study.tell(trial, values, state if values is None else None, skip_if_finished=True)
+
+    def _figure(self, objective: Objective, trial: Trial, record: RunRecord) -> float:
+        match objective:
+            case "validation":
+                metrics = record.last if self.tune.select == "last" else record.best
+                return metrics.score if metrics else math.nan
+            case "latency_seconds":
+                return math.nan if record.latency_seconds is None else record.latency_seconds
+            case "parameters" | "macs" | "training_memory_bytes":
+                cost: int = trial.user_attrs[COSTS][objective]
+                return cost
+
+    def ranked(self) -> list[int]:
+        """Numbers of the finished trials, the best first; of equal ones, that with the fewest parameters.
+
+        Of several objectives the validation score counts.
+        """
+        aim = self.tune.objectives.index("validation")
+        return [
+            each.number for each in sorted(self.trials((TrialState.COMPLETE,)), key=lambda t: _order(t, aim))
+        ]
+
+
+def _order(trial: FrozenTrial, aim: int) -> tuple[float, int, int]:
+    return -trial.values[aim], trial.user_attrs[COSTS]["parameters"], trial.number
+
+
+def is_base(trial: Trial | FrozenTrial) -> bool:
+    """Whether the trial is the unmodified base spec."""
+    return bool(trial.user_attrs.get(BASE, False))
+
+
+def is_trial(trial: FrozenTrial) -> bool:
+    """Whether it is one of the study's trials, not an infeasible proposal or a dropped one."""
+    return not {INFEASIBLE, DROPPED} & trial.user_attrs.keys()

@@ -1,0 +1,225 @@
+"""Whether the searched fields exist and can take their values, checked before anything is trained.
+
+Each choice, and each end of a range, is laid over the spec alone, or over each of the choices that its
+condition asks for. Values that only do not fit the values of other fields pass: another searched field may
+make them fit.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
+from itertools import islice, product
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from dnsearch.errors import Place, Problem
+from dnsearch.spec import json_schema, validation_errors
+from dnsearch.spec.experiment import Experiment
+from dnsearch.spec.merge import nested, overlay
+from dnsearch.spec.section import RULE
+from dnsearch.spec.tree import Items, Table, Tree, entry, from_plain, plain, walk, without
+from dnsearch.spec.tune import Tune, rule_checks
+from dnsearch.spec.tune.conditions import holds
+from dnsearch.spec.tune.parameters import Choices, FloatRange, IntRange, Range, Searched, labelled, when
+from dnsearch.spec.tune.search_space import Parameters, parents, told_apart, value_of
+
+SECTIONS = ("network", "training")
+GROWTH = "network.growth_rate"
+MAX_CONTEXTS = 100
+MAX_PARAMETERS = 100
+"""As many as a search may have."""
+
+
+def problems(experiment: Experiment, tree: Tree) -> list[Problem]:
+    """The problems of the ``tune`` section's parameters and of the rules between them."""
+    if experiment.tune is None:
+        return []
+    found = list(islice(_all_problems(experiment.tune, tree), validation_errors.MAX_PROBLEMS))
+    return found or rule_checks.problems(experiment.tune, tree)
+
+
+def besides(error: ValidationError, tree: Tree) -> list[Problem]:
+    """What is wrong with searched fields besides what a validation found, which hides it.
+
+    An unknown field is one whatever else is wrong. Values are tried where all that was found lies in the
+    ``tune`` section: over a base that is wrong itself they would only repeat what was said of it.
+
+    Args:
+        error: what pydantic found.
+        tree: the text.
+    """
+    section = entry(entry(tree, "tune"), "parameters")
+    if not isinstance(section, Table):
+        return []
+    wrong = error.errors(include_url=False, include_input=False)
+    only_here = all(each["loc"][:1] == ("tune",) for each in wrong)
+    return list(islice(_besides(section, tree, values=only_here), validation_errors.MAX_PROBLEMS))
+
+
+def _besides(section: Table, tree: Tree, *, values: bool) -> Iterator[Problem]:
+    written = list(islice(section.entries, MAX_PARAMETERS))
+    parameters = {path: read for path in written if (read := _read(section, path)) is not None}
+    base = without(tree, ("tune", "expect"))
+    for path in written:
+        needed = [
+            *parents(parameters.get(path, ())),
+            *(each for each in written if path.startswith(f"{each}.")),
+        ]
+        if values and all(each in parameters for each in (path, *needed)):
+            yield from _problems(path, parameters, tree, base)
+        else:
+            yield from _unknown_field(path, tree)
+
+
+def _read(section: Table, path: str) -> Searched | None:
+    """A searched field alone; nothing where it is malformed itself."""
+    try:
+        read: Searched = _searched().validate_python(plain(section.entries[path]))
+    except ValidationError:
+        return None
+    return read
+
+
+@cache
+def _searched() -> TypeAdapter[Searched]:
+    return TypeAdapter(Searched)
+
+
+def _all_problems(tune: Tune, tree: Tree) -> Iterator[Problem]:
+    base = without(tree, ("tune", "expect"))
+    for path in tune.parameters:
+        yield from _problems(path, tune.parameters, tree, base)
+    for number, relation in enumerate(tune.relations):
+        first, *others = relation.equal or ("",)
+        *_, place = walk(tree, ("tune", "relations", number))
+        for path in others:
+            taken = _followed(path, tune.parameters.get(first), base)
+            yield from (
+                replace(problem, where=f"tune.relations.{number}", place=place.place) for problem in taken
+            )
+
+
+def _followed(path: str, searched: Searched | None, base: Tree) -> Iterator[Problem]:
+    """What is wrong with a field that takes the values of a parameter."""
+    if not known(path):
+        yield Problem("", _unknown(path))
+    elif (missing := _missing_position(path, base)) is not None:
+        yield missing
+    elif searched is not None:
+        place = base.place
+        for value in searched.bounds if isinstance(searched, Range) else labelled(searched).values():
+            yield from _field_problems([(path, from_plain(value, place), place)], base, path)
+
+
+def _problems(path: str, parameters: Parameters, tree: Tree, base: Tree) -> Iterator[Problem]:
+    where, searched, place = f"tune.parameters.{path}", parameters[path], _key_place(path, tree)
+    if unknown := list(_unknown_field(path, tree)):
+        yield from unknown
+        return
+    if path == GROWTH and plain(tree).get("match") is not None and not _several(searched):
+        hint = "Search lists of growth rates, whose proportions match keeps, or remove match."
+        yield Problem(where, "match solves for it in every trial", hint=hint, place=place)
+    above = [each for each in parameters if path.startswith(f"{each}.")]
+    if not above and (missing := _missing_position(path, base)) is not None:
+        yield replace(missing, where=where, place=place)
+        return
+    contexts = list(islice(_contexts(path, above, parameters), MAX_CONTEXTS)) or [{}]
+    for value, value_place in _values(path, searched, tree):
+        for problem in _value_problems(path, from_plain(value, value_place), value_place, contexts, base):
+            yield replace(problem, where=where, place=value_place)
+
+
+def _unknown_field(path: str, tree: Tree) -> Iterator[Problem]:
+    if not known(path):
+        yield Problem(f"tune.parameters.{path}", _unknown(path), place=_key_place(path, tree))
+
+
+def _key_place(path: str, tree: Tree) -> Place:
+    *_, section = walk(tree, ("tune", "parameters"))
+    return section.keys[path] if isinstance(section, Table) else section.place
+
+
+def _value_problems(
+    path: str, value: Tree, place: Place, contexts: list[dict[str, Any]], base: Tree
+) -> list[Problem]:
+    """What is wrong with a value wherever it may be laid; nothing where it fits somewhere."""
+    found: list[Problem] = []
+    for context in contexts:
+        others = [(other, from_plain(each, place), place) for other, each in context.items()]
+        found = _field_problems([*others, (path, value, place)], base, path)
+        if not found:
+            return []
+    return found
+
+
+def _contexts(path: str, above: list[str], parameters: Parameters) -> Iterator[dict[str, Any]]:
+    """What the parameters that a field depends on may be while it counts, those of its sections included."""
+    condition = when(parameters[path])
+    others = dict.fromkeys([*above, *(each for each in parents(parameters[path]) if each in parameters)])
+    for labels in product(*(told_apart(other, parameters) for other in others)):
+        found = dict(zip(others, labels, strict=True))
+        if condition is None or holds(condition, found):
+            yield {other: value_of(parameters[other], label) for other, label in found.items()}
+
+
+def known(path: str) -> bool:
+    """Whether specs have such a field of network or training."""
+    parts = validation_errors.parse_path(path)
+    return parts[0] in SECTIONS and len(parts) > 1 and bool(json_schema.at(parts))
+
+
+def _several(searched: Searched) -> bool:
+    """Whether some choice is a list."""
+    values: tuple[Any, ...] = () if isinstance(searched, Range) else tuple(labelled(searched).values())
+    return any(isinstance(choice, tuple) for choice in values)
+
+
+def _unknown(path: str) -> str:
+    *above, last = path.split(".")
+    keys = json_schema.keys(tuple(above)) if above and above[0] in SECTIONS else ()
+    guess = validation_errors.did_you_mean(last, keys)
+    return f"expected the path of a field of network or training{guess}"
+
+
+def _missing_position(path: str, base: Tree) -> Problem | None:
+    """A position in a list that the spec does not have there."""
+    found: Tree | None = base
+    done: list[str] = []
+    for part in validation_errors.parse_path(path):
+        if isinstance(part, int) and entry(found, part) is None:
+            name = ".".join(done)
+            there = f"a list of {len(found.items)}" if isinstance(found, Items) else "no list"
+            hint = f"Positions count from 0; write {name} as a list with one value per block."
+            return Problem("", f"a position in {name}", f"{part} in {there}", hint)
+        found, done = entry(found, part), [*done, str(part)]
+    return None
+
+
+def _values(path: str, searched: Searched, tree: Tree) -> Iterator[tuple[object, Place]]:
+    """The choices, or the ends of the range, each with its place."""
+    below: tuple[str, ...] = ()
+    match searched:
+        case Choices():
+            below = ("choices",)
+        case IntRange() | FloatRange():
+            below = (str(type(searched).model_fields["bounds"].alias),)
+    *_, written = walk(tree, ("tune", "parameters", path, *below))
+    match written:
+        case Items(items):
+            yield from ((plain(item), item.place) for item in items)
+        case Table(entries):
+            yield from ((plain(item), item.place) for item in entries.values())
+
+
+def _field_problems(changes: list[tuple[str, Tree, Place]], base: Tree, path: str) -> list[Problem]:
+    """What is wrong with a changed field itself, rules between fields left out."""
+    tree = base
+    for changed, value, place in sorted(changes, key=lambda change: change[0].count(".")):
+        tree = overlay(tree, nested(changed, value, place), in_place=True)
+    try:
+        Experiment.model_validate(plain(tree))
+    except ValidationError as error:
+        wrong = validation_errors.problems(error, tree, without=RULE)
+        return [problem for problem in wrong if f"{problem.where}.".startswith(f"{path}.")]
+    return []

@@ -1,1 +1,0 @@
-"""The story of many runs: sampling, search, child processes."""

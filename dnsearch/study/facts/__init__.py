@@ -1,1 +1,0 @@
-"""What there is to know about a study as a whole, from its book."""

@@ -1,0 +1,205 @@
+"""The facts about a study, from books that are written here without any training."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+
+import optuna
+import pytest
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.trial import TrialState, create_trial
+
+from dnsearch.runs.study_record import read_study
+from dnsearch.search import study_summary
+from dnsearch.search.pruning import EPOCHS
+from dnsearch.search.study_lock import StudyLock
+from dnsearch.search.study_metadata import SPEC
+from dnsearch.search.study_summary import FEWEST_TRIALS, StudyFile, importances, summary
+from dnsearch.search.trial_store import INFEASIBLE, PAUSED
+
+RATE, GROWTH = "training.learning_rate", "network.growth_rate"
+SPACE = {RATE: FloatDistribution(0.0, 1.0), GROWTH: IntDistribution(2, 8)}
+
+
+def store(*directions: str, **spec: object) -> optuna.Study:
+    """An empty study of a spec of 9 epochs."""
+    study = optuna.create_study(directions=directions or ("maximize",), study_name="small")
+    told = {"training.epochs": 9} | spec
+    study.set_user_attr(SPEC, {key: json.dumps(value) for key, value in told.items()})
+    return study
+
+
+def put(study, state, *values, epochs=0, facts=None, rate=0.5, growth=4):
+    """Write a trial into the store; one that runs has only begun."""
+    trial = create_trial(
+        state=state,
+        values=list(values) or None,
+        params={RATE: rate, GROWTH: growth},
+        distributions=SPACE,
+        intermediate_values=dict.fromkeys(range(1, epochs + 1), 0.5),
+        user_attrs=facts or {},
+    )
+    study.add_trial(trial)
+
+
+def test_trials_are_counted_by_their_states_and_infeasible_ones_are_no_trials():
+    study = store()
+    put(study, TrialState.COMPLETE, 0.9, epochs=9)
+    put(study, TrialState.PRUNED, epochs=3)
+    put(study, TrialState.PRUNED, epochs=1)
+    put(study, TrialState.FAIL)
+    put(study, TrialState.RUNNING, epochs=2)
+    put(study, TrialState.RUNNING, epochs=3, facts={PAUSED: 3})
+    put(study, TrialState.RUNNING, epochs=4, facts={PAUSED: 0})
+    put(study, TrialState.PRUNED, facts={INFEASIBLE: {"macs": "too many", "parameters": "too many"}})
+    put(study, TrialState.PRUNED, facts={INFEASIBLE: {"macs": "too many"}})
+    study.enqueue_trial({GROWTH: 3})
+    found = summary(study, "searching")
+    assert found.trials == {"finished": 1, "pruned": 2, "failed": 1, "running": 2, "paused": 1}
+    assert (found.proposals, found.infeasible_proposals) == (9, 2)
+    assert found.infeasible == {"macs": 2, "parameters": 1}
+    assert found.epochs_trained == 9 + 3 + 1 + 2 + 3 + 4
+    assert found.epochs_saved == 6 + 8 + 6, "of the pruned ones and the paused one"
+    assert (found.name, found.state) == ("small", "searching")
+
+
+def test_epochs_that_are_searched_are_saved_as_each_trial_would_have_had_them():
+    study = store()
+    study.add_trial(
+        create_trial(
+            state=TrialState.PRUNED,
+            params={"training.epochs": 30},
+            distributions={"training.epochs": IntDistribution(1, 30)},
+            intermediate_values={10: 0.5},
+        )
+    )
+    assert summary(study, "ended").epochs_saved == 20
+
+
+def test_what_the_spec_says_is_told_on():
+    told = {"tune.select": "best", "tune.objectives": ["validation", "macs"]}
+    found = summary(store("maximize", "minimize", **told), "ended")
+    assert (found.select, found.objectives) == ("best", ("validation", "macs"))
+
+
+def test_the_front_is_optuna_s_and_epochs_of_several_objectives_are_kept_apart():
+    study = store("maximize", "minimize", **{"tune.objectives": ["validation", "macs"]})
+    put(study, TrialState.COMPLETE, 0.9, 100.0, facts={EPOCHS: {"1": 0.5, "10": 0.9}})
+    put(study, TrialState.COMPLETE, 0.8, 200.0, facts={EPOCHS: {"9": 0.8}})
+    put(study, TrialState.COMPLETE, 0.7, 50.0)
+    found = summary(study, "ended")
+    assert found.front == (0, 2)
+    assert found.epochs_trained == 19
+    assert summary(store(), "ended").front == ()
+
+
+@pytest.mark.parametrize("objectives", [("validation",), ("macs", "validation")])
+def test_the_parameter_that_matters_has_the_largest_share(objectives):
+    place = objectives.index("validation")
+    study = store(*["maximize"] * len(objectives), **{"tune.objectives": list(objectives)})
+    for number in range(60):
+        rate, growth = (number * 7 % 60) / 60, 2 + number * 5 % 7
+        values = [0.0] * len(objectives)
+        values[place] = 1 - (rate - 0.3) ** 2
+        put(study, TrialState.COMPLETE, *values, rate=rate, growth=growth)
+    found = summary(study, "ended").importances
+    assert list(found) == [RATE, GROWTH]
+    assert sum(found.values()) == pytest.approx(1)
+    assert found[RATE] > 0.8
+
+
+def test_high_scores_are_what_is_looked_for():
+    """Only among the best trials the rate is always the same; among the worst the growth rate is."""
+    study = store()
+    for number in range(60):
+        best, worst = number < 6, number >= 54
+        rate = 0.3 if best else (number * 7 % 60) / 60
+        growth = 8 if worst else 2 + number % 7
+        put(study, TrialState.COMPLETE, 1 - number / 100, rate=rate, growth=growth)
+    assert importances(study, 0)[RATE] > 0.6
+
+
+def test_a_parameter_that_exists_under_a_condition_has_a_share_too():
+    study = store()
+    kinds = CategoricalDistribution(("sgd", "adam"))
+    for number in range(60):
+        sgd = number % 2 == 0
+        momentum = (number * 7 % 60) / 60
+        params = {"optimizer": "sgd" if sgd else "adam"} | ({"momentum": momentum} if sgd else {})
+        space = {"optimizer": kinds} | ({"momentum": FloatDistribution(0, 1)} if sgd else {})
+        score = 1 - (momentum - 0.5) ** 2 if sgd else 0.6
+        study.add_trial(create_trial(value=score, params=params, distributions=space))
+    assert importances(study, 0)["momentum"] > 0.2
+
+
+def test_too_few_trials_have_no_importances_and_the_study_says_why():
+    study = store()
+    for number in range(FEWEST_TRIALS - 1):
+        put(study, TrialState.COMPLETE, number / 10, rate=number / 10)
+        put(study, TrialState.PRUNED)
+    found = summary(study, "ended")
+    assert found.importances == {}
+    assert found.importances_missing == "too few trials (9 finished; it takes 10)"
+    put(study, TrialState.COMPLETE, 0.95, rate=0.95)
+    found = summary(study, "ended")
+    assert set(found.importances) == {RATE, GROWTH}
+    assert found.importances_missing == ""
+
+
+def test_trials_that_are_all_alike_have_no_importances():
+    study = store()
+    for _ in range(12):
+        put(study, TrialState.COMPLETE, 0.5)
+    found = summary(study, "ended")
+    assert (found.importances, found.importances_missing) == ({}, "no parameter stands out")
+
+
+def file_of(folder, study):
+    return StudyFile(folder, study, StudyLock("small", "sqlite:///unused.db"))
+
+
+def test_the_file_is_written_at_once_then_seldom_and_at_the_end(tmp_path):
+    study = store()
+    file = file_of(tmp_path, study)
+    file.renew()
+    assert read_study(tmp_path) == summary(study, "searching")
+    put(study, TrialState.COMPLETE, 0.9)
+    file.renew()
+    assert read_study(tmp_path).trials == {}
+    file.close()
+    assert read_study(tmp_path) == summary(study, "ended")
+
+
+def test_the_file_is_written_again_when_some_time_has_passed(tmp_path, monkeypatch):
+    study = store()
+    monkeypatch.setattr(study_summary, "RENEW_SECONDS", 0.0)
+    monkeypatch.setattr(study_summary, "SHARE_OF_TIME", 1e9)
+    file = file_of(tmp_path, study)
+    file.renew()
+    put(study, TrialState.COMPLETE, 0.9)
+    file.renew()
+    assert read_study(tmp_path).trials == {"finished": 1}
+
+
+def test_importances_are_worked_out_anew_only_where_more_trials_are_finished(tmp_path):
+    study = store()
+    for number in range(FEWEST_TRIALS):
+        put(study, TrialState.COMPLETE, number / 10, rate=number / 10, growth=2 + number % 5)
+    before = replace(summary(study, "ended"), importances={RATE: 1.0})
+    assert summary(study, "ended", before).importances == {RATE: 1.0}
+    put(study, TrialState.COMPLETE, 0.95, rate=0.95)
+    assert summary(study, "ended", before).importances == importances(study, 0) != {RATE: 1.0}
+
+
+def test_a_damaged_file_is_replaced(tmp_path):
+    (tmp_path / "study.json").write_text("{")
+    study = store()
+    file_of(tmp_path, study).close()
+    assert read_study(tmp_path) == summary(study, "ended")
+
+
+def test_a_search_starts_without_what_importances_need():
+    code = "import sys, dnsearch.search.coordinator as _; "
+    code += "sys.exit(bool({'sklearn', 'tensorflow', 'ray'} & sys.modules.keys()))"
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0

@@ -1,0 +1,33 @@
+"""What a child says and hears while it trains; here it runs in the process of the test."""
+
+import multiprocessing
+
+import pytest
+
+from dnsearch.runs.folder import RunFolder
+from dnsearch.runs.record import Origin, Stop
+from dnsearch.search.messages import EpochEnded, Job, RunEnded
+
+pytestmark = pytest.mark.xdist_group("study child")
+
+
+def test_a_damaged_checkpoint_is_told_on_its_error_output(tensorflow_ready, tiny, tmp_path, capfd):
+    from dnsearch.search.trial_process import main
+
+    def heard(answers):
+        here, there = multiprocessing.Pipe()
+        for answer in answers:
+            here.send(answer)
+        main(there, Job(tiny(), folder.path, Origin("small", 0), 1))
+        return [here.recv() for _ in range(len(answers) + 1)]
+
+    folder = RunFolder.create(tmp_path, "trial-0000")
+    heard([None, Stop("interrupted", "by hand")])
+    folder.checkpoint.write_bytes(b"")
+    epoch, end = heard([None])
+    assert isinstance(epoch, EpochEnded)
+    assert isinstance(end, RunEnded)
+    assert (epoch.epoch.epoch, end.record.state) == (2, "finished")
+    said = capfd.readouterr().err
+    assert said.startswith(f"trial-0000: {folder.checkpoint}\n")
+    assert "the run goes on from checkpoint.previous.npz, after epoch 1." in said
