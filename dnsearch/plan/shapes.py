@@ -1,7 +1,4 @@
-"""The shape of an operation's output.
-
-How much of the image one output pixel sees, and how far apart output pixels are.
-"""
+"""Shapes of operations' outputs; the receptive field and the stride of feature maps."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
