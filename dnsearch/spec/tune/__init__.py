@@ -1,11 +1,7 @@
-"""``constraints``: what a network may cost to be tried at all, exact from its plan.
-
-Who may propose, what a search may be for, and which sampler can do what.
+"""The ``tune`` section: which fields to search, over which values, and how.
 
 Optuna's samplers silently draw at random what they cannot do. Here that is refused: the sampler that is
-asked for is the one that is used.
-
-The ``tune`` section: which fields to search, over which values, and how.
+asked for is the one that is used, and ``SAMPLERS`` says what each one can do.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
