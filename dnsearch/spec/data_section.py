@@ -1,5 +1,6 @@
 """The ``data`` section: where the images come from and how they are split."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal, Self
 
@@ -8,10 +9,43 @@ from pydantic import Field, model_validator
 from dnsearch.errors import Problem
 from dnsearch.spec.section import Section, refuse
 
-CIFARS = ("cifar10", "cifar100")
-CIFAR_FOLDER = "data"
+Source = Literal["digits", "scenes", "cifar10", "cifar100", "svhn", "idx", "npz", "folder", "csv", "masks"]
 
 Resize = Literal["stretch", "crop", "pad"]
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """Which fields a source takes.
+
+    Args:
+        path: whether it must be given, may be left out (then ``default_path``), or is refused.
+        image_shape: whether it must be given.
+        verify: whether there is a known MD5.
+        numbered: whether its labels are numbers that ``class_names`` and ``ignore_label`` may speak of.
+        default_path: where the data is looked for.
+    """
+
+    path: Literal["needed", "optional", "none"] = "needed"
+    image_shape: bool = False
+    verify: bool = False
+    numbered: bool = False
+    default_path: str = ""
+
+
+CIFAR = Needs(path="optional", verify=True, default_path="data")
+SOURCES: Mapping[Source, Needs] = {
+    "digits": Needs(path="none"),
+    "scenes": Needs(path="none"),
+    "cifar10": CIFAR,
+    "cifar100": CIFAR,
+    "svhn": Needs(),
+    "idx": Needs(),
+    "npz": Needs(numbered=True),
+    "folder": Needs(image_shape=True),
+    "csv": Needs(image_shape=True),
+    "masks": Needs(image_shape=True, numbered=True),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +66,7 @@ class Facts:
 class Data(Section):
     """Images with one label each or, for U-Nets, a mask of labels each."""
 
-    source: Literal[
-        "digits", "scenes", "cifar10", "cifar100", "svhn", "idx", "npz", "folder", "csv", "masks"
-    ] = Field(
+    source: Source = Field(
         description="digits: scikit-learn's 1,797 handwritten digits, nothing to download; scenes: such "
         "digits scattered on grey canvases with a mask each, for U-Nets; cifar10, cifar100: the binary or "
         "Python archives; svhn: the cropped digits' .mat files; idx: MNIST and Fashion-MNIST files; npz: "
@@ -114,29 +146,21 @@ class Data(Section):
 
     @model_validator(mode="after")
     def _source_has_what_it_needs(self) -> Self:
-        problems = []
-        if self.source in {"digits", "scenes"} and self.path is not None:
-            problems.append(
-                Problem(
-                    "path",
-                    f"{self.source} come with scikit-learn and have no path",
-                    hint="Remove path, or choose another source.",
-                )
+        problems, needs = list[Problem](), SOURCES[self.source]
+        if needs.path == "none" and self.path is not None:
+            expected, hint = (
+                f"{self.source} come with scikit-learn and have no path",
+                "Remove path, or choose another source.",
             )
-        if self.source in {"svhn", "idx", "npz", "folder", "csv", "masks"} and self.path is None:
+            problems.append(Problem("path", expected, hint=hint))
+        if needs.path == "needed" and self.path is None:
             problems.append(Problem("source", f"path is missing: where the {self.source} data lies"))
-        if self.source in {"folder", "csv", "masks"} and self.image_shape is None:
-            problems.append(
-                Problem(
-                    "source",
-                    f"image_shape is missing: the size to bring the {self.source}'s images to",
-                    hint="For example image_shape: [32, 32, 3].",
-                )
-            )
-        if not self.verify and self.source not in CIFARS:
-            problems.append(
-                Problem("verify", f"only the CIFAR archives have a known MD5, {self.source} has none")
-            )
+        if needs.image_shape and self.image_shape is None:
+            expected = f"image_shape is missing: the size to bring the {self.source}'s images to"
+            problems.append(Problem("source", expected, hint="For example image_shape: [32, 32, 3]."))
+        if not self.verify and not needs.verify:
+            expected = f"only the CIFAR archives have a known MD5, {self.source} has none"
+            problems.append(Problem("verify", expected))
         problems += self._class_problems()
         if problems:
             raise refuse(*problems)
@@ -145,8 +169,8 @@ class Data(Section):
     def _class_problems(self) -> list[Problem]:
         problems = []
         named = {"class_names": self.class_names, "ignore_label": self.ignore_label}
-        if self.source not in {"masks", "npz"}:
-            expected = f"only masks and npz have numbers that need it; {self.source} has not"
+        if not SOURCES[self.source].numbered:
+            expected = f"only masks and npz have numbers that need it; {self.source} does not"
             problems += [Problem(field, expected) for field, value in named.items() if value is not None]
         elif self.class_names is not None:
             expected = f"classes: {len(self.class_names)}, as many as class_names has"
@@ -173,4 +197,4 @@ class Data(Section):
     @property
     def location(self) -> str:
         """The path to read from, with the CIFARs' default filled in; empty for the digits."""
-        return self.path or (CIFAR_FOLDER if self.source in CIFARS else "")
+        return self.path or SOURCES[self.source].default_path

@@ -53,7 +53,7 @@ def besides(error: ValidationError, tree: Tree) -> list[Problem]:
     """What is wrong with searched fields besides what a validation found, which hides it.
 
     An unknown field is one whatever else is wrong. Values are tried where all that was found lies in the
-    ``tune`` section: over a base that is wrong itself they would only repeat what was said of it.
+    ``tune`` section: over a base that is wrong itself they would only repeat its problems.
 
     Args:
         error: what pydantic found.
@@ -150,7 +150,7 @@ def _key_place(path: str, tree: Tree) -> Place:
 def _value_problems(
     path: str, value: Tree, place: Place, contexts: list[dict[str, Any]], base: Tree
 ) -> list[Problem]:
-    """What is wrong with a value wherever it may be laid; nothing where it fits somewhere."""
+    """What is wrong with a value with every context; none where it fits one of them."""
     found: list[Problem] = []
     for context in contexts:
         others = [(other, from_plain(each, place), place) for other, each in context.items()]
@@ -268,7 +268,7 @@ def _wanted_problems(parent: Searched, wanted: Any, where: str, place: Place) ->
     """What a condition asks of a parameter that it can never be."""
     for each in wanted if isinstance(wanted, tuple | list) else (wanted,):
         if not _can_be(parent, each):
-            expected = f"bounds for {_said(parent)}" if isinstance(each, dict) else _said(parent)
+            expected = f"bounds for {_in_words(parent)}" if isinstance(each, dict) else _in_words(parent)
             yield Problem(where, expected, validation_errors.shown(each), place=place)
 
 
@@ -284,7 +284,7 @@ def _can_be(parent: Searched, wanted: Any) -> bool:  # noqa: ANN401  (a label or
             return any(fits(label, wanted) for label in labelled(choices))
 
 
-def _said(parent: Searched) -> str:
+def _in_words(parent: Searched) -> str:
     if isinstance(parent, Range):
         low, high = parent.bounds
         step = f" in steps of {parent.step:g}" if parent.step not in {None, 1} else ""
