@@ -40,6 +40,18 @@ def set_environment() -> None:
         os.environ.setdefault(name, value)
 
 
+@contextlib.contextmanager
+def temporarily_set() -> Iterator[None]:
+    """The same for a block that starts processes, which keep it; this process gets its own values back."""
+    before = dict(os.environ)
+    set_environment()
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
 def prepare_tensorflow(threads: int | None = None, cards: Sequence[str] | None = None) -> None:
     """Import TensorFlow without its chatter and set it up, before anything is computed.
 

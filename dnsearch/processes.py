@@ -14,6 +14,7 @@ from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from types import ModuleType
 
 from dnsearch import environment
 
@@ -25,16 +26,16 @@ def run_script(script: Path, *arguments: object) -> str:
 
     The script's own folder is not searched for modules (-P), so nothing of dnsearch comes along unasked.
     """
-    environment.set_environment()
-    ran = subprocess.run(
-        [sys.executable, "-P", str(script), *map(str, arguments)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-        check=False,
-    )
+    with environment.temporarily_set():
+        ran = subprocess.run(
+            [sys.executable, "-P", str(script), *map(str, arguments)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            check=False,
+        )
     return (ran.stderr.strip().splitlines() or [f"exit code {ran.returncode}"])[-1]
 
 
@@ -51,15 +52,26 @@ def start_process(log: str, module: str, function: str, *arguments: object) -> B
         function: name of the function in it.
         arguments: anything that can be pickled.
     """
-    environment.set_environment()
     forkserver.set_forkserver_preload([module])
     resource_tracker.ensure_running()  # it lets Ctrl-C through again, so it has to run before the next line
-    with environment.stderr_to(log), _ctrl_c_held_back():
+    with environment.temporarily_set(), environment.stderr_to(log), _ctrl_c_held_back():
         forkserver.ensure_running()
     context = multiprocessing.get_context("forkserver")
     process = context.Process(target=_child, args=(module, function, arguments), daemon=True)
-    process.start()
+    with _main_hidden():
+        process.start()
     return process
+
+
+@contextlib.contextmanager
+def _main_hidden() -> Iterator[None]:
+    """Keep a child from importing the caller's script, which would run it once more."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 @contextlib.contextmanager

@@ -83,7 +83,7 @@ def _draw(out: Path, experiment: "Experiment", dataset: "Dataset", count: int, e
     environment.prepare_tensorflow()
     from dnsearch.data.samples import samples
     from dnsearch.report.contact_sheet import Pair, contact_sheet
-    from dnsearch.report.drawing.page import write
+    from dnsearch.report.drawing.picture import write_picture
 
     training = experiment.training
     pairs = [
@@ -94,5 +94,5 @@ def _draw(out: Path, experiment: "Experiment", dataset: "Dataset", count: int, e
     how = f"left: as it was; right: {kinds}" if kinds else "no augmentation"
     how += ", all under their masks" if dataset.has_masks else ""
     subtitle = f"training images, epoch {epoch}, seed {training.seed} · {how}"
-    write(out, contact_sheet(experiment.name, subtitle, pairs, compared=bool(kinds)))
+    write_picture(out, contact_sheet(experiment.name, subtitle, pairs, compared=bool(kinds)))
     console.say(f"drew {out}")

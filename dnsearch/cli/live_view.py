@@ -59,11 +59,11 @@ def _say_line(event: SearchEvent) -> None:
 
 
 def _retried(job: Job, parts: int) -> str:
-    return f"trial {job.origin.trial}  out of memory; trying again with each batch in {parts} parts"
+    return f"{job.folder.name}  out of memory; trying again with each batch in {parts} parts"
 
 
 def _restarted(job: Job, reason: str, epoch: int) -> str:
-    return f"trial {job.origin.trial}  {reason}; starting again after epoch {epoch}"
+    return f"{job.folder.name}  {reason}; starting again after epoch {epoch}"
 
 
 class _View:

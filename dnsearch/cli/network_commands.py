@@ -111,7 +111,8 @@ def _show(found: "Planned", *, layers: bool, matrix: bool) -> None:
 def draw(
     spec: Spec,
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FILE", help="Where to draw: FILE.svg or FILE.png.")
+        Path,
+        typer.Option("--output", "-o", metavar="FILE", help="Where to draw: FILE.png, FILE.svg or FILE.pdf."),
     ],
     overrides: Set = None,
     no_limits: NoLimits = False,
@@ -121,7 +122,7 @@ def draw(
     Example: [cyan]dnsearch draw article-cross-block -o network.svg[/cyan]
     """
     from dnsearch.cli.planning import planned_spec
-    from dnsearch.report.drawing.page import draw as paint
+    from dnsearch.report.drawing.picture import draw as paint
 
     found = planned_spec(spec, overrides, limits=not no_limits)
     height, width, channels = found.facts.image_shape

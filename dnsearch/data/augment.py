@@ -1,14 +1,14 @@
-"""Varies a batch of training images as was drawn, in one graph without a loop over images.
+"""Augmentation: what chance decides for an epoch is drawn first, then done in one graph for a whole batch.
 
-The order: RandAugment on the pixels as they are, then scaling, then flips and shifts, blank rectangles, and
-last the mixing of two images. Scaled pixels of 0 are the mean colour (with ``normalize: unit``, black), and
-that is what comes in from outside. A mask goes wherever its image goes, by the nearest pixel; what is
-blanked or comes in from outside does not count there. An image's partner in mixing is the next one of its
-batch; the batch is in random order, so the partner is random as well.
+An epoch's draws are plain arrays, one row for each place in the epoch's order, made from the training's seed
+and the epoch's number alone. So a resumed training sees the images that the uninterrupted one would have
+seen, a mask moves as its image does, and ``dnsearch data`` can show any epoch. Kinds draw from generators of
+their own: switching one on leaves the others' draws as they were. Keras' layers are not used, since they draw
+from a state of their own, some of them once for a whole batch, and do not tell what they did.
 
-Keras' layers are not used. They draw one seed after another from a state, which a resumed training would
-have to restore; RandAugment and the blend draw one operation, or one flag, for a whole
-batch; RandomCrop takes one place for all; and none says afterwards what it did.
+The order: RandAugment on the pixels as they are, then scaling, flips and shifts, blank rectangles, and last
+the mixing of an image with the next one of its batch. What comes in from outside is 0 after scaling. In a
+mask, pixels that are blanked or come in from outside do not count.
 """
 
 from collections.abc import Callable
@@ -21,16 +21,30 @@ from numpy.typing import NDArray
 
 from dnsearch.data.checks import IGNORED
 from dnsearch.data.dataset import Dataset, Images, Scaling
-from dnsearch.data.draws import draw, own_shares
 from dnsearch.data.image_files import Files
-from dnsearch.data.rand_augment import followed, inside, moved, placements, rand_augment
-from dnsearch.spec.augmentation import Augmentation
+from dnsearch.data.rand_augment import OPERATIONS, followed, inside, moved, placements, rand_augment
+from dnsearch.spec.augmentation import Augmentation, Erasing
 from dnsearch.spec.training import Training
 
+FLIP, CROP, TRANSLATE, CUTOUT, ERASING, MIXING, RAND_AUGMENT = range(1, 8)
+"""Last parts of the seeds, one per kind; an epoch's order has a seed without one."""
+SMALLEST_ERASED, NARROWEST = 0.02, 0.3
+
 Tensor = Any
-Rows = dict[str, Tensor]
-Vary = Callable[[Tensor, Tensor, Rows, Tensor], tuple[Tensor, Tensor]]
-"""``(float32 pixels, labels, what was drawn for them, scaling) → (scaled images, labels)``."""
+Generator = np.random.Generator
+Size = tuple[int, int]
+"""Height and width."""
+Draws = dict[str, NDArray[Any]]
+"""Name → one row for each place in an epoch's order, of the kinds that are asked for.
+
+flipped: (n, 2) bool, upside down and left to right; shifted: (n, 2) int32, rows down and columns to the
+right; blanked: (n, rectangles, 4) int32; pasted: (n, 4) int32, the rectangle that the next image's pixels
+replace; own: (n,) float32, an image's share of the pixels outside that rectangle; kept: (n,) float32, the
+share of its own class that a label keeps; operations, backwards: (n, operations), RandAugment's numbers
+(int32) and directions (bool). A rectangle is top, left, bottom and right, the last two just outside.
+"""
+Vary = Callable[[Tensor, Tensor, dict[str, Tensor], Tensor], tuple[Tensor, Tensor]]
+"""``(float32 pixels, labels, rows of the draws, scaling) → (scaled images, labels)``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +52,12 @@ class Varied:
     """How the images of one epoch are varied.
 
     Args:
-        drawn: what was drawn, one row for each place in the epoch's order, or more.
+        drawn: one row for each place in the epoch's order, or more.
         scaling: of the pixels.
         vary: a compiled function, the same in every epoch.
     """
 
-    drawn: dict[str, NDArray[np.generic]]
+    drawn: Draws
     scaling: Scaling
     vary: Vary
 
@@ -67,39 +81,117 @@ def augmenter(dataset: Dataset, training: Training) -> Callable[[int], Varied] |
     augmentation = training.augmentation
     if augmentation is None:
         return None
-    size = dataset.image_shape[0], dataset.image_shape[1]
+    size, seed = dataset.image_shape[:2], training.seed
+    vary = _compiled(augmentation, dataset, draw(augmentation, 1, size, seed, 1))
 
-    def drawn(examples: int, epoch: int) -> dict[str, NDArray[np.generic]]:
-        draws = draw(augmentation, examples, size, training.seed, epoch)
-        columns = {**draws.columns(), "kept": own_shares(draws, size)}
-        return {name: columns[name] for name in _wanted(augmentation)}
+    def varied(epoch: int) -> Varied:
+        drawn = draw(augmentation, len(dataset.training), size, seed, epoch)
+        return Varied(drawn, dataset.scaling, vary)
 
-    vary = _compiled(augmentation, dataset, drawn(1, 1))
-    return lambda epoch: Varied(drawn(len(dataset.training), epoch), dataset.scaling, vary)
-
-
-def _wanted(augmentation: Augmentation) -> tuple[str, ...]:
-    """The columns that something is done with."""
-    moves = augmentation.flip or augmentation.crop or augmentation.translate
-    return (
-        *(("flipped", "shifted") if moves else ()),
-        *(("blanked",) if augmentation.cutout or augmentation.erasing else ()),
-        *(("pasted", "own", "kept") if augmentation.mixes_labels else ()),
-        *(("operations", "reversed") if augmentation.rand_augment else ()),
-    )
+    return varied
 
 
-def _compiled(augmentation: Augmentation, dataset: Dataset, like: dict[str, NDArray[np.generic]]) -> Vary:
+def draw(augmentation: Augmentation, examples: int, size: Size, seed: int, epoch: int) -> Draws:
+    """The draws of an epoch.
+
+    >>> some = Augmentation(flip="horizontal", crop=4)
+    >>> draw(some, 1000, (32, 32), seed=0, epoch=1)["shifted"].max()
+    np.int32(4)
+
+    Args:
+        augmentation: the kinds and their strengths.
+        examples: n, the places in the epoch's order.
+        size: height and width of the images.
+        seed: the training's seed.
+        epoch: number of the epoch.
+    """
+
+    def generator(kind: int) -> Generator:
+        return np.random.default_rng([seed, epoch, kind])
+
+    rows: Draws = {}
+    if augmentation.flip or augmentation.crop or augmentation.translate:
+        rows["flipped"] = _flips(generator(FLIP), examples, augmentation.flip)
+        farthest = [round(augmentation.translate * side) for side in size]
+        rows["shifted"] = _shifts(generator(CROP), examples, [augmentation.crop] * 2)
+        rows["shifted"] += _shifts(generator(TRANSLATE), examples, farthest)
+    blanked = []
+    if augmentation.cutout:
+        blanked.append(_squares(generator(CUTOUT), examples, size, augmentation.cutout))
+    if augmentation.erasing:
+        blanked.append(_erased(generator(ERASING), examples, size, augmentation.erasing))
+    if blanked:
+        rows["blanked"] = np.stack(blanked, axis=1)
+    if augmentation.mixes_labels:
+        mixed = _mixing(generator(MIXING), examples, size, augmentation.mixup, augmentation.cutmix)
+        rows["own"], rows["pasted"] = mixed
+        top, left, bottom, right = rows["pasted"].T
+        replaced = (bottom - top) * (right - left) / (size[0] * size[1])
+        rows["kept"] = np.asarray(rows["own"] * (1 - replaced), np.float32)
+    if augmentation.rand_augment:
+        random, shape = generator(RAND_AUGMENT), (examples, augmentation.rand_augment.operations)
+        rows["operations"] = random.integers(len(OPERATIONS), size=shape, dtype=np.int32)
+        rows["backwards"] = random.integers(2, size=shape, dtype=np.int8).astype(bool)
+    return rows
+
+
+def _flips(generator: Generator, examples: int, flip: str | None) -> NDArray[np.bool_]:
+    allowed = [flip in {"vertical", "both"}, flip in {"horizontal", "both"}]
+    return generator.integers(2, size=(examples, 2), dtype=np.int8) & np.array(allowed, np.int8) > 0
+
+
+def _shifts(generator: Generator, examples: int, farthest: list[int]) -> NDArray[np.int32]:
+    """(examples, 2): up to so many rows and columns in either direction."""
+    most = np.array(farthest, np.int32)
+    return generator.integers(-most, most + 1, size=(examples, 2), dtype=np.int32)
+
+
+def _squares(generator: Generator, examples: int, size: Size, side: int) -> NDArray[np.int32]:
+    """Cutout's: the centre is anywhere in the image, and what sticks out is cut off."""
+    sides = np.full((examples, 2), side)
+    return _around(generator.integers(0, size, size=(examples, 2)), sides, size)
+
+
+def _erased(generator: Generator, examples: int, size: Size, erasing: Erasing) -> NDArray[np.int32]:
+    """Random erasing's; one that is too long for the image is shortened, where the paper draws again."""
+    area = generator.uniform(SMALLEST_ERASED, erasing.strength, examples) * size[0] * size[1]
+    ratio = np.exp(generator.uniform(np.log(NARROWEST), -np.log(NARROWEST), examples))
+    sides = np.round(np.sqrt(np.stack([area * ratio, area / ratio], axis=1))).clip(1, size).astype(np.int64)
+    corner = generator.integers(0, np.array(size) - sides + 1)
+    happens = generator.random(examples) < erasing.probability
+    return np.concatenate([corner, corner + sides * happens[:, np.newaxis]], axis=1).astype(np.int32)
+
+
+def _around(centre: NDArray[np.int64], sides: NDArray[np.int64], size: Size) -> NDArray[np.int32]:
+    start = centre - sides // 2
+    return np.concatenate([start.clip(0, size), (start + sides).clip(0, size)], axis=1).astype(np.int32)
+
+
+def _mixing(
+    generator: Generator, examples: int, size: Size, mixup: float, cutmix: float
+) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+    """Each image's own share, and the rectangle that the next one fills: one of the two is trivial."""
+    by_rectangle = generator.random(examples) < (0.5 if mixup and cutmix else float(cutmix > 0))
+    blended = generator.beta(mixup, mixup, examples) if mixup else np.ones(examples)
+    kept = generator.beta(cutmix, cutmix, examples) if cutmix else np.ones(examples)
+    sides = np.round(np.sqrt(1 - np.where(by_rectangle, kept, 1))[:, np.newaxis] * size).astype(np.int64)
+    rectangles = _around(generator.integers(0, size, size=(examples, 2)), sides, size)
+    return np.where(by_rectangle, 1, blended).astype(np.float32), rectangles
+
+
+def _compiled(augmentation: Augmentation, dataset: Dataset, like: Draws) -> Vary:
     """Compiled once, for batches of any size, whose rows are like some that were drawn."""
     height, width, _ = dataset.image_shape
     size, classes = (height, width), len(dataset.class_names)
     random = augmentation.rand_augment
     limits, masked = bounds(dataset.training.images) if random else (0.0, 0.0), dataset.has_masks
 
-    def vary(pixels: Tensor, labels: Tensor, rows: Rows, scaling: Tensor) -> tuple[Tensor, Tensor]:
+    def vary(
+        pixels: Tensor, labels: Tensor, rows: dict[str, Tensor], scaling: Tensor
+    ) -> tuple[Tensor, Tensor]:
         labels = labels[..., tf.newaxis] if masked else labels
         if random is not None:
-            chosen = rows["operations"], rows["reversed"]
+            chosen = rows["operations"], rows["backwards"]
             pixels = rand_augment(pixels, *chosen, random.magnitude, limits, dataset.scaling.offset)
             labels = followed(labels, *chosen, random.magnitude, IGNORED) if masked else labels
         # A scaling that TensorFlow knew would become a multiplication, with other bits than a division.
@@ -126,7 +218,7 @@ def bounds(images: Images | Files) -> tuple[float, float]:
     return (0.0, 255.0) if isinstance(images, Files) else (float(images.min()), float(images.max()))
 
 
-def _placed(images: Tensor, rows: Rows, size: tuple[int, int], blank: int = 0) -> Tensor:
+def _placed(images: Tensor, rows: dict[str, Tensor], size: Size, blank: int = 0) -> Tensor:
     """Images or masks, mirrored, moved and with blank rectangles."""
     if "shifted" in rows:
         images = moved(images, placements(rows["flipped"], rows["shifted"], size), blank)
@@ -135,13 +227,13 @@ def _placed(images: Tensor, rows: Rows, size: tuple[int, int], blank: int = 0) -
     return images
 
 
-def _pasted(images: Tensor, rows: Rows, size: tuple[int, int]) -> Tensor:
-    """Images or masks with CutMix's rectangles of their partners."""
+def _pasted(images: Tensor, rows: dict[str, Tensor], size: Size) -> Tensor:
+    """Images or masks with CutMix's rectangles of the next ones."""
     return tf.where(inside(rows["pasted"], size), tf.roll(images, -1, axis=0), images)
 
 
 def _mixed(
-    images: Tensor, labels: Tensor, rows: Rows, size: tuple[int, int], classes: int
+    images: Tensor, labels: Tensor, rows: dict[str, Tensor], size: Size, classes: int
 ) -> tuple[Tensor, Tensor]:
     """Images and the shares of their classes, float32 (batch, classes)."""
     own = tf.where(inside(rows["pasted"], size), 0.0, rows["own"][:, tf.newaxis, tf.newaxis, tf.newaxis])

@@ -1,11 +1,10 @@
 """Images in memory or in files → batches for TensorFlow, in an order that is known beforehand.
 
-The order of an epoch depends on the seed and the number of the epoch alone, so a training that goes on
-after an interruption sees the batches that it would have seen. Images stay uint8 until their batch is made,
-by a few threads that are some batches ahead of the training.
+The order of an epoch depends on the seed and the epoch's number alone, so a resumed training sees the batches
+that it would have seen. A few threads make the batches, some batches ahead of the training.
 
-tf.data is not used. It traces its functions anew in every epoch and takes more than a millisecond for each
-batch; the network of a small search is trained in ten. And it keeps of an error only the text.
+tf.data is not used: it traces its functions anew in every epoch, takes more than a millisecond for each batch
+(the network of a small search trains on one in ten), and keeps only the text of an error.
 """
 
 from collections import deque
@@ -20,7 +19,6 @@ from numpy.typing import NDArray
 
 from dnsearch.data.augment import Varied
 from dnsearch.data.dataset import Scaling, Split
-from dnsearch.data.image_files import Files
 
 Batch = tuple[Any, Any]
 """Tensors: images and their labels."""
@@ -64,14 +62,6 @@ def epoch_order(examples: int, seed: int, epoch: int) -> NDArray[np.intp]:
 
     >>> epoch_order(5, seed=0, epoch=1).tolist() == epoch_order(5, seed=0, epoch=1).tolist()
     True
-
-    Args:
-        examples: number of images.
-        seed: the training's seed.
-        epoch: number of the epoch.
-
-    Returns:
-        (examples,): every position once.
     """
     return np.random.default_rng([seed, epoch]).permutation(examples)
 
@@ -105,9 +95,8 @@ def training_batches(
 ) -> Batches:
     """The images in a given order, as batches of (images, labels).
 
-    A last batch of one single image is dropped: batch normalization has no variance to divide by there,
-    and its moving statistics would be pulled towards that one image. The order changes with every epoch,
-    and so does the image that is left out.
+    A last batch of a single image is dropped: batch normalization has no variance to divide by there. The
+    order changes with every epoch, and so does the image that is left out.
 
     Args:
         split: the images.
@@ -121,8 +110,9 @@ def training_batches(
         Batches of float32 (batch, height, width, channels) and int32 (batch,), of masks (batch, height,
         width); where labels are mixed, float32 (batch, classes).
     """
-    visited = order[: _visited(len(order), batch_size, fewest)]
-    return _batches(split, scaling, batch_size, visited, varied)
+    rest = len(order) % batch_size
+    dropped = rest if rest < fewest and len(order) > batch_size else 0  # the only batch is never dropped
+    return _batches(split, scaling, batch_size, order[: len(order) - dropped], varied)
 
 
 def evaluation_batches(split: Split, scaling: Scaling, batch_size: int) -> Batches:
@@ -130,19 +120,13 @@ def evaluation_batches(split: Split, scaling: Scaling, batch_size: int) -> Batch
     return _batches(split, scaling, batch_size, np.arange(len(split)))
 
 
-def _visited(examples: int, batch_size: int, fewest: int) -> int:
-    """How many images of an epoch are visited; an epoch of a single batch keeps it."""
-    rest = examples % batch_size
-    return examples - rest if rest < fewest and examples > batch_size else examples
-
-
 def _batches(
     split: Split, scaling: Scaling, batch_size: int, order: NDArray[np.intp], varied: Varied | None = None
 ) -> Batches:
     def make(place: slice) -> Batch:
         chosen = split.take(order[place])
-        pixels = chosen.images.read() if isinstance(chosen.images, Files) else chosen.images
-        with tf.device("/cpu:0"):  # a graphics card has the network to train meanwhile
+        pixels = chosen.first(len(chosen))
+        with tf.device("/cpu:0"):  # a GPU has the network to train meanwhile
             if varied is not None:
                 return varied.batch(pixels, chosen.labels, place)
             return tf.constant(scaling.apply(pixels)), tf.constant(chosen.labels)

@@ -1,8 +1,7 @@
 """What every source has to hold, and how it is refused where it does not.
 
-Files come from strangers: sizes are looked at before memory is asked for, labels before they index
-anything. A refusal names the file by its absolute path, since ``data.path`` is relative to wherever
-dnsearch was started.
+Files come from strangers: sizes are checked before memory is taken, labels before they index anything. A
+refusal names the file by its absolute path, since ``data.path`` is relative to where dnsearch was started.
 """
 
 import math
@@ -16,8 +15,8 @@ from dnsearch import environment
 from dnsearch.errors import DataError, Problem
 from dnsearch.spec.data_section import Data
 
-MAX_SIDE = 4096
-MAX_CHANNELS = 64
+MOST = (4096, 4096, 64)
+"""Height, width and channels."""
 MAX_CLASSES = 100_000
 IGNORED = -1
 """The label of pixels that do not count, whatever number they have in a file."""
@@ -35,93 +34,92 @@ def refuse(where: Path | str, expected: str, found: str = "", hint: str = "") ->
     return DataError(str(Problem(place, expected, found, hint)))
 
 
-def check_sides(shape: tuple[int, ...], where: Path) -> None:
-    """Look at the shape of all images, (n, height, width, channels).
+def images_shape(
+    shape: tuple[int, ...], dtype: np.dtype[Any], where: Path | str
+) -> tuple[int, int, int, int]:
+    """The shape of all images, (n, height, width, channels), from an array's header.
+
+    >>> images_shape((5, 28, 28), np.dtype(np.uint8), "x_train")
+    (5, 28, 28, 1)
 
     Raises:
-        DataError: a dimension is 0 or absurd.
+        DataError: neither uint8 nor float, neither 3 nor 4 dimensions, or a side is absurd.
     """
-    count, height, width, channels = shape
-    sides = 1 <= height <= MAX_SIDE and 1 <= width <= MAX_SIDE and 1 <= channels <= MAX_CHANNELS
-    if count < 1 or not sides:
-        raise refuse(
-            where,
-            f"at least one image, of at most {MAX_SIDE}x{MAX_SIDE}x{MAX_CHANNELS}",
-            f"{count} images of {height}x{width}x{channels}",
-        )
+    if dtype != np.uint8 and dtype.kind != "f":
+        hint = "Save pixels from 0 to 255 with .astype('uint8'), others with .astype('float32')."
+        raise refuse(where, "dtype uint8 or float", str(dtype), hint)
+    match shape:
+        case (count, height, width):
+            whole = (count, height, width, 1)
+        case (count, height, width, channels):
+            whole = (count, height, width, channels)
+        case _:
+            expected = "shape (n, height, width) or (n, height, width, channels)"
+            raise refuse(where, expected, str(shape))
+    count, *sides = whole
+    if not all(1 <= side <= most for side, most in zip(sides, MOST, strict=True)) or count < 1:
+        expected = "at least one image, of at most {}x{}x{}".format(*MOST)
+        raise refuse(where, expected, "{} images of {}x{}x{}".format(*whole))
+    return whole
 
 
-def check_size(shape: tuple[int, ...], item_bytes: int, where: Path) -> None:
-    """Look at the shape of all images before they are read into memory.
+def check_memory(wanted: int, where: Path | str) -> None:
+    """Check that so many bytes fit into the free memory, before they are read.
 
     Raises:
-        DataError: a dimension is 0 or absurd, or all together take more than the memory that is free.
+        DataError: they do not.
     """
-    check_sides(shape, where)
-    wanted, free = math.prod(shape) * item_bytes, environment.free_memory_bytes()
+    free = environment.free_memory_bytes()
     if wanted > free:
-        raise refuse(
-            where,
-            f"at most {free / 2**30:,.1f} GiB of pixels, the memory that is free",
-            f"{wanted / 2**30:,.1f} GiB",
-            "Use fewer or smaller images, or image files: source folder and csv read them batch by batch.",
-        )
+        expected = f"at most {free / 2**30:,.1f} GiB of pixels, the memory that is free"
+        hint = "Use fewer or smaller images, or image files: source folder and csv read them batch by batch."
+        raise refuse(where, expected, f"{wanted / 2**30:,.1f} GiB", hint)
 
 
-def checked_labels(labels: NDArray[Any], images: int, where: Path | str) -> NDArray[np.int32]:
-    """Labels as int32, shape (n,); (n, 1) is accepted, as Keras hands them out.
-
-    >>> checked_labels(np.array([[3.0], [1.0]]), 2, "y_train")
-    array([3, 1], dtype=int32)
-
-    Raises:
-        DataError: not one whole number from 0 to MAX_CLASSES - 1 per image.
-    """
-    if labels.shape not in {(images,), (images, 1)}:
-        raise refuse(where, f"one label for each of {images} images", f"labels of shape {labels.shape}")
-    flat = labels.reshape(-1)
-    _check_whole(flat, where, "image {}")
-    return flat.astype(np.int32)
-
-
-def _check_whole(flat: NDArray[Any], where: Path | str, of: str) -> None:
-    if flat.dtype.kind not in "biuf":
-        raise refuse(where, "labels that are numbers", f"dtype {flat.dtype}")
-    wrong = ~((flat >= 0) & (flat < MAX_CLASSES) & (np.floor(flat) == flat))  # also true for NaN
-    if wrong.any():
-        position = int(np.argmax(wrong))
-        raise refuse(
-            where,
-            f"whole labels from 0 to {MAX_CLASSES - 1}",
-            f"{flat[position]} for {of.format(position)}",
-            "Number the classes 0, 1, 2 and so on.",
-        )
-
-
-def checked_masks(
-    labels: NDArray[Any], shape: tuple[int, int, int], where: Path | str, ignore_label: int | None
+def checked_labels(
+    labels: NDArray[Any], shape: tuple[int, ...], where: Path | str, ignore_label: int | None = None
 ) -> NDArray[np.int32]:
-    """Masks as int32, shape (n, height, width), with IGNORED where a pixel does not count.
+    """Labels or masks as int32, with IGNORED where a pixel does not count; a last dimension of 1 is accepted.
 
-    >>> checked_masks(np.array([[[[0], [255]]]]), (1, 1, 2), "y_train", 255)
+    >>> checked_labels(np.array([[3.0], [1.0]]), (2,), "y_train")
+    array([3, 1], dtype=int32)
+    >>> checked_labels(np.array([[[[0], [255]]]]), (1, 1, 2), "y_train", 255)
     array([[[ 0, -1]]], dtype=int32)
 
+    Args:
+        labels: the numbers.
+        shape: (n,) for a label of each image, (n, height, width) for masks.
+        where: for the refusal.
+        ignore_label: the number of pixels that do not count.
+
     Raises:
-        DataError: not one whole number from 0 to MAX_CLASSES - 1 per pixel.
+        DataError: not one whole number from 0 to MAX_CLASSES - 1 per image or pixel.
     """
+    masks = len(shape) > 1
     if labels.shape not in {shape, (*shape, 1)}:
-        raise refuse(where, f"masks of the images' size, {list(shape)}", f"masks of shape {labels.shape}")
+        expected = (
+            f"masks of the images' size, {list(shape)}"
+            if masks
+            else f"one label for each of {shape[0]} images"
+        )
+        raise refuse(where, expected, f"{'masks' if masks else 'labels'} of shape {labels.shape}")
+    if labels.dtype.kind not in "biuf":
+        raise refuse(where, "labels that are numbers", f"dtype {labels.dtype}")
     flat = labels.reshape(-1)
-    ignored = np.zeros(flat.shape, bool) if ignore_label is None else flat == ignore_label
-    counted = flat[~ignored]
-    _check_whole(counted, where, "a pixel")
-    masks = np.full(flat.shape, IGNORED, np.int32)
-    masks[~ignored] = counted
-    return masks.reshape(shape)
+    counted = np.ones(flat.shape, bool) if ignore_label is None else flat != ignore_label
+    wrong = counted & ~((flat >= 0) & (flat < MAX_CLASSES) & (np.floor(flat) == flat))  # also true for NaN
+    if wrong.any():
+        position = int(np.argmax(wrong))
+        found = f"{flat[position]} for {'a pixel' if masks else f'image {position}'}"
+        hint = "Number the classes 0, 1, 2 and so on."
+        raise refuse(where, f"whole labels from 0 to {MAX_CLASSES - 1}", found, hint)
+    numbers = np.full(flat.shape, IGNORED, np.int32)
+    numbers[counted] = flat[counted]
+    return numbers.reshape(shape)
 
 
 def check_range(labels: NDArray[np.int32], classes: int, where: Path | str) -> None:
-    """Look whether every label is below the number of classes; IGNORED is.
+    """Check that every label is below the number of classes; IGNORED is.
 
     Raises:
         DataError: a label is too large.

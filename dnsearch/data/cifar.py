@@ -3,48 +3,38 @@
 A batch of the binary archive is a row of records: a label (CIFAR-100: the coarse one, then the fine one)
 and 3,072 bytes, which are 1,024 red, 1,024 green and 1,024 blue pixels, row by row. A batch of the Python
 archive is a pickled dict with the same bytes as an array ``data`` of shape (n, 3072). Where both are there
-the binary one is read: there is nothing in it that could be dangerous. Official archives hold 50,000
-training and 10,000 test images; others of the same layout are read as well.
+the binary one is read: it cannot contain anything dangerous. Official archives hold 50,000 training and
+10,000 test images; others of the same layout are read as well.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dnsearch.data.archive import contents, md5
+from dnsearch.data.archive import contents, md5, unpickle
 from dnsearch.data.checks import check_range, checked_labels, refuse
 from dnsearch.data.dataset import Images, Labels, Original, Split
-from dnsearch.data.pickle_reader import unpickle
+from dnsearch.spec.data_section import Data, Facts, Source
 
 PAGE = "www.cs.toronto.edu/~kriz/cifar.html"
+AGAIN = f"Get it from {PAGE} again."
 PIXELS = 3072
-
-Source = Literal["cifar10", "cifar100"]
 CLASSES: dict[Source, int] = {"cifar10": 10, "cifar100": 100}
 
 
 @dataclass(frozen=True, slots=True)
 class Binary:
-    """Records of bytes.
-
-    Args:
-        label_bytes: labels in front of an image; the last of them is meant.
-    """
+    """Records of bytes: labels in front of an image, of which the last one is meant."""
 
     label_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
 class Pickled:
-    """Pickled dicts.
-
-    Args:
-        labels: the key of the labels in a batch.
-        names: the key of the class names.
-    """
+    """Pickled dicts: the keys of a batch's labels and of the class names."""
 
     labels: str
     names: str
@@ -74,7 +64,7 @@ class Layout:
 
     @property
     def files(self) -> tuple[str, ...]:
-        """Everything that has to be there."""
+        """All files that must be there."""
         return (*self.training, self.test, self.meta)
 
 
@@ -123,32 +113,33 @@ LAYOUTS: dict[Source, tuple[Layout, ...]] = {
 """The binary archive first: it is preferred."""
 
 
-def read(source: Source, path: Path, *, verify: bool = True) -> Original:
-    """All images of an archive.
+def facts(data: Data) -> Facts:
+    """32x32 in colour, ten or a hundred classes."""
+    return Facts((32, 32, 3), CLASSES[data.source])
 
-    Args:
-        source: which of the two.
-        path: an archive, what it unpacks to, or a folder that holds one of these under its official name.
-        verify: whether an archive must have the MD5 of the official page.
+
+def read(data: Data) -> Original:
+    """All images of an archive, of what it unpacks to, or of a folder that holds one of these.
 
     Raises:
         DataError: a file is missing, broken, unsafe or another one than it should be.
     """
-    place, layout, found = _found(source, path, verify)
+    classes = CLASSES[data.source]
+    place, layout, found = _found(data)
     files = {name: (content, _where(place, name)) for name, content in found.items()}
-    batches = [_batch(*files[name], layout.form, CLASSES[source]) for name in (*layout.training, layout.test)]
+    batches = [_batch(*files[name], layout.form, classes) for name in (*layout.training, layout.test)]
     images, labels = ([part[kind] for part in batches[:-1]] for kind in (0, 1))
-    names = _class_names(*files[layout.meta], layout.form, CLASSES[source])
+    names = _class_names(*files[layout.meta], layout.form, classes)
     return Original(Split(np.concatenate(images), np.concatenate(labels)), Split(*batches[-1]), names, 255)
 
 
-def _found(source: Source, path: Path, verify: bool) -> tuple[Path, Layout, dict[str, bytes]]:
+def _found(data: Data) -> tuple[Path, Layout, dict[str, bytes]]:
     """Where the files are, what they are, and their bytes."""
-    layouts = LAYOUTS[source]
+    layouts, path = LAYOUTS[data.source], Path(data.location)
     wanted = frozenset(name for layout in layouts for name in layout.files)
     within = [path / name for layout in layouts for name in (layout.folder, layout.archive)]
     for place in (path, *within):
-        if verify and place.is_file():
+        if data.verify and place.is_file():
             _verify(place, layouts)
         found = contents(place, wanted)
         for layout in layouts:
@@ -157,20 +148,19 @@ def _found(source: Source, path: Path, verify: bool) -> tuple[Path, Layout, dict
                 return place, layout, {name: found[name] for name in layout.files}
     official = " or ".join(f"{layout.archive}, {layout.folder}" for layout in layouts)
     hint = f"Put an archive from {PAGE} there, unpacked or not, or set data.path to where it is."
-    raise refuse(path, f"{official} or what is in them", "nothing of the kind", hint)
+    raise refuse(path, f"{official} or what is in them", "neither", hint)
 
 
 def _verify(archive: Path, layouts: tuple[Layout, ...]) -> None:
     found = md5(archive)
     if found not in {layout.md5 for layout in layouts}:
         known = " or ".join(f"{layout.md5} of {layout.archive}" for layout in layouts)
-        hint = f"Get it from {PAGE} again; if it shall be another archive, set data.verify: false."
+        hint = f"{AGAIN[:-1]}; to read another archive, set data.verify: false."
         raise refuse(archive, f"the MD5 {known}", found, hint)
 
 
 def _check_complete(place: Path, layout: Layout, found: dict[str, bytes]) -> None:
-    missing = [name for name in layout.files if name not in found]
-    if missing:
+    if missing := [name for name in layout.files if name not in found]:
         hint = f"Get {layout.archive} from {PAGE} again."
         raise refuse(place, f"the files {', '.join(layout.files)}", f"no {', no '.join(missing)}", hint)
 
@@ -185,16 +175,16 @@ def _batch(content: bytes, where: str, form: Binary | Pickled, classes: int) -> 
             planes, labels = _records(content, where, label_bytes)
         case Pickled(labels=key):
             planes, labels = _pickled(content, where, key)
-    checked = checked_labels(labels, len(planes), f"{where}, labels")
+    checked = checked_labels(labels, (len(planes),), f"{where}, labels")
     check_range(checked, classes, f"{where}, labels")
-    return _upright(planes), checked
+    upright = planes.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
+    return np.ascontiguousarray(upright), checked
 
 
 def _records(content: bytes, where: str, label_bytes: int) -> tuple[NDArray[np.uint8], NDArray[Any]]:
     size = label_bytes + PIXELS
     if not content or len(content) % size:
-        found = f"{len(content):,} bytes"
-        raise refuse(where, f"whole records of {size:,} bytes", found, f"Get it from {PAGE} again.")
+        raise refuse(where, f"whole records of {size:,} bytes", f"{len(content):,} bytes", AGAIN)
     records = np.frombuffer(content, np.uint8).reshape(-1, size)
     return records[:, label_bytes:], records[:, label_bytes - 1]
 
@@ -202,19 +192,13 @@ def _records(content: bytes, where: str, label_bytes: int) -> tuple[NDArray[np.u
 def _pickled(content: bytes, where: str, key: str) -> tuple[NDArray[np.uint8], NDArray[Any]]:
     batch = unpickle(content, where)
     planes, labels = batch.get("data"), batch.get(key)
-    hint = f"Get it from {PAGE} again."
     if not isinstance(planes, np.ndarray) or planes.ndim != 2 or planes.shape[1] != PIXELS or not len(planes):
         shape = planes.shape if isinstance(planes, np.ndarray) else type(planes).__name__
-        raise refuse(where, f"data: bytes of shape (n, {PIXELS})", f"{shape}", hint)
+        raise refuse(where, f"data: bytes of shape (n, {PIXELS})", f"{shape}", AGAIN)
     if not isinstance(labels, list) or not all(type(label) is int for label in labels):
-        raise refuse(where, f"{key}: a list of whole numbers", hint=hint)
+        raise refuse(where, f"{key}: a list of whole numbers", hint=AGAIN)
     # float64 is exact for every sensible label, and a million digits give infinity, not an error.
     return planes, np.array([float(label) if abs(label) < 2**53 else np.inf for label in labels], np.float64)
-
-
-def _upright(planes: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """From (n, 3 planes x 32 rows x 32 columns) to (n, 32, 32, 3)."""
-    return np.ascontiguousarray(planes.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1))
 
 
 def _class_names(content: bytes, where: str, form: Binary | Pickled, classes: int) -> tuple[str, ...]:
@@ -225,9 +209,7 @@ def _class_names(content: bytes, where: str, form: Binary | Pickled, classes: in
         case Pickled(names=key):
             names = unpickle(content, where).get(key)
             expected = f"{key}: a list of {classes} names"
-    match names:
-        case list() if len(names) == classes and all(isinstance(name, bytes | str) for name in names):
-            return tuple(name.decode("latin1") if isinstance(name, bytes) else name for name in names)
-        case _:
-            found = f"{len(names)}" if isinstance(names, list) else type(names).__name__
-            raise refuse(where, expected, found, f"Get it from {PAGE} again.")
+    if isinstance(names, list) and len(names) == classes and {*map(type, names)} <= {bytes, str}:
+        return tuple(name.decode("latin1") if isinstance(name, bytes) else name for name in names)
+    found = f"{len(names)}" if isinstance(names, list) else type(names).__name__
+    raise refuse(where, expected, found, AGAIN)

@@ -1,7 +1,7 @@
 """A CSV file that lists PNG and JPEG images and what they show.
 
 The first line names the columns: ``path`` and ``label``, and ``part`` where there are test images; others
-are passed over. Paths start at the CSV file's folder. Labels are names; sorted (numbers by their value)
+are ignored. Paths start at the CSV file's folder. Labels are names; sorted (numbers by their value)
 they are the classes. ``part`` is ``train`` or ``test``, and the validation images are taken from the
 training images as with every source::
 
@@ -9,8 +9,8 @@ training images as with every source::
     images/1.jpg,daisy,train
     images/2.png,rose,test
 
-A path may not lead out of the folder: the table comes from a stranger, who has no say in which of the
-reader's other files are opened, and data that lies in one place can be moved.
+A path may not lead out of the folder: the table may come from a stranger, who has no say in which of the
+reader's other files are opened.
 """
 
 import csv
@@ -20,11 +20,11 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import numpy as np
 
-from dnsearch.data.checks import check_sides, refuse
+from dnsearch.data.checks import refuse
 from dnsearch.data.dataset import Original, Split, of_files
-from dnsearch.data.image_files import ENDINGS, Files, supported
+from dnsearch.data.image_files import ENDINGS, Files, target_shape
 from dnsearch.errors import DataError
-from dnsearch.spec.data_section import Resize
+from dnsearch.spec.data_section import Data, Facts
 
 MAX_BYTES = 2**28
 PARTS = ("train", "test")
@@ -32,14 +32,7 @@ PARTS = ("train", "test")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One image.
-
-    Args:
-        line: where the CSV file names it, from 1.
-        path: as the CSV file has it.
-        label: the name of its class.
-        part: train or test.
-    """
+    """One image: the line that names it (from 1), its path, class and part as the table has them."""
 
     line: int
     path: str
@@ -47,36 +40,30 @@ class Row:
     part: str
 
 
-def read(path: Path, image_shape: tuple[int, int, int], resize: Resize) -> Original:
-    """All images of a list.
-
-    Args:
-        path: the CSV file.
-        image_shape: (height, width, channels) to bring the images to.
-        resize: how they are brought to height and width.
+def facts(data: Data) -> Facts:
+    """The wanted shape, and the classes that the spec gives or the table has; no image is opened.
 
     Raises:
-        DataError: the list is broken or leads elsewhere, or an image is missing, broken or too large.
+        DataError: the table is needed and broken, or there are fewer than two classes.
     """
+    path = Path(data.location)
+    return Facts(target_shape(data), data.classes or len(_class_names(_rows(path), path)))
+
+
+def read(data: Data) -> Original:
+    """All images of a table.
+
+    Raises:
+        DataError: the table is broken or leads elsewhere, or an image is missing, broken or too large.
+    """
+    path = Path(data.location)
     rows = _rows(path)
     names = _class_names(rows, path)
-    by_part = {part: [row for row in rows if row.part == part] for part in PARTS}
     for row in rows:
         if not (path.parent / row.path).is_file():
             raise _refusal(path, row.line, "an image that is there", f"no file {row.path:.100}")
-    training, test = (_split(by_part[part], names, path, image_shape, resize) for part in PARTS)
-    if training is None:
-        raise refuse(path, "training images", "none")
-    return of_files(training, test, names)
-
-
-def class_names(path: Path) -> tuple[str, ...]:
-    """The names of the classes, in the order of their labels; no image is opened.
-
-    Raises:
-        DataError: the list is broken, or there are fewer than two classes.
-    """
-    return _class_names(_rows(path), path)
+    training, test = (_split([row for row in rows if row.part == part], names, data) for part in PARTS)
+    return of_files(training, test if len(test) else None, names)
 
 
 def _class_names(rows: Iterable[Row], path: Path) -> tuple[str, ...]:
@@ -91,14 +78,9 @@ def _class_names(rows: Iterable[Row], path: Path) -> tuple[str, ...]:
     return tuple(sorted(names))
 
 
-def _split(
-    rows: list[Row], names: tuple[str, ...], path: Path, image_shape: tuple[int, int, int], resize: Resize
-) -> Split | None:
-    if not rows:
-        return None
-    numbers = {name: number for number, name in enumerate(names)}
-    files = Files(tuple(str(path.parent / row.path) for row in rows), supported(image_shape), resize)
-    check_sides(files.shape, path)
+def _split(rows: list[Row], names: tuple[str, ...], data: Data) -> Split:
+    folder, numbers = Path(data.location).parent, {name: number for number, name in enumerate(names)}
+    files = Files(tuple(str(folder / row.path) for row in rows), target_shape(data), data.resize)
     return Split(files, np.array([numbers[row.label] for row in rows], np.int32))
 
 
@@ -130,9 +112,8 @@ def _check(row: Row, path: Path) -> None:
     if not row.label:
         raise _refusal(path, row.line, "a label", "nothing")
     if not row.path.lower().endswith(ENDINGS):
-        raise _refusal(
-            path, row.line, f"a path ending in {', '.join(ENDINGS)}", f"{row.path:.100}" or "nothing"
-        )
+        expected = f"a path ending in {', '.join(ENDINGS)}"
+        raise _refusal(path, row.line, expected, f"{row.path:.100}" or "nothing")
     outside = any(kind(row.path).is_absolute() for kind in (PurePosixPath, PureWindowsPath))
     if outside or ".." in PureWindowsPath(row.path).parts:
         raise _refusal(path, row.line, "a path within the CSV file's folder", f"{row.path:.100}")

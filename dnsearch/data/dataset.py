@@ -5,9 +5,8 @@ dnsearch sees::
 
     files ─▶ Original(training, test) ─split─▶ Dataset(training, validation, test, scaling)
 
-Images stay whole numbers from 0 to 255 in memory (a quarter of the room); a ``Scaling`` turns a batch
-into what the network reads. Image files that would take too much memory stay files until their batch is
-made.
+Images stay uint8 in memory, a quarter of float32's room; a ``Scaling`` turns a batch into what the network
+reads. Image files that would take too much memory stay files until their batch is made.
 """
 
 import math
@@ -52,7 +51,7 @@ class Split:
 
     @property
     def strata(self) -> Labels:
-        """(n,): what a part of the images shall have in proportion; of masks all are alike."""
+        """(n,): the classes that every part has in proportion; images with masks are one class."""
         return self.labels if self.labels.ndim == 1 else np.zeros(len(self), np.int32)
 
     def first(self, count: int) -> Images:
@@ -61,7 +60,7 @@ class Split:
         return images.read() if isinstance(images, Files) else images
 
     def take(self, positions: NDArray[np.intp]) -> "Split":
-        """The images at some positions, in that order: a copy of pixels, or a choice of files."""
+        """The images at some positions, in that order."""
         return Split(self.images[positions], self.labels[positions])
 
     def at(self, size: tuple[int, int]) -> "Split":
@@ -122,16 +121,18 @@ class Original:
     """A source as it was published.
 
     Args:
-        training: the images to learn from; the validation images are taken from them.
+        training: the images to learn from.
         test: the official test images, if there are any.
         class_names: one name per class, in the order of the labels.
         largest_pixel: the largest value that a pixel can have; None where the format sets no limit.
+        validation: the images to choose by; None: they are taken from the training images.
     """
 
     training: Split
     test: Split | None
     class_names: tuple[str, ...]
     largest_pixel: float | None
+    validation: Split | None = None
 
 
 def of_files(training: Split, test: Split | None, class_names: tuple[str, ...]) -> Original:
@@ -140,14 +141,11 @@ def of_files(training: Split, test: Split | None, class_names: tuple[str, ...]) 
     Raises:
         DataError: the files are read now, and one is missing, no image, broken or too large.
     """
-    parts = (training,) if test is None else (training, test)
-    if sum(part.images.nbytes for part in parts) <= MEMORY_SHARE * environment.free_memory_bytes():
-        training, test = _read(training), None if test is None else _read(test)
+    wanted = training.images.nbytes + (0 if test is None else test.images.nbytes)
+    if wanted <= MEMORY_SHARE * environment.free_memory_bytes():
+        training = Split(training.first(len(training)), training.labels)
+        test = None if test is None else Split(test.first(len(test)), test.labels)
     return Original(training, test, class_names, 255)
-
-
-def _read(split: Split) -> Split:
-    return Split(split.images.read(), split.labels) if isinstance(split.images, Files) else split
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,19 +1,11 @@
-"""One PNG or JPEG file → one array of a wanted shape. Training and prediction read images here alone.
+"""PNG and JPEG files → arrays of one shape. Training and prediction read images here alone.
 
-Files come from strangers, so only these two formats are opened, the size is looked at before anything is
-decoded, and whatever a decoder stumbles over is refused with the file's name. Nothing here is shared
-between calls: many threads may read at once, and Pillow lets them, since it decodes without Python's lock.
+Files come from strangers, so only these two formats are opened, the size is checked before anything is
+decoded, and whatever a decoder stumbles over is refused with the file's name. Many threads may read at once.
 
-Images averaged down to a smaller size: what a training that begins with small images reads.
-
-Each new pixel is the mean over the area that it covers, old pixels at its edges by the share that lies
-inside. So the mean of an image stays what it was, whatever the two sizes are.
-
-Image files that are read when their pixels are wanted, as a value beside arrays of pixels.
-
-``Files`` has what is asked of an array of images, shape and length, and reads any positions on demand. So
-a set that is larger than the memory is split, measured and batched like any other, and gives the same
-pixels bit for bit.
+``Files`` is a value beside arrays of pixels: it has an array's shape and length, and reads any positions on
+demand. So a set that is larger than the memory is split, measured and batched like any other, and gives the
+same pixels bit for bit.
 """
 
 import math
@@ -34,7 +26,7 @@ from PIL.PngImagePlugin import PngImageFile
 
 from dnsearch import environment
 from dnsearch.data.checks import refuse
-from dnsearch.spec.data_section import Resize
+from dnsearch.spec.data_section import Data, Resize
 
 ENDINGS = (".png", ".jpg", ".jpeg")
 FORMATS: dict[bytes, type[PngImageFile | JpegImageFile]] = {
@@ -46,6 +38,7 @@ MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 """Channels → what Pillow calls it."""
 MAX_PIXELS = 89_478_485
 """Larger images are refused undecoded: 256 MiB of RGB, Pillow's own limit."""
+CHUNK_PIXELS = 2**18
 UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error)
 """What Pillow's decoders raise over broken files."""
 
@@ -63,7 +56,11 @@ def read_image(path: Path, image_shape: tuple[int, int, int], resize: Resize) ->
     """
     height, width, channels = supported(image_shape)
     with opened(path) as image:
-        converted = _converted(image, MODES[channels], path)
+        if image.mode.startswith(("I", "F")):
+            hint = "Save it with 8 bits per channel."
+            raise refuse(path, "8 bits per channel", f"an image of mode {image.mode}", hint)
+        clear = image.mode == "P" and "transparency" in image.info
+        converted = (image.convert("RGBA") if clear else image).convert(MODES[channels])
     return np.asarray(fitted(converted, width, height, resize), np.uint8).reshape(image_shape)
 
 
@@ -97,6 +94,18 @@ def supported(image_shape: tuple[int, int, int]) -> tuple[int, int, int]:
     return image_shape
 
 
+def target_shape(data: Data) -> tuple[int, int, int]:
+    """The shape that image files are brought to.
+
+    Raises:
+        DataError: the spec gives none, or one with another number of channels than files can have.
+    """
+    if data.image_shape is None:
+        hint = "For example image_shape: [32, 32, 3]."
+        raise refuse("data.image_shape", "the size to bring the images to", "nothing", hint)
+    return supported(data.image_shape)
+
+
 def fitted(
     image: Image.Image,
     width: int,
@@ -114,7 +123,7 @@ def fitted(
     Args:
         image: the image.
         width: the wanted width.
-        height: the wanted height.
+        height: and height.
         resize: stretch: each side by itself; crop: the largest centred piece of the wanted proportions;
             pad: the whole image, centred, with black (and, where there is opacity, clear) bars.
         resample: NEAREST for masks.
@@ -149,21 +158,7 @@ def _opened(stream: BinaryIO, path: Path) -> PngImageFile | JpegImageFile:
     raise refuse(path, "a PNG or JPEG image", "another format", "Remove or replace the file.")
 
 
-def _converted(image: Image.Image, mode: str, path: Path) -> Image.Image:
-    if image.mode.startswith(("I", "F")):
-        hint = "Save it with 8 bits per channel."
-        raise refuse(path, "8 bits per channel", f"an image of mode {image.mode}", hint)
-    if image.mode == "P" and "transparency" in image.info:
-        return image.convert("RGBA").convert(mode)
-    return image.convert(mode)
-
-
-CHUNK_PIXELS = 2**18
-
-Pixels = NDArray[np.uint8 | np.float32]
-
-
-def reduced(images: Pixels, size: tuple[int, int]) -> Pixels:
+def reduced(images: NDArray[np.uint8 | np.float32], size: tuple[int, int]) -> NDArray[np.uint8 | np.float32]:
     """Images at a smaller height and width.
 
     Bytes are rounded, halves up. Their sums are whole numbers that float64 holds exactly, so that it makes no
@@ -179,7 +174,7 @@ def reduced(images: Pixels, size: tuple[int, int]) -> Pixels:
     """
     count, height, width, channels = images.shape
     rows, columns = _overlaps(height, size[0]), _overlaps(width, size[1])
-    made: Pixels = np.empty((count, *size, channels), images.dtype)
+    made: NDArray[np.uint8 | np.float32] = np.empty((count, *size, channels), images.dtype)
     at_once = max(1, CHUNK_PIXELS // (height * width * channels))
     for start in range(0, count, at_once):
         some = images[start : start + at_once].astype(np.float64)
@@ -223,7 +218,7 @@ class Files:
 
     @property
     def dtype(self) -> np.dtype[np.uint8]:
-        """Pixels of files are bytes."""
+        """NDArray[np.uint8 | np.float32] of files are bytes."""
         return np.dtype(np.uint8)
 
     @property

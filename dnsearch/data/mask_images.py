@@ -1,4 +1,4 @@
-"""Masks as pictures: colours for classes, laid over images or in files of their own."""
+"""Masks as pictures: colours for classes, over images or in files of their own."""
 
 from io import BytesIO
 from typing import Any

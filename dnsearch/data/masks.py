@@ -10,6 +10,7 @@ A mask is brought to the wanted shape as its image is, by the nearest pixel. Bar
 Images too many for the memory stay files; masks are read at once, four bytes a pixel.
 """
 
+import math
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,10 +19,10 @@ from PIL import Image
 from PIL.PngImagePlugin import PngImageFile
 
 from dnsearch import environment
-from dnsearch.data.checks import IGNORED, check_range, check_sides, check_size, checked_masks, refuse
+from dnsearch.data.checks import IGNORED, check_memory, check_range, checked_labels, refuse
 from dnsearch.data.dataset import Labels, Original, Split, of_files
-from dnsearch.data.image_files import ENDINGS, Files, fitted, opened, supported
-from dnsearch.spec.data_section import Resize
+from dnsearch.data.image_files import ENDINGS, Files, fitted, opened, target_shape
+from dnsearch.spec.data_section import Data, Facts
 
 IMAGES, MASKS = "images", "masks"
 PALE = ("L", "P", "1")
@@ -29,39 +30,35 @@ PALE = ("L", "P", "1")
 LAYOUT = "Put images into images/ and their masks, PNGs of the same names, into masks/."
 
 
-def read(
-    folder: Path,
-    image_shape: tuple[int, int, int],
-    resize: Resize,
-    names: tuple[str, ...],
-    ignore_label: int | None,
-) -> Original:
-    """All images of a folder with their masks.
+def facts(data: Data) -> Facts:
+    """The wanted shape and the classes, both from the spec."""
+    return Facts(target_shape(data), len(_names(data)), masks=True)
 
-    Args:
-        folder: holds ``images`` and ``masks``, or ``train`` and maybe ``test`` with these.
-        image_shape: (height, width, channels) to bring the images to.
-        resize: how they are brought to height and width.
-        names: of the classes, in the order of their numbers.
-        ignore_label: the number of pixels that do not count.
+
+def read(data: Data) -> Original:
+    """All images of a folder with their masks.
 
     Raises:
         DataError: a mask is missing, of another size than its image, no PNG of one channel, or has numbers
             that no class has; or a file is broken or too large.
     """
+    folder = Path(data.location)
     apart = (folder / "train").is_dir()
+    test = _split(folder / "test", data) if apart and (folder / "test").is_dir() else None
+    return of_files(_split(folder / "train" if apart else folder, data), test, _names(data))
 
-    def split(part: Path) -> Split:
-        pairs = _pairs(part)
-        files = Files(tuple(str(image) for image, _ in pairs), supported(image_shape), resize)
-        check_sides(files.shape, part)
-        check_size((*files.shape[:3], 1), np.dtype(np.int32).itemsize, part)
-        with ThreadPoolExecutor(environment.cores()) as threads:
-            masks = threads.map(lambda pair: _mask(pair, files, len(names), ignore_label), pairs)
-            return Split(files, np.stack([*masks]))
 
-    test = split(folder / "test") if apart and (folder / "test").is_dir() else None
-    return of_files(split(folder / "train" if apart else folder), test, names)
+def _names(data: Data) -> tuple[str, ...]:
+    return data.class_names or tuple(map(str, range(data.classes or 0)))
+
+
+def _split(folder: Path, data: Data) -> Split:
+    pairs = _pairs(folder)
+    files = Files(tuple(str(image) for image, _ in pairs), target_shape(data), data.resize)
+    check_memory(math.prod(files.shape[:3]) * np.dtype(np.int32).itemsize, folder)
+    with ThreadPoolExecutor(environment.cores()) as threads:
+        masks = threads.map(lambda pair: _mask(pair, files, len(_names(data)), data.ignore_label), pairs)
+        return Split(files, np.stack([*masks]))
 
 
 def _pairs(folder: Path) -> list[tuple[Path, Path]]:
@@ -77,7 +74,7 @@ def _pairs(folder: Path) -> list[tuple[Path, Path]]:
 
 
 def _files(folder: Path, endings: tuple[str, ...]) -> dict[str, Path]:
-    """The files of a folder by their names without ending; hidden ones are passed over."""
+    """The files of a folder by their names without ending; hidden ones are ignored."""
     if not folder.is_dir():
         raise refuse(folder, f"a folder of files ending in {', '.join(endings)}", "no such folder", LAYOUT)
     found: dict[str, Path] = {}
@@ -107,7 +104,7 @@ def _mask(pair: tuple[Path, Path], files: Files, classes: int, ignore_label: int
             found = f"mode {mask.mode}" if isinstance(mask, PngImageFile) else "a JPEG"
             raise refuse(path, "one class number per pixel, 8 bits", found, hint)
         numbers = np.asarray(mask, np.uint8)
-    labels = checked_masks(numbers[np.newaxis], (1, *numbers.shape), path, ignore_label)
+    labels = checked_labels(numbers[np.newaxis], (1, *numbers.shape), path, ignore_label)
     check_range(labels, classes, path)
     whole = Image.fromarray(labels[0])
     shown = fitted(whole, width, height, files.resize, Image.Resampling.NEAREST, IGNORED)

@@ -1,16 +1,12 @@
-"""Images moved as one was told, a whole batch at once; a mask of labels moves with its image.
+"""Images moved and recoloured as they were told to be, a whole batch at once.
 
-A placement says for each pixel of a result where in the image it comes from. TensorFlow has one operation
-that follows such placements, different ones for each image, which Keras' flips, crops and translations are
-several of.
+A placement says for each pixel of a result where in the image it comes from; one operation of TensorFlow
+follows such placements, different ones for each image. A mask of labels moves with its image.
 
-RandAugment (Cubuk et al., 2019, arXiv 1909.13719), different operations for each image of a batch.
-
-Every operation is done to the whole batch and each image takes the one that was drawn for it: a few
-milliseconds for 64 images of 32x32, where a loop over images would take a hundred. The strengths at
-magnitude 10 are AutoAugment's. Keras' RandAugment draws its operations once for the whole batch.
-
-Pixels are brought to 0 to 255 first, so that the strengths mean the same for digits that end at 16.
+RandAugment (Cubuk et al., 2019, arXiv 1909.13719): every operation is done to the whole batch, and each image
+takes the one that was drawn for it: a few milliseconds for 64 images of 32x32, where a loop over images would
+take a hundred. The strengths at magnitude 10 are AutoAugment's. Pixels are brought to 0-255 first, so that
+strengths mean the same for digits, which end at 16.
 """
 
 import math
@@ -41,7 +37,7 @@ def placements(flipped: Tensor, shifted: Tensor, size: tuple[int, int]) -> Place
 
 
 def affine(*coefficients: Tensor) -> Placements:
-    """Six coefficients, each of shape (batch,) or the same for all, as placements."""
+    """Placements of six coefficients, each (batch,) or a number."""
     batch = tf.shape(next(each for each in coefficients if tf.is_tensor(each)))
     return tf.stack([tf.broadcast_to(each, batch) for each in (*coefficients, 0.0, 0.0)], axis=1)
 
@@ -72,15 +68,7 @@ def moved(
 
 
 def inside(rectangles: Tensor, size: tuple[int, int]) -> Tensor:
-    """Which pixels lie in a rectangle.
-
-    Args:
-        rectangles: (batch, 4) int32: top, left, bottom, right.
-        size: height and width of the images.
-
-    Returns:
-        (batch, height, width, 1) bool.
-    """
+    """Which pixels, (batch, height, width, 1) bool, are in rectangles (batch, 4) int32."""
     top, left, bottom, right = tf.unstack(rectangles[:, :, tf.newaxis], axis=1)
     rows, columns = tf.range(size[0])[tf.newaxis], tf.range(size[1])[tf.newaxis]
     within_rows, within_columns = (rows >= top) & (rows < bottom), (columns >= left) & (columns < right)
@@ -133,15 +121,7 @@ def rand_augment(
 
 
 def followed(masks: Tensor, operations: Tensor, backwards: Tensor, magnitude: float, fill: int) -> Tensor:
-    """Masks after the same operations, of which those that change colours leave them as they are.
-
-    Args:
-        masks: (batch, height, width, 1) int32.
-        operations: as for ``rand_augment``.
-        backwards: likewise.
-        magnitude: likewise.
-        fill: what comes in from outside.
-    """
+    """Masks, (batch, height, width, 1) int32, after the same operations; what comes in is ``fill``."""
     for operation, back in zip(tf.unstack(operations, axis=1), tf.unstack(backwards, axis=1), strict=True):
         strength = tf.where(back, -1.0, 1.0) * magnitude / 10
         masks = moved(masks, warps(operation, strength, (masks.shape[1], masks.shape[2])), fill)
@@ -149,12 +129,9 @@ def followed(masks: Tensor, operations: Tensor, backwards: Tensor, magnitude: fl
 
 
 def warps(operation: Tensor, strength: Tensor, size: tuple[int, int]) -> Placements:
-    """Where the pixels come from; a mask of labels can follow with the nearest.
+    """Where the pixels come from, for ``operation`` (batch,) and ``strength`` (batch,) from -1 to 1.
 
-    Args:
-        operation: (batch,) int32; those that change colours leave everything in place.
-        strength: (batch,) float32 from -1 to 1.
-        size: height and width of the images.
+    Operations that recolour leave everything in place.
     """
 
     def only(name: str, largest: float) -> Tensor:
@@ -164,23 +141,18 @@ def warps(operation: Tensor, strength: Tensor, size: tuple[int, int]) -> Placeme
     angle = only("rotate", LARGEST_ANGLE)
     cosine, sine = tf.cos(angle), tf.sin(angle)
     along_x, along_y = only("shear_x", LARGEST_SHEAR) - sine, only("shear_y", LARGEST_SHEAR) + sine
-    move_x, move_y = (
-        only("translate_x", LARGEST_SHIFT * size[1]),
-        only("translate_y", LARGEST_SHIFT * size[0]),
-    )
+    move_x = only("translate_x", LARGEST_SHIFT * size[1])
+    move_y = only("translate_y", LARGEST_SHIFT * size[0])
     start_x = x + move_x - cosine * x - along_x * y
     start_y = y + move_y - along_y * x - cosine * y
     return affine(cosine, along_x, start_x, along_y, cosine, start_y)
 
 
 def _recoloured(images: Tensor, operation: Tensor, factor: Tensor, share: float) -> Tensor:
-    """Each image as its operation makes it; those that change shapes leave every colour.
+    """Each image as its operation recolours it.
 
-    Args:
-        images: (batch, height, width, channels), from 0 to 255.
-        operation: (batch,) int32.
-        factor: (batch,), how much of the difference to the dull image stays; 1 is no change.
-        share: magnitude, from 0 to 1.
+    Pixels are 0-255; ``factor`` (batch,) is how much of the difference to the dull image stays (1: all),
+    ``share`` the magnitude from 0 to 1.
     """
     factor = factor[:, tf.newaxis, tf.newaxis, tf.newaxis]
     grey = _grey(images)

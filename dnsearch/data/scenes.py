@@ -1,10 +1,10 @@
 """Scenes: scikit-learn's digits scattered on grey canvases, so that a U-Net trains without a download.
 
-A scene is 32x32 grey with 3 to 5 digits of 8x8, none over another, on a noisy ground. Its mask says for
+A scene is 32x32 grey with 3 to 5 digits of 8x8 that do not overlap, on a noisy ground. Its mask tells for
 each pixel which digit's ink is there: class 0 is the background, class d + 1 the digit d. There are 1,200
-training and 300 test scenes, always the same ones. Test scenes show none of the training scenes' digits,
-but only the fifth that is also the test set of ``digits``; validation scenes are training scenes that were
-held out and share their digits.
+training and 300 test scenes, always the same ones. Test scenes show only the fifth of the digits that is
+also the test set of ``digits``; validation scenes are training scenes that were held out and share their
+digits.
 """
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from dnsearch.data import digits
 from dnsearch.data.dataset import Images, Labels, Original, Split
+from dnsearch.spec.data_section import Data, Facts
 
 SIDE, DIGIT = 32, 8
 FEWEST, MOST = 3, 5
@@ -24,14 +25,19 @@ NAMES = ("background", *digits.NAMES)
 SEED = 1797
 
 
-def read() -> Original:
+def facts(_: Data) -> Facts:
+    """32x32 grey, with a mask of eleven classes each."""
+    return Facts((SIDE, SIDE, 1), len(NAMES), masks=True)
+
+
+def read(_: Data) -> Original:
     """All scenes.
 
-    >>> scenes = read()
+    >>> scenes = read(Data(source="scenes"))
     >>> scenes.training.images.shape, scenes.test.labels.shape, scenes.class_names[:2]
     ((1200, 32, 32, 1), (300, 32, 32), ('background', '0'))
     """
-    training, test = digits.parted()
+    training, test = digits.training_and_test()
     return Original(
         _scenes(training, TRAINING, [SEED, 0]), _scenes(test, TEST, [SEED, 1]), NAMES, LARGEST_PIXEL
     )

@@ -1,20 +1,22 @@
 """Which images are learned from, which are held out, and how pixels are scaled.
 
-Every choice is made class by class and from one seed, by plain NumPy: shuffle all positions, group them
-by class without disturbing that order, and take the first few of each group. Images with masks are one
-group. The positions taken are sorted, so a part keeps the order of its files.
+Every choice is made class by class and from one seed: shuffle all positions, group them by class in that
+order, and take the first few of each group. Images with masks are one group. The positions taken are sorted,
+so a part keeps the order of its files.
 """
 
 import math
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dnsearch.data.checks import refuse
-from dnsearch.data.dataset import Images, Scaling, Split
+from dnsearch.data.checks import check_declared, refuse
+from dnsearch.data.dataset import Dataset, Images, Original, Scaling, Split
 from dnsearch.data.image_files import Files
+from dnsearch.spec.data_section import Data
 
 HOLD_OUT, SUBSET = 0, 1
 """Second parts of the seeds, so that the two draws do not resemble each other."""
@@ -24,14 +26,34 @@ CHUNK_PIXELS = 2**18
 FLOAT32_RESOLUTION = float(np.finfo(np.float32).eps)
 
 
-def hold_out(split: Split, fraction: float, seed: int, class_names: tuple[str, ...]) -> tuple[Split, Split]:
-    """Part images into (kept, held out), class by class.
+def prepared(original: Original, data: Data) -> Dataset:
+    """A source as a dataset: some images held out, the rest limited and measured.
 
-    Args:
-        split: all images.
-        fraction: share to hold out, above 0 and below 1; every class keeps and gives at least one image.
-        seed: equal seeds hold out equal images.
-        class_names: for the refusal.
+    Raises:
+        DataError: the images are not what the section declares, or too few.
+    """
+    _, *image_shape = original.training.images.shape
+    where = Path(data.location) if data.location else data.source
+    check_declared(data, tuple(image_shape), len(original.class_names), where)
+    training, validation = original.training, original.validation
+    if validation is None:
+        training, validation = hold_out(
+            training, data.validation_fraction, data.split_seed, original.class_names
+        )
+    if data.training_examples is not None:
+        training = subset(training, data.training_examples, data.split_seed)
+    for part in (training, validation, original.test):
+        if part is not None and not (part.labels >= 0).any():
+            found = f"ignore_label {data.ignore_label} alone"
+            raise refuse(data.location, "pixels that count in training, validation and test", found)
+    measured = scaling(training, data.normalize, original.largest_pixel)
+    return Dataset(training, validation, original.test, original.class_names, measured)
+
+
+def hold_out(split: Split, fraction: float, seed: int, class_names: tuple[str, ...]) -> tuple[Split, Split]:
+    """The images that are kept and those that are held out, class by class.
+
+    Every class keeps and gives at least one image; equal seeds hold out equal images.
 
     Raises:
         DataError: a class has a single image.
@@ -40,14 +62,13 @@ def hold_out(split: Split, fraction: float, seed: int, class_names: tuple[str, .
     counts = np.bincount(strata, minlength=len(class_names))
     if (counts == 1).any():
         name = class_names[int(np.argmax(counts == 1))]
-        raise refuse(
-            f"class {name}" if split.labels.ndim == 1 else "masks",
-            "at least 2 training images, one to learn from and one to hold out",
-            "1",
-            "Add images of this class, or remove it." if split.labels.ndim == 1 else "Add images.",
-        )
+        where, hint = f"class {name}", "Add images of this class, or remove it."
+        if split.labels.ndim > 1:
+            where, hint = "masks", "Add images."
+        expected = "at least 2 training images, one to learn from and one to hold out"
+        raise refuse(where, expected, "1", hint)
     quota = proportional(counts, round(len(split) * fraction))
-    # A class without any image has nothing to part; the others give at least one and keep at least one.
+    # A class without images gives nothing; the others give at least one and keep at least one.
     quota = np.where(counts > 0, np.clip(quota, 1, counts - 1), 0)
     held = _draw(strata, quota, [seed, HOLD_OUT])
     kept = np.setdiff1d(np.arange(len(split)), held, assume_unique=True)
@@ -63,12 +84,9 @@ def subset(split: Split, examples: int, seed: int) -> Split:
         DataError: there are fewer images.
     """
     if examples > len(split):
-        raise refuse(
-            "data.training_examples",
-            f"at most {len(split)}, the images left when the validation images are held out",
-            str(examples),
-            "Lower it, or leave it out to train on all of them.",
-        )
+        expected = f"at most {len(split)}, the images left when the validation images are held out"
+        hint = "Lower it, or leave it out to train on all of them."
+        raise refuse("data.training_examples", expected, str(examples), hint)
     counts = np.bincount(split.strata)
     quota = proportional(counts, examples)
     present = (counts > 0).astype(np.intp)
@@ -78,14 +96,10 @@ def subset(split: Split, examples: int, seed: int) -> Split:
 
 
 def proportional(counts: NDArray[np.intp], total: int) -> NDArray[np.intp]:
-    """Share a total out in proportion to counts, by largest remainder; never more than a count.
+    """Share a total, at most their sum, out in proportion to counts, by largest remainder.
 
     >>> proportional(np.array([50, 30, 20]), 7)
     array([4, 2, 1])
-
-    Args:
-        counts: images per class.
-        total: what to share out, from 0 to the sum of the counts.
     """
     if total == 0:
         return np.zeros_like(counts)
@@ -100,12 +114,8 @@ def proportional(counts: NDArray[np.intp], total: int) -> NDArray[np.intp]:
 def ranked(split: Split, seed: int) -> NDArray[np.intp]:
     """All positions in an order of which every beginning has the classes in proportion.
 
-    So a larger share of the images holds a smaller one. After one image of each class, the k-th of a class of
-    n comes at (k - 1/2) / n: Webster's method, under which nobody loses a seat when there are more of them.
-
-    Args:
-        split: the images.
-        seed: equal seeds give equal orders.
+    So a larger share of the images holds a smaller one; equal seeds give equal orders. After one image of
+    each class, the k-th of a class of n comes at (k - 1/2) / n: Webster's method.
     """
     rng = np.random.default_rng([seed, *RANKING])
     by_class, rank_in_class, counts = _shuffled(split.strata, 0, rng)
@@ -153,18 +163,20 @@ def _largest(images: Images | Files) -> float:
 
 
 def _channel_statistics(images: Images | Files) -> Scaling:
-    """Mean and standard deviation per channel."""
+    """Mean and standard deviation per channel, a few megabytes at a time."""
     if images.dtype == np.uint8:
         return _statistics_of_bytes(images)
-    mean = _channel_means(images, np.zeros(images.shape[-1]), power=1)
-    deviation = np.sqrt(_channel_means(images, mean, power=2))
+    pixels = math.prod(images.shape[:3])
+    mean = sum(chunk.sum(axis=(0, 1, 2), dtype=np.float64) for chunk in _chunks(images)) / pixels
+    squares = (np.square(chunk - mean).sum(axis=(0, 1, 2)) for chunk in _chunks(images))
+    deviation = np.sqrt(sum(squares) / pixels)
     # A channel that never changes: dividing by what rounding leaves of its deviation would blow up noise.
     constant = deviation <= FLOAT32_RESOLUTION * np.abs(mean)
     return Scaling(tuple(mean.tolist()), tuple(np.where(constant, 1.0, deviation).tolist()))
 
 
 def _statistics_of_bytes(images: Images | Files) -> Scaling:
-    """The same in one pass and exactly, in whichever order and chunks: a byte has 256 values to count."""
+    """The same in one pass and exactly, whatever the chunks: a byte has 256 values to count."""
     counts = np.zeros((images.shape[-1], 256), np.int64)
     for chunk in _chunks(images):
         for channel in range(len(counts)):
@@ -172,9 +184,9 @@ def _statistics_of_bytes(images: Images | Files) -> Scaling:
     values = np.arange(256, dtype=np.int64)
     total = int(counts[0].sum())
     sums, squares = (counts @ values).tolist(), (counts @ values**2).tolist()
-    deviations = [
+    deviations = (
         math.sqrt(total * square - plain**2) / total for plain, square in zip(sums, squares, strict=True)
-    ]
+    )
     return Scaling(tuple(plain / total for plain in sums), tuple(each or 1.0 for each in deviations))
 
 
@@ -184,21 +196,3 @@ def _chunks(images: Images | Files) -> Iterator[Images]:
     for start in range(0, images.shape[0], at_once):
         chunk = images[start : start + at_once]
         yield chunk.read() if isinstance(chunk, Files) else chunk
-
-
-def _channel_means(
-    images: Images | Files, centre: NDArray[np.float64], power: Literal[1, 2]
-) -> NDArray[np.float64]:
-    """Per channel, the mean of ``(pixel - centre) ** power``."""
-    _, _, width, channels = images.shape
-    centres = np.tile(centre, width)
-    total = np.zeros_like(centres)
-    for chunk in _chunks(images):
-        # One line of pixels is summed at a stretch: sums over three channels alone are several times slower.
-        lines = chunk.reshape(-1, width * channels).astype(np.float64)
-        lines -= centres
-        total += lines.sum(axis=0) if power == 1 else np.square(lines, out=lines).sum(axis=0)
-    means: NDArray[np.float64] = total.reshape(-1, channels).sum(axis=0) / (
-        math.prod(images.shape) // channels
-    )
-    return means

@@ -2,7 +2,8 @@
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from typing import Any
+from dataclasses import asdict
+from typing import Any, Self
 
 import keras
 import tensorflow as tf
@@ -17,6 +18,7 @@ Shapes = Any
 """One shape ``(batch, height, width, channels)`` or a list of them."""
 
 
+@keras.saving.register_keras_serializable(package="dnsearch")
 class NormalizedConvolution(keras.layers.Layer):  # type: ignore[misc]  # keras ships no types
     """Batch-normalises its joined inputs, activates them and convolves them.
 
@@ -30,8 +32,8 @@ class NormalizedConvolution(keras.layers.Layer):  # type: ignore[misc]  # keras 
         norm: momentum and epsilon.
         activation: what follows, or None.
         convolution: what follows, or None.
-        name: name of the layer.
         saving: whether a training's backward pass computes joined and activated features again.
+        options: ``name``, ``dtype`` and ``trainable``, as of every Keras layer.
     """
 
     def __init__(
@@ -39,15 +41,28 @@ class NormalizedConvolution(keras.layers.Layer):  # type: ignore[misc]  # keras 
         norm: BatchNorm,
         activation: Activation | None,
         convolution: Convolution | None,
-        name: str,
         saving: bool = False,
+        **options: Any,  # noqa: ANN401  (Keras' own)
     ) -> None:
-        super().__init__(name=name)
+        super().__init__(**options)
         self._norm = norm
         self._activation = activation
         self._convolution = convolution
         self._saving = saving
         self._moves = True
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments of the layer as JSON values, for ``keras.Model.save``."""
+        parts = {"norm": self._norm, "activation": self._activation, "convolution": self._convolution}
+        values = {name: part and asdict(part) for name, part in parts.items()}
+        return {**super().get_config(), **values, "saving": self._saving}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """The layer that ``get_config`` describes."""
+        kinds = {"norm": BatchNorm, "activation": Activation, "convolution": Convolution}
+        parts = {name: config[name] and kind(**config[name]) for name, kind in kinds.items()}
+        return cls(**{**config, **parts})
 
     def build(self, input_shape: Shapes) -> None:
         """Make the weights: BatchNorm's four, a learned slope, then kernel and bias."""
@@ -162,17 +177,22 @@ class NormalizedConvolution(keras.layers.Layer):  # type: ignore[misc]  # keras 
         return (batch, *sides, self._convolution.filters)
 
 
+@keras.saving.register_keras_serializable(package="dnsearch")
 class SpaceToDepth(keras.layers.Layer):  # type: ignore[misc]  # keras ships no types
     """``(batch, height, width, channels)`` → ``(batch, height / size, width / size, size² x channels)``.
 
     Args:
         size: side of the cells that become one pixel.
-        name: name of the layer.
+        options: ``name``, ``dtype`` and ``trainable``, as of every Keras layer.
     """
 
-    def __init__(self, size: int, name: str) -> None:
-        super().__init__(name=name)
+    def __init__(self, size: int, **options: Any) -> None:  # noqa: ANN401  (Keras' own)
+        super().__init__(**options)
         self._size = size
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments of the layer as JSON values, for ``keras.Model.save``."""
+        return {**super().get_config(), "size": self._size}
 
     def call(self, inputs: Tensor) -> Tensor:
         """Move each cell's pixels into its channels."""

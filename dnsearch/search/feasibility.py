@@ -65,7 +65,7 @@ class Judge:
         """Judge a proposal, the cheapest questions first.
 
         Args:
-            values: dotted path → value, laid over the base spec; none for the base spec itself.
+            values: dotted path → value, which override the base spec's; empty for the base spec itself.
             origin: what to call the source of the values in problems, such as ``trial 3``.
         """
         margins = self.kept_relations(values)
@@ -120,14 +120,14 @@ class Judge:
 
 
 def hopeless(study: str, refused: Sequence[Mapping[str, str]]) -> StudyError:
-    """What to say of a row of infeasible proposals: who refused how many, and what to change."""
+    """The error for a row of infeasible proposals: what refused how many, and what to change."""
     counts = Counter(name for reasons in refused for name in reasons)
     ((worst, _),) = counts.most_common(1)
     last = next(reasons[worst] for reasons in reversed(refused) if worst in reasons)
-    said = ", ".join(f"{name} {count:,}" for name, count in counts.most_common())
-    expected = f"a feasible proposal among the last {len(refused):,}; they were refused by: {said}"
+    counted = ", ".join(f"{name} {count:,}" for name, count in counts.most_common())
+    expected = f"a feasible proposal among the last {len(refused):,}; they were refused by: {counted}"
     hint = (
-        f"Loosen {worst} or narrow the parameters (its last word: {last.splitlines()[-1].strip()}); "
+        f"Loosen {worst} or narrow the parameters (the last reason: {last.splitlines()[-1].strip()}); "
         "dnsearch space SPEC shows which share of the space is feasible."
     )
     return StudyError(str(Problem(f"study {study}", expected, hint=hint)))

@@ -25,7 +25,7 @@ class Job:
     Args:
         document: the trial's own spec.
         folder: its run folder in the study's folder.
-        origin: study and number.
+        origin: study and number; None for a training that belongs to no study.
         threads: threads for one operation; the executor decides.
         gpus: the GPUs to use; None: those that TensorFlow finds. The executor decides.
         latency: whether to measure how long a prediction takes.
@@ -33,7 +33,7 @@ class Job:
 
     document: Document
     folder: Path
-    origin: Origin
+    origin: Origin | None
     threads: int = 1
     gpus: tuple[str, ...] | None = None
     latency: bool = False

@@ -53,7 +53,7 @@ def train(job: Job, folder: RunFolder, ask: Callable[[EpochRecord], Stop | None]
         record = run(job.document, folder, watch, job.origin)
         if job.latency and record.state == "finished":
             record = replace(record, latency_seconds=latency_seconds(folder))
-        return RunEnded(_tested(folder) if job.origin.confirmation else record)
+        return RunEnded(_tested(folder) if job.origin and job.origin.confirmation else record)
     except DnsearchError as error:
         return RunFailed(str(error), memory=isinstance(error, OutOfMemoryError))
     except Exception:  # whatever it is, the study goes on and the record says what it was

@@ -1,6 +1,9 @@
-"""The ``data`` section: where the images come from and how they are split."""
+"""The ``data`` section: where the images come from and how they are split.
 
-from collections.abc import Mapping
+``SOURCES`` is the table of kinds. A new one is a line here, a name in ``Source`` and a module of
+``dnsearch.data`` with two functions, ``facts`` and ``read``.
+"""
+
 from dataclasses import dataclass
 from typing import Annotated, Literal, Self
 
@@ -10,42 +13,62 @@ from dnsearch.errors import Problem
 from dnsearch.spec.section import Section, refuse
 
 Source = Literal["digits", "scenes", "cifar10", "cifar100", "svhn", "idx", "npz", "folder", "csv", "masks"]
-
 Resize = Literal["stretch", "crop", "pad"]
 
 
 @dataclass(frozen=True, slots=True)
-class Needs:
-    """Which fields a source takes.
+class Kind:
+    """What the section has to know of a kind of source.
 
     Args:
-        path: whether it must be given, may be left out (then ``default_path``), or is refused.
-        image_shape: whether it must be given.
-        verify: whether there is a known MD5.
-        numbered: whether its labels are numbers that ``class_names`` and ``ignore_label`` may speak of.
-        default_path: where the data is looked for.
+        module: its module in ``dnsearch.data``.
+        about: what it reads.
+        path: whether ``path`` is required, refused (the data comes with scikit-learn) or has a default.
+        resized: whether image files are brought to ``image_shape``, which is then required.
+        masks: whether it can have masks.
+        verified: whether there is a published MD5.
+        largest_pixel: image files given to ``predict`` are scaled from 0-255 to 0 to this value.
     """
 
-    path: Literal["needed", "optional", "none"] = "needed"
-    image_shape: bool = False
-    verify: bool = False
-    numbered: bool = False
-    default_path: str = ""
+    module: str
+    about: str
+    path: Literal["required", "refused", "default"] = "required"
+    resized: bool = False
+    masks: bool = False
+    verified: bool = False
+    largest_pixel: int = 255
 
 
-CIFAR = Needs(path="optional", verify=True, default_path="data")
-SOURCES: Mapping[Source, Needs] = {
-    "digits": Needs(path="none"),
-    "scenes": Needs(path="none"),
-    "cifar10": CIFAR,
-    "cifar100": CIFAR,
-    "svhn": Needs(),
-    "idx": Needs(),
-    "npz": Needs(numbered=True),
-    "folder": Needs(image_shape=True),
-    "csv": Needs(image_shape=True),
-    "masks": Needs(image_shape=True, numbered=True),
+SOURCES: dict[Source, Kind] = {
+    "digits": Kind(
+        "digits",
+        "scikit-learn's 1,797 handwritten digits, nothing to download",
+        path="refused",
+        largest_pixel=16,
+    ),
+    "scenes": Kind(
+        "scenes", "such digits scattered on grey canvases with a mask each, for U-Nets", path="refused"
+    ),
+    "cifar10": Kind("cifar", "the binary or Python archive", path="default", verified=True),
+    "cifar100": Kind("cifar", "the binary or Python archive", path="default", verified=True),
+    "svhn": Kind("svhn", "the cropped digits' .mat files"),
+    "idx": Kind("idx", "MNIST and Fashion-MNIST files"),
+    "npz": Kind(
+        "npz",
+        "arrays x_train, y_train and optionally x_validation, y_validation, x_test, y_test, whose labels may "
+        "be masks",
+        masks=True,
+    ),
+    "folder": Kind("class_folders", "one sub-folder of PNG or JPEG images per class", resized=True),
+    "csv": Kind("csv_list", "a table of such images and their labels", resized=True),
+    "masks": Kind(
+        "masks",
+        "the folders images and masks, one PNG of class numbers for each image",
+        resized=True,
+        masks=True,
+    ),
 }
+DEFAULT_FOLDER = "data"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +90,7 @@ class Data(Section):
     """Images with one label each or, for U-Nets, a mask of labels each."""
 
     source: Source = Field(
-        description="digits: scikit-learn's 1,797 handwritten digits, nothing to download; scenes: such "
-        "digits scattered on grey canvases with a mask each, for U-Nets; cifar10, cifar100: the binary or "
-        "Python archives; svhn: the cropped digits' .mat files; idx: MNIST and Fashion-MNIST files; npz: "
-        "arrays x_train, y_train and optionally x_test, y_test, whose labels may be masks; folder: one "
-        "sub-folder of PNG or JPEG images per class; csv: a table of such images and their labels; masks: "
-        "the folders images and masks, one PNG of class numbers for each image.",
+        description="; ".join(f"{name}: {kind.about}" for name, kind in SOURCES.items()) + "."
     )
     path: str | None = Field(
         None,
@@ -108,7 +126,7 @@ class Data(Section):
         ge=2,
         le=100_000,
         description="Number of classes. Left out: counted in the data. Given: checked against it, and "
-        "inspect works where the files are not. masks needs it, or class_names.",
+        "inspect works without the files. masks needs it, or class_names.",
     )
     class_names: tuple[Annotated[str, Field(min_length=1)], ...] | None = Field(
         None,
@@ -121,7 +139,7 @@ class Data(Section):
         ge=-1000,
         le=100_000,
         description="masks, npz with masks: pixels of this number count neither in the loss nor in any "
-        "figure, such as 255 in Pascal VOC. null: all pixels count.",
+        "metric, such as 255 in Pascal VOC. null: all pixels count.",
     )
     validation_fraction: float = Field(
         0.1,
@@ -146,19 +164,16 @@ class Data(Section):
 
     @model_validator(mode="after")
     def _source_has_what_it_needs(self) -> Self:
-        problems, needs = list[Problem](), SOURCES[self.source]
-        if needs.path == "none" and self.path is not None:
-            expected, hint = (
-                f"{self.source} come with scikit-learn and have no path",
-                "Remove path, or choose another source.",
-            )
-            problems.append(Problem("path", expected, hint=hint))
-        if needs.path == "needed" and self.path is None:
+        kind, problems = SOURCES[self.source], []
+        if kind.path == "refused" and self.path is not None:
+            expected = f"{self.source} come with scikit-learn and have no path"
+            problems.append(Problem("path", expected, hint="Remove path, or choose another source."))
+        if kind.path == "required" and self.path is None:
             problems.append(Problem("source", f"path is missing: where the {self.source} data lies"))
-        if needs.image_shape and self.image_shape is None:
+        if kind.resized and self.image_shape is None:
             expected = f"image_shape is missing: the size to bring the {self.source}'s images to"
             problems.append(Problem("source", expected, hint="For example image_shape: [32, 32, 3]."))
-        if not self.verify and not needs.verify:
+        if not self.verify and not kind.verified:
             expected = f"only the CIFAR archives have a known MD5, {self.source} has none"
             problems.append(Problem("verify", expected))
         problems += self._class_problems()
@@ -169,7 +184,7 @@ class Data(Section):
     def _class_problems(self) -> list[Problem]:
         problems = []
         named = {"class_names": self.class_names, "ignore_label": self.ignore_label}
-        if not SOURCES[self.source].numbered:
+        if not SOURCES[self.source].masks:
             expected = f"only masks and npz have numbers that need it; {self.source} does not"
             problems += [Problem(field, expected) for field, value in named.items() if value is not None]
         elif self.class_names is not None:
@@ -187,7 +202,7 @@ class Data(Section):
 
     @property
     def class_count(self) -> int | None:
-        """The number of classes, where the section says it.
+        """The number of classes, where the section gives it.
 
         >>> Data(source="npz", path="a.npz", class_names=("sky", "sea")).class_count
         2
@@ -197,4 +212,4 @@ class Data(Section):
     @property
     def location(self) -> str:
         """The path to read from, with the CIFARs' default filled in; empty for the digits."""
-        return self.path or SOURCES[self.source].default_path
+        return self.path or (DEFAULT_FOLDER if SOURCES[self.source].path == "default" else "")

@@ -17,7 +17,7 @@ from dnsearch.spec.merge import completed, nested, overlay, spelled_out
 from dnsearch.spec.presets import with_recipe
 from dnsearch.spec.training import Stage
 from dnsearch.spec.tree import Leaf, Table, Tree, from_plain, plain, without
-from dnsearch.spec.tune import checks
+from dnsearch.spec.tune import space_checks
 from dnsearch.spec.yaml import MAX_BYTES, MAX_DEPTH, read, written
 
 MAX_EXTENDS = 8
@@ -211,8 +211,8 @@ def _validated(tree: Tree) -> Experiment:
     try:
         experiment = Experiment.model_validate(plain(tree))
     except ValidationError as error:
-        others = checks.besides(error, tree)
+        others = space_checks.besides(error, tree)
         raise SpecError(validation_errors.problems(error, tree, others=others)) from None
-    if wrong := checks.problems(experiment, tree):
+    if wrong := space_checks.problems(experiment, tree):
         raise SpecError(wrong)
     return experiment

@@ -36,12 +36,8 @@ def varied(dataset, **kinds):
 @pytest.mark.parametrize(
     "kinds",
     [
-        {"flip": "both"},
-        {"crop": 3},
-        {"translate": 0.3, "flip": "horizontal"},
-        {"cutout": 5},
+        {"translate": 0.3, "flip": "both"},
         {"erasing": {"probability": 1.0}},
-        {"cutmix": 1.0},
         {"crop": 2, "cutmix": 1.0, "cutout": 3},
     ],
     ids=str,
@@ -63,9 +59,3 @@ def test_rand_augment_moves_masks_and_colours_images_alone(tensorflow_ready, dat
     for image, mask in zip(images[~same], masks[~same], strict=True):
         counted = mask >= 0
         assert (np.abs(image - 40 * mask)[counted] < 25).mean() > 0.6
-
-
-def test_mixing_needs_whole_pixels(tensorflow_ready, dataset):
-    images, masks, _ = varied(dataset, cutmix=1.0)
-    assert masks.ndim == 3
-    assert set(np.unique(images)) <= set(range(40, 240, 40))

@@ -3,14 +3,10 @@ import json
 import numpy as np
 import pytest
 
-from dnsearch.data.dataset import Dataset, Scaling, Split
+from dnsearch.data.dataset import Scaling, Split
 from dnsearch.errors import DataError
 
 IMAGES = np.arange(24, dtype=np.uint8).reshape(2, 2, 2, 3)
-
-
-def test_a_split_is_as_long_as_its_labels():
-    assert len(Split(IMAGES, np.array([0, 1], np.int32))) == 2
 
 
 def test_taking_copies_in_the_order_asked_for():
@@ -26,11 +22,6 @@ def test_scaling_is_per_channel_and_float32():
     assert scaled.dtype == np.float32
     assert scaled.shape == IMAGES.shape
     assert scaled[1, 1, 1].tolist() == [(21 - 1) / 1, (22 - 2) / 2, (23 - 3) / 4]
-
-
-def test_scaling_takes_a_single_image_too():
-    scaling = Scaling((1.0, 2.0, 3.0), (3.0, 3.0, 3.0))
-    assert np.array_equal(scaling.apply(IMAGES[0]), scaling.apply(IMAGES)[0])
 
 
 def test_scaling_survives_json_bit_for_bit():
@@ -68,16 +59,3 @@ def test_a_changed_scaling_is_refused(saved):
     )
     assert f"found offset {saved.get('offset')!r}" in text
     assert "train again, or restore it" in text
-
-
-def test_a_dataset_knows_its_image_shape():
-    split = Split(IMAGES, np.array([0, 1], np.int32))
-    dataset = Dataset(split, split, None, ("a", "b"), Scaling((0.0,) * 3, (1.0,) * 3))
-    assert dataset.image_shape == (2, 2, 3)
-
-
-def test_values_are_frozen():
-    with pytest.raises(AttributeError):
-        Scaling((0.0,), (1.0,)).offset = (1.0,)
-    with pytest.raises(AttributeError):
-        Split(IMAGES, np.array([0, 1], np.int32)).labels = None

@@ -4,8 +4,21 @@ from PIL import Image
 
 from dnsearch.data import csv_list
 from dnsearch.errors import DataError
+from dnsearch.spec.data_section import Data
 
 SHAPE = (4, 5, 1)
+
+
+def section(path, shape=SHAPE, resize="stretch"):
+    return Data(source="csv", path=str(path), image_shape=shape, resize=resize)
+
+
+def read(path, *fields):
+    return csv_list.read(section(path, *fields))
+
+
+def facts(path):
+    return csv_list.facts(section(path))
 
 
 @pytest.fixture
@@ -30,7 +43,7 @@ def rows(*entries, header="path,label"):
 GOOD = ("images/0.png,dog", "images/3.png,cat", "images/1.png,dog", "images/2.png,cat")
 
 
-def refusal(path, read=lambda path: csv_list.read(path, SHAPE, "stretch")):
+def refusal(path, read=lambda path: read(path, SHAPE, "stretch")):
     with pytest.raises(DataError) as caught:
         read(path)
     assert str(caught.value).startswith(str(path))
@@ -38,7 +51,7 @@ def refusal(path, read=lambda path: csv_list.read(path, SHAPE, "stretch")):
 
 
 def test_a_list_is_read_in_its_order(table):
-    original = csv_list.read(table(rows(*GOOD)), SHAPE, "stretch")
+    original = read(table(rows(*GOOD)), SHAPE, "stretch")
     assert original.training.images[:, 0, 0, 0].tolist() == [0, 3, 1, 2]
     assert original.training.images.shape == (4, *SHAPE)
     assert original.training.labels.tolist() == [1, 0, 1, 0]
@@ -49,7 +62,7 @@ def test_a_list_is_read_in_its_order(table):
 
 def test_a_third_column_tells_the_test_images(table):
     entries = [f"{entry},train" for entry in GOOD] + ["images/5.png,cat,test"]
-    original = csv_list.read(table(rows(*entries, header="path,label,part")), SHAPE, "stretch")
+    original = read(table(rows(*entries, header="path,label,part")), SHAPE, "stretch")
     assert len(original.training) == 4
     assert original.test.images[:, 0, 0, 0].tolist() == [5]
     assert original.test.labels.tolist() == [0]
@@ -57,19 +70,19 @@ def test_a_third_column_tells_the_test_images(table):
 
 def test_columns_come_in_any_order_among_others_and_quoted(table):
     path = table('note,label,path\n"a, b","big dog",images/0.png\n,cat,"images/1.png"\n', "utf-8-sig")
-    assert csv_list.class_names(path) == ("big dog", "cat")
+    assert read(path).class_names == ("big dog", "cat")
 
 
 def test_numbers_are_sorted_by_their_value(table):
     path = table(rows("images/0.png,10", "images/1.png,9", "images/2.png,2"))
-    assert csv_list.class_names(path) == ("2", "9", "10")
-    assert csv_list.read(path, SHAPE, "stretch").training.labels.tolist() == [2, 1, 0]
+    assert read(path).class_names == ("2", "9", "10")
+    assert read(path, SHAPE, "stretch").training.labels.tolist() == [2, 1, 0]
     path = table(rows("images/0.png,10", "images/1.png,nine", f"images/2.png,{'9' * 5000}"))
-    assert csv_list.class_names(path) == ("10", "9" * 5000, "nine")
+    assert read(path).class_names == ("10", "9" * 5000, "nine")
 
 
-def test_class_names_need_no_images(table):
-    assert csv_list.class_names(table(rows("gone/1.png,a", "gone/2.png,b"))) == ("a", "b")
+def test_classes_are_counted_without_images(table):
+    assert facts(table(rows("gone/1.png,a", "gone/2.png,b"))).classes == 2
 
 
 @pytest.mark.parametrize(
@@ -99,7 +112,7 @@ def test_broken_images_are_named(table):
     broken = path.parent / "images" / "1.png"
     broken.write_bytes(broken.read_bytes()[:50])
     with pytest.raises(DataError) as caught:
-        csv_list.read(path, SHAPE, "stretch")
+        read(path, SHAPE, "stretch")
     assert str(caught.value).startswith(f"{broken}\n  expected a PNG or JPEG image")
 
 
@@ -132,8 +145,8 @@ def test_labels_of_the_test_images_alone_are_refused(table):
 def test_fewer_than_two_classes_are_refused(table, text):
     path = table(text)
     expected = "at least 2 labels of training images" if text else "the columns path and label, found nothing"
-    for read in (csv_list.class_names, lambda path: csv_list.read(path, SHAPE, "stretch")):
-        assert f"expected {expected}" in refusal(path, read)
+    for reader in (facts, read):
+        assert f"expected {expected}" in refusal(path, reader)
 
 
 def test_what_is_no_table_is_refused(table, tmp_path, monkeypatch):
@@ -148,4 +161,4 @@ def test_what_is_no_table_is_refused(table, tmp_path, monkeypatch):
 
 def test_other_channel_numbers_are_refused(table):
     with pytest.raises(DataError, match="expected 1, 3 or 4 channels"):
-        csv_list.read(table(rows(*GOOD)), (4, 5, 2), "stretch")
+        read(table(rows(*GOOD)), (4, 5, 2), "stretch")

@@ -8,13 +8,26 @@ import pytest
 
 from dnsearch.data import npz
 from dnsearch.errors import DataError
+from dnsearch.spec.data_section import Data
+
+
+def section(path, **fields):
+    return Data(source="npz", path=str(path), **fields)
+
+
+def read(path, **fields):
+    return npz.read(section(path, **fields))
+
+
+def facts(path):
+    return npz.facts(section(path))
 
 
 @pytest.fixture
 def refusal(arrays, save_npz):
     """A function: changed arrays (None: left out) → the text with which they are refused."""
 
-    def refused(read=npz.read, **changes):
+    def refused(read=read, **changes):
         changed = {name: array for name, array in (arrays | changes).items() if array is not None}
         path = save_npz(changed)
         with pytest.raises(DataError) as caught:
@@ -27,7 +40,7 @@ def refusal(arrays, save_npz):
 
 
 def test_an_archive_is_read(arrays, save_npz):
-    original = npz.read(save_npz(arrays))
+    original = read(save_npz(arrays))
     assert np.array_equal(original.training.images, arrays["x_train"])
     assert original.training.images.dtype == np.uint8
     assert original.training.labels.dtype == np.int32
@@ -41,22 +54,22 @@ def test_a_compressed_archive_in_any_memory_order_is_read(arrays, tmp_path):
     path = tmp_path / "images.npz"
     turned = arrays | {"x_train": np.asfortranarray(arrays["x_train"])}
     np.savez_compressed(path, **turned)
-    images = npz.read(path).training.images
+    images = read(path).training.images
     assert np.array_equal(images, arrays["x_train"])
     assert images.flags.c_contiguous
 
 
 def test_without_test_arrays_there_is_no_test_part(arrays, save_npz):
     training_only = {name: array for name, array in arrays.items() if name.endswith("train")}
-    assert npz.read(save_npz(training_only)).test is None
+    assert read(save_npz(training_only)).test is None
 
 
 def test_images_without_channels_get_one(arrays, save_npz):
     grey = {name: array[..., 0] if array.ndim == 4 else array for name, array in arrays.items()}
-    original = npz.read(save_npz(grey))
+    original = read(save_npz(grey))
     assert original.training.images.shape == (30, 4, 5, 1)
     assert original.test.images.shape == (9, 4, 5, 1)
-    assert npz.image_shape(save_npz(grey)) == (4, 5, 1)
+    assert facts(save_npz(grey)).image_shape == (4, 5, 1)
 
 
 @pytest.mark.parametrize("dtype", ["<f2", "<f4", ">f4", "<f8"])
@@ -64,7 +77,7 @@ def test_floats_become_float32(arrays, save_npz, dtype):
     floats = {
         name: (array / 255).astype(dtype) if array.ndim == 4 else array for name, array in arrays.items()
     }
-    original = npz.read(save_npz(floats))
+    original = read(save_npz(floats))
     assert original.training.images.dtype == np.dtype("float32")
     assert np.array_equal(original.training.images, floats["x_train"].astype(np.float32))
     assert original.largest_pixel is None
@@ -73,7 +86,7 @@ def test_floats_become_float32(arrays, save_npz, dtype):
 @pytest.mark.parametrize("dtype", ["u1", "i4", ">i8", "u8", "f4", "?"])
 def test_labels_of_any_number_type_are_read(arrays, save_npz, dtype):
     labels = (np.arange(30) % 2).astype(dtype)
-    original = npz.read(save_npz(arrays | {"y_train": labels[:, np.newaxis], "y_test": np.zeros(9, int)}))
+    original = read(save_npz(arrays | {"y_train": labels[:, np.newaxis], "y_test": np.zeros(9, int)}))
     assert original.training.labels.tolist() == [image % 2 for image in range(30)]
 
 
@@ -84,16 +97,16 @@ def test_facts_are_read_without_the_images(arrays, save_npz):
         start = archive.getinfo("x_train.npy").header_offset
     content[start + 150_000] = 1  # ruins a late pixel: the checksum is wrong for whoever reads that far
     path.write_bytes(content)
-    assert npz.image_shape(path) == (4, 5, 3)
-    assert npz.classes(path) == 3
+    assert facts(path).image_shape == (4, 5, 3)
+    assert facts(path).classes == 3
     with pytest.raises(DataError, match=r"that can be read, found Bad CRC-32 for file 'x_train\.npy'"):
-        npz.read(path)
+        read(path)
 
 
 def test_a_missing_file_says_where_it_looked_and_how_to_make_it(tmp_path):
-    for read in (npz.read, npz.image_shape, npz.classes):
+    for reader in (read, facts, facts):
         with pytest.raises(DataError) as caught:
-            read(tmp_path / "gone.npz")
+            reader(tmp_path / "gone.npz")
         text = str(caught.value)
         assert text.startswith(str(tmp_path / "gone.npz"))
         assert "expected a NumPy archive (.npz), found no such file" in text
@@ -102,7 +115,7 @@ def test_a_missing_file_says_where_it_looked_and_how_to_make_it(tmp_path):
 
 def test_a_missing_array_is_named(refusal):
     assert "expected an array y_train, found x_test, x_train, y_test" in refusal(y_train=None)
-    assert "expected an array x_train" in refusal(npz.image_shape, x_train=None)
+    assert "expected an array x_train" in refusal(facts, x_train=None)
     assert "expected an array y_test" in refusal(y_test=None)
     assert "expected an array x_test" in refusal(x_test=None)
 
@@ -122,8 +135,8 @@ def test_objects_are_never_loaded(tmp_path, refusal):
     labels = np.empty(30, object)
     labels[0] = Evil()
     assert "y_train\n  expected an array of numbers, found Python objects" in refusal(y_train=labels)
-    assert "Python objects" in refusal(npz.classes, y_train=labels)
-    assert "Python objects" in refusal(npz.image_shape, x_train=images)
+    assert "Python objects" in refusal(facts, y_train=labels)
+    assert "Python objects" in refusal(facts, x_train=images)
     hidden = np.zeros(30, [("label", "i4"), ("object", "O")])
     assert "Python objects" in refusal(y_train=hidden)
     assert not marker.exists()
@@ -134,7 +147,7 @@ def test_a_pickle_that_calls_itself_an_archive_is_not_loaded(tmp_path):
     path = tmp_path / "images.npz"
     path.write_bytes(pickle.dumps({"x_train": 1}) + f"cposix\nsystem\n(Vtouch {marker}\ntR.".encode())
     with pytest.raises(DataError, match="that can be read, found File is not a zip file"):
-        npz.read(path)
+        read(path)
     assert not marker.exists()
 
 
@@ -142,7 +155,7 @@ def test_a_pickle_that_calls_itself_an_archive_is_not_loaded(tmp_path):
 def test_images_of_other_types_are_refused(refusal, dtype):
     text = refusal(x_train=np.zeros((30, 4, 5, 3), dtype))
     assert f"x_train\n  expected dtype uint8 or float, found {np.dtype(dtype)}" in text
-    assert "save x_train.astype('uint8'), else x_train.astype('float32')" in text
+    assert "Save pixels from 0 to 255 with .astype('uint8'), others with .astype('float32')." in text
 
 
 @pytest.mark.parametrize("shape", [(30,), (30, 4), (30, 4, 5, 3, 1)])
@@ -199,7 +212,7 @@ def test_a_test_label_beyond_the_classes_is_refused(refusal):
 
 
 def test_labels_of_no_dimension_are_refused_by_facts_too(refusal):
-    assert "found labels of shape ()" in refusal(npz.classes, y_train=np.array(3))
+    assert "found labels of shape ()" in refusal(facts, y_train=np.array(3))
 
 
 def archive_with(path, header, body=b""):
@@ -222,9 +235,9 @@ def archive_with(path, header, body=b""):
 )
 def test_headers_that_lie_are_refused(tmp_path, header, message):
     path = archive_with(tmp_path / "images.npz", header)
-    for read in (npz.read, npz.image_shape):
+    for reader in (read, facts):
         with pytest.raises(DataError) as caught:
-            read(path)
+            reader(path)
         assert message in str(caught.value)
 
 
@@ -233,9 +246,9 @@ def test_more_pixels_than_memory_should_hold_are_refused(tmp_path, monkeypatch, 
 
     monkeypatch.setattr(environment, "free_memory_bytes", lambda: 1799)
     with pytest.raises(DataError, match="GiB of pixels, the memory that is free"):
-        npz.read(save_npz(arrays))
+        read(save_npz(arrays))
     monkeypatch.setattr(environment, "free_memory_bytes", lambda: 1800)
-    assert len(npz.read(save_npz(arrays)).training) == 30
+    assert len(read(save_npz(arrays)).training) == 30
 
 
 def test_an_unknown_version_of_the_format_is_refused(arrays, tmp_path):
@@ -245,7 +258,7 @@ def test_an_unknown_version_of_the_format_is_refused(arrays, tmp_path):
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("x_train.npy", stream.getvalue())
     with pytest.raises(DataError, match=r"version \(3, 0\) of the NPY format"):
-        npz.read(path)
+        read(path)
 
 
 def test_version_2_of_the_format_is_read(arrays, tmp_path):
@@ -255,7 +268,7 @@ def test_version_2_of_the_format_is_read(arrays, tmp_path):
             stream = io.BytesIO()
             np.lib.format.write_array(stream, array, version=(2, 0))
             archive.writestr(f"{name}.npy", stream.getvalue())
-    assert np.array_equal(npz.read(path).training.images, arrays["x_train"])
+    assert np.array_equal(read(path).training.images, arrays["x_train"])
 
 
 def test_truncated_archives_are_refused(arrays, save_npz):
@@ -264,4 +277,4 @@ def test_truncated_archives_are_refused(arrays, save_npz):
     for end in (0, 10, 1000, len(content) - 5):
         path.write_bytes(content[:end])
         with pytest.raises(DataError, match="expected a NumPy archive"):
-            npz.read(path)
+            read(path)

@@ -24,13 +24,6 @@ def pillow(function):
     return np.stack([np.asarray(function(Image.fromarray(image.astype(np.uint8)))) for image in IMAGES])
 
 
-def test_the_numbers_that_are_drawn_have_names():
-    from dnsearch.data.draws import OPERATION_COUNT
-    from dnsearch.data.rand_augment import OPERATIONS
-
-    assert len(OPERATIONS) == len(set(OPERATIONS)) == OPERATION_COUNT
-
-
 @pytest.mark.parametrize("back", [False, True])
 @pytest.mark.parametrize(
     ("name", "enhancer"),

@@ -6,7 +6,7 @@ from math import floor
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -16,7 +16,7 @@ from dnsearch.data.image_files import Files, reduced
 from dnsearch.data.sources import load
 from dnsearch.spec.data_section import Data
 
-SIDE = st.integers(1, 9)
+SIDE = st.integers(1, 7)
 
 
 def by_definition(image, size):
@@ -37,6 +37,7 @@ def overlap(new, old, length):
     return max(Fraction(0), min((new + 1) * length, Fraction(old + 1)) - max(new * length, Fraction(old)))
 
 
+@settings(max_examples=30)
 @given(old=st.tuples(SIDE, SIDE), data=st.data())
 def test_each_pixel_is_the_mean_of_its_area(old, data):
     size = tuple(data.draw(st.integers(1, side)) for side in old)
@@ -48,14 +49,6 @@ def test_each_pixel_is_the_mean_of_its_area(old, data):
     real = reduced(image[np.newaxis, ..., np.newaxis].astype(np.float32), size)
     assert real.dtype == np.float32
     np.testing.assert_allclose(real[0, ..., 0], expected.astype(float), rtol=1e-6)
-
-
-def test_the_mean_of_an_image_stays():
-    images = np.random.default_rng(0).random((3, 13, 8, 2)).astype(np.float32)
-    for size in ((13, 8), (12, 7), (5, 3), (1, 1)):
-        found = reduced(images, size)
-        assert found.shape == (3, *size, 2)
-        np.testing.assert_allclose(found.mean(axis=(1, 2)), images.mean(axis=(1, 2)), rtol=1e-5)
 
 
 def test_half_the_size_is_pooling():

@@ -258,7 +258,7 @@ def test_a_space_without_a_feasible_network_ends_the_search(searching, monkeypat
     assert said.startswith(
         "study small\n  a feasible proposal among the last 30; they were refused by: parameters 30\n"
     )
-    assert "Loosen parameters or narrow the parameters (its last word: " in said
+    assert "Loosen parameters or narrow the parameters (the last reason: " in said
     assert "dnsearch space SPEC shows which share of the space is feasible." in said
     assert runs.states() == ["PRUNED"] * 30
     assert not list(runs.folder.glob("trial-*"))

@@ -32,7 +32,10 @@ def refused(**parts: str) -> str:
         ),
         (f"{MASKS}, class_names: [a, b, a]", "data.class_names\n  expected every name once, found a again"),
         ("source: scenes, path: here", "data.path\n  scenes come with scikit-learn and have no path"),
-        ("source: scenes, ignore_label: 255", "only masks and npz have numbers that need it; scenes does not"),
+        (
+            "source: scenes, ignore_label: 255",
+            "only masks and npz have numbers that need it; scenes does not",
+        ),
         (
             "source: scenes, class_names: [a, b]",
             "only masks and npz have numbers that need it; scenes does not",

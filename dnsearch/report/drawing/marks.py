@@ -1,153 +1,123 @@
-"""What a picture is made of: a handful of marks, in inches, with y running down the page.
+"""Text, boxes, lines and arrows on a page that is measured in inches, with y running down it.
 
-Layout makes lists of these values and never touches a figure, so that a test can ask whether two texts
-overlap; painting (``draw_paint``) turns each mark into ink and decides nothing.
+The colours are those of Okabe and Ito (2008) and of Tol (2021) that colour-blind eyes tell apart; every kind
+of connection has its own line style as well.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from functools import lru_cache
-from itertools import chain
-from typing import Literal
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
 
+from matplotlib.axes import Axes
 from matplotlib.font_manager import FontProperties
+from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, PathPatch
+from matplotlib.path import Path as Outline
 from matplotlib.textpath import text_to_path
+from matplotlib.transforms import Affine2D
 
 Point = tuple[float, float]
-Cubic = tuple[Point, Point, Point, Point]
+Kind = Literal["dense", "grouped", "sparse", "plain", "cross_block", "skip", "head"]
 
-SMALL = 7.0  # points; nothing is written smaller
+WIDTH = 6.5  # inches, of the page
+MARGIN = 0.1
+SMALL = 6.0  # points; nothing is written smaller
+NORMAL = 6.5
+LINE = 0.125  # inches from one line of text to the next
 INK = "#222222"
-GROUND = "#F4F6F8"
 FONT = "DejaVu Sans"
-POINTS_PER_INCH = 72.0
 
 
-@dataclass(frozen=True, slots=True)
-class Stroke:
+class Look(NamedTuple):
     """How a line looks; ``width`` and ``dashes`` (on, off, …; none: solid) are in points."""
 
     colour: str
     width: float
     dashes: tuple[float, ...] = ()
+    meaning: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
-    """A line of text, placed by its middle or by its left or right end; halfway between top and bottom."""
+class Area(NamedTuple):
+    """A rectangle of the page, in inches."""
 
-    at: Point
-    words: str
-    size: float = SMALL
-    bold: bool = False
-    colour: str = INK
-    align: Literal["left", "center", "right"] = "center"
-
-    @property
-    def box(self) -> tuple[float, float, float, float]:
-        """Left, top, right and bottom."""
-        width, height = text_width(self.words, self.size, bold=self.bold), self.size * 1.1 / POINTS_PER_INCH
-        x, y = self.at
-        left = x - {"left": 0.0, "center": 0.5, "right": 1.0}[self.align] * width
-        return left, y - height / 2, left + width, y + height / 2
+    left: float
+    top: float
+    right: float
+    bottom: float
 
 
-@dataclass(frozen=True, slots=True)
-class Lines:
-    """Lines with corners."""
-
-    paths: tuple[tuple[Point, ...], ...]
-    stroke: Stroke
-
-
-@dataclass(frozen=True, slots=True)
-class Arcs:
-    """Cubic curves: start, two points of control, end."""
-
-    curves: tuple[Cubic, ...]
-    stroke: Stroke
+FLOW = Look(INK, 1.0)
+LOOKS: dict[Kind, Look] = {
+    "dense": Look("#0072B2", 0.5, (), "edge of a dense block"),
+    "grouped": Look("#56B4E9", 0.9, (1.6, 0.7), "edges from all features of the rows above"),
+    "sparse": Look("#D55E00", 0.7, (3.2, 1.0), "edge of a sparse block, also as a number or a cell"),
+    "plain": Look("#777777", 0.8, (), "convolution after convolution"),
+    "cross_block": Look("#00825F", 1.2, (6.0, 1.8, 1.4, 1.8), "link between blocks"),
+    "skip": Look("#882255", 1.2, (7.0, 2.0), "skip"),
+    "head": Look("#8A6500", 1.2, (1.5, 1.2), "read by the head as well"),
+}
 
 
-@dataclass(frozen=True, slots=True)
-class Polygons:
-    """Closed shapes with corners; ``fill`` or ``stroke`` may be missing."""
-
-    outlines: tuple[tuple[Point, ...], ...]
-    fill: str | None
-    stroke: Stroke | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Circles:
-    """Circles of one size."""
-
-    centres: tuple[Point, ...]
-    radius: float
-    fill: str
-    stroke: Stroke
-
-
-Mark = Text | Lines | Arcs | Polygons | Circles
-
-
-@dataclass(frozen=True, slots=True)
-class Sketch:
-    """Marks, and the size of the sheet from (0, 0) that they lie on."""
-
-    marks: tuple[Mark, ...]
-    width: float
-    height: float
-
-
-@lru_cache(maxsize=4096)
-def text_width(words: str, size: float = SMALL, *, bold: bool = False) -> float:
-    """How wide a line of text is, in inches.
-
-    >>> 0.1 < text_width("128") < 0.3
-    True
-    """
+def text_width(words: str, size: float = NORMAL, *, bold: bool = False) -> float:
+    """How wide a line of text is, in inches."""
     font = FontProperties(family=FONT, weight="bold" if bold else "normal", size=size)
     width, _, _ = text_to_path.get_text_width_height_descent(words, font, ismath=False)
-    return float(width) / POINTS_PER_INCH
+    return float(width) / 72
 
 
-def rectangle(left: float, top: float, right: float, bottom: float) -> tuple[Point, ...]:
-    """The corners of a rectangle."""
-    return ((left, top), (right, top), (right, bottom), (left, bottom))
+def fitting(words: str, width: float, size: float, *, bold: bool = False) -> str:
+    """A text, shortened with an ellipsis to what fits into ``width`` inches."""
+    shown = words
+    while len(shown) > 2 and text_width(shown, size, bold=bold) > width:
+        shown = f"{shown.removesuffix('…')[:-1]}…"
+    return shown
 
 
-def square(centre: Point, side: float) -> tuple[Point, ...]:
-    """The corners of a square."""
-    (x, y), half = centre, side / 2
-    return rectangle(x - half, y - half, x + half, y + half)
+def wrapped(words: Sequence[str], width: float) -> list[str]:
+    """Steps put into lines of at most ``width`` inches, with a dot between two; a step is never broken."""
+    lines: list[str] = []
+    for word in words:
+        longer = f"{lines[-1]} · {word}" if lines else word
+        if lines and text_width(longer) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines
 
 
-def arrow(path: tuple[Point, ...], stroke: Stroke) -> list[Mark]:
-    """A line with corners and a head at its end; its last stretch must be level or upright."""
-    (before_x, before_y), (x, y) = path[-2:]
-    way = (_sign(x - before_x), _sign(y - before_y))
-    size = 0.045 + 0.018 * stroke.width
-    neck = (x - way[0] * size * 0.8, y - way[1] * size * 0.8)
-    return [Lines(((*path[:-1], neck),), stroke), Polygons((arrow_head((x, y), way, size),), stroke.colour)]
+def label(
+    axes: Axes, at: Point, words: str, size: float = NORMAL, align: str = "center", **style: str
+) -> None:
+    """Write one line, vertically centred on ``at``; ``style`` takes matplotlib's own text properties."""
+    look: dict[str, Any] = {"color": INK, "family": FONT, "va": "center_baseline", "zorder": 6, **style}
+    axes.text(*at, words, fontsize=size, ha=align, parse_math=False, **look)
 
 
-def arrow_head(tip: Point, way: Point, size: float) -> tuple[Point, ...]:
-    """A triangle whose tip points ``way``, a direction of length 1."""
-    (x, y), (along, down) = tip, way
-    back_x, back_y, half = x - along * size, y - down * size, size * 0.42
-    return (tip, (back_x - down * half, back_y + along * half), (back_x + down * half, back_y - along * half))
+def panel(axes: Axes, area: Area, fill: str, edge: str = "#9AA1A8") -> None:
+    """A rounded box."""
+    left, top, right, bottom = area
+    style = "round,pad=0,rounding_size=0.05"
+    box = FancyBboxPatch((left, top), right - left, bottom - top, style, fc=fill, ec=edge, lw=0.7, zorder=1)
+    axes.add_patch(box)
 
 
-def points(mark: Mark) -> Iterable[Point]:
-    """Points between which a mark lies."""
-    match mark:
-        case Text(box=(left, top, right, bottom)):
-            return (left, top), (right, bottom)
-        case Lines(paths=groups) | Arcs(curves=groups) | Polygons(outlines=groups):
-            return chain.from_iterable(groups)
-        case Circles(centres, radius):
-            return [(x + way * radius, y + way * radius) for x, y in centres for way in (-1, 1)]
+def route(axes: Axes, points: Sequence[Point], look: Look = FLOW, *, head: bool = True) -> None:
+    """A line with corners, and an arrow head at its end."""
+    style = "-|>,head_length=2.6,head_width=1.3" if head else "-"
+    arrow = FancyArrowPatch(path=Outline(points), arrowstyle=style, mutation_scale=1, color=look.colour)
+    dashes = (0, look.dashes) if look.dashes else "solid"
+    arrow.set(linewidth=look.width, linestyle=dashes, capstyle="butt", joinstyle="miter", zorder=3)
+    axes.add_patch(arrow)
 
 
-def _sign(number: float) -> float:
-    return float((number > 1e-9) - (number < -1e-9))
+def outlines(axes: Axes, paths: Sequence[Outline], fill: str, look: Look | None, gid: str = "") -> None:
+    """Many outlines as one patch, so that a file has one element for all of them."""
+    patch = PathPatch(Outline.make_compound_path(*paths), fc=fill, ec="none", lw=0, zorder=4, gid=gid or None)
+    if look:
+        dashes = (0, look.dashes) if look.dashes else "solid"
+        patch.set(edgecolor=look.colour, linewidth=look.width, linestyle=dashes, capstyle="butt", zorder=2)
+    if paths:
+        axes.add_patch(patch)
+
+
+def square(left: float, top: float, side: float) -> Outline:
+    """The outline of a square."""
+    return Outline.unit_rectangle().transformed(Affine2D().scale(side).translate(left, top))

@@ -5,8 +5,8 @@ asked for is the one that is used, and ``SAMPLERS`` says what each one can do.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal, Self
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -89,16 +89,26 @@ SAMPLERS: Mapping[Sampler, Abilities] = {
 }
 
 
+NEUTRAL: Mapping[str, Any] = {"about": "", "common_parameters_only": False, "learns_from_studies": False}
+"""Abilities that refuse no search."""
+
+
 def described() -> str:
     """The samplers by name, each with what it is."""
     return ", ".join(f"{name} ({each.about})" for name, each in SAMPLERS.items())
+
+
+def _all_rounders() -> str:
+    """The samplers that can do every search, in words."""
+    *others, last = (name for name, each in SAMPLERS.items() if replace(each, **NEUTRAL) == Abilities(""))
+    return f"{', '.join(others)} and {last}"
 
 
 def unsuited(
     sampler: Sampler, parameters: Mapping[str, Searched], objectives: Sequence[Objective]
 ) -> Iterator[Problem]:
     """What a sampler cannot do of a search."""
-    can, hint = SAMPLERS[sampler], "tpe, random and nsga2 can."
+    can, hint = SAMPLERS[sampler], f"{_all_rounders()} can."
     for path, searched in parameters.items():
         if not can.conditions and when(searched) is not None:
             yield Problem("sampler", f"one that can do conditions: {path} has when", sampler, hint)

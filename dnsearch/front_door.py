@@ -1,0 +1,323 @@
+"""What ``import dnsearch`` offers: the same steps as the commands, as functions.
+
+Nothing here changes the calling process: seeds, Keras' dtype policy, TensorFlow's options and the environment
+are after a call what they were before. Whatever needs other ones (training) runs in a process of its own.
+"""
+
+import hashlib
+import random
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self, assert_never
+
+from dnsearch.data.sources import facts
+from dnsearch.errors import Problem, SpecError, TrainingError
+from dnsearch.plan.graph import NetworkPlan
+from dnsearch.plan.limits import Planned, planned
+from dnsearch.plan.summary import Summary
+from dnsearch.runs.folder import RunFolder
+from dnsearch.runs.record import EpochRecord, RunRecord, Stop
+from dnsearch.spec.document import Document, parse, resolved_yaml
+from dnsearch.spec.document import load as load_document
+from dnsearch.spec.yaml import written
+
+if TYPE_CHECKING:
+    import keras
+
+    from dnsearch.evaluate.metrics import Assessment
+    from dnsearch.evaluate.segmentation import Segmentation
+    from dnsearch.search.messages import SearchEvent
+
+RUNS = Path("runs")
+Spec = Document | str | Path | Mapping[str, Any]
+"""What every function takes: a loaded spec, a YAML file, a preset's name, or the values as a mapping."""
+Arrays = tuple[Any, Any]
+"""Images (n, height, width) or (n, height, width, channels), uint8 or float, and (n,) labels or (n, height,
+width) masks."""
+
+
+def load(spec: Spec, *overrides: str) -> Document:
+    """Read and validate a spec.
+
+    Args:
+        spec: a YAML file, a preset's name, a mapping of the same values, or a loaded spec.
+        overrides: ``path=value`` texts, as for ``--set``.
+
+    Raises:
+        SpecError: with every problem and its place.
+
+    >>> load("article", "network.growth_rate=24").experiment.network.growth_rate
+    24
+    >>> load({"extends": "starter", "name": "wide", "network": {"growth_rate": 32}}).experiment.name
+    'wide'
+    """
+    match spec:
+        case Document() if not overrides:
+            return spec
+        case Document():
+            return parse(resolved_yaml(spec.experiment).encode(), spec.experiment.name, overrides)
+        case Mapping():
+            return parse(written(dict(spec)).encode(), str(spec.get("name", "spec")), overrides)
+        case _:
+            return load_document(str(spec), overrides)
+
+
+def plan(spec: Spec) -> NetworkPlan:
+    """The network as data: its operations, what each reads, its shapes.
+
+    Raises:
+        SpecError: the spec is wrong, or its network does not fit the images or the limits.
+        DataError: the data is missing and the spec does not describe it.
+    """
+    return _planned(load(spec)).plan
+
+
+def cost(spec: Spec) -> Summary:
+    """What a network costs, exactly, without TensorFlow.
+
+    Raises:
+        SpecError: the spec is wrong, or its network does not fit the images or the limits.
+        DataError: the data is missing and the spec does not describe it.
+
+    >>> cost("article").cost.parameters, cost("article").cost.macs
+    (504052, 187216404)
+    """
+    return _planned(load(spec)).summary
+
+
+def build(spec: Spec, seed: int | None = None) -> "keras.Model":
+    """A Keras model from scaled images (batch, height, width, channels) to logits.
+
+    It is compiled, trained, saved and loaded like any other; ``import dnsearch.model.layers`` before
+    ``keras.models.load_model`` registers its layers.
+
+    Args:
+        spec: a spec.
+        seed: of the initial weights; None draws one.
+
+    Raises:
+        SpecError: the spec is wrong, or its network does not fit the images or the limits.
+        DataError: the data is missing and the spec does not describe it.
+    """
+    document = load(spec)
+    network = _planned(document).plan
+    with _python_generator_kept():
+        from dnsearch.model.build import build as build_model
+
+        random.seed(seed)  # which Keras draws the seeds of initialisers from
+        return build_model(network, document.experiment.name)
+
+
+@contextmanager
+def _python_generator_kept() -> Iterator[None]:
+    """Give Python's random generator its state back: importing TensorFlow and building models change it."""
+    state = random.getstate()
+    try:
+        yield
+    finally:
+        random.setstate(state)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A training that has ended.
+
+    Args:
+        path: its folder, which all commands take.
+        record: what it came to.
+    """
+
+    path: Path
+    record: RunRecord
+
+    @property
+    def epochs(self) -> list[EpochRecord]:
+        """Its epochs, in order."""
+        return RunFolder(self.path).epochs()
+
+    def model(self) -> "keras.Model":
+        """Its network with the weights of its last epoch, from scaled images to logits."""
+        with _python_generator_kept():
+            from dnsearch.evaluate.trained_run import trained
+
+            return trained(RunFolder(self.path)).model
+
+
+def train(
+    spec: Spec,
+    data: Arrays | None = None,
+    validation: Arrays | None = None,
+    on_epoch: Callable[[EpochRecord], object] = lambda _: None,
+    runs: Path | str = RUNS,
+) -> Run:
+    """Train a spec's network in a process of its own.
+
+    Args:
+        spec: a spec.
+        data: images and labels to train on in place of the spec's source; written to ``runs/arrays``.
+        validation: images and labels to choose by; None holds some of ``data`` out.
+        on_epoch: called with each epoch's record; where it returns False, the training stops there.
+        runs: the folder in which the run gets a folder of its own.
+
+    Raises:
+        SpecError: the spec is wrong, or its network does not fit the images or the limits.
+        DataError: the images are missing or broken, or the arrays do not fit each other.
+        TrainingError: the training cannot go on.
+    """
+    document = _planned(_with_arrays(load(spec), data, validation, Path(runs))).document
+    folder = RunFolder.create(Path(runs), document.experiment.name)
+    from dnsearch.search.local_executor import LocalExecutor
+    from dnsearch.search.messages import EpochEnded, Job, RunEnded, RunFailed, RunLost
+
+    executor = LocalExecutor(1, folder.path / "training.log")
+    try:
+        executor.start(Job(document, folder.path, None))
+        while True:
+            for job, message in executor.poll():
+                match message:
+                    case EpochEnded(epoch):
+                        stop = on_epoch(epoch) is False
+                        executor.answer(job, Stop("interrupted", "stopped by on_epoch") if stop else None)
+                    case RunEnded(record):
+                        return Run(folder.path, record)
+                    case RunFailed(reason) | RunLost(reason):
+                        raise TrainingError(reason)
+                    case _:
+                        assert_never(message)
+    finally:
+        executor.close()
+
+
+def evaluate(
+    run: Run | Path | str, split: Literal["test", "validation"] = "test"
+) -> "Assessment | Segmentation":
+    """How good a run is on its test or validation images, with intervals.
+
+    Args:
+        run: a run, or its folder.
+        split: ``test`` or ``validation``.
+
+    Raises:
+        RunError: the run has no weights.
+        DataError: there are no such images.
+    """
+    folder = RunFolder.open(run.path if isinstance(run, Run) else Path(run))
+    with _python_generator_kept():
+        from dnsearch.evaluate.evaluation import evaluate_run
+
+        return evaluate_run(folder, split)
+
+
+@dataclass
+class Search:
+    """A search: iterate over it for its events, or ask for its best trial, which searches to the end.
+
+    Leaving the loop early, or the ``with`` block, ends its processes; another search continues it.
+
+    Args:
+        path: the study's folder.
+    """
+
+    path: Path
+    _events: Iterator["SearchEvent"]
+
+    def __iter__(self) -> Iterator["SearchEvent"]:
+        return self._events
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the search's processes."""
+        close = getattr(self._events, "close", None)
+        if close is not None:
+            close()
+
+    @property
+    def best(self) -> Run:
+        """The best trial; what is left of the search is done first."""
+        for _ in self._events:
+            pass
+        from dnsearch.report.ranking import rank_trials
+        from dnsearch.runs.scan import scan
+        from dnsearch.runs.study_record import read_study
+
+        best = rank_trials(scan([self.path]).records, read_study(self.path))[0].record
+        return Run(self.path / best.name, best)
+
+
+def search(
+    spec: Spec,
+    trials: int | None = None,
+    data: Arrays | None = None,
+    validation: Arrays | None = None,
+    workers: int = 1,
+    runs: Path | str = RUNS,
+    study: str | None = None,
+) -> Search:
+    """Search the variants that a spec's ``tune`` section describes; the same call again continues it.
+
+    Args:
+        spec: a spec with a ``tune`` section.
+        trials: ended trials that the study shall have in all; None: as the spec says.
+        data: images and labels to train on in place of the spec's source; written to ``runs/arrays``.
+        validation: images and labels to choose by; None holds some of ``data`` out.
+        workers: trials at once.
+        runs: the folder in which the study gets a folder of its own.
+        study: its name; None: the spec's.
+
+    Raises:
+        SpecError: the spec is wrong or has no ``tune`` section.
+        DataError: the images are missing or broken.
+        StudyError: while iterating: the study cannot be opened, or is another spec's.
+    """
+    document = _with_arrays(load(spec), data, validation, Path(runs))
+    tune = document.experiment.tune
+    if tune is None:
+        hint = "Add tune: with parameters: to search, or load the preset speculations."
+        raise SpecError([Problem("tune", "a tune section", "no tune section", hint)])
+    known = _planned(document).facts
+    folder = Path(runs) / (study or document.experiment.name)
+    from dnsearch.search.coordinator import search as run_search
+    from dnsearch.search.database import default_url
+    from dnsearch.search.request import Request
+
+    request = Request(
+        document,
+        tune,
+        known.image_shape,
+        known.classes,
+        folder,
+        default_url(folder),
+        trials or tune.trials,
+        workers,
+    )
+    return Search(folder, run_search(request, lambda: 0))
+
+
+def _planned(document: Document) -> Planned:
+    return planned(document, facts(document.experiment.data))
+
+
+def _with_arrays(document: Document, data: Arrays | None, validation: Arrays | None, runs: Path) -> Document:
+    """The spec with arrays as its source, written once into a file that is named by what they hold."""
+    if data is None:
+        if validation is not None:
+            raise SpecError([Problem("validation", "data as well", "validation alone")])
+        return document
+    from dnsearch.data.npz import save_arrays
+
+    digest = hashlib.sha256()
+    for array in (*data, *(validation or ())):
+        digest.update(str((array.shape, array.dtype)).encode() + array.tobytes())
+    path = runs / "arrays" / f"{digest.hexdigest()[:16]}.npz"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_arrays(path, *data, validation)
+    source = ("data.source=npz", f"data.path={path.resolve()}")
+    return parse(resolved_yaml(document.experiment).encode(), document.experiment.name, source)
