@@ -140,8 +140,7 @@ def schema(
 
     Example: [cyan]dnsearch schema > dnsearch.schema.json[/cyan]
     """
-    from dnsearch.spec.json_schema import json_schema
-    from dnsearch.spec.spec_reference import markdown_reference
+    from dnsearch.spec.json_schema import json_schema, markdown_reference
 
     if markdown:
         console.raw(markdown_reference())

@@ -1,4 +1,4 @@
-"""A spec's network brought to its ``match`` and held against its ``limits``, before anything is allocated."""
+"""A spec planned once: its ``match`` solved, its ``limits`` and expectations checked, before any training."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace

@@ -42,7 +42,7 @@ class Document:
         """Another experiment: this one with some values changed, without ``expect`` and ``tune``.
 
         Args:
-            values: dotted path → value; a section is laid before the fields in it.
+            values: dotted path → value; a section is set before the fields in it.
             origin: what to call the source of the values in problems, such as ``trial 3``.
 
         Raises:
@@ -156,7 +156,7 @@ def _content(name_or_path: str, folder: Path, place: Place | None = None) -> byt
 
 
 def _extended(tree: Tree, folder: Path, seen: tuple[str, ...]) -> Tree:
-    """The tree laid over what it extends, shorthands spelled out."""
+    """The tree overriding what it extends, shorthands spelled out."""
     if not isinstance(tree, Table):
         expected = "expected a mapping with version, network, data and training"
         raise SpecError([Problem("", expected, place=tree.place)])

@@ -1,7 +1,4 @@
-"""The base of every section of a spec, and how a section refuses values that do not fit together.
-
-Fields that hold one value for all blocks, or a list with one value per block.
-"""
+"""The base of every section of a spec, its refusals, and fields with one value or one value per block."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any, TypeVar

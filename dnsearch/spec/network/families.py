@@ -1,11 +1,8 @@
-"""A DenseNet, as papers and the article parametrise it, with sparse and cross-block connectivity.
+"""The families: a DenseNet with sparse and cross-block connectivity, and a U-Net of dense or plain units.
 
 Symbols: k is the growth rate, θ the compression, m a number of channels, α the negative slope.
 Sources: Huang et al., 2017 (arXiv 1608.06993) and its official Lua code; the Keras article of 2020.
-
-A U-Net whose units are dense blocks (FC-DenseNet) or plain convolutions (the classic U-Net).
-
-Sources: Ronneberger et al., 2015 (arXiv 1505.04597); Jégou et al., 2017 (arXiv 1611.09326).
+The U-Net's: Ronneberger et al., 2015 (arXiv 1505.04597); Jégou et al., 2017 (arXiv 1611.09326).
 """
 
 from typing import Annotated, Literal, Self

@@ -1,9 +1,4 @@
-"""What all families share: activation slopes, batch normalisation, stem and head.
-
-Links between blocks that are not neighbours, as the article proposes: simple down-sampling.
-
-The fields that every family has, and the rules between them.
-"""
+"""What families share: slopes, batch normalisation, stem, head, cross-block links, and common fields."""
 
 from collections.abc import Iterator
 from typing import Annotated, Literal
