@@ -7,8 +7,8 @@ strings, and a tuple comes back as a list.
 
 import functools
 import json
-from collections.abc import Iterable
-from typing import TypeVar
+from collections.abc import Hashable, Iterable
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
@@ -37,7 +37,7 @@ Record = TypeVar("Record")
 
 
 @functools.cache
-def _adapter(kind: type[Record]) -> TypeAdapter[Record]:
+def _adapter(kind: Hashable) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
@@ -53,7 +53,8 @@ def from_json(kind: type[Record], content: bytes, where: str) -> Record:
         RunError: no JSON, or keys or values that the record does not have.
     """
     try:
-        return _adapter(kind).validate_json(content)
+        record: Record = _adapter(kind).validate_json(content)
+        return record
     except ValidationError as error:
         problems = [str(_problem(each, where)) for each in error.errors(include_url=False)]
         more = [f"and {len(problems) - MOST_SHOWN} more problems"] * (len(problems) > MOST_SHOWN)

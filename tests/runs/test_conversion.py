@@ -124,7 +124,7 @@ def test_the_first_three_problems_are_told(record: RunRecord) -> None:
         (
             ("state",),
             "asleep",
-            "state\n  expected one of 'running', 'paused', 'finished', 'pruned', 'failed' or 'interrupted', found",
+            "state\n  expected one of 'running', 'paused', 'finished', 'pruned', 'failed' or 'interrupted'",
         ),
         (("state",), [], "state\n  expected one of 'running'"),
         (("last", "loss"), [1], "last.loss\n  expected a number, found [1]"),
