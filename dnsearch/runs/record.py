@@ -127,7 +127,7 @@ class RunRecord:
         images_per_second: median over the steps of the last epoch.
         peak_memory_bytes: the process' largest resident set.
         latency_seconds: median time of a prediction for one image; measured where a study searches for it.
-        memory: whether the training keeps what its backward pass asks for, or computes it again.
+        memory: whether the training kept what its backward pass reads, or computed it again.
         parts: parts that each batch was worked through in, more than the spec asks for, since memory was used
             up with fewer; None: as many as the spec asks for.
         versions: library → version.
@@ -159,7 +159,7 @@ class RunRecord:
     images_per_second: Number | None = None
     peak_memory_bytes: int | None = None
     latency_seconds: Number | None = None
-    memory: Literal["plain", "saving"] | None = None
+    memory: Literal["plain", "recompute"] | None = None
     parts: int | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
     hardware: Mapping[str, Any] = field(default_factory=dict)

@@ -5,9 +5,8 @@ read back as numbers wherever a field holds a float. In free mappings (``setting
 strings, and a tuple comes back as a list.
 """
 
-import functools
 import json
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -36,9 +35,14 @@ Record = TypeVar("Record")
 """One of the dataclasses of this room."""
 
 
-@functools.cache
-def _adapter(kind: Hashable) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
+_ADAPTERS: dict[type, TypeAdapter[Any]] = {}
+
+
+def _adapter(kind: type) -> TypeAdapter[Any]:
+    """Pydantic's reader and writer of a dataclass, built at its first use."""
+    if kind not in _ADAPTERS:
+        _ADAPTERS[kind] = TypeAdapter(kind)
+    return _ADAPTERS[kind]
 
 
 def to_json(record: object, indent: int | None = None) -> bytes:
