@@ -15,7 +15,7 @@ from dnsearch.data.dataset import Dataset
 from dnsearch.data.split import ranked
 from dnsearch.model.build import build
 from dnsearch.plan.graph import NetworkPlan
-from dnsearch.plan.limits import saves_memory
+from dnsearch.plan.limits import recomputes
 from dnsearch.plan.network import plan_network
 from dnsearch.runs.record import Notice
 from dnsearch.spec.experiment import Experiment
@@ -34,11 +34,11 @@ class Means:
 
     Args:
         devices: TensorFlow's names of the graphics cards; none: the processor.
-        saving: whether memory is saved.
+        recompute: whether the backward pass computes features again, for less memory.
     """
 
     devices: Sequence[str]
-    saving: bool
+    recompute: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +67,12 @@ def means(
     """
     training, free = experiment.training, environment.free_memory_bytes()
     devices = training_devices(training, len(dataset.training))
-    saving = saves_memory(experiment, plan, free)
+    recompute = recomputes(experiment, plan, free)
     if missing := unmet(training, devices):
         tell(Notice(missing))
-    if saving and training.memory == "auto":
-        tell(Notice(f"training.memory: saving; plain would not fit into the {free:,} bytes free"))
-    return Means(devices, saving)
+    if recompute and training.memory == "auto":
+        tell(Notice(f"training.memory: recompute; plain would not fit into the {free:,} bytes free"))
+    return Means(devices, recompute)
 
 
 def stretch(
@@ -115,7 +115,7 @@ def _smaller(training: Training, dataset: Dataset, size: Size) -> tuple[Training
 def _trainer(plan: NetworkPlan, experiment: Experiment, dataset: Dataset, found: Means) -> Trainer:
     """The network, its frozen parts out of the training, and what trains it."""
     training, weights = experiment.training, None
-    model = build(plan, experiment.name, found.saving, training.precision)
+    model = build(plan, experiment.name, found.recompute, training.precision)
     freeze(model, {node.name for node in plan.nodes if node.part in training.freeze})
     if training.class_weights is not None:
         names = dataset.class_names

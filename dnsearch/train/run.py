@@ -63,7 +63,7 @@ def run(document: Document, folder: RunFolder, watch: Watch, origin: Origin | No
                 dataset = load(experiment.data)
             folder.write_preprocessing(dataset.scaling.as_json(), dataset.image_shape, dataset.class_names)
             found = means(plan, experiment, dataset, watch)
-            record = replace(record, memory="saving" if found.saving else "plain")
+            record = replace(record, memory="recompute" if found.recompute else "plain")
             behind, over, stop = record.epochs, False, None
             while not (stop or over):
                 part = stretch(plan, experiment, dataset, found, behind)
