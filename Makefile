@@ -30,15 +30,14 @@ test-all: install lint  ## all tests, with 2,000 random networks instead of 25
 	DNSEARCH_EXAMPLES=2000 $(BIN)/pytest -n 2 --dist loadgroup
 
 test-kill: install  ## 20 trainings and 20 migrations of a study, killed at random moments and gone on with
-	DNSEARCH_KILLS=20 $(BIN)/pytest tests/test_run_killed.py tests/study/earlier/test_migrate_killed.py
+	DNSEARCH_KILLS=20 $(BIN)/pytest tests/train/test_run_killed.py tests/search/test_migrate_killed.py
 
 test-chaos: install  ## 20 searches, each struck by six disasters at random moments (15 minutes)
 	DNSEARCH_CHAOS=20 $(BIN)/pytest tests/chaos -s
 
-test-scale: install  ## a real PostgreSQL and a Ray cluster of two nodes, with kills; installs both where they are missing
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev,scale]'
+test-scale: install  ## a Ray cluster of two nodes and a PostgreSQL that goes away, with kills
 	tests/scale/install_postgres.sh
-	DNSEARCH_SCALE=1 $(BIN)/pytest tests/scale tests/study/book/test_turns.py
+	DNSEARCH_SCALE=1 $(BIN)/pytest tests/scale tests/search/test_study_lock.py
 
 test-gpu: install  ## what only a graphics card can show; fails where there is none
 	DNSEARCH_GPU=1 $(BIN)/pytest tests/gpu/test_on_a_card.py

@@ -4,7 +4,6 @@ Nothing here changes the calling process: seeds, Keras' dtype policy, TensorFlow
 are after a call what they were before. Whatever needs other ones (training) runs in a process of its own.
 """
 
-import hashlib
 import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, assert_never
 
-from dnsearch.data.sources import check_task, facts
+from dnsearch.data.sources import facts
 from dnsearch.errors import Problem, SpecError, TrainingError
 from dnsearch.plan.graph import NetworkPlan
-from dnsearch.plan.limits import Budgeted, budgeted
+from dnsearch.plan.limits import Planned, planned
 from dnsearch.plan.summary import Summary
 from dnsearch.runs.folder import RunFolder
 from dnsearch.runs.record import EpochRecord, RunRecord, Stop
@@ -102,12 +101,12 @@ def build(spec: Spec, seed: int | None = None) -> "keras.Model":
         DataError: the data is missing and the spec does not describe it.
     """
     document = load(spec)
-    planned = _planned(document).plan
+    network = _planned(document).plan
     with _python_generator_kept():
         from dnsearch.model.build import build as build_model
 
         random.seed(seed)  # which Keras draws the seeds of initialisers from
-        return build_model(planned, document.experiment.name)
+        return build_model(network, document.experiment.name)
 
 
 @contextmanager
@@ -281,8 +280,7 @@ def search(
     if tune is None:
         hint = "Add tune: with parameters: to search, or load the preset speculations."
         raise SpecError([Problem("tune", "a tune section", "no tune section", hint)])
-    known = facts(document.experiment.data)
-    budgeted(document, known.image_shape, known.classes)
+    known = _planned(document).facts
     folder = Path(runs) / (study or document.experiment.name)
     from dnsearch.search.coordinator import search as run_search
     from dnsearch.search.database import default_url
@@ -301,10 +299,8 @@ def search(
     return Search(folder, run_search(request, lambda: 0))
 
 
-def _planned(document: Document) -> Budgeted:
-    known = facts(document.experiment.data)
-    check_task(document.experiment, known)
-    return budgeted(document, known.image_shape, known.classes)
+def _planned(document: Document) -> Planned:
+    return planned(document, facts(document.experiment.data))
 
 
 def _with_arrays(document: Document, data: Arrays | None, validation: Arrays | None, runs: Path) -> Document:
@@ -315,12 +311,8 @@ def _with_arrays(document: Document, data: Arrays | None, validation: Arrays | N
         return document
     from dnsearch.data.npz import save_arrays
 
-    digest = hashlib.sha256()
-    for array in (*data, *(validation or ())):
-        digest.update(str((array.shape, array.dtype)).encode() + array.tobytes())
-    path = runs / "arrays" / f"{digest.hexdigest()[:16]}.npz"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_arrays(path, *data, validation)
+    folder = runs / "arrays"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = save_arrays(folder, *data, validation)
     source = ("data.source=npz", f"data.path={path.resolve()}")
     return parse(resolved_yaml(document.experiment).encode(), document.experiment.name, source)

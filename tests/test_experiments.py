@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dnsearch.cli.planning import planned
+from dnsearch.cli.planning import planned_spec
 from dnsearch.spec.document import load
 
 FOLDER = Path(__file__).parents[1] / "experiments"
@@ -28,7 +28,7 @@ class TestExperiment:
         expect = load(str(path)).experiment.expect
         assert expect is not None
         assert expect.parameters is not None
-        assert planned(str(path), ()).budget.summary.cost.trainable == expect.parameters
+        assert planned_spec(str(path), ()).summary.cost.trainable == expect.parameters
 
     def test_runs_as_its_head_says(self, path):
         assert (

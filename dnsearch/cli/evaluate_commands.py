@@ -33,7 +33,7 @@ class Views(StrEnum):
 
 
 def _png(file: Path | None) -> Path | None:
-    """Said before the images are looked at, which may take a while."""
+    """Checked before the images are read, which may take a while."""
     if file is not None and file.suffix.lower() != ".png":
         raise typer.BadParameter(f"a file that ends in .png, not {file.suffix or 'one without an ending'}")
     return file
@@ -48,7 +48,7 @@ def evaluate(
         Views | None,
         typer.Option(
             help="Test-time augmentation: average the probabilities of mirrored and shifted views (a U-Net: "
-            "flip alone). Told, not recorded.",
+            "only flip). Printed, not recorded.",
             show_default=False,
         ),
     ] = None,
@@ -73,29 +73,19 @@ def evaluate(
     folder = RunFolder.open(run)
     environment.prepare_tensorflow()
     from dnsearch.evaluate.evaluation import evaluate_run
-    from dnsearch.evaluate.segmentation import Segmentation
-    from dnsearch.report import evaluation_tables
-    from dnsearch.report.confusion_picture import draw_confusion
+    from dnsearch.report.evaluation_tables import evaluation_json, evaluation_table
 
     found = evaluate_run(folder, split.value, tta.value if tta else None)
-    width = console.data.width
     views = f" with --tta {tta.value}" if tta else ""
     title = f"{folder.name}: {found.examples:,} {split.value} images{views}"
-    if isinstance(found, Segmentation):
-        figures, shown = (
-            evaluation_tables.masks_as_dict(found),
-            evaluation_tables.segmentation(found, title, width),
-        )
-    else:
-        figures, shown = (
-            evaluation_tables.assessment_as_dict(found),
-            evaluation_tables.assessment(found, title, width),
-        )
     if as_json:
-        console.show_json({"name": folder.name, "split": split.value, "tta": tta and tta.value, **figures})
+        asked = {"name": folder.name, "split": split.value, "tta": tta and tta.value}
+        console.show_json(asked | evaluation_json(found))
     else:
-        console.show(shown)
+        console.show(evaluation_table(found, title, console.data.width))
     if confusion is not None:
+        from dnsearch.report.confusion_picture import draw_confusion
+
         names = [each.name for each in found.classes]
         draw_confusion(found.confusion, names, title, confusion)
         console.say(f"drew {confusion}")
@@ -106,18 +96,18 @@ def predict(
     images: Annotated[
         list[Path], typer.Argument(metavar="IMAGE...", help="PNG or JPEG files.", show_default=False)
     ],
-    top: Annotated[int, typer.Option(min=1, help="How many classes to tell.")] = 3,
+    top: Annotated[int, typer.Option(min=1, help="How many classes to print.")] = 3,
     out: Annotated[
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="U-Nets: where to write masks and overlays. Left out: beside each image.",
+            help="U-Nets: where to write masks and overlays. Default: beside each image.",
             show_default=False,
         ),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Tell what images show, with a trained run; a U-Net writes a mask and an overlay of each.
+    """Say what images show, with a trained run; a U-Net writes a mask and an overlay of each.
 
     Example: [cyan]dnsearch predict runs/article cat.png[/cyan]
     """
@@ -127,7 +117,9 @@ def predict(
     folder = RunFolder.open(run)
     segments = folder.read().settings["network.family"] == "unet"
     if out is not None and not segments:
-        raise typer.BadParameter("--out is for U-Nets, which write masks; this run tells one class per image")
+        raise typer.BadParameter(
+            "--out is for U-Nets, which write masks; this run gives each image one class"
+        )
     environment.prepare_tensorflow()
     from dnsearch.evaluate.predict import predict_images, predict_masks
 
@@ -139,7 +131,7 @@ def predict(
         console.show_json([{"image": found.image, "classes": found.classes} for found in predictions])
         return
     for found in predictions:
-        console.raw(f"{found.image}  {_told(found.classes, top)}")
+        console.raw(f"{found.image}  {_listed(found.classes, top)}")
 
 
 def _show_masks(predictions: "list[MaskPrediction]", top: int, *, as_json: bool) -> None:
@@ -147,8 +139,8 @@ def _show_masks(predictions: "list[MaskPrediction]", top: int, *, as_json: bool)
         console.show_json([asdict(found) for found in predictions])
         return
     for found in predictions:
-        console.raw(f"{found.image}  {found.mask}  {found.overlay}  {_told(found.classes, top)}")
+        console.raw(f"{found.image}  {found.mask}  {found.overlay}  {_listed(found.classes, top)}")
 
 
-def _told(classes: dict[str, float], top: int) -> str:
+def _listed(classes: dict[str, float], top: int) -> str:
     return "  ".join(f"{name} {100 * share:.1f} %" for name, share in [*classes.items()][:top])

@@ -3,9 +3,10 @@
 ``dnsearch import-weights``: a Keras weights file becomes a run.
 """
 
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, assert_never
 
 import typer
 
@@ -25,6 +26,10 @@ class Kind(StrEnum):
     keras_weights = "keras-weights"
 
 
+NEEDS = {Kind.litert: ("ai_edge_litert",), Kind.onnx: ("onnx", "onnxruntime")}
+"""Libraries that come with the extra of that name."""
+
+
 def export(
     run: RunPath,
     kind: Annotated[
@@ -37,14 +42,14 @@ def export(
             "--out",
             "-o",
             metavar="DIR",
-            help="Folder to make. Left out: RUN/export/FORMAT.",
+            help="Folder to make. Default: RUN/export/FORMAT.",
             show_default=False,
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an earlier export.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Export a trained network, from raw pixels to probabilities, and check it in the runtime it is for.
+    """Export a trained network, from raw pixels to probabilities, and check it in its own runtime.
 
     Example: [cyan]dnsearch export runs/article --format onnx[/cyan]
     """
@@ -52,11 +57,8 @@ def export(
     from dnsearch.runs.folder import RunFolder
 
     folder = RunFolder.open(run)
-    match kind:
-        case Kind.litert:
-            environment.require("litert", "ai_edge_litert")
-        case Kind.onnx:
-            environment.require("onnx", "onnx", "onnxruntime")
+    if libraries := NEEDS.get(kind):
+        environment.require(kind.value, *libraries)
     environment.prepare_tensorflow()
     from dnsearch.export.exporting import TOLERANCE, export_run
     from dnsearch.report.units import size
@@ -64,16 +66,7 @@ def export(
     path = out or folder.path / "export" / kind.value
     exported = export_run(folder, format_of(kind), path, force=force)
     if as_json:
-        console.show_json(
-            {
-                "path": str(exported.path),
-                "format": exported.format,
-                "images": exported.images,
-                "difference": exported.difference,
-                "tolerance": TOLERANCE,
-                "size_bytes": exported.size_bytes,
-            }
-        )
+        console.show_json({**asdict(exported), "path": str(exported.path), "tolerance": TOLERANCE})
     console.say(
         f"{folder.name} → {exported.path}  {size(exported.size_bytes)}\n"
         f"checked on {exported.images} images of the run: largest difference {exported.difference:.1e}, "
@@ -82,21 +75,23 @@ def export(
 
 
 def format_of(kind: Kind) -> "Format":
-    """How a kind is written, and which script reads it; imports the libraries that writing it needs."""
+    """How a kind is written; imports the libraries that writing it needs."""
     from dnsearch.export import stock
     from dnsearch.export.exporting import Format
 
     match kind:
         case Kind.savedmodel:
-            return Format("savedmodel", stock.write_saved_model, "saved_model_runtime")
+            return Format("savedmodel", stock.write_saved_model)
         case Kind.litert:
-            return Format("litert", stock.write_litert, "litert_runtime")
+            return Format("litert", stock.write_litert)
         case Kind.keras_weights:
-            return Format("keras-weights", stock.write_keras_weights, "keras_weights_runtime")
+            return Format("keras-weights", stock.write_keras_weights)
         case Kind.onnx:
             from dnsearch.export.onnx import write_onnx
 
-            return Format("onnx", write_onnx, "onnx_runtime")
+            return Format("onnx", write_onnx)
+        case _:
+            assert_never(kind)
 
 
 def import_weights(
@@ -118,20 +113,20 @@ def import_weights(
     Example: [cyan]dnsearch import-weights densenet-121 densenet121.weights.h5[/cyan]
     """
     from dnsearch import environment
-    from dnsearch.cli.planning import planned
+    from dnsearch.cli.planning import planned_spec
 
-    document = planned(spec, overrides).budget.document
+    document = planned_spec(spec, overrides).document
     environment.prepare_tensorflow()
     from dnsearch.export.importing import import_run
 
     imported = import_run(document, weights, runs)
     path, fresh, differences = imported.folder.path, imported.fresh, imported.differences
     if as_json:
-        told = {"name": imported.folder.name, "path": str(path)}
-        console.show_json({**told, "fresh": list(fresh), "differences": list(differences)})
+        named = {"name": imported.folder.name, "path": str(path)}
+        console.show_json({**named, "fresh": list(fresh), "differences": list(differences)})
     console.say(f"{weights} → {path}")
     if fresh:
-        console.say(f"not in the file, with fresh weights: {', '.join(fresh)}")
+        console.say(f"not in the file, so initialised at random: {', '.join(fresh)}")
     for difference in differences:
         console.say(f"the weights fit, but {difference}")
     console.say(f"next: dnsearch predict {path} IMAGE; dnsearch train SPEC --set training.start_from={path}")

@@ -1,14 +1,11 @@
-"""Which runs a leaderboard is of, and how it goes out: a table, JSON, CSV or Markdown.
-
-``dnsearch leaderboard``: every run, or a study's trials, ranked.
-"""
+"""``dnsearch leaderboard``: runs, or a study's trials, ranked, as a table, JSON, CSV or Markdown."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 from rich.console import RenderableType
@@ -24,24 +21,19 @@ from dnsearch.runs.record import RunRecord
 from dnsearch.runs.scan import scan, study_as_it_is
 from dnsearch.runs.study_record import StudyRecord, is_study
 
-if TYPE_CHECKING:
-    pass  # MERGED
-    pass  # MERGED
-
-
 Form = Literal["table", "json", "csv", "markdown"]
 
 MOST_ROWS = 1000
-"""Of a table that nobody asked to be longer; drawing 10,000 rows takes seconds, and nobody reads them."""
+"""Without ``--top``; 10,000 rows take seconds to draw, and nobody reads them."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunsRead:
-    """What a leaderboard is of.
+    """The runs of a leaderboard.
 
     Args:
         records: the runs.
-        study: the study whose runs they are; None for runs from here and there.
+        study: the study whose runs they are; None for other runs.
         unreadable: folders that cannot be read, each with the reason.
     """
 
@@ -52,7 +44,7 @@ class RunsRead:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """How a leaderboard is wanted.
+    """The options of a leaderboard.
 
     Args:
         sort: what to rank by.
@@ -74,7 +66,7 @@ class View:
 
 
 def read(paths: Sequence[Path]) -> RunsRead:
-    """The runs in some folders; where that is one study's folder, the study too.
+    """The runs in some folders; with the study where that is one study's folder.
 
     Raises:
         RunError: a folder does not exist, or a study's record is damaged.
@@ -100,7 +92,7 @@ def drawn(runs: RunsRead, view: View, width: int) -> RenderableType:
 
 
 def show(runs: RunsRead, view: View, form: Form) -> None:
-    """Put the leaderboard on stdout."""
+    """Print the leaderboard on stdout."""
     match form:
         case "table":
             count = len(runs.records)
@@ -116,9 +108,7 @@ def show(runs: RunsRead, view: View, form: Form) -> None:
         case "markdown":
             rows = view.rows(runs)
             notes = [f"- {fact}\n" for fact in facts(runs.study, rows)] if runs.study else []
-            console.raw(
-                "".join([formats.as_markdown(rows, view.columns), *(["\n"] if notes else []), *notes])
-            )
+            console.raw(formats.as_markdown(rows, view.columns) + "\n" * bool(notes) + "".join(notes))
 
 
 class SelectOption(StrEnum):
@@ -133,7 +123,7 @@ def leaderboard(
         list[Path] | None,
         typer.Argument(
             metavar="RUNS...",
-            help="Run folders, folders of runs, or a study: its folder, or its name under --runs. Left out: "
+            help="Run folders, folders of runs, or a study: its folder, or its name under --runs. Default: "
             "--runs.",
             show_default=False,
         ),
@@ -149,7 +139,7 @@ def leaderboard(
     select: Annotated[
         SelectOption | None,
         typer.Option(
-            help="Rank by the last or the best epoch's validation figures. Left out: as the study was "
+            help="Rank by the last or the best epoch's validation figures. Default: as the study was "
             "searched, else the last.",
             show_default=False,
         ),
@@ -164,13 +154,13 @@ def leaderboard(
         ),
     ] = None,
     watch: Annotated[
-        bool, typer.Option("--watch", help="Draw the study anew every 2 seconds, until it has ended.")
+        bool, typer.Option("--watch", help="Redraw the study every 2 seconds until it has ended.")
     ] = False,
     storage: Annotated[
         str | None,
         typer.Option(
             metavar="URL",
-            help="Read the study from its database, where its folder is not at hand; no intervals then.",
+            help="Read the study from its database if its folder is elsewhere; without intervals.",
             show_default=False,
         ),
     ] = None,
@@ -182,11 +172,10 @@ def leaderboard(
 
     Example: [cyan]dnsearch leaderboard --top 10[/cyan]
     """
-    pass  # MERGED
     from dnsearch.cli.watch import watch as watching
 
     places = _places(paths or [], runs, study)
-    look = _from_storage(places, storage) if storage else _from_folders(places)
+    look = _from_storage(places, storage) if storage else lambda: read(places)
     view = View(sort, select.value if select else None, top, columns or ())
     with _known_names():
         if watch:
@@ -199,19 +188,12 @@ def leaderboard(
 
 
 def _places(paths: list[Path], runs: Path, study: str | None) -> list[Path]:
-    """The folders that are meant; what is no folder here may be the name of one under --runs."""
+    """The folders to read; what is no path here may be the name of a folder under --runs."""
     named = [path if path.exists() or not (runs / path).exists() else runs / path for path in paths]
     return named or [runs / study if study else runs]
 
 
-def _from_folders(places: list[Path]) -> Callable[[], RunsRead]:
-    pass  # MERGED
-
-    return lambda: read(places)
-
-
 def _from_storage(places: list[Path], url: str) -> Callable[[], RunsRead]:
-    pass  # MERGED
     from dnsearch.search.study_summary import looking
 
     if len(places) != 1:
@@ -220,14 +202,14 @@ def _from_storage(places: list[Path], url: str) -> Callable[[], RunsRead]:
     return lambda: RunsRead(*look())
 
 
-def _form(*, as_json: bool, csv: bool, markdown: bool) -> "Form":
+def _form(*, as_json: bool, csv: bool, markdown: bool) -> Form:
     return "json" if as_json else "csv" if csv else "markdown" if markdown else "table"
 
 
 def _refuse_other_forms(*, as_json: bool, csv: bool, markdown: bool) -> None:
     if as_json or csv or markdown:
-        said = "is a table that is drawn again; leave out --json, --csv and --markdown"
-        raise typer.BadParameter(said, param_hint="--watch")
+        message = "redraws a table; leave out --json, --csv and --markdown"
+        raise typer.BadParameter(message, param_hint="--watch")
 
 
 @contextmanager

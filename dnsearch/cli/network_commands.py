@@ -13,7 +13,7 @@ from dnsearch.cli.options import Json, NoLimits, Set, Spec
 from dnsearch.errors import Problem, SpecError
 
 if TYPE_CHECKING:
-    from dnsearch.cli.planning import Planned
+    from dnsearch.plan.limits import Planned
 
 
 def inspect(
@@ -36,7 +36,7 @@ def inspect(
     if as_json:
         from dnsearch.report.network_tables import network_json
 
-        told = [network_json(_name(each), each.budget.plan, each.budget.summary) for each in found]
+        told = [network_json(_name(each), each.plan, each.summary) for each in found]
         rows = [{**one, **_circumstances(each)} for one, each in zip(told, found, strict=True)]
         console.show_json(rows if len(rows) > 1 else rows[0])
         return
@@ -45,21 +45,21 @@ def inspect(
     for each in found if len(found) == 1 or layers or matrix else ():
         _show(each, layers=layers, matrix=matrix)
     for each in found:
-        if each.budget.match is not None:
-            console.say(f"{_name(each)}: {each.budget.match}")
-        if stages := each.budget.document.experiment.training.progressive:
+        if each.match is not None:
+            console.say(f"{_name(each)}: {each.match}")
+        if stages := each.experiment.training.progressive:
             console.say(f"{_name(each)}: {in_words(stages)}")
 
 
 def _planned(specs: list[str], overrides: list[str] | None, *, limits: bool) -> "list[Planned]":
     """Every spec's network; what is wrong with any of them is told at once."""
-    from dnsearch.cli.planning import planned
+    from dnsearch.cli.planning import planned_spec
 
     found: list[Planned] = []
     problems: list[Problem] = []
     for spec in specs:
         try:
-            found.append(planned(spec, overrides, limits=limits))
+            found.append(planned_spec(spec, overrides, limits=limits))
         except SpecError as error:
             problems += error.problems
     if problems:
@@ -69,44 +69,43 @@ def _planned(specs: list[str], overrides: list[str] | None, *, limits: bool) -> 
 
 def _circumstances(found: "Planned") -> dict[str, object]:
     """What the network was planned for, and how close it came to what it was to match."""
-    match = found.budget.match
+    match = found.match
     return {
         "image_shape": found.facts.image_shape,
         "classes": found.facts.classes,
-        "growth_rate": found.budget.document.experiment.network.growth_rate,
+        "growth_rate": found.experiment.network.growth_rate,
         "match": {"figure": match.figure, "target": match.target, "off": match.off} if match else None,
     }
 
 
 def _name(found: "Planned") -> str:
-    return found.budget.document.experiment.name
+    return found.experiment.name
 
 
 def _compare(found: "list[Planned]") -> None:
     from dnsearch.report.network_tables import comparison
 
-    rows = [(_name(each), _growth(each), each.budget.summary) for each in found]
+    rows = [(_name(each), _growth(each), each.summary) for each in found]
     console.show(comparison(rows))
 
 
 def _growth(found: "Planned") -> str:
-    rates = found.budget.document.experiment.network.growth_rate
+    rates = found.experiment.network.growth_rate
     return "-".join(map(str, rates)) if isinstance(rates, tuple) else str(rates or "")
 
 
 def _show(found: "Planned", *, layers: bool, matrix: bool) -> None:
     from dnsearch.report.network_tables import layer_table, matrices, network_table
 
-    budget = found.budget
     height, width, channels = found.facts.image_shape
     title = f"{_name(found)}, {height}x{width}x{channels}, {found.facts.classes} classes"
     if matrix:
-        console.raw(f"{title}\n\n{matrices(budget.plan)}")
+        console.raw(f"{title}\n\n{matrices(found.plan)}")
     elif layers:
-        console.show(layer_table(title, budget.plan))
+        console.show(layer_table(title, found.plan))
     else:
-        batch_size = budget.document.experiment.training.batch_size
-        console.show(network_table(title, budget.plan, budget.summary, batch_size))
+        batch_size = found.experiment.training.batch_size
+        console.show(network_table(title, found.plan, found.summary, batch_size))
 
 
 def draw(
@@ -122,11 +121,11 @@ def draw(
 
     Example: [cyan]dnsearch draw article-cross-block -o network.svg[/cyan]
     """
-    from dnsearch.cli.planning import planned
+    from dnsearch.cli.planning import planned_spec
     from dnsearch.report.drawing.picture import draw as paint
 
-    found = planned(spec, overrides, limits=not no_limits)
+    found = planned_spec(spec, overrides, limits=not no_limits)
     height, width, channels = found.facts.image_shape
-    name = found.budget.document.experiment.name
-    paint(found.budget.plan, f"{name}, {height}x{width}x{channels}", output)
+    name = found.experiment.name
+    paint(found.plan, f"{name}, {height}x{width}x{channels}", output)
     console.say(f"drew {output}")

@@ -1,32 +1,15 @@
 """What several commands do with a spec before anything is trained."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
-from dnsearch.data.dataset import Facts
-from dnsearch.data.sources import check_task, facts
+from dnsearch.data.sources import facts
 from dnsearch.errors import Problem, SpecError
-from dnsearch.plan.limits import Budgeted, budgeted
+from dnsearch.plan.limits import Planned, planned
 from dnsearch.spec.document import Document, load
 from dnsearch.spec.tune import Tune
 
 
-@dataclass(frozen=True)
-class Planned:
-    """A spec, its network that is known to fit, and what its images are like.
-
-    Args:
-        written: the spec with its ``match`` still to be solved, as each trial of a search does.
-        budget: the spec with its growth rate, the network and its totals.
-        facts: the images' shape and the number of classes.
-    """
-
-    written: Document
-    budget: Budgeted
-    facts: Facts
-
-
-def planned(spec: str, overrides: Iterable[str] | None, *, limits: bool = True) -> Planned:
+def planned_spec(spec: str, overrides: Iterable[str] | None, *, limits: bool = True) -> Planned:
     """Read a spec, plan its network, solve its ``match``, and check its ``limits`` and what it expects.
 
     Raises:
@@ -34,12 +17,7 @@ def planned(spec: str, overrides: Iterable[str] | None, *, limits: bool = True) 
         DataError: the data is missing and the spec does not say what it looks like.
     """
     document = load(spec, overrides or ())
-    known = facts(document.experiment.data)
-    try:
-        check_task(document.experiment, known)
-    except SpecError as error:
-        raise document.located(error) from None
-    return Planned(document, budgeted(document, known.image_shape, known.classes, limits=limits), known)
+    return planned(document, facts(document.experiment.data), limits=limits)
 
 
 def tune_of(document: Document, spec: str) -> Tune:

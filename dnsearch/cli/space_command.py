@@ -134,13 +134,13 @@ def space(
     Example: [cyan]dnsearch space speculations --trials 50[/cyan]
     """
     pass  # MERGED
-    from dnsearch.cli.planning import planned, tune_of
+    from dnsearch.cli.planning import planned_spec, tune_of
     from dnsearch.environment import process_identity
     from dnsearch.runs.scan import scan
     from dnsearch.search.feasibility import Judge
     from dnsearch.search.survey import estimate, survey
 
-    plan = planned(spec, overrides, limits=not no_limits)
+    plan = planned_spec(spec, overrides, limits=not no_limits)
     document, tune = plan.written, tune_of(plan.written, spec)
     judge = Judge(document, tune, plan.facts.image_shape, plan.facts.classes, limits=not no_limits)
     found = survey(judge, samples, seed, SECONDS)

@@ -59,13 +59,13 @@ def presets(as_json: Json = False) -> None:
 
     Example: [cyan]dnsearch presets[/cyan]
     """
-    from dnsearch.cli.planning import planned
+    from dnsearch.cli.planning import planned_spec
     from dnsearch.report.network_tables import Listed, preset_json, preset_table
     from dnsearch.spec import presets as known
 
     listed = []
     for name in known.names():
-        about, costs = known.about(name), planned(name, ()).budget.summary.cost
+        about, costs = known.about(name), planned_spec(name, ()).summary.cost
         listed.append(Listed(name, about.title, about.source, about.published, costs.trainable, costs.macs))
     if as_json:
         console.show_json(preset_json(listed))
@@ -85,25 +85,25 @@ def check(
 
     Example: [cyan]dnsearch check spec.yaml[/cyan]
     """
-    from dnsearch.cli.planning import planned
+    from dnsearch.cli.planning import planned_spec
 
     problems: list[Problem] = []
     missing: list[DataError] = []
     for spec in specs:
         try:
-            budget = planned(spec, overrides, limits=not no_limits).budget
-            costs = budget.summary.cost
+            found = planned_spec(spec, overrides, limits=not no_limits)
+            costs = found.summary.cost
             console.say(
                 f"{spec}: valid, {costs.trainable:,} trainable parameters, {costs.macs:,} multiply-adds"
-                + (f"; {budget.match}" if budget.match else "")
+                + (f"; {found.match}" if found.match else "")
             )
         except SpecError as error:
             problems += error.problems
         except DataError as error:
             missing.append(error)
     if as_json:
-        found = [*problems, *(Problem("data", str(error)) for error in missing)]
-        console.show_json({"valid": not found, "problems": [_as_json(problem) for problem in found]})
+        told = [*problems, *(Problem("data", str(error)) for error in missing)]
+        console.show_json({"valid": not told, "problems": [_as_json(problem) for problem in told]})
     _raise(problems, missing)
 
 
@@ -140,8 +140,7 @@ def schema(
 
     Example: [cyan]dnsearch schema > dnsearch.schema.json[/cyan]
     """
-    from dnsearch.spec.json_schema import json_schema
-    from dnsearch.spec.spec_reference import markdown_reference
+    from dnsearch.spec.json_schema import json_schema, markdown_reference
 
     if markdown:
         console.raw(markdown_reference())

@@ -63,7 +63,7 @@ def _opened(
     spec: str | None, overrides: list[str] | None, places: tuple[Path, Path | None], *, limits: bool
 ) -> "tuple[Document, RunFolder]":
     """The spec and its run folder: a new one, or the one to go on with."""
-    from dnsearch.cli.planning import planned
+    from dnsearch.cli.planning import planned_spec
     from dnsearch.runs.folder import RunFolder
     from dnsearch.spec.document import load
 
@@ -75,10 +75,10 @@ def _opened(
             raise typer.BadParameter("--set cannot change a run that has begun; start a new one")
         folder = RunFolder.open(resume)
         return load(str(folder.resolved)), folder
-    budget = planned(spec or "", overrides, limits=limits).budget
-    if budget.match is not None:
-        console.say(str(budget.match))
-    document = budget.document
+    found = planned_spec(spec or "", overrides, limits=limits)
+    if found.match is not None:
+        console.say(str(found.match))
+    document = found.document
     return document, RunFolder.create(runs, document.experiment.name)
 
 

@@ -55,11 +55,11 @@ def requested(
     limits: bool,
 ) -> "Request":
     """What is asked for by a spec and its options; ``place``: the folder of runs and the study's name."""
-    from dnsearch.cli.planning import planned, tune_of
+    from dnsearch.cli.planning import planned_spec, tune_of
     from dnsearch.search.database import default_url
     from dnsearch.search.request import Request
 
-    found = planned(spec, overrides, limits=limits)
+    found = planned_spec(spec, overrides, limits=limits)
     document, facts = found.written, found.facts
     search = tune_of(document, spec)
     folder = study_folder(*place, document.experiment.name)

@@ -20,11 +20,11 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import numpy as np
 
-from dnsearch.data.checks import refuse
-from dnsearch.data.dataset import Facts, Original, Split, of_files
+from dnsearch.data.data_checks import refuse
+from dnsearch.data.dataset import Original, Split, of_files
 from dnsearch.data.image_files import ENDINGS, Files, target_shape
 from dnsearch.errors import DataError
-from dnsearch.spec.data_section import Data
+from dnsearch.spec.data_section import Data, Facts
 
 MAX_BYTES = 2**28
 PARTS = ("train", "test")

@@ -9,9 +9,9 @@ papers.
 import numpy as np
 
 from dnsearch import environment
-from dnsearch.data.dataset import Facts, Original, Split
+from dnsearch.data.dataset import Original, Split
 from dnsearch.data.split import hold_out
-from dnsearch.spec.data_section import SOURCES, Data
+from dnsearch.spec.data_section import SOURCES, Data, Facts
 
 LARGEST_PIXEL = SOURCES["digits"].largest_pixel
 TEST_FRACTION = 0.2

@@ -16,7 +16,7 @@ from typing import BinaryIO, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from dnsearch.data.checks import (
+from dnsearch.data.data_checks import (
     check_memory,
     check_range,
     checked_labels,
@@ -24,8 +24,8 @@ from dnsearch.data.checks import (
     images_shape,
     refuse,
 )
-from dnsearch.data.dataset import Facts, Original, Split
-from dnsearch.spec.data_section import Data
+from dnsearch.data.dataset import Original, Split
+from dnsearch.spec.data_section import Data, Facts
 
 IMAGES, LABELS = 3, 1
 """Dimensions of the two kinds of file; they are in the files' names."""

@@ -6,9 +6,10 @@ and are never loaded. Headers are checked, also against the sizes that the archi
 read.
 
 Arrays in memory are checked by the same rules. ``from_arrays`` makes a dataset of them; ``save_arrays``
-writes them once, so that other processes and later commands can read them: ``of_arrays`` is that section.
+writes them once, so that other processes and later commands can read them; ``of_arrays`` is that section.
 """
 
+import hashlib
 import math
 import zipfile
 import zlib
@@ -21,7 +22,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from dnsearch.data.checks import (
+from dnsearch.data.data_checks import (
     check_memory,
     check_range,
     checked_labels,
@@ -29,16 +30,19 @@ from dnsearch.data.checks import (
     images_shape,
     refuse,
 )
-from dnsearch.data.dataset import Dataset, Facts, Images, Labels, Original, Split
+from dnsearch.data.dataset import Dataset, Images, Labels, Original, Split
 from dnsearch.data.split import prepared
-from dnsearch.spec.data_section import Data
+from dnsearch.spec.data_section import Data, Facts
 
 SAVE = "Save it with numpy.savez(path, x_train=..., y_train=..., x_test=..., y_test=...)."
+OBJECTS = "Objects are never loaded; save numbers."
 ARRAYS = tuple(f"{kind}_{part}" for part in ("train", "validation", "test") for kind in "xy")
 
 Array = NDArray[Any]
 Pair = tuple[Array, Array]
 """Images and their labels or masks."""
+Header = tuple[tuple[int, ...], np.dtype[Any]]
+"""Shape and type."""
 
 
 def facts(data: Data) -> Facts:
@@ -51,8 +55,10 @@ def facts(data: Data) -> Facts:
     if data.image_shape is not None and data.class_count is not None and not path.is_file():
         return Facts(data.image_shape, data.class_count, None)
     with _opened(path) as archive:
-        shape = images_shape(*_header(archive, path, "x_train"), f"{path.absolute()}, x_train")
-        masks, classes = len(_header(archive, path, "y_train")[0]) > 2, data.class_count
+        with _member(archive, path, "x_train") as (_, header):
+            shape = images_shape(*header, f"{path.absolute()}, x_train")
+        with _member(archive, path, "y_train") as (_, header):
+            masks, classes = len(header[0]) > 2, data.class_count
         if classes is None:
             where = f"{path.absolute()}, y_train"
             labels = _labels(_array(archive, path, "y_train"), shape, where, data.ignore_label)
@@ -111,13 +117,23 @@ def facts_of_arrays(x: Array, y: Array, *, data: Data) -> Facts:
 
 
 def save_arrays(
-    path: Path, x: Array, y: Array, validation: Pair | None = None, test: Pair | None = None
-) -> None:
-    """Write arrays as an archive that ``read`` reads; the file is there whole or not at all."""
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    with unfinished.open("wb") as stream:
-        np.savez(stream, allow_pickle=False, **_named(x, y, validation, test))
-    unfinished.replace(path)
+    folder: Path, x: Array, y: Array, validation: Pair | None = None, test: Pair | None = None
+) -> Path:
+    """Write arrays as an archive that ``read`` reads, unless it is there already; its path.
+
+    The name has a hash of the content, so a spec that names the file is another one for other arrays.
+    """
+    arrays, digest = _named(x, y, validation, test), hashlib.sha256()
+    for name, array in arrays.items():
+        digest.update(f"{name} {array.dtype} {array.shape} ".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    path = folder / f"arrays-{digest.hexdigest()[:16]}.npz"
+    if not path.is_file():
+        unfinished = path.with_suffix(".unfinished")
+        with unfinished.open("wb") as stream:
+            np.savez(stream, allow_pickle=False, **arrays)
+        unfinished.replace(path)
+    return path
 
 
 def of_arrays(data: Data, path: Path | str) -> Data:
@@ -131,16 +147,14 @@ def of_arrays(data: Data, path: Path | str) -> Data:
 
 
 def _named(x: Array, y: Array, validation: Pair | None, test: Pair | None) -> dict[str, Array]:
-    pairs = [pair for pair in ((x, y), validation, test) if pair is not None]
-    parts = [
-        "train",
-        *(part for part, pair in (("validation", validation), ("test", test)) if pair is not None),
-    ]
-    return {
-        f"{kind}_{part}": np.asarray(array)
-        for part, pair in zip(parts, pairs, strict=True)
-        for kind, array in zip("xy", pair, strict=True)
-    }
+    named = {}
+    for part, pair in (("train", (x, y)), ("validation", validation), ("test", test)):
+        for kind, array in zip("xy", pair or (), strict=False):
+            named[f"{kind}_{part}"] = np.asarray(array)
+    for name, array in named.items():
+        if array.dtype.hasobject:
+            raise refuse(name, "an array of numbers", "Python objects", OBJECTS)
+    return named
 
 
 def _original(arrays: Mapping[str, Array], data: Data, prefix: str) -> Original:
@@ -218,31 +232,25 @@ def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
 
 
 @contextmanager
-def _member(archive: zipfile.ZipFile, path: Path, name: str) -> Iterator[IO[bytes]]:
+def _member(archive: zipfile.ZipFile, path: Path, name: str) -> Iterator[tuple[IO[bytes], Header]]:
+    """An array still to be read, and its header: of numbers, and as large as the archive states."""
     if f"{name}.npy" not in archive.namelist():
         there = ", ".join(sorted(entry.removesuffix(".npy") for entry in archive.namelist())) or "nothing"
         raise refuse(path, f"an array {name}", f"{there:.100}", SAVE)
-    with archive.open(f"{name}.npy") as stream:
-        yield stream
-
-
-def _header(archive: zipfile.ZipFile, path: Path, name: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """Shape and dtype of an array of numbers whose size is what the archive says it is."""
-    with _member(archive, path, name) as stream:
-        shape, dtype = _read_header(stream)
-        start = stream.tell()
     where = f"{path.absolute()}, {name}"
-    if dtype.hasobject:
-        hint = "Objects are never loaded; save numbers."
-        raise refuse(where, "an array of numbers", "Python objects", hint)
-    expected = start + math.prod(shape) * dtype.itemsize
-    found = archive.getinfo(f"{name}.npy").file_size
-    if found != expected:
-        raise refuse(where, f"{expected} bytes, as its header says", str(found), "Save the archive again.")
-    return shape, dtype
+    with archive.open(f"{name}.npy") as stream:
+        shape, dtype = _header(stream)
+        if dtype.hasobject:
+            raise refuse(where, "an array of numbers", "Python objects", OBJECTS)
+        expected = stream.tell() + math.prod(shape) * dtype.itemsize
+        if (found := archive.getinfo(f"{name}.npy").file_size) != expected:
+            hint = "Save the archive again."
+            raise refuse(where, f"{expected} bytes, as its header says", str(found), hint)
+        stream.seek(0)
+        yield stream, (shape, dtype)
 
 
-def _read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+def _header(stream: IO[bytes]) -> Header:
     try:
         match npy.read_magic(stream):
             case (1, 0):
@@ -259,11 +267,10 @@ def _read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
 
 def _array(archive: zipfile.ZipFile, path: Path, name: str) -> Array:
     """An array of numbers that fits into the free memory; images have images' shape and type."""
-    shape, dtype = _header(archive, path, name)
     where = f"{path.absolute()}, {name}"
-    if name.startswith("x"):
-        images_shape(shape, dtype, where)
-    check_memory(math.prod(shape) * dtype.itemsize, where)
-    with _member(archive, path, name) as stream:
+    with _member(archive, path, name) as (stream, (shape, dtype)):
+        if name.startswith("x"):
+            images_shape(shape, dtype, where)
+        check_memory(math.prod(shape) * dtype.itemsize, where)
         array: Array = npy.read_array(stream, allow_pickle=False)
     return array

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dnsearch.data import digits
-from dnsearch.data.dataset import Facts, Images, Labels, Original, Split
-from dnsearch.spec.data_section import Data
+from dnsearch.data.dataset import Images, Labels, Original, Split
+from dnsearch.spec.data_section import Data, Facts
 
 SIDE, DIGIT = 32, 8
 FEWEST, MOST = 3, 5

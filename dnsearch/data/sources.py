@@ -8,12 +8,10 @@ TensorFlow, scikit-learn nor SciPy. ``read`` reads everything. ``SOURCES`` in th
 from typing import Protocol, cast
 
 from dnsearch import environment
-from dnsearch.data.checks import check_declared
-from dnsearch.data.dataset import Dataset, Facts, Original
+from dnsearch.data.data_checks import check_declared
+from dnsearch.data.dataset import Dataset, Original
 from dnsearch.data.split import prepared
-from dnsearch.errors import Problem, SpecError
-from dnsearch.spec.data_section import SOURCES, Data
-from dnsearch.spec.experiment import Experiment
+from dnsearch.spec.data_section import SOURCES, Data, Facts
 
 
 class Source(Protocol):
@@ -44,24 +42,6 @@ def facts(data: Data) -> Facts:
     found = _source(data).facts(data)
     check_declared(data, found.image_shape, found.classes, data.source)
     return found
-
-
-def check_task(experiment: Experiment, known: Facts) -> None:
-    """Check that the network answers what the data asks: one answer for an image, or one for each pixel.
-
-    Raises:
-        SpecError: a densenet gets masks, or a U-Net one label per image.
-    """
-    per_pixel = experiment.network.family == "unet"
-    if known.masks in {None, per_pixel}:
-        return
-    source = experiment.data.source
-    if known.masks:
-        expected, hint = f"unet, since every pixel of {source} has a label", "Set network.family: unet."
-    else:
-        expected = f"densenet, since {source} has one label per image"
-        hint = "Set network.family: densenet, or use data with masks: source scenes, masks or npz."
-    raise SpecError([Problem("network.family", expected, experiment.network.family, hint)])
 
 
 def load(data: Data) -> Dataset:

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dnsearch import environment
-from dnsearch.data.checks import check_memory, check_sides, checked_labels, refuse
-from dnsearch.data.dataset import Facts, Original, Split
+from dnsearch.data.data_checks import check_memory, checked_labels, images_shape, refuse
+from dnsearch.data.dataset import Original, Split
 from dnsearch.errors import DataError
-from dnsearch.spec.data_section import Data
+from dnsearch.spec.data_section import Data, Facts
 
 TRAIN, EXTRA, TEST = "train_32x32.mat", "extra_32x32.mat", "test_32x32.mat"
 SIDES = (32, 32, 3)
@@ -87,5 +87,5 @@ def _check(headers: list[tuple[str, tuple[int, ...], str]], path: Path) -> None:
         raise refuse(f"{path.absolute()}, X", "uint8 of shape (32, 32, 3, n)", f"{kind} of {shape}", HINT)
     if label_kind not in NUMBERS:
         raise refuse(f"{path.absolute()}, y", "labels that are numbers", label_kind, HINT)
-    check_sides((shape[3], *SIDES), path)
+    images_shape((shape[3], *SIDES), np.dtype(np.uint8), path)
     check_memory(math.prod(shape), path)

@@ -1,15 +1,8 @@
-"""What each single prediction is worth: its probabilities, its rank, its log-likelihood.
+"""How good predictions are: from logits and labels to probabilities, losses, ranks and their summary.
 
-Which classes are taken for which.
-
-Whether a network is right as often as it says.
-
-Guo et al., 2017, "On calibration of modern neural networks".
-
-A prediction's confidence is its largest probability. Predictions are put into bins of equal width by their
-confidence; in each bin the mean confidence is held against the share that is right.
-
-Everything that is said of a network's predictions on some images.
+Calibration is Guo et al., 2017, "On calibration of modern neural networks": a prediction's confidence is its
+largest probability; predictions are put into bins of equal width by their confidence, and in each bin the
+mean confidence is compared with the share that is right.
 """
 
 from dataclasses import dataclass
@@ -17,9 +10,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dnsearch.evaluate.intervals import Figure, Floats, bootstrap, resampled_means, wilson
+from dnsearch.evaluate.bootstrap import Floats, bootstrap, resampled_means
+from dnsearch.evaluate.intervals import Figure, wilson
 
 Labels = NDArray[np.integer]
+Counts = NDArray[np.int64]
+
+TOP = 5
+BINS = 15
+"""As in the paper."""
+HIT, LOSS, NEAR, GAPS = 0, 1, 2, 3
+"""Columns of the values that the figures are means of; the gaps are the last ones."""
 
 
 def softmax(logits: Floats) -> Floats:
@@ -36,12 +37,7 @@ def softmax(logits: Floats) -> Floats:
 def losses(logits: Floats, labels: Labels) -> Floats:
     """The negative log-likelihood of each label, in nats: ``log Σ_k exp(z_k) - z_label``.
 
-    Args:
-        logits: (n, classes).
-        labels: (n,), from 0 to the number of classes less one.
-
-    Returns:
-        (n,).
+    Logits are (n, classes), labels and losses (n,).
 
     >>> losses(np.zeros((1, 4)), np.array([2])).round(4).tolist()
     [1.3863]
@@ -52,14 +48,7 @@ def losses(logits: Floats, labels: Labels) -> Floats:
 
 
 def ranks(logits: Floats, labels: Labels) -> NDArray[np.intp]:
-    """How many classes stand before the right one; of equal logits the first class stands before.
-
-    Args:
-        logits: (n, classes).
-        labels: (n,).
-
-    Returns:
-        (n,): 0 where the label is what is predicted.
+    """How many classes come before the right one, (n,); of equal logits the first class comes first.
 
     >>> ranks(np.array([[0.1, 0.7, 0.2], [0.5, 0.5, 0.0]]), np.array([2, 1])).tolist()
     [1, 1]
@@ -70,19 +59,39 @@ def ranks(logits: Floats, labels: Labels) -> NDArray[np.intp]:
     return found
 
 
-Counts = NDArray[np.int64]
+def gaps(probabilities: Floats, labels: Labels, bins: int = BINS) -> Floats:
+    """What each prediction adds to its bin, (n, bins): 1 if it is right, else 0, less its confidence.
+
+    Bin m is for confidences above ``(m - 1) / bins`` up to ``m / bins``; all others are 0.
+    """
+    confidence = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == labels
+    place = np.clip(np.ceil(confidence * bins).astype(np.intp) - 1, 0, bins - 1)
+    found = np.zeros((len(labels), bins))
+    found[np.arange(len(labels)), place] = right - confidence
+    return found
+
+
+def expected_error(mean_gaps: Floats) -> Floats:
+    """The expected calibration error, ``ECE = Σ_m |B_m| / n · |accuracy(B_m) - confidence(B_m)|``.
+
+    ``|B_m| / n`` times the difference is the mean of that bin's gaps over all predictions, so this is the sum
+    of the absolute values of means of ``gaps``: (..., bins) → (...,).
+
+    >>> sure = np.array([[0.9, 0.1], [0.9, 0.1], [0.4, 0.6]])
+    >>> round(float(expected_error(gaps(sure, np.array([0, 1, 1])).mean(axis=0))), 4)  # (|1 - 1.8| + 0.4) / 3
+    0.4
+    """
+    found: Floats = np.abs(mean_gaps).sum(axis=-1)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
 class ClassFigures:
     """How well one class is found; None where there is nothing to divide by.
 
-    Args:
-        name: what the class is called.
-        precision: share of the images given this class that are of it.
-        recall: share of the images of this class that were given it.
-        f1: harmonic mean of the two, ``2 · right / (given + support)``.
-        support: images of this class.
+    ``precision = right / given``, ``recall = right / support`` and ``f1 = 2 · right / (given + support)``, of
+    the images of the class (``support``), those that were given it, and those in both.
     """
 
     name: str
@@ -107,16 +116,16 @@ def class_figures(counts: Counts, names: tuple[str, ...]) -> tuple[ClassFigures,
     >>> class_figures(np.array([[1, 1], [0, 0]]), ("cat", "dog"))[1]
     ClassFigures(name='dog', precision=0.0, recall=None, f1=0.0, support=0)
     """
-    right, given, support = counts.diagonal(), counts.sum(axis=0), counts.sum(axis=1)
+    columns = counts.diagonal(), counts.sum(axis=0), counts.sum(axis=1)
     return tuple(
         ClassFigures(
             name,
-            _share(right[i], given[i]),
-            _share(right[i], support[i]),
-            _share(2 * right[i], given[i] + support[i]),
-            int(support[i]),
+            _share(right, given),
+            _share(right, support),
+            _share(2 * right, given + support),
+            int(support),
         )
-        for i, name in enumerate(names)
+        for name, right, given, support in zip(names, *columns, strict=True)
     )
 
 
@@ -136,55 +145,6 @@ def mistakes(counts: Counts, most: int) -> list[tuple[int, int, int]]:
     return [(i, j, int(wrong[i, j])) for i, j in pairs if wrong[i, j]]
 
 
-BINS = 15
-"""As in the paper."""
-
-
-def gaps(probabilities: Floats, labels: Labels, bins: int = BINS) -> Floats:
-    """What each prediction adds to its bin: 1 if it is right, else 0, less its confidence.
-
-    Args:
-        probabilities: (n, classes).
-        labels: (n,).
-        bins: how many; bin m is for confidences above (m - 1) / bins up to m / bins.
-
-    Returns:
-        (n, bins): zero but for one bin per prediction.
-    """
-    confidence = probabilities.max(axis=1)
-    right = probabilities.argmax(axis=1) == labels
-    place = np.clip(np.ceil(confidence * bins).astype(np.intp) - 1, 0, bins - 1)
-    found = np.zeros((len(labels), bins))
-    found[np.arange(len(labels)), place] = right - confidence
-    return found
-
-
-def expected_error(mean_gaps: Floats) -> Floats:
-    """The expected calibration error ``ECE = Σ_m |B_m| / n · |accuracy(B_m) - confidence(B_m)|``.
-
-    Since ``|B_m| / n`` times the difference is the mean of that bin's gaps over all predictions, the sum of
-    the absolute means is all that is left.
-
-    Args:
-        mean_gaps: (..., bins): means of ``gaps`` over predictions.
-
-    Returns:
-        (...,): from 0 to 1.
-
-    >>> sure = np.array([[0.9, 0.1], [0.9, 0.1], [0.4, 0.6]])
-    >>> round(float(expected_error(gaps(sure, np.array([0, 1, 1])).mean(axis=0))), 4)  # (|1 - 1.8| + 0.4) / 3
-    0.4
-    """
-    found: Floats = np.abs(mean_gaps).sum(axis=-1)
-    return found
-
-
-TOP = 5
-SEED = 0
-HIT, LOSS, NEAR, GAPS = 0, 1, 2, 3
-"""Columns of the values that the figures are means of; the gaps are the last ones."""
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Assessment:
     """How good predictions are.
@@ -192,12 +152,12 @@ class Assessment:
     Args:
         examples: how many images.
         accuracy: share of the images whose class was found.
-        wilson: the same figure's interval by Wilson's formula, to check the bootstrap's against.
+        wilson: Wilson's interval of the same figure, to compare the bootstrap's with.
         top5_accuracy: share of the images whose class was among the five likeliest; None where there are no
             more than five classes.
         loss: mean negative log-likelihood, in nats.
         calibration_error: expected calibration error, from 0 to 1.
-        classes: each class by itself, in the order of the labels.
+        classes: figures of each class, in the order of the labels.
         confusion: (classes, classes): images of the row's class that were given the column's.
     """
 
@@ -212,16 +172,10 @@ class Assessment:
 
 
 def assess(logits: Floats, labels: Labels, class_names: tuple[str, ...]) -> Assessment:
-    """Judge a network's answers; the resamples are the same ones for every figure and every time.
-
-    Args:
-        logits: (n, classes), n at least 1.
-        labels: (n,), from 0 to the number of classes less one.
-        class_names: one name per class.
-    """
+    """Judge logits (n, classes) by labels (n,), from 0; all figures and all calls use the same resamples."""
     probabilities, rank = softmax(logits), ranks(logits, labels)
     values = np.column_stack([rank == 0, losses(logits, labels), rank < TOP, gaps(probabilities, labels)])
-    means = resampled_means(values, SEED)
+    means = resampled_means(values)
     counts = confusion(labels, logits.argmax(axis=1), len(class_names))
     near = bootstrap(values, means, lambda each: each[..., NEAR]) if len(class_names) > TOP else None
     return Assessment(
@@ -230,9 +184,7 @@ def assess(logits: Floats, labels: Labels, class_names: tuple[str, ...]) -> Asse
         wilson=wilson(int(counts.trace()), len(labels)),
         top5_accuracy=near,
         loss=bootstrap(values, means, lambda each: each[..., LOSS]),
-        calibration_error=bootstrap(
-            values, means, lambda each: expected_error(each[..., GAPS : GAPS + BINS])
-        ),
+        calibration_error=bootstrap(values, means, lambda each: expected_error(each[..., GAPS:])),
         classes=class_figures(counts, class_names),
         confusion=counts,
     )

@@ -1,8 +1,7 @@
-"""What an image shows, by a network that answers with one class for each image.
+"""What images show, and how long a network takes to say it.
 
-What every pixel of an image shows, by a U-Net: a mask and the image under it, as PNG files.
-
-How long a run's network takes to answer for one image.
+A network for classification gives each image a class; a U-Net gives each pixel one, and its masks are written
+as PNG files.
 """
 
 import time
@@ -13,76 +12,54 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dnsearch.data.dataset import Images
 from dnsearch.data.mask_images import MOST_CLASSES, image_png, mask_png, overlaid, visible
 from dnsearch.errors import Problem, RunError
 from dnsearch.evaluate.metrics import softmax
 from dnsearch.evaluate.trained_run import BATCH_SIZE, Trained, trained
 from dnsearch.runs.atomic import atomic_write, writing
 from dnsearch.runs.folder import RunFolder
-from dnsearch.spec.data_section import SOURCES, Data
+from dnsearch.spec.data_section import SOURCES
 
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What an image shows.
-
-    Args:
-        image: the file.
-        classes: class name → probability, the likeliest first.
-    """
+    """The file of an image, and class name → probability, the likeliest first."""
 
     image: str
     classes: dict[str, float]
 
 
 def predict_images(folder: RunFolder, images: Sequence[Path], top: int) -> list[Prediction]:
-    """The likeliest classes of image files.
-
-    Args:
-        folder: a run with weights.
-        images: PNG or JPEG files; they are brought to the run's image shape.
-        top: how many classes to tell, at least 1.
+    """The ``top`` likeliest classes of each PNG or JPEG file, which is brought to the run's image shape.
 
     Raises:
         RunError: the run has no weights.
         DataError: a file is missing or is no image.
     """
     network = trained(folder)
-    likelihoods = [
-        likelihood
-        for start in range(0, len(images), BATCH_SIZE)
-        for likelihood in _likelihoods(network, images[start : start + BATCH_SIZE])
-    ]
-    return [
-        Prediction(
-            str(image), {network.class_names[i]: float(row[i]) for i in np.argsort(-row, kind="stable")[:top]}
-        )
-        for image, row in zip(images, likelihoods, strict=True)
-    ]
+    predictions = []
+    for start in range(0, len(images), BATCH_SIZE):
+        batch = images[start : start + BATCH_SIZE]
+        for image, row in zip(batch, _probabilities(network, batch), strict=True):
+            likeliest = np.argsort(-row, kind="stable")[:top]
+            classes = {network.class_names[i]: float(row[i]) for i in likeliest}
+            predictions.append(Prediction(str(image), classes))
+    return predictions
 
 
-def _likelihoods(network: Trained, images: Sequence[Path]) -> NDArray[np.float64]:
-    """(images, classes), each row summing to 1."""
-    scaled = network.scaling.apply(_in_range_of(network.experiment.data, network.read(images)))
-    return softmax(np.asarray(network.logits(scaled), np.float64))
-
-
-def _in_range_of(data: Data, pixels: NDArray[np.uint8]) -> Images:
-    """Pixels of files, from 0 to 255, in the range of the run's images; scikit-learn's digits end at 16."""
-    largest = SOURCES[data.source].largest_pixel
-    return pixels if largest == 255 else pixels * np.float32(largest / 255)
+def _probabilities(network: Trained, images: Sequence[Path]) -> NDArray[np.float64]:
+    """(images, classes)."""
+    pixels = network.read(images)
+    largest = SOURCES[network.experiment.data.source].largest_pixel
+    pictures = pixels if largest == 255 else pixels * np.float32(largest / 255)
+    return softmax(np.asarray(network.logits(network.scaling.apply(pictures)), np.float64))
 
 
 @dataclass(frozen=True, slots=True)
 class MaskPrediction:
-    """What the pixels of an image show.
+    """The file of an image, its mask and overlay, and class name → share of the pixels, the largest first.
 
-    Args:
-        image: the file.
-        mask: a PNG of class numbers, of the run's image size.
-        overlay: a PNG of the image, as the network saw it, under its mask.
-        classes: class name → share of the pixels, the largest first.
+    The mask is a PNG of class numbers; the overlay is the image, as the network saw it, under its mask.
     """
 
     image: str
@@ -92,37 +69,37 @@ class MaskPrediction:
 
 
 def predict_masks(folder: RunFolder, images: Sequence[Path], out: Path | None) -> list[MaskPrediction]:
-    """Write what the pixels of image files show: ``NAME.mask.png`` and ``NAME.overlay.png`` for each.
+    """Write ``NAME.mask.png`` and ``NAME.overlay.png`` for each image file.
 
     Args:
         folder: a U-Net's run with weights.
-        images: PNG or JPEG files; they are brought to the run's image shape, and masks have that size.
+        images: PNG or JPEG files; they are brought to the run's image shape, and masks have that shape.
         out: the folder to write into, which is made; None: beside each image.
 
     Raises:
-        RunError: the run has no weights, two images would have one mask, a mask cannot be written, or there
-            are more classes than a PNG can tell apart.
+        RunError: the run has no weights, two images would share a mask, a mask cannot be written, or there
+            are more classes than a PNG's palette has colours.
         DataError: a file is missing or is no image.
     """
     network = trained(folder)
     stems = [str((out or image.parent) / image.stem) for image in images]
-    _check_paintable(network, stems)
+    _check_masks(network, stems)
     if out is not None:
         with writing(out):
             out.mkdir(parents=True, exist_ok=True)
-    return [_painted(network, image, stem) for image, stem in zip(images, stems, strict=True)]
+    return [_predict_mask(network, image, stem) for image, stem in zip(images, stems, strict=True)]
 
 
-def _check_paintable(network: Trained, stems: Sequence[str]) -> None:
+def _check_masks(network: Trained, stems: Sequence[str]) -> None:
     if twice := [stem for stem in stems if stems.count(stem) > 1]:
         expected, hint = "one mask for each image", "Rename an image, or predict them one after another."
         raise RunError(str(Problem(f"{twice[0]}.mask.png", expected, "two images of this name", hint)))
     if len(network.class_names) > MOST_CLASSES:
-        expected = f"at most {MOST_CLASSES} classes, which a PNG's palette can tell apart"
+        expected = f"at most {MOST_CLASSES} classes, as many as a PNG's palette has colours"
         raise RunError(str(Problem("predict", expected, f"{len(network.class_names)}")))
 
 
-def _painted(network: Trained, image: Path, stem: str) -> MaskPrediction:
+def _predict_mask(network: Trained, image: Path, stem: str) -> MaskPrediction:
     pixels = network.read([image])
     mask = np.asarray(network.logits(network.scaling.apply(pixels)))[0].argmax(axis=-1)
     names, classes = network.class_names, len(network.class_names)
@@ -135,12 +112,11 @@ def _painted(network: Trained, image: Path, stem: str) -> MaskPrediction:
 
 
 WARM_UP, PREDICTIONS = 3, 30
+"""The first predictions trace the network, and are not timed."""
 
 
 def latency_seconds(folder: RunFolder) -> float:
     """Median seconds of a prediction for one image, by this process with the threads that it has.
-
-    The first few are left out: they trace the network.
 
     Raises:
         RunError: the run has no weights, or a file of it is damaged.

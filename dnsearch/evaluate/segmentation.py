@@ -1,4 +1,4 @@
-"""Everything that is said of a network's masks on some images.
+"""How good a network's masks are.
 
 Pixels of one image resemble each other, so intervals come from resampled images, not pixels. All figures are
 ratios of sums over images; a resample's are the same ratios of its own sums.
@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dnsearch.evaluate.intervals import Figure, Floats, bootstrap, resampled_means
+from dnsearch.evaluate.bootstrap import Floats, bootstrap, resampled_means
+from dnsearch.evaluate.intervals import Figure
 from dnsearch.evaluate.metrics import ClassFigures, Counts, Labels, class_figures, confusion, losses
 
-SEED = 0
 LOSS, PIXELS, FIRST_CLASS = 0, 1, 2
 """Columns of an image's values; then, for each class, its right pixels, the given ones, the shown ones."""
 
@@ -23,13 +23,13 @@ class Segmentation:
 
     Args:
         examples: how many images.
-        pixels: how many pixels that count.
+        pixels: how many labelled pixels.
         accuracy: share of the pixels whose class was found.
-        mean_iou: mean of the classes' IoU, of those that are shown or given at all.
+        mean_iou: mean IoU of the classes that are shown or given at all.
         loss: mean negative log-likelihood of a pixel, in nats.
         ious: of each class, right pixels as a share of those that show it or were given it (the Jaccard
-            index); None where there are none.
-        classes: each class by itself, in the order of the labels; its F1 is the Dice coefficient.
+            index); None where there are no such pixels.
+        classes: figures of each class, in the order of the labels; F1 is the Dice coefficient.
         confusion: (classes, classes): pixels of the row's class that were given the column's.
     """
 
@@ -44,11 +44,11 @@ class Segmentation:
 
 
 def assess_masks(batches: Iterable[tuple[Floats, Labels]], class_names: tuple[str, ...]) -> Segmentation:
-    """Judge a network's answers; the resamples are the same ones for every figure and every time.
+    """Judge a network's answers; every figure and every call uses the same resamples.
 
     Args:
-        batches: logits (n, height, width, classes) and labels (n, height, width), negative ones of which do
-            not count; at least one counts.
+        batches: logits (n, height, width, classes) and labels (n, height, width); negative labels do not
+            count, and at least one is not negative.
         class_names: one name per class.
     """
     classes = len(class_names)
@@ -60,13 +60,13 @@ def assess_masks(batches: Iterable[tuple[Floats, Labels]], class_names: tuple[st
             sums = found.diagonal(), found.sum(axis=0), found.sum(axis=1)
             rows.append(np.concatenate([[loss, found.sum()], *sums]))
     values = np.stack(rows)
-    means = resampled_means(values, SEED)
+    means = resampled_means(values)
     return Segmentation(
         examples=len(values),
         pixels=int(counts.sum()),
         accuracy=bootstrap(values, means, _accuracy),
         mean_iou=bootstrap(values, means, _mean_iou),
-        loss=bootstrap(values, means, lambda each: _ratio(each[..., LOSS], each[..., PIXELS], 0.0)),
+        loss=bootstrap(values, means, _loss),
         ious=tuple(_class_iou(values, means, number) for number in range(classes)),
         classes=class_figures(counts, class_names),
         confusion=counts,
@@ -84,23 +84,26 @@ def _parts(each: Floats) -> Floats:
     return parts
 
 
-def _ratio(part: Floats, whole: Floats, otherwise: float) -> Floats:
-    """What a part is of the whole; of nothing, as told."""
+def _ratio(part: Floats, whole: Floats, otherwise: float = 0.0) -> Floats:
     return np.where(whole > 0, part / np.where(whole > 0, whole, 1), otherwise)
 
 
 def _accuracy(each: Floats) -> Floats:
-    return _ratio(_parts(each)[..., 0, :].sum(axis=-1), each[..., PIXELS], 0.0)
+    return _ratio(_parts(each)[..., 0, :].sum(axis=-1), each[..., PIXELS])
+
+
+def _loss(each: Floats) -> Floats:
+    return _ratio(each[..., LOSS], each[..., PIXELS])
 
 
 def _mean_iou(each: Floats) -> Floats:
-    parts = _parts(each)
-    either = parts[..., 1, :] + parts[..., 2, :] - parts[..., 0, :]
-    return _ratio(_ratio(parts[..., 0, :], either, 0.0).sum(axis=-1), (either > 0).sum(axis=-1), 0.0)
+    right, given, shown = np.moveaxis(_parts(each), -2, 0)
+    either = given + shown - right
+    return _ratio(_ratio(right, either).sum(axis=-1), (either > 0).sum(axis=-1))
 
 
 def _class_iou(values: Floats, means: Floats, number: int) -> Figure | None:
-    """A resample without the class says nothing of it, and so counts as the figure itself."""
+    """The IoU of one class; a resample without the class says nothing, and so counts as the figure itself."""
     right, given, shown = _parts(values.sum(axis=0))[:, number]
     either = given + shown - right
     if not either:

@@ -1,13 +1,11 @@
 """A run's network, opened from its folder: rebuilt from the spec, filled with the weights, never unpickled.
 
-Beside the network stands what a question about an image needs: the image shape, the scaling, the names of
-the classes. All of it is the run's own, so that an image is seen as the training images were.
+With it comes what it needs to know about images: their shape, the scaling, the names of the classes. All of
+it is the run's own, so that a new image is seen as the training images were.
 
-Test-time augmentation: a network looks at several views of an image, and the probabilities are averaged.
-
-Probabilities and not logits: their mean is the forecast of a mixture of the views, so its cross-entropy is
-at most the mean of the views' own (Jensen), and one view that is very sure of itself cannot shout the
-others down. AlexNet (Krizhevsky et al., 2012) averaged its ten crops in this way.
+Test-time augmentation shows the network several views of an image and averages the probabilities, as AlexNet
+did (Krizhevsky et al., 2012). Averaging probabilities and not logits, the cross-entropy is at most the mean
+of the views' own (Jensen).
 """
 
 import json
@@ -35,7 +33,6 @@ from dnsearch.train.checkpoint import load_weights
 from dnsearch.train.step import Logits, evaluator
 
 BATCH_SIZE = 256
-"""Images whose class is asked for at once."""
 
 Part = Literal["test", "validation"]
 
@@ -46,8 +43,8 @@ class Trained:
 
     Args:
         experiment: the run's resolved spec.
-        plan: its network.
-        model: the same, with the run's weights.
+        plan: the network.
+        model: the built network, with the run's weights.
         logits: scaled images (batch, height, width, channels) → logits (batch, classes); a U-Net's are
             (batch, height, width, classes).
         scaling: how pixels become what ``logits`` takes.
@@ -64,12 +61,12 @@ class Trained:
     class_names: tuple[str, ...]
 
     @property
-    def paints_masks(self) -> bool:
-        """Whether it answers for every pixel."""
+    def per_pixel(self) -> bool:
+        """Whether it gives every pixel a class."""
         return len(self.plan.nodes[-1].shape) == 3
 
     def read(self, files: Sequence[Path]) -> NDArray[np.uint8]:
-        """PNG or JPEG files as the run's own would be read: (files, height, width, channels), from 0 to 255.
+        """PNG or JPEG files in the run's image shape: (files, height, width, channels), from 0 to 255.
 
         Raises:
             DataError: a file is missing or is no image.
@@ -84,7 +81,7 @@ def trained(folder: RunFolder) -> Trained:
         RunError: the run has no weights, or a file of it is damaged.
     """
     if not folder.weights.exists():
-        raise _no_weights(folder)
+        raise RunError(str(_no_weights(folder)))
     experiment = load_spec(str(folder.resolved)).experiment
     scaling, image_shape, class_names = _preprocessing(folder)
     plan = plan_network(experiment.network, image_shape, len(class_names))
@@ -93,12 +90,13 @@ def trained(folder: RunFolder) -> Trained:
     return Trained(experiment, plan, model, evaluator(model), scaling, image_shape, class_names)
 
 
-def _no_weights(folder: RunFolder) -> RunError:
+def _no_weights(folder: RunFolder) -> Problem:
     if not folder.read().epochs:
-        return RunError(str(Problem(str(folder.path), "weights.npz", "no epoch that has ended")))
-    found = "none: of a study's trials only the best keep their weights (tune.keep)"
-    hint = f"Train it again: dnsearch train {folder.resolved}"
-    return RunError(str(Problem(str(folder.path), "weights.npz", found, hint)))
+        return Problem(str(folder.path), "weights.npz", "no finished epoch")
+    found = "no file: of a study's trials only the best keep their weights (tune.keep)"
+    return Problem(
+        str(folder.path), "weights.npz", found, f"Train it again: dnsearch train {folder.resolved}"
+    )
 
 
 def _preprocessing(folder: RunFolder) -> tuple[Scaling, tuple[int, int, int], tuple[str, ...]]:
@@ -115,7 +113,7 @@ def _preprocessing(folder: RunFolder) -> tuple[Scaling, tuple[int, int, int], tu
 
 
 def images_of(network: Trained, part: Part) -> Split:
-    """The test or the validation images of the run that a network is of.
+    """The test or the validation images of the network's run.
 
     Raises:
         DataError: there are no test images, or the data is no longer what the run was trained on.
@@ -126,7 +124,7 @@ def images_of(network: Trained, part: Part) -> Split:
     if (dataset.image_shape, dataset.class_names) != (network.image_shape, network.class_names):
         expected = f"the images of the run: {_described(network.image_shape, network.class_names)}"
         found = _described(dataset.image_shape, dataset.class_names)
-        hint = "The data has changed since; bring back what it was, or train again."
+        hint = "The data has changed since; restore it, or train again."
         raise DataError(str(Problem(where, expected, found, hint)))
     split = dataset.test if part == "test" else dataset.validation
     if split is None:
@@ -149,13 +147,11 @@ Tensor = Any
 def averaged(logits_of: Logits, views: Views) -> Logits:
     """Logits whose softmax is the mean of the views' probabilities.
 
-    A mirrored view's logits for pixels are mirrored back.
-
     Args:
-        logits_of: ``images (batch, height, width, channels) → logits (batch, classes)``; for pixels (batch,
-            height, width, classes), and without shifts.
-        views: flip: mirrored left to right as well; shifts: also a sixteenth of the side up, down, left and
-            right, zeros (the mean colour) coming in; flip,shifts: each of the shifted ones mirrored, too.
+        logits_of: ``images (batch, height, width, channels) → logits (batch, classes)``; of a U-Net (batch,
+            height, width, classes), which are mirrored back and may not be shifted.
+        views: flip adds the image mirrored left to right; shifts adds it moved by a sixteenth of the side up,
+            down, left and right, with zeros (the mean colour) coming in; flip,shifts mirrors these, too.
     """
 
     def logits(images: Tensor) -> Tensor:

@@ -1,7 +1,8 @@
 """The story of an export: a run's network becomes a folder that others can use without dnsearch.
 
-The folder is made beside its place, read back by the runtime that it is meant for, in a process that knows
-nothing of dnsearch, and takes its place only if that runtime says what the run's own network says.
+The files are written into a folder beside the final one and read back by the runtime that they are meant for,
+in a process that imports nothing of dnsearch. Only if that runtime agrees with the run's own network does the
+folder take its place.
 """
 
 import contextlib
@@ -23,7 +24,7 @@ from dnsearch.errors import Problem, RunError
 from dnsearch.evaluate.metrics import softmax
 from dnsearch.evaluate.trained_run import Trained, images_of, trained
 from dnsearch.export import outside
-from dnsearch.export.stock import Outgoing, weights_by_node
+from dnsearch.export.stock import TrainedWeights, weights_by_node
 from dnsearch.runs.atomic import writing
 from dnsearch.runs.folder import RunFolder
 from dnsearch.spec.data_section import SOURCES
@@ -34,35 +35,31 @@ TOLERANCE = 1e-4
 """Largest difference that float32 explains: of a probability, or of a logit as a share of the largest one."""
 
 
+FormatName = Literal["savedmodel", "litert", "onnx", "keras-weights"]
+
+
 @dataclass(frozen=True, slots=True)
 class Format:
-    """How a network leaves the house.
+    """What is written: the format's name, and a function that writes its files into a folder."""
 
-    Args:
-        name: as a person calls it.
-        write: writes a network's files into a folder.
-        reader: the script of ``export/outside`` that reads them.
-    """
-
-    name: Literal["savedmodel", "litert", "onnx", "keras-weights"]
-    write: Callable[[Outgoing, Path], None]
-    reader: str
+    name: FormatName
+    write: Callable[[TrainedWeights, Path], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """A network that has left the house, and how well that went.
+    """An export that was checked.
 
     Args:
         path: the folder.
         format: its format.
         images: how many images were compared.
         difference: the largest difference, see ``TOLERANCE``.
-        size_bytes: of all its files.
+        size_bytes: of all files.
     """
 
     path: Path
-    format: str
+    format: FormatName
     images: int
     difference: float
     size_bytes: int
@@ -72,20 +69,20 @@ def export_run(run: RunFolder, form: Format, out: Path, *, force: bool) -> Expor
     """Write a run's network in a format, and check what was written.
 
     Args:
-        run: a run with weights, whose images can be read: some held-out ones are what is compared.
+        run: a run with weights; the outputs are compared on some of its validation images.
         form: the format.
         out: the folder to make.
         force: replace an earlier export.
 
     Raises:
-        RunError: the run has no weights; the folder is there already or cannot be made; the runtime cannot
-            read what was written, or says something else.
+        RunError: the run has no weights; the folder exists or cannot be made; the runtime cannot read what
+            was written, or disagrees.
         DataError: the data is missing or is no longer what the run was trained on.
     """
     _check_free(out, force=force)
     network = trained(run)
     images = images_of(network, "validation").first(SAMPLES)
-    outgoing = Outgoing(
+    weights = TrainedWeights(
         network.plan,
         weights_by_node(network.plan, network.model),
         network.scaling.offset,
@@ -93,73 +90,67 @@ def export_run(run: RunFolder, form: Format, out: Path, *, force: bool) -> Expor
         "uint8" if images.dtype == np.uint8 else "float32",
     )
     with _in_place(out) as folder:
-        form.write(outgoing, folder)
-        difference = _difference(_ours(network, images), _theirs(form, folder, images))
-        _check_agreement(form, difference)
-        about = _about(run, form, network, outgoing)
+        form.write(weights, folder)
+        difference = _compared(form, folder, network, images)
+        about = _about(run, form, network, weights)
         about["check"] = {"images": len(images), "difference": difference, "tolerance": TOLERANCE}
         (folder / ABOUT).write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
     return Exported(out, form.name, len(images), difference, size)
 
 
-def _about(run: RunFolder, form: Format, network: Trained, outgoing: Outgoing) -> dict[str, Any]:
-    """What whoever uses the network has to know, as JSON."""
+def _about(run: RunFolder, form: Format, network: Trained, weights: TrainedWeights) -> dict[str, Any]:
+    """What users of the export have to know, as JSON."""
     largest = SOURCES[network.experiment.data.source].largest_pixel
-    inputs = {
-        "name": "images",
-        "shape": ["batch", *network.image_shape],
-        "type": outgoing.pixels,
-        "range": [0, largest] if outgoing.pixels == "uint8" else None,
-    }
-    shape = ["batch", *outgoing.plan.nodes[-1].shape]
+    outputs = {"shape": ["batch", *weights.plan.nodes[-1].shape], "type": "float32"}
     return {
         "format": form.name,
         "run": run.name,
         "dnsearch": __version__,
-        "input": inputs,
-        "outputs": [
-            {"name": name, "shape": shape, "type": "float32"} for name in ("logits", "probabilities")
-        ],
+        "input": {
+            "name": "images",
+            "shape": ["batch", *network.image_shape],
+            "type": weights.pixels,
+            "range": [0, largest] if weights.pixels == "uint8" else None,
+        },
+        "outputs": [{"name": name, **outputs} for name in ("logits", "probabilities")],
         "scaling_inside": network.scaling.as_json(),
         "class_names": list(network.class_names),
     }
 
 
-def _ours(network: Trained, images: Images) -> dict[str, NDArray[np.float64]]:
-    logits = np.asarray(network.logits(network.scaling.apply(images)), np.float64)
-    return {"logits": logits, "probabilities": softmax(logits)}
-
-
-def _theirs(form: Format, folder: Path, images: Images) -> dict[str, NDArray[np.float64]]:
-    """What the foreign runtime makes of the images, in a process of its own.
+def _compared(form: Format, folder: Path, network: Trained, images: Images) -> float:
+    """The largest difference between the format's own runtime and the run's network, see ``TOLERANCE``.
 
     Raises:
-        RunError: it cannot read the files.
+        RunError: the runtime cannot read the files, or the difference is too large.
     """
-    script = Path(outside.__path__[0], f"{form.reader}.py")
+    ours = np.asarray(network.logits(network.scaling.apply(images)), np.float64)
+    logits, probabilities = _outputs(form, folder, images)
+    off = (
+        np.abs(logits - ours).max() / max(1.0, np.abs(ours).max()),
+        np.abs(probabilities - softmax(ours)).max(),
+    )
+    difference = float(np.max(off))
+    if not difference <= TOLERANCE:  # not ">", since NaN agrees with nothing
+        expected = f"the run's outputs to {TOLERANCE:g} from {form.name}'s own runtime"
+        raise RunError(
+            str(Problem("export", expected, f"a difference of {difference:.2g}", "Nothing was kept."))
+        )
+    return difference
+
+
+def _outputs(form: Format, folder: Path, images: Images) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Logits and probabilities from the format's own runtime, in a process of its own."""
     with tempfile.TemporaryDirectory() as place:
         samples, results = Path(place, "images.npy"), Path(place, "results.npz")
         np.save(samples, images)
-        said = processes.run_script(script, folder, samples, results)
+        last_words = processes.run_script(Path(outside.__file__), form.name, folder, samples, results)
         if not results.exists():
             expected = f"files that {form.name}'s own runtime can read"
-            raise RunError(str(Problem("export", expected, said, "Nothing was kept.")))
+            raise RunError(str(Problem("export", expected, last_words, "Nothing was kept.")))
         with np.load(results) as found:
-            return {name: np.asarray(found[name], np.float64) for name in ("logits", "probabilities")}
-
-
-def _difference(ours: dict[str, NDArray[np.float64]], theirs: dict[str, NDArray[np.float64]]) -> float:
-    """The larger of two: of probabilities, and of logits as a share of the largest (at least 1)."""
-    off = {name: float(np.abs(ours[name] - theirs[name]).max()) for name in ours}
-    return max(off["probabilities"], off["logits"] / max(1.0, float(np.abs(ours["logits"]).max())))
-
-
-def _check_agreement(form: Format, difference: float) -> None:
-    if not difference <= TOLERANCE:  # neither is a number that is none
-        expected = f"the run's outputs to {TOLERANCE:g} from {form.name}'s own runtime"
-        hint = "Nothing was kept."
-        raise RunError(str(Problem("export", expected, f"a difference of {difference:.2g}", hint)))
+            return found["logits"].astype(np.float64), found["probabilities"].astype(np.float64)
 
 
 def _check_free(out: Path, *, force: bool) -> None:

@@ -1,12 +1,12 @@
-"""The story of an import: a Keras weights file becomes a run, as if dnsearch had trained it."""
+"""The story of an import: a Keras weights file becomes a run like one that dnsearch trained."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dnsearch import environment
-from dnsearch.data import folder as class_folder
-from dnsearch.data.checks import check_declared
-from dnsearch.data.dataset import Facts, Scaling
+from dnsearch.data import class_folder
+from dnsearch.data.data_checks import check_declared
+from dnsearch.data.dataset import Scaling
 from dnsearch.data.sources import facts
 from dnsearch.errors import Problem, SpecError
 from dnsearch.model.build import build
@@ -16,7 +16,7 @@ from dnsearch.plan.network import plan_network
 from dnsearch.runs.atomic import replacing
 from dnsearch.runs.folder import RunFolder
 from dnsearch.runs.record import Parameters, RunRecord, opening
-from dnsearch.spec.data_section import Data
+from dnsearch.spec.data_section import Data, Facts
 from dnsearch.spec.document import Document, load, resolved_yaml, settings
 from dnsearch.spec.experiment import Experiment
 from dnsearch.train.checkpoint import save_weights
@@ -25,7 +25,7 @@ from dnsearch.train.setup import start_afresh
 IMAGENET = Scaling(
     offset=(0.485 * 255, 0.456 * 255, 0.406 * 255), scale=(0.229 * 255, 0.224 * 255, 0.225 * 255)
 )
-"""What ``keras.applications.densenet.preprocess_input`` does to pixels from 0 to 255: ImageNet's figures."""
+"""What ``keras.applications.densenet.preprocess_input`` does to pixels from 0 to 255."""
 
 UNSEEN = ("activation", "pooling", "stem.stride", "stem.pooling", "batch_norm.epsilon")
 """Fields of the network that change what weights compute and not their shapes."""
@@ -37,9 +37,9 @@ class Imported:
 
     Args:
         folder: the new run folder.
-        record: what it says.
+        record: its record.
         fresh: layers that the file has no weights for.
-        differences: settings in which the network is not keras.applications', though the weights fit.
+        differences: settings that change what fitting weights compute, and differ from keras.applications'.
     """
 
     folder: RunFolder
@@ -49,7 +49,7 @@ class Imported:
 
 
 def import_run(document: Document, weights: Path, runs: Path) -> Imported:
-    """Make a run of a spec's network and the weights of keras.applications' DenseNet in a file.
+    """Make a run of a spec's network and a file with the weights of keras.applications' DenseNet.
 
     Args:
         document: a spec of the same network, such as the preset densenet-121.
@@ -58,7 +58,7 @@ def import_run(document: Document, weights: Path, runs: Path) -> Imported:
 
     Raises:
         SpecError: the network does not fit the images, or they are not RGB.
-        DataError: the spec says nothing of its data, or not what the data is.
+        DataError: the spec does not declare its data, or the data is something else.
         RunError: the file cannot be read or is of another network, or the folder cannot be made.
     """
     experiment = document.experiment
@@ -95,7 +95,7 @@ def _check_channels(document: Document, known: Facts) -> None:
 
 
 def _class_names(data: Data, known: Facts) -> tuple[str, ...]:
-    """The names of the data's sub-folders, where it is there; else the numbers of the classes.
+    """The names of the data's sub-folders, if they exist; else the numbers of the classes.
 
     ImageNet's sub-folders are named n01440764 and so on; sorted, they are in the order of the weights.
     """
@@ -108,7 +108,7 @@ def _class_names(data: Data, known: Facts) -> tuple[str, ...]:
 
 
 def _reason(weights: Path, fresh: tuple[str, ...]) -> str:
-    without = f", which has none for {', '.join(fresh)}" if fresh else ""
+    without = f", which has no weights for {', '.join(fresh)}" if fresh else ""
     return f"weights imported from {weights}{without}"
 
 

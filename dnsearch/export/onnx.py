@@ -1,7 +1,6 @@
-"""A plan and its weights as an ONNX graph, node by node.
+"""A trained network as an ONNX graph, written node by node from the plan, without a converter.
 
-Pixels come and pictures go with the channels last, as everywhere else; inside, ONNX has them first. The
-graph is written straight from the plan, so that no converter between two frameworks is needed.
+Inputs and outputs have the channels last, as everywhere else; inside, ONNX has them first.
 """
 
 from collections.abc import Sequence
@@ -13,7 +12,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from dnsearch.export.stock import Arrays, Outgoing
+from dnsearch.export.stock import Arrays, TrainedWeights
 from dnsearch.plan import graph
 from dnsearch.plan.graph import Node
 
@@ -26,7 +25,7 @@ IR_VERSION = 9
 """The file format that belongs to the opset: older runtimes refuse a later one."""
 
 
-def write_onnx(network: Outgoing, folder: Path) -> None:
+def write_onnx(network: TrainedWeights, folder: Path) -> None:
     """Write ``model.onnx``: from raw pixels ``images`` to ``logits`` and ``probabilities``."""
     nodes = network.plan.nodes
     names = [FIRST, *(node.name for node in nodes[1:])]
@@ -47,7 +46,7 @@ def write_onnx(network: Outgoing, folder: Path) -> None:
 
 
 class _Graph:
-    """Nodes and constants while they are gathered; a node's output has the plan's name for it."""
+    """Collects nodes and constants; a node's output has the plan's name for it."""
 
     def __init__(self) -> None:
         self._nodes: list[Any] = []
@@ -121,21 +120,15 @@ class _Graph:
 
     def _activation(self, activation: graph.Activation, name: str, features: str) -> None:
         match activation.kind:
-            case "relu":
-                self._add("Relu", [features], name)
+            case "relu" | "elu" | "gelu" | "mish" as kind:
+                self._add(kind.capitalize(), [features], name)
             case "leaky_relu":
                 self._add("LeakyRelu", [features], name, alpha=activation.slope)
             case "prelu":
                 self._add("PRelu", [features, f"{name}/slope"], name)
-            case "elu":
-                self._add("Elu", [features], name)
-            case "gelu":
-                self._add("Gelu", [features], name)
             case "silu":
                 gate = self._add("Sigmoid", [features], f"{name}/gate")
                 self._add("Mul", [features, gate], name)
-            case "mish":
-                self._add("Mish", [features], name)
             case _:
                 assert_never(activation.kind)
 
@@ -144,9 +137,14 @@ class _Graph:
             sides = [0, 0, pool.padding, pool.padding]
             pads = self._constant(f"{name}/pads", np.asarray(sides * 2, np.int64))
             features = self._add("Pad", [features, pads], f"{name}/padded")
-        kind = "AveragePool" if pool.kind == "avg" else "MaxPool"
-        sizes, strides = [pool.size, pool.size], [pool.stride, pool.stride]
-        self._add(kind, [features], name, kernel_shape=sizes, strides=strides)
+        window = {"kernel_shape": [pool.size] * 2, "strides": [pool.stride] * 2}
+        match pool.kind:
+            case "avg":
+                self._add("AveragePool", [features], name, **window)
+            case "max":
+                self._add("MaxPool", [features], name, **window)
+            case _:
+                assert_never(pool.kind)
 
     def outputs(self, last: Node) -> None:
         """Name the two outputs, the channels last."""
@@ -156,7 +154,7 @@ class _Graph:
             self._add("Transpose", [last.name], "logits", perm=[0, 2, 3, 1])
         self._add("Softmax", ["logits"], "probabilities", axis=-1)
 
-    def graph(self, network: Outgoing) -> Any:  # noqa: ANN401  (an onnx.GraphProto)
+    def graph(self, network: TrainedWeights) -> Any:  # noqa: ANN401  (an onnx.GraphProto)
         """The whole graph, with what goes in and what comes out."""
         kind = TensorProto.UINT8 if network.pixels == "uint8" else TensorProto.FLOAT
         images = helper.make_tensor_value_info("images", kind, ["batch", *network.plan.nodes[0].shape])

@@ -1,11 +1,7 @@
-"""A trained network as values: what each format that leaves the house is written from.
+"""A trained network in Keras' own layers, and the files that are written from these.
 
-A trained network in Keras' own layers, from raw pixels to probabilities.
-
-Training has one layer for concatenation, BatchNorm, activation and convolution. Others know no such layer,
-so here every node of the plan is a stock layer of its own name, and the scaling of the pixels is the first.
-
-A trained network as files that TensorFlow, LiteRT and Keras read.
+In training one layer concatenates, normalises, activates and convolves. Other programs know no such layer, so
+here every node of the plan is a stock layer of its own name, after one that scales the pixels.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,6 +17,7 @@ from dnsearch.model.build import alone, units
 from dnsearch.plan import graph
 from dnsearch.plan.graph import NetworkPlan, Node, Operation
 
+Tensor = Any
 Arrays = Mapping[str, NDArray[np.float32]]
 """Kind of a weight, such as ``kernel`` → its numbers."""
 
@@ -28,8 +25,8 @@ BATCH_NORM = ("gamma", "beta", "moving_mean", "moving_variance")
 
 
 @dataclass(frozen=True, slots=True)
-class Outgoing:
-    """A trained network that is to leave the house.
+class TrainedWeights:
+    """A trained network as values: all that any format is written from.
 
     Args:
         plan: the network.
@@ -55,8 +52,8 @@ def weights_by_node(plan: NetworkPlan, model: keras.Model) -> dict[str, Arrays]:
 
     Returns:
         name of a node → its weights: ``gamma``, ``beta``, ``moving_mean`` and ``moving_variance`` of a
-        BatchNorm, ``slope`` (channels,) of a prelu, ``kernel`` and maybe ``bias`` of the others. Nodes
-        without weights have none.
+        BatchNorm, ``slope`` (channels,) of a prelu, ``kernel`` and perhaps ``bias`` of the others; empty for
+        nodes without weights.
     """
     layers: dict[str, dict[str, NDArray[np.float32]]] = {}
     for weight in model.weights:
@@ -71,20 +68,13 @@ def weights_by_node(plan: NetworkPlan, model: keras.Model) -> dict[str, Arrays]:
 
 def _own(operation: Operation, layer: Arrays) -> Arrays:
     """The weights of a fused layer that belong to one of its operations."""
-    match operation:
-        case graph.BatchNorm():
-            kinds: tuple[str, ...] = BATCH_NORM
-        case graph.Activation():
-            return {"slope": layer["slope"].ravel()} if "slope" in layer else {}
-        case _:
-            kinds = ("kernel", "bias")
+    if isinstance(operation, graph.Activation):
+        return {"slope": layer["slope"].ravel()} if "slope" in layer else {}
+    kinds = BATCH_NORM if isinstance(operation, graph.BatchNorm) else ("kernel", "bias")
     return {kind: layer[kind] for kind in kinds if kind in layer}
 
 
-Tensor = Any
-
-
-def stock_model(network: Outgoing) -> keras.Model:
+def stock_model(network: TrainedWeights) -> keras.Model:
     """A model from raw pixels to ``{"logits": …, "probabilities": …}``, in stock layers alone.
 
     The input has shape ``(batch, height, width, channels)``, each output ``(batch, classes)`` or, for a
@@ -133,23 +123,18 @@ def _fill(layer: keras.layers.Layer, arrays: Arrays) -> None:
         weight.assign(arrays[kind].reshape(weight.shape))
 
 
-ARCHITECTURE = "model.json"
-KERAS_WEIGHTS = "model.weights.h5"
-LITERT = "model.tflite"
-
-
-def write_saved_model(network: Outgoing, folder: Path) -> None:
-    """Write a TensorFlow SavedModel into a folder; its signature is ``serving_default``."""
+def write_saved_model(network: TrainedWeights, folder: Path) -> None:
+    """Write a TensorFlow SavedModel with the signature ``serving_default`` into a folder."""
     stock_model(network).export(folder, format="tf_saved_model", verbose=False)
 
 
-def write_litert(network: Outgoing, folder: Path) -> None:
-    """Write ``model.tflite`` in float32, without quantisation; its signature is ``serving_default``."""
-    stock_model(network).export(folder / LITERT, format="litert", verbose=False)
+def write_litert(network: TrainedWeights, folder: Path) -> None:
+    """Write ``model.tflite`` in float32, without quantisation, with the signature ``serving_default``."""
+    stock_model(network).export(folder / "model.tflite", format="litert", verbose=False)
 
 
-def write_keras_weights(network: Outgoing, folder: Path) -> None:
-    """Write ``model.weights.h5``, and the layers that it belongs to as ``model.json``."""
+def write_keras_weights(network: TrainedWeights, folder: Path) -> None:
+    """Write ``model.weights.h5``, and the layers that the weights belong to as ``model.json``."""
     model = stock_model(network)
-    model.save_weights(folder / KERAS_WEIGHTS)
-    (folder / ARCHITECTURE).write_text(model.to_json(indent=2), encoding="utf-8")
+    model.save_weights(folder / "model.weights.h5")
+    (folder / "model.json").write_text(model.to_json(indent=2), encoding="utf-8")

@@ -1,9 +1,4 @@
-"""Growing a plan node by node; shapes are worked out on the way.
-
-The short runs of operations that all families are made of.
-
-A dense block: layers that each read some of what was written before them.
-"""
+"""What all families are made of: the plan's builder, short runs of operations, stem and dense block."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -103,8 +98,10 @@ def activation(network: Family, slope: float) -> Activation:
             return Activation("prelu", PRELU_START if network.alpha is None else slope)
         case "leaky_relu":
             return Activation("leaky_relu", slope)
-        case kind:
+        case "relu" | "elu" | "gelu" | "silu" | "mish" as kind:
             return Activation(kind, 0.0)
+        case _:
+            assert_never(network.activation)
 
 
 def normalized(network: Family, slope: float) -> list[Named]:
@@ -133,8 +130,13 @@ def stem(builder: Builder, network: Family, options: Stem, image_shape: Shape, d
     operations: list[Named] = [("conv", first)]
     if options.normalize:
         operations += normalized(network, network.alpha.stem if network.alpha else 0.0)
-    if options.pooling == "max":
-        operations.append(("pool", Pool("max", size=3, stride=2, padding=1)))
+    match options.pooling:
+        case "max":
+            operations.append(("pool", Pool("max", size=3, stride=2, padding=1)))
+        case "none":
+            pass
+        case _:
+            assert_never(options.pooling)
     images = builder.add("stem", "images", Input(image_shape))
     return builder.chain("stem", "stem", operations, images)
 
@@ -215,8 +217,10 @@ def layer_width(pattern: OnePattern, layer: int, growth_rate: int) -> int:
     match pattern:
         case Harmonic(width_multiplier=multiplier) if multiplier > 1:
             return max(2, int(growth_rate * wiring.harmonic_width(layer, multiplier) + 1) // 2 * 2)
-        case _:
+        case Dense() | Log() | Harmonic() | Window() | Chain() | Strided() | Random() | Explicit():
             return growth_rate
+        case _:
+            assert_never(pattern)
 
 
 def _layer(network: Family, number: int, filters: int) -> list[Named]:

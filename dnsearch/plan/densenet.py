@@ -1,14 +1,14 @@
-"""Links from the outputs of earlier blocks to the input of a later one, across differences of scale.
+"""The DenseNet family: stem, dense blocks with transitions between them, cross-block links, head.
 
-A block's output is compressed if the spec says so, cut to a size that can be halved as often as it takes, and
-down-sampled. A transition leaves out an odd last row or column, so both ways end at the same size.
+Transition: BN-activation-1x1(⌊θ·m⌋)-2x2 pooling (Huang et al., 2017, and its official Lua code).
 
-The DenseNet family: stem, dense blocks with transitions between them, cross-block links, head.
-
-Transition: BN-activation-1x1(⌊θ·m⌋)-2x2 pooling. (Huang et al., 2017, and its official Lua code.)
+Cross-block link: an earlier block's output, compressed if the spec says so, cropped to a size that can be
+halved often enough, and down-sampled. A transition drops an odd last row or column, so both ways end at the
+same size.
 """
 
-from typing import Literal
+from itertools import chain
+from typing import Literal, assert_never
 
 from dnsearch.plan.blocks import (
     Builder,
@@ -103,18 +103,18 @@ def _cut(builder: Builder, part: str, name: str, multiple: int, feature: int) ->
 
 
 def _halved(network: DenseNet, cross_block: CrossBlock, times: int, channels: int) -> list[Named]:
-    size = 2**times
+    size, slope = 2**times, _slope(network)
     match cross_block.downsampling:
         case "avg" | "max" as kind:
             return [("pool", Pool(kind, size=size, stride=size, padding=0))]
         case "space_to_depth":
             return [("space_to_depth", SpaceToDepth(size))]
-        case kind:
-            kernel = 3 if kind == "conv3x3" else 2
-            steps = [
-                convolved(network, _slope(network), f"down{i + 1}", channels, kernel, 2) for i in range(times)
-            ]
-            return [operation for step in steps for operation in step]
+        case "conv3x3" | "conv2x2" as kind:
+            kernel = {"conv3x3": 3, "conv2x2": 2}[kind]
+            steps = [convolved(network, slope, f"down{i + 1}", channels, kernel, 2) for i in range(times)]
+            return list(chain.from_iterable(steps))
+        case _:
+            assert_never(cross_block.downsampling)
 
 
 def _slope(network: DenseNet) -> float:
@@ -194,11 +194,15 @@ def transition(builder: Builder, network: DenseNet | UNet, part: str, block: int
 
 def pooled(builder: Builder, part: str, pooling: Literal["avg", "max", "both"], feature: int) -> int:
     """Halve the image by 2x2 pooling: average, maximum, or both concatenated."""
-    if pooling == "both":
-        average = builder.add(part, f"{part}_avg", Pool("avg", size=2, stride=2, padding=0), feature)
-        maximum = builder.add(part, f"{part}_max", Pool("max", size=2, stride=2, padding=0), feature)
-        return builder.add(part, f"{part}_pool", Concatenate(), average, maximum)
-    return builder.add(part, f"{part}_pool", Pool(pooling, size=2, stride=2, padding=0), feature)
+    match pooling:
+        case "avg" | "max":
+            return builder.add(part, f"{part}_pool", Pool(pooling, size=2, stride=2, padding=0), feature)
+        case "both":
+            average = builder.add(part, f"{part}_avg", Pool("avg", size=2, stride=2, padding=0), feature)
+            maximum = builder.add(part, f"{part}_max", Pool("max", size=2, stride=2, padding=0), feature)
+            return builder.add(part, f"{part}_pool", Concatenate(), average, maximum)
+        case _:
+            assert_never(pooling)
 
 
 def _head(builder: Builder, network: DenseNet, classes: int, outputs: list[int]) -> None:

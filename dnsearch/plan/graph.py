@@ -3,8 +3,6 @@
 Shapes are ``(height, width, channels)`` or, after the global average, ``(channels,)``; the batch is left
 out. A new operation is one frozen class here, one ``case`` in ``shapes.py`` and ``cost.py`` and one in the
 model room; the type checker asks for them.
-
-How a network says that it cannot be built.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A spec's network brought to its ``match`` and held against its ``limits``, before anything is allocated."""
+"""A spec planned once: its ``match`` solved, its ``limits`` and expectations checked, before any training."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -8,6 +8,7 @@ from dnsearch.plan.graph import NetworkPlan, Shape
 from dnsearch.plan.match import Figure, Match, figure_of, matched
 from dnsearch.plan.network import plan_network
 from dnsearch.plan.summary import Summary
+from dnsearch.spec.data_section import Facts
 from dnsearch.spec.document import Document, load
 from dnsearch.spec.experiment import Experiment
 from dnsearch.spec.optimization import Adam, AdamW
@@ -17,36 +18,48 @@ PLAIN_SHARE = 0.8
 
 
 @dataclass(frozen=True)
-class Budgeted:
-    """A spec's network that is known to fit.
+class Planned:
+    """A valid spec with its network, which fits the images, the limits and what the spec expects.
+
+    Whoever has one neither validates nor plans again.
 
     Args:
+        written: the spec with its ``match`` unsolved; each trial of a search starts from it.
         document: the spec; with ``match``, its growth rate is the one that was found.
+        facts: what its images are like.
         plan: the network.
         summary: what it costs.
         match: how close it came, with ``match``.
     """
 
+    written: Document
     document: Document
+    facts: Facts
     plan: NetworkPlan
     summary: Summary
     match: Match | None
 
+    @property
+    def experiment(self) -> Experiment:
+        """The validated values, with the growth rate that was found."""
+        return self.document.experiment
 
-def budgeted(document: Document, image_shape: Shape, classes: int, *, limits: bool = True) -> Budgeted:
+
+def planned(document: Document, facts: Facts, *, limits: bool = True) -> Planned:
     """Plan a spec's network, solve its ``match`` and check its ``limits`` and what it ``expect``s.
 
     Args:
         document: the spec.
-        image_shape: (height, width, channels) of its images.
-        classes: number of classes.
+        facts: what its images are like.
         limits: whether the limits hold.
 
     Raises:
-        SpecError: the network does not fit the images, cannot be matched, costs too much or is not the
+        SpecError: the network does not suit the images, cannot be matched, costs too much or is not the
             expected one; the problems point into the document.
     """
+    written, image_shape, classes = document, facts.image_shape, facts.classes
     try:
+        _check_task(document.experiment, facts)
         match = _matched(document.experiment, image_shape, classes)
         if match is not None:
             document = document.with_growth(match.growth_rate)
@@ -61,7 +74,21 @@ def budgeted(document: Document, image_shape: Shape, classes: int, *, limits: bo
             raise SpecError(problems)
     except SpecError as error:
         raise document.located(error) from None
-    return Budgeted(document, plan, summary, match)
+    return Planned(written, document, facts, plan, summary, match)
+
+
+def _check_task(experiment: Experiment, facts: Facts) -> None:
+    """Refuse a network that does not answer what the data asks: a class per image, or one per pixel."""
+    per_pixel = experiment.network.family == "unet"
+    if facts.masks in {None, per_pixel}:
+        return
+    source = experiment.data.source
+    if facts.masks:
+        expected, hint = f"unet, since every pixel of {source} has a label", "Set network.family: unet."
+    else:
+        expected = f"densenet, since {source} has one label per image"
+        hint = "Set network.family: densenet, or use data with masks: source scenes, masks or npz."
+    raise SpecError([Problem("network.family", expected, experiment.network.family, hint)])
 
 
 def images_at_once(experiment: Experiment) -> int:

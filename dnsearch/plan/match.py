@@ -123,7 +123,7 @@ def _too_far(found: Match) -> Problem:
 
 
 def _written(rates: GrowthRates) -> str:
-    """Growth rates as they stand in YAML."""
+    """Growth rates as YAML has them."""
     return str(list(rates) if isinstance(rates, tuple) else rates)
 
 

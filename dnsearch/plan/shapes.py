@@ -1,7 +1,4 @@
-"""The shape of an operation's output.
-
-How much of the image one output pixel sees, and how far apart output pixels are.
-"""
+"""Shapes of operations' outputs; the receptive field and the stride of feature maps."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -75,7 +72,7 @@ def steps(side: int, window: int, stride: int, padding: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """What one pixel of a feature map stands for; exact, since strides are only ever doubled and halved.
+    """What one pixel of a feature map sees; exact, since strides are only ever doubled and halved.
 
     Args:
         receptive_field: side, in image pixels, of the square that it depends on at most.

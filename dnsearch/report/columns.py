@@ -1,217 +1,188 @@
-"""The columns that a leaderboard can have: a heading and what to write in a cell."""
+"""The columns that a leaderboard can have: headings, cells, and which of them matter most.
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+Settings that differ among the rows have columns of their own, under the shortest name that tells them apart.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
 from dnsearch.errors import DnsearchError, Problem
 from dnsearch.report import units
-from dnsearch.report.estimates import Estimate
-from dnsearch.report.ranking import Row
-from dnsearch.report.units import in_parts
-from dnsearch.runs.record import Metrics
+from dnsearch.report.ranking import Estimate, Row, fact
+from dnsearch.runs.record import RunRecord
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column.
+    """A column.
 
     Args:
-        heading: what stands above it.
+        heading: its heading.
         cell: what to write for a row.
-        numeric: whether it is set flush right.
+        numeric: whether it is aligned right.
+        importance: 0 is always shown; of the others the highest is left out first.
     """
 
     heading: str
     cell: Callable[[Row], str]
     numeric: bool = True
+    importance: int = 0
 
 
-def _accuracy(row: Row) -> str:
-    return units.percent(row.record.last.accuracy if row.record.last else None)
-
-
-def _best_accuracy(row: Row) -> str:
-    return units.percent(row.record.best.accuracy if row.record.best else None)
-
-
-def _test_accuracy(row: Row) -> str:
-    return units.percent(row.record.test.accuracy if row.record.test else None)
-
-
-def _mean_iou(metrics: Metrics | None) -> str:
-    return units.percent(metrics.mean_iou if metrics else None)
-
-
-def _parameters(row: Row) -> str:
-    return units.count(row.record.parameters.trainable if row.record.parameters else None)
-
-
-def _all_parameters(row: Row) -> str:
-    return units.count(row.record.parameters.total if row.record.parameters else None)
-
-
-def _speed(row: Row) -> str:
-    speed = row.record.images_per_second
-    return units.NOTHING if speed is None else f"{speed:,.0f}"
-
-
-def _time(row: Row) -> str:
-    return units.duration(row.record.wall_seconds) if row.record.wall_seconds else units.NOTHING
-
-
-def _latency(row: Row) -> str:
-    seconds = row.record.latency_seconds
-    return units.NOTHING if seconds is None else f"{1000 * seconds:.3g} ms"
+def _fact(key: str, heading: str, show: Callable[[Any], str] = units.text, numeric: bool = True) -> Column:
+    return Column(heading, lambda row: show(fact(row.record, key)), numeric)
 
 
 def _state(row: Row) -> str:
     """The state, with the reason where a run went wrong."""
     record = row.record
-    state = f"{record.state} {in_parts(record.parts)}" if record.parts else record.state
-    told = record.state in {"failed", "interrupted"} and record.reason
-    return f"{state}: {units.one_line(record.reason)}" if told else state
+    state = f"{record.state} {units.in_parts(record.parts)}" if record.parts else record.state
+    explained = record.state in {"failed", "interrupted"} and record.reason
+    return f"{state}: {units.one_line(record.reason)}" if explained else state
+
+
+def interval(estimate: Estimate) -> str:
+    """The interval of an estimate in percent: over seeds by its half width, else by its two ends.
+
+    >>> interval(Estimate(0.92, (0.87, 0.97), 3)), interval(Estimate(0.9, (0.848, 0.936), 1))
+    ('± 5.00', '84.8–93.6')
+    """
+    if estimate.interval is None:
+        return ""
+    low, high = estimate.interval
+    return f"± {50 * (high - low):.2f}" if estimate.seeds > 1 else f"{100 * low:.1f}–{100 * high:.1f}"
 
 
 def _figure(row: Row) -> str:
-    estimate = row.standing.validation if row.standing else None
+    estimate = row.standing and row.standing.validation
     return units.percent(estimate.value if estimate else None)
 
 
 def _interval(row: Row) -> str:
-    return (row.standing and row.standing.validation and units.interval(row.standing.validation)) or ""
+    estimate = row.standing and row.standing.validation
+    return interval(estimate) if estimate else ""
 
 
 def _test_figure(row: Row) -> str:
-    return _with_interval(row.standing.test) if row.standing and row.standing.test else units.NOTHING
-
-
-def _with_interval(estimate: Estimate) -> str:
     """Over seeds with its interval; that of a single training is in the JSON."""
-    interval = units.interval(estimate) if estimate.seeds > 1 else ""
-    return f"{100 * estimate.value:.2f} {interval} %" if interval else units.percent(estimate.value)
+    estimate = row.standing and row.standing.test
+    if estimate and estimate.seeds > 1:
+        return f"{100 * estimate.value:.2f} {interval(estimate)} %"
+    return units.percent(estimate.value if estimate else None)
 
 
 def _seeds(row: Row) -> str:
-    """How many fresh seeds confirm a trial, and of how many where some failed or are still trained."""
+    """How many fresh seeds confirm a trial, and of how many where some failed or are still training."""
     if row.standing is None or not row.standing.confirmations:
         return ""
     done, begun = len(row.standing.seeds), row.standing.confirmations
     return str(done) if done == begun else f"{done} of {begun}"
 
 
-def _tied(row: Row) -> str:
-    return "= #1" if row.standing and row.standing.tied else ""
+def _speed(images_per_second: float | None) -> str:
+    return units.NOTHING if images_per_second is None else f"{images_per_second:,.0f}"
 
 
-def _front(row: Row) -> str:
-    return "◆" if row.standing and row.standing.front else ""
+def _latency(seconds: float | None) -> str:
+    return units.NOTHING if seconds is None else f"{1000 * seconds:.3g} ms"
 
 
 COLUMNS = {
-    "rank": Column("#", lambda row: str(row.rank or units.NOTHING)),
-    "name": Column("name", lambda row: units.one_line(row.record.name), numeric=False),
-    "tied": Column("tied", _tied, numeric=False),
-    "front": Column("front", _front, numeric=False),
+    "rank": Column("#", lambda row: units.text(row.rank)),
+    "name": _fact("name", "name", numeric=False),
+    "tied": Column("tied", lambda row: "= #1" if row.standing and row.standing.tied else "", numeric=False),
+    "front": Column("front", lambda row: "◆" if row.standing and row.standing.front else "", numeric=False),
     "figure": Column("validation", _figure),
     "interval": Column("95 % interval", _interval),
     "seeds": Column("seeds", _seeds),
     "test_figure": Column("test", _test_figure),
-    "validation_accuracy": Column("validation", _accuracy),
-    "best_validation_accuracy": Column("best epoch", _best_accuracy),
-    "test_accuracy": Column("test", _test_accuracy),
-    "validation_mean_iou": Column("mean IoU", lambda row: _mean_iou(row.record.last)),
-    "best_validation_mean_iou": Column("best mean IoU", lambda row: _mean_iou(row.record.best)),
-    "test_mean_iou": Column("test mean IoU", lambda row: _mean_iou(row.record.test)),
-    "parameters": Column("parameters", _parameters),
-    "parameters_total": Column("all parameters", _all_parameters),
-    "macs": Column("macs", lambda row: units.short_count(row.record.macs)),
+    "validation_accuracy": _fact("validation_accuracy", "validation", units.percent),
+    "best_validation_accuracy": _fact("best_validation_accuracy", "best epoch", units.percent),
+    "test_accuracy": _fact("test_accuracy", "test", units.percent),
+    "validation_mean_iou": _fact("validation_mean_iou", "mean IoU", units.percent),
+    "best_validation_mean_iou": _fact("best_validation_mean_iou", "best mean IoU", units.percent),
+    "test_mean_iou": _fact("test_mean_iou", "test mean IoU", units.percent),
+    "parameters": _fact("parameters", "parameters", units.count),
+    "parameters_total": _fact("parameters_total", "all parameters", units.count),
+    "macs": _fact("macs", "macs", units.short_count),
     "epochs": Column("epochs", lambda row: f"{row.record.epochs}/{row.record.epochs_planned}"),
-    "wall_seconds": Column("time", _time),
-    "first_step_seconds": Column("first step", lambda row: units.duration(row.record.first_step_seconds)),
-    "images_per_second": Column("images/s", _speed),
-    "peak_memory_bytes": Column("memory", lambda row: units.size(row.record.peak_memory_bytes)),
-    "latency_seconds": Column("latency", _latency),
-    "experiment": Column("experiment", lambda row: units.one_line(row.record.experiment), numeric=False),
-    "study": Column("study", lambda row: units.one_line(row.record.study or units.NOTHING), numeric=False),
-    "trial": Column(
-        "trial", lambda row: units.NOTHING if row.record.trial is None else str(row.record.trial)
-    ),
-    "seed": Column("seed", lambda row: str(row.record.seed)),
-    "fingerprint": Column("fingerprint", lambda row: units.one_line(row.record.fingerprint), numeric=False),
-    "started_at": Column("started", lambda row: units.one_line(row.record.started_at), numeric=False),
+    "wall_seconds": _fact("wall_seconds", "time", lambda seconds: units.duration(seconds or None)),
+    "first_step_seconds": _fact("first_step_seconds", "first step", units.duration),
+    "images_per_second": _fact("images_per_second", "images/s", _speed),
+    "peak_memory_bytes": _fact("peak_memory_bytes", "memory", units.size),
+    "latency_seconds": _fact("latency_seconds", "latency", _latency),
+    "experiment": _fact("experiment", "experiment", numeric=False),
+    "study": _fact("study", "study", numeric=False),
+    "trial": _fact("trial", "trial"),
+    "seed": _fact("seed", "seed"),
+    "fingerprint": _fact("fingerprint", "fingerprint", numeric=False),
+    "started_at": _fact("started_at", "started", numeric=False),
     "state": Column("state", _state, numeric=False),
 }
 """Every column but the settings."""
 
-
-Arranged = list[tuple[int, Column]]
-"""Columns from left to right, each with its importance: 0 is always shown, the higher the sooner left out."""
-
 USUAL = {"test_accuracy": 1, "test_mean_iou": 1, "parameters": 0, "macs": 6, "epochs": 2, "wall_seconds": 4}
 IN_STUDIES = USUAL | {"seeds": 1, "parameters": 2}
+"""The importance of columns that are not always shown."""
 FIRST_SETTINGS, OTHER_SETTINGS = 3, 7
-TESTS: dict[str, Callable[[Row], bool]] = {
-    "test_accuracy": lambda row: row.record.test is not None,
-    "test_mean_iou": lambda row: row.record.test is not None and row.record.test.mean_iou is not None,
-}
-"""Columns that are there only where somebody looked at the test images."""
 
 
-def arranged(rows: Sequence[Row], extra: Sequence[str] = ()) -> Arranged:
-    """The columns of a leaderboard.
+def arranged(rows: Sequence[Row], extra: Sequence[str] = ()) -> list[Column]:
+    """The columns of a leaderboard, from left to right.
 
     Args:
         rows: what will be shown; settings that differ among them have columns of their own.
-        extra: further columns, by the keys of ``COLUMNS``, by a dotted setting or by its heading.
+        extra: further columns: keys of ``COLUMNS``, dotted settings or headings of settings.
 
     Raises:
-        DnsearchError: an extra column that there is not.
+        DnsearchError: an unknown extra column.
     """
     of_study = any(row.standing for row in rows)
-    figures = _study_figures(rows) if of_study else _run_figures(rows)
-    importance = IN_STUDIES if of_study else USUAL
-    absent = {key for key in TESTS if of_study or not any(map(TESTS[key], rows))}
-    usual = [key for key in USUAL if key not in absent]
-    varying = list(dict.fromkeys(heading for row in rows for heading in row.settings))
-    fixed = {"rank", "name", *figures, "state", *usual, *varying}
-    settings = [(0 if key in extra else _setting_importance(place), key) for place, key in enumerate(varying)]
+    usual = [key for key in USUAL if not key.startswith("test") or (not of_study and _any(rows, key))]
+    columns = {
+        "rank": COLUMNS["rank"],
+        "name": _name_column(rows),
+        **(_study_figures(rows) if of_study else _run_figures(rows)),
+        **{key: COLUMNS[key] for key in usual},
+    }
+    settings = {
+        heading: _setting_column(heading, key, FIRST_SETTINGS if place < 2 else OTHER_SETTINGS + place)
+        for place, (heading, key) in enumerate(differing([row.record for row in rows]).items())
+    }
+    known = {*columns, *settings, "state"}
+    columns |= {key: _extra_column(key, rows) for key in extra if key not in known}
+    columns |= settings | {"state": COLUMNS["state"]}
+    importance = (IN_STUDIES if of_study else USUAL) | dict.fromkeys(extra, 0)
     return [
-        (0, COLUMNS["rank"]),
-        (0, _name_column(rows)),
-        *((importance.get(key, 0), column) for key, column in figures.items()),
-        *((0 if key in extra else importance[key], COLUMNS[key]) for key in usual),
-        *((0, _extra_column(key, rows)) for key in dict.fromkeys(extra) if key not in fixed),
-        *((importance, _setting_column(key)) for importance, key in settings),
-        (0, COLUMNS["state"]),
+        replace(column, importance=importance.get(key, column.importance)) for key, column in columns.items()
     ]
 
 
+def _any(rows: Sequence[Row], key: str) -> bool:
+    return any(fact(row.record, key) is not None for row in rows)
+
+
 def _run_figures(rows: Sequence[Row]) -> dict[str, Column]:
-    """The validation figures of runs that stand for themselves."""
+    """The validation figures of runs that belong to no study."""
     best = "best_" if any(row.select == "best" for row in rows) else ""
-    kinds = ("mean_iou", "accuracy")[not _have_masks(rows) :]
+    kinds = ("mean_iou", "accuracy") if _any(rows, "validation_mean_iou") else ("accuracy",)
     return {key: COLUMNS[key] for key in (f"{best}validation_{kind}" for kind in kinds)}
 
 
 def _study_figures(rows: Sequence[Row]) -> dict[str, Column]:
     """What a study's trials are ranked by, and how sure that is; columns that would be empty are left out."""
-    told = {key: COLUMNS[key] for key in ("tied", "front", "figure", "interval", "seeds", "test_figure")}
-    found = {key: column for key, column in told.items() if any(column.cell(row) for row in rows)}
+    optional = ("tied", "front", "interval", "seeds")
+    absent = {key for key in optional if not any(map(COLUMNS[key].cell, rows))}
     if not any(row.standing and row.standing.test for row in rows):
-        del found["test_figure"]
+        absent.add("test_figure")
+    keys = ("tied", "front", "figure", "interval", "seeds", "test_figure")
     heading = next(iter(_run_figures(rows).values())).heading
-    return found | {"figure": Column(heading, _figure)}
+    return {key: COLUMNS[key] for key in keys if key not in absent} | {"figure": Column(heading, _figure)}
 
 
-def _have_masks(rows: Sequence[Row]) -> bool:
-    return any(row.record.last and row.record.last.mean_iou is not None for row in rows)
-
-
-def _setting_importance(place: int) -> int:
-    return FIRST_SETTINGS if place < 2 else OTHER_SETTINGS + place
-
-
-def _name_column(rows: Iterable[Row]) -> Column:
+def _name_column(rows: Sequence[Row]) -> Column:
     """Trials of one study need no more than their names; beside other runs they need the study's."""
     if len({row.record.study for row in rows}) <= 1:
         return COLUMNS["name"]
@@ -222,16 +193,91 @@ def _full_name(row: Row) -> str:
     return units.one_line("/".join(filter(None, [row.record.study, row.record.name])))
 
 
-def _setting_column(heading: str) -> Column:
-    return Column(
-        heading, lambda row: units.setting(row.settings[heading]) if heading in row.settings else ""
-    )
+def _setting_column(heading: str, key: str, importance: int = 0) -> Column:
+    return Column(heading, partial(_setting, key), importance=importance)
+
+
+def _setting(key: str, row: Row) -> str:
+    return units.setting(row.record.settings[key]) if key in row.record.settings else ""
 
 
 def _extra_column(key: str, rows: Sequence[Row]) -> Column:
     if key in COLUMNS:
         return COLUMNS[key]
     if any(key in row.record.settings for row in rows):
-        return Column(key, lambda row: units.setting(row.record.settings.get(key, "")))
+        return _setting_column(key, key)
     expected = f"one of {', '.join(COLUMNS)}, or a setting such as network.growth_rate"
     raise DnsearchError(str(Problem("column", expected, found=key)))
+
+
+OTHER_COLUMNS = {"epochs", "macs", "name", "parameters", "state", "study", "test", "time", "trial"}
+PLACES = {"head", "layers", "stem", "transitions"}
+"""Last parts that name a place in the network and not what is set there."""
+
+
+def differing(records: Sequence[RunRecord]) -> dict[str, str]:
+    """Heading → dotted key, of only the settings that differ among the records.
+
+    A setting that a record does not have counts as different. Settings that are all there is below one key
+    and always equal (``alpha`` set by one number) are shown as that key.
+    """
+    siblings: dict[str, list[str]] = {}
+    keys = list(dict.fromkeys(key for record in records for key in record.settings))
+    for key in keys:
+        siblings.setdefault(key.rpartition(".")[0], []).append(key)
+    names: dict[str, str] = {}  # key to look up → key to show
+    for parent, family in siblings.items():
+        varying = [key for key in family if _varies(key, records)]
+        alike = parent and len(family) > 1 and varying == family and _alike(family, records)
+        names |= {family[0]: parent} if alike else {key: key for key in varying}
+    short = headings(names.values())
+    return {short[names[key]]: key for key in keys if key in names}
+
+
+def _varies(key: str, records: Sequence[RunRecord]) -> bool:
+    first = _comparable(key, records[0].settings)
+    plain = first[1] if first[0] else None
+    # Most settings of most records are the very same value, and there may be 10,000 records.
+    others = (record.settings for record in records if record.settings.get(key) != plain or plain is None)
+    return any(_comparable(key, settings) != first for settings in others)
+
+
+def _alike(family: Sequence[str], records: Sequence[RunRecord]) -> bool:
+    return all(
+        _comparable(key, record.settings) == _comparable(family[0], record.settings)
+        for record in records
+        for key in family
+    )
+
+
+def _comparable(key: str, settings: Mapping[str, Any]) -> tuple[bool, Any]:
+    value = settings.get(key)
+    # A record that was read has lists where one that was just made may have tuples.
+    return key in settings, list(value) if isinstance(value, tuple) else value
+
+
+def headings(keys: Iterable[str]) -> dict[str, str]:
+    """The shortest unambiguous name of each dotted key: its last part, or more of them where two collide.
+
+    ``.name`` at the end adds nothing (``training.optimizer.name`` is the optimizer) and is left out.
+
+    >>> headings(["network.growth_rate", "training.optimizer.name"])
+    {'network.growth_rate': 'growth_rate', 'training.optimizer.name': 'optimizer'}
+    >>> headings(["network.layers_per_block.2"])
+    {'network.layers_per_block.2': 'layers_per_block.2'}
+    >>> headings(["network.stem.normalize", "data.normalize"])
+    {'network.stem.normalize': 'stem.normalize', 'data.normalize': 'data.normalize'}
+    """
+    parts = {key: tuple(key.removesuffix(".name").split(".")) for key in keys}
+    return {key: _heading(key, parts) for key in parts}
+
+
+def _heading(key: str, parts: Mapping[str, tuple[str, ...]]) -> str:
+    mine = parts[key]
+    shortest = 2 if mine[-1].isdecimal() else 1  # a position in a list says nothing alone
+    for length in range(shortest, len(mine) + 1):
+        tail = mine[-length:]
+        others = (other[-length:] for name, other in parts.items() if name != key)
+        if ".".join(tail) not in OTHER_COLUMNS | PLACES and tail not in others:
+            return ".".join(tail)
+    return key

@@ -8,14 +8,14 @@ from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dnsearch.evaluate.intervals import Floats
+from dnsearch.evaluate.bootstrap import Floats
 from dnsearch.evaluate.metrics import Counts
 from dnsearch.report.units import one_line, shortened
 from dnsearch.runs.atomic import atomic_write
 
 DPI = 160
 CELL, FINEST_CELL = 0.42, 0.13
-"""Inches; the finest is for so many classes that no numbers are written."""
+"""Inches; the finest is for more classes than ``MOST_NUMBERED``, whose cells have no numbers."""
 MOST_NUMBERED = 25
 LONGEST_COUNT = 99_999
 """Where a cell has more, percents of the rows are written: counts would not fit."""
@@ -23,18 +23,12 @@ LONGEST_NAME = 24
 
 
 def draw_confusion(counts: Counts, names: Sequence[str], title: str, path: Path) -> None:
-    """Draw a confusion matrix into a file; equal arguments give equal bytes.
+    """Draw a confusion matrix, (classes, classes), into a PNG file; equal arguments give equal bytes.
 
-    A cell's colour is its share of its row, so that classes with few images count as much as others.
-
-    Args:
-        counts: (classes, classes), rows are what the images show.
-        names: one per class.
-        title: what stands above.
-        path: the PNG file; an existing one is replaced.
+    A cell's colour is its share of its row, so that classes with few images show as clearly as others.
 
     Raises:
-        RunError: it cannot be written.
+        RunError: the file cannot be written.
     """
     content = BytesIO()
     with style.context("default"):
@@ -61,10 +55,8 @@ def _figure(counts: Counts, names: Sequence[str], title: str) -> Figure:
 
 
 def _label(axes: Axes, names: Sequence[str], size: int) -> None:
-    # A dollar sign would start a formula.
-    plain = [name.replace("$", r"\$") for name in names]
-    upright = max(map(len, names)) > 2
-    axes.set_xticks(range(len(names)), plain, fontsize=size, rotation=90 if upright else 0)
+    plain = [name.replace("$", r"\$") for name in names]  # a dollar sign would start a formula
+    axes.set_xticks(range(len(names)), plain, fontsize=size, rotation=90 if max(map(len, names)) > 2 else 0)
     axes.set_yticks(range(len(names)), plain, fontsize=size)
     axes.set_xlabel("predicted", fontsize=10)
     axes.set_ylabel("shown", fontsize=10)

@@ -1,4 +1,4 @@
-"""A contact sheet: training images as the network sees them, each beside what it was, on one page.
+"""A contact sheet: training images as the network sees them, each beside the original, on one page.
 
 The sheet is one figure with one pair of axes in inches; every image is an extent in it.
 """
@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from dnsearch.report.drawing.marks import FONT, INK, fitting, text_width
+from dnsearch.report.drawing.marks import FONT, fitting, text_width
 from dnsearch.report.units import one_line
 
 DPI = 150
@@ -25,9 +25,8 @@ CAPTION, LINE, HEADING = (
     0.13,
     0.125,
     0.62,
-)  # inches: down to the first line below a pair, per line, for the heading
+)  # inches: to the first line below a pair, per line, for the heading
 SMALL, MIDDLE, LARGE = 7.5, 8.5, 13.0
-FAINT = "#6B7075"
 
 Pixels = Any
 """(height, width, 3), from 0 to 1."""
@@ -38,7 +37,7 @@ class Pair:
     """An image on the sheet.
 
     Args:
-        original: as it was.
+        original: before augmentation.
         seen: as the network sees it; the same image where nothing is augmented.
         classes: names and shares, the largest share first.
     """
@@ -57,31 +56,35 @@ def contact_sheet(title: str, subtitle: str, pairs: Sequence[Pair], *, compared:
         pairs: at least one, all of one size.
         compared: whether the originals are shown, left of what became of them.
     """
+    title, subtitle = one_line(title), one_line(subtitle)
     height, width = pairs[0].seen.shape[:2]
     tall, wide = SIDE * height / max(height, width), SIDE * width / max(height, width)
     across = 2 * wide + SEAM if compared else wide
     columns = _columns(len(pairs), compared)
-    lines = max(len(pair.classes) for pair in pairs)
-    step = tall + CAPTION + lines * LINE + GAP / 2
+    step = tall + CAPTION + max(len(pair.classes) for pair in pairs) * LINE + GAP / 2
     rows = -(-len(pairs) // columns)
     least = max(text_width(title, LARGE, bold=True), text_width(subtitle, MIDDLE))
-    page = (
-        max(columns * (across + GAP) - GAP, least) + 2 * MARGIN,
-        2 * MARGIN + HEADING + rows * step - GAP / 2,
-    )
+    page_width = max(columns * (across + GAP) - GAP, least) + 2 * MARGIN
+    page_height = 2 * MARGIN + HEADING + rows * step - GAP / 2
     with style.context(["default", {"font.family": FONT}]):
-        figure = Figure(figsize=page, facecolor="white")
-        axes = _page(figure, page)
-        _write(axes, MARGIN, MARGIN + 0.06, one_line(title), LARGE, bold=True)
-        _write(axes, MARGIN, MARGIN + 0.31, one_line(subtitle), MIDDLE, colour=FAINT)
+        figure = Figure(figsize=(page_width, page_height), facecolor="white")
+        axes = figure.add_axes((0.0, 0.0, 1.0, 1.0), xlim=(0, page_width), ylim=(page_height, 0))
+        axes.axis("off")
+        _write(axes, MARGIN, MARGIN + 0.06, title, LARGE, fontweight="bold")
+        _write(axes, MARGIN, MARGIN + 0.31, subtitle, MIDDLE, color="#6B7075")
         for number, pair in enumerate(pairs):
             row, column = divmod(number, columns)
             left, top = MARGIN + column * (across + GAP), MARGIN + HEADING + row * step
+            for line, (name, share) in enumerate(pair.classes):
+                words = name if len(pair.classes) == 1 else f"{100 * share:.0f} % {name}"
+                below = top + tall + CAPTION + line * LINE
+                _write(axes, left, below, fitting(one_line(words), across, SMALL), SMALL)
             for image in (pair.original, pair.seen) if compared else (pair.seen,):
                 _show(axes, image, left, top, (wide, tall))
                 left += wide + SEAM
-            _caption(axes, left - SEAM - across, top + tall + CAPTION, across, pair.classes)
-        return _png(figure)
+        content = BytesIO()
+        figure.savefig(content, format="png", dpi=min(DPI, LONGEST_SIDE / max(page_width, page_height)))
+        return content.getvalue()
 
 
 def _columns(pairs: int, compared: bool) -> int:
@@ -95,16 +98,8 @@ def _columns(pairs: int, compared: bool) -> int:
     return next((columns for columns in (about, about + 1, about - 1) if pairs % max(1, columns) == 0), about)
 
 
-def _page(figure: Figure, size: tuple[float, float]) -> Axes:
-    axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
-    axes.set_xlim(0, size[0])
-    axes.set_ylim(size[1], 0)
-    axes.axis("off")
-    return axes
-
-
 def _show(axes: Axes, image: Pixels, left: float, top: float, size: tuple[float, float]) -> None:
-    """Pixels with hard edges, and a thin frame, so that a white image does not melt into the page."""
+    """Pixels with hard edges, and a thin frame that sets a white image apart from the page."""
     wide, tall = size
     axes.imshow(
         image,
@@ -113,37 +108,10 @@ def _show(axes: Axes, image: Pixels, left: float, top: float, size: tuple[float,
         aspect="auto",
         zorder=1,
     )
-    axes.add_patch(
-        Rectangle((left, top), wide, tall, fill=False, edgecolor="#9AA1A8", linewidth=0.5, zorder=2)
-    )
+    frame = Rectangle((left, top), wide, tall, fill=False, edgecolor="#9AA1A8", linewidth=0.5, zorder=2)
+    axes.add_patch(frame)
 
 
-def _caption(
-    axes: Axes, left: float, top: float, width: float, classes: tuple[tuple[str, float], ...]
-) -> None:
-    """The class; where there are several, each with its share."""
-    for number, (name, share) in enumerate(classes):
-        words = name if len(classes) == 1 else f"{100 * share:.0f} % {name}"
-        _write(axes, left, top + number * LINE, fitting(one_line(words), width, SMALL), SMALL)
-
-
-def _write(
-    axes: Axes, left: float, middle: float, words: str, size: float, *, bold: bool = False, colour: str = INK
-) -> None:
-    axes.text(
-        left,
-        middle,
-        words,
-        fontsize=size,
-        fontweight="bold" if bold else "normal",
-        color=colour,
-        verticalalignment="center_baseline",
-        parse_math=False,
-    )
-
-
-def _png(figure: Figure) -> bytes:
-    content = BytesIO()
-    longest = max(figure.get_size_inches())
-    figure.savefig(content, format="png", dpi=min(DPI, LONGEST_SIDE / longest))
-    return content.getvalue()
+def _write(axes: Axes, left: float, middle: float, words: str, size: float, **look: Any) -> None:  # noqa: ANN401  (what matplotlib takes)
+    where: dict[str, Any] = {"verticalalignment": "center_baseline", "parse_math": False, "color": "#222222"}
+    axes.text(left, middle, words, fontsize=size, **(where | look))

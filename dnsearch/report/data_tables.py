@@ -11,8 +11,8 @@ from rich.text import Text
 
 from dnsearch.report.units import count, one_line
 
-TOLD_CHANNELS = 4
-"""More of them would be a wall of numbers; ``--json`` has all."""
+SHOWN_CHANNELS = 4
+"""``--json`` has all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +26,8 @@ class Collection:
         counts: part → images or, of masks, pixels of each class.
         images: part → images.
         masks: whether pixels are counted.
-        offset: what is subtracted, one number per channel.
-        scale: what is divided by.
+        offset: subtracted from the pixels, one number per channel.
+        scale: divides the pixels, one number per channel.
     """
 
     name: str
@@ -62,13 +62,13 @@ def _scaling(offset: tuple[float, ...], scale: tuple[float, ...]) -> str:
     channel 1: (pixel - 125.3) / 63
     channel 2: (pixel - 0) / 255
     """
-    told = list(zip(offset, scale, strict=True))
     lines = [
         f"channel {number}: (pixel - {each:.4g}) / {by:.4g}"
-        for number, (each, by) in enumerate(told, start=1)
+        for number, (each, by) in enumerate(zip(offset, scale, strict=True), start=1)
     ]
-    more = [f"and {len(told) - TOLD_CHANNELS} more channels"] if len(told) > TOLD_CHANNELS else []
-    return "\n".join([*lines[:TOLD_CHANNELS], *more])
+    if (hidden := len(lines) - SHOWN_CHANNELS) > 0:
+        lines[SHOWN_CHANNELS:] = [f"and {hidden} more channels"]
+    return "\n".join(lines)
 
 
 def images_json(images: Collection) -> dict[str, Any]:

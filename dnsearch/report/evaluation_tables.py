@@ -1,21 +1,17 @@
-"""How good a network is, on a terminal: headline figures, classes, and what is taken for what.
-
-The same of masks is in ``segmentation``, which takes the pieces that both have from here.
-
-How good masks are, on a terminal: headline figures, the overlap of each class, what is taken for what.
-"""
+"""How good a network is, on a terminal and for programs: figures, classes, and what is taken for what."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from rich import box
-from rich.cells import cell_len
+from rich.cells import cell_len, set_cell_size
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from dnsearch.evaluate.intervals import Figure
-from dnsearch.evaluate.metrics import Assessment, ClassFigures, Counts, mistakes
+from dnsearch.evaluate.metrics import Assessment, Counts, mistakes
 from dnsearch.evaluate.segmentation import Segmentation
 from dnsearch.report.units import NOTHING, one_line, percent, shortened
 
@@ -24,80 +20,84 @@ MOST_MISTAKES = 10
 LONGEST_NAME = 20
 
 
-def assessment(found: Assessment, title: str, width: int) -> RenderableType:
-    """The headline figures, a table of the classes, and the confusion matrix or, if too wide, a list.
-
-    Args:
-        found: the figures.
-        title: what stands above them.
-        width: cells of the terminal.
-    """
+def evaluation_table(found: Assessment | Segmentation, title: str, width: int) -> Group:
+    """The headline figures, a table of the classes, and the confusion matrix or, if too wide, a list."""
     names = [shortened(one_line(each.name), LONGEST_NAME) for each in found.classes]
-    confused = what_for_what(found.confusion, names, width, "images")
-    return Group(_headline(found, title), "", _classes(found.classes, names), "", confused)
+    unit = "images" if isinstance(found, Assessment) else "pixels"
+    lines = matrix_lines(found.confusion, names)
+    confused: RenderableType = _mistakes(found.confusion, names, unit)
+    if max(map(cell_len, lines)) <= width:
+        heading = f"rows: what the {unit} show; columns: what was predicted\n"
+        confused = Text.assemble((heading, "bold"), "\n".join(lines), no_wrap=True)
+    headline = _table(title, "", ">", ">95 % interval", "")
+    for row in _headline(found):
+        headline.add_row(*row[:-1], Text(row[-1], "dim"))
+    return Group(headline, "", _classes(found, names), "", confused)
 
 
-def what_for_what(counts: Counts, names: Sequence[str], width: int, unit: str) -> RenderableType:
-    """The confusion matrix or, where it is wider than the terminal, the most frequent confusions.
-
-    Args:
-        counts: (classes, classes), rows are what is shown.
-        names: one per class.
-        width: cells of the terminal.
-        unit: what is counted: images or pixels.
-    """
-    lines = matrix_lines(counts, names)
-    return _matrix(lines, unit) if max(map(cell_len, lines)) <= width else _mistakes(counts, names, unit)
-
-
-def headline_table(title: str) -> Table:
-    """A table of figures with their intervals and a remark each."""
-    table = plain_table(title)
-    table.add_column("")
-    table.add_column("", justify="right")
-    table.add_column("95 % interval", justify="right")
-    table.add_column("", style="dim")
-    return table
+def _headline(found: Assessment | Segmentation) -> list[tuple[str, str, str, str]]:
+    """Name, figure, interval and a remark."""
+    loss = f"{found.loss.value:.4f}", f"{found.loss.low:.4f} – {found.loss.high:.4f}"
+    match found:
+        case Assessment():
+            low, high = found.wilson
+            top5 = found.top5_accuracy
+            return [
+                ("accuracy", *_share(found.accuracy), f"Wilson {100 * low:.2f} – {percent(high)}"),
+                *([("top-5 accuracy", *_share(top5), "")] if top5 else []),
+                ("loss", *loss, "nats"),
+                ("calibration error", *_share(found.calibration_error), "15 bins"),
+            ]
+        case Segmentation():
+            return [
+                ("mean IoU", *_share(found.mean_iou), ""),
+                ("pixel accuracy", *_share(found.accuracy), f"{found.pixels:,} pixels"),
+                ("loss", *loss, "nats a pixel"),
+            ]
 
 
-def _headline(found: Assessment, title: str) -> Table:
-    table = headline_table(title)
-    low, high = found.wilson
-    table.add_row(*shares("accuracy", found.accuracy), f"Wilson {100 * low:.2f} – {percent(high)}")
-    if found.top5_accuracy is not None:
-        table.add_row(*shares("top-5 accuracy", found.top5_accuracy), "")
-    loss = found.loss
-    table.add_row("loss", f"{loss.value:.4f}", f"{loss.low:.4f} – {loss.high:.4f}", "nats")
-    table.add_row(*shares("calibration error", found.calibration_error), "15 bins")
-    return table
-
-
-def shares(name: str, figure: Figure) -> tuple[str, str, str]:
+def _share(figure: Figure | None) -> tuple[str, str]:
     """A share and its interval, in percent."""
-    return name, percent(figure.value), f"{100 * figure.low:.2f} – {percent(figure.high)}"
+    if figure is None:
+        return NOTHING, NOTHING
+    return percent(figure.value), f"{100 * figure.low:.2f} – {percent(figure.high)}"
 
 
-def _classes(classes: Sequence[ClassFigures], names: Sequence[str]) -> Table:
-    """All classes in their order or, where they are many, those with the lowest F1."""
-    table = plain_table("")
-    table.add_column("class")
-    for heading in ("precision", "recall", "F1", "images"):
-        table.add_column(heading, justify="right")
-    shown = list(zip(classes, names, strict=True))
+def _classes(found: Assessment | Segmentation, names: Sequence[str]) -> Table:
+    """All classes in their order or, where they are many, the worst of them."""
+    rows: list[tuple[float | None, list[str]]]
+    headings: tuple[str, ...]
+    match found:
+        case Assessment():
+            figure, headings = "F1", (">precision", ">recall", ">F1", ">images")
+            rows = [
+                (each.f1, [*map(percent, (each.precision, each.recall, each.f1)), f"{each.support:,}"])
+                for each in found.classes
+            ]
+        case Segmentation():
+            figure, headings = "IoU", (">IoU", ">95 % interval", ">precision", ">recall", ">pixels")
+            rows = [
+                (
+                    iou.value if iou else None,
+                    [*_share(iou), percent(each.precision), percent(each.recall), f"{each.support:,}"],
+                )
+                for each, iou in zip(found.classes, found.ious, strict=True)
+            ]
+    table = _table("", "class", *headings)
+    shown = [(score, [name, *cells]) for name, (score, cells) in zip(names, rows, strict=True)]
     if len(shown) > MOST_CLASSES:
-        shown = sorted(shown, key=lambda pair: 1.0 if pair[0].f1 is None else pair[0].f1)[:MOST_CLASSES]
-        table.caption = Text(f"the {MOST_CLASSES} lowest F1 of {len(classes)} classes; --json has all")
-        table.caption_justify = "left"
-    for each, name in shown:
-        figures = map(percent, (each.precision, each.recall, each.f1))
-        table.add_row(Text(name), *figures, f"{each.support:,}")
+        shown = sorted(shown, key=lambda row: 1.0 if row[0] is None else row[0])[:MOST_CLASSES]
+        caption = f"the {MOST_CLASSES} lowest {figure} of {len(names)} classes; --json has all"
+        table.caption, table.caption_justify = Text(caption), "left"
+    for _, cells in shown:
+        table.add_row(*map(Text, cells))
     return table
 
 
 def matrix_lines(counts: Counts, names: Sequence[str]) -> list[str]:
     r"""A confusion matrix as characters: a row per class, a column per class that was predicted.
 
-    Columns are headed by the classes' numbers, from 0; names that are just these stand alone.
+    Columns are headed by the classes' numbers, from 0; names that are just these are not repeated.
 
     >>> import numpy as np
     >>> print("\n".join(matrix_lines(np.array([[5, 2], [0, 7]]), ["cat", "dog"])))
@@ -106,25 +106,21 @@ def matrix_lines(counts: Counts, names: Sequence[str]) -> list[str]:
     1  dog   ·  7
     """
     numbers = [str(place) for place in range(len(names))]
-    digits = len(numbers[-1])
-    if list(names) == numbers:
-        labels = [f"{number:>{digits}} " for number in numbers]
-    else:
-        longest = max(map(cell_len, names))
-        padded = (f"{name}{' ' * (longest - cell_len(name))}" for name in names)
-        labels = [f"{number:>{digits}}  {name} " for number, name in zip(numbers, padded, strict=True)]
+    digits, longest = len(numbers[-1]), max(map(cell_len, names))
+    labels = [f"{number:>{digits}} " for number in numbers]
+    if list(names) != numbers:
+        labels = [
+            f"{label} {set_cell_size(name, longest)} " for label, name in zip(labels, names, strict=True)
+        ]
     cell = max(digits, len(str(counts.max()))) + 2
-    rows = [
-        label + "".join(f"{int(count) or '·':>{cell}}" for count in row)
-        for label, row in zip(labels, counts, strict=True)
+    return [
+        label + "".join(f"{mark:>{cell}}" for mark in marks)
+        for label, marks in zip(
+            [" " * cell_len(labels[0]), *labels],
+            [numbers, *([f"{count}" if count else "·" for count in row] for row in counts.tolist())],
+            strict=True,
+        )
     ]
-    return [" " * cell_len(labels[0]) + "".join(f"{number:>{cell}}" for number in numbers), *rows]
-
-
-def _matrix(lines: Sequence[str], unit: str) -> Text:
-    return Text.assemble(
-        (f"rows: what the {unit} show; columns: what was predicted\n", "bold"), "\n".join(lines), no_wrap=True
-    )
 
 
 def _mistakes(counts: Counts, names: Sequence[str], unit: str) -> RenderableType:
@@ -132,20 +128,16 @@ def _mistakes(counts: Counts, names: Sequence[str], unit: str) -> RenderableType
     wrong = mistakes(counts, MOST_MISTAKES)
     if not wrong:
         return Text("nothing was taken for anything else")
-    table = plain_table("most often confused")
-    table.add_column("class")
-    table.add_column("predicted")
-    table.add_column(unit, justify="right")
-    table.add_column("of its class", justify="right")
+    table = _table("most often confused", "class", "predicted", f">{unit}", ">of its class")
     for truth, taken, count in wrong:
         share = percent(count / int(counts[truth].sum()))
         table.add_row(Text(names[truth]), Text(names[taken]), f"{count:,}", share)
     return table
 
 
-def plain_table(title: str) -> Table:
-    """A table without a frame; no title where it is empty."""
-    return Table(
+def _table(title: str, *headings: str) -> Table:
+    """A table without a frame; a heading that begins with > is aligned right."""
+    table = Table(
         title=Text(title, style="bold") if title else None,
         title_justify="left",
         box=box.SIMPLE_HEAD,
@@ -153,97 +145,44 @@ def plain_table(title: str) -> Table:
         padding=(0, 2, 0, 0),
         header_style="bold",
     )
+    for heading in headings:
+        table.add_column(heading.removeprefix(">"), justify="right" if heading.startswith(">") else "left")
+    return table
 
 
-def assessment_as_dict(found: Assessment) -> dict[str, Any]:
+def evaluation_json(found: Assessment | Segmentation) -> dict[str, Any]:
     """All of it for ``json.dumps``: shares from 0 to 1; None where there is no such figure."""
-    intervals = {
-        "accuracy": found.accuracy,
-        "top5_accuracy": found.top5_accuracy,
-        "loss": found.loss,
-        "calibration_error": found.calibration_error,
-    }
+    names: tuple[str, ...]
+    match found:
+        case Assessment():
+            names = ("accuracy", "top5_accuracy", "loss", "calibration_error")
+            counted: dict[str, Any] = {"examples": found.examples}
+            intervals = {"accuracy_wilson": list(found.wilson)}
+            classes = [asdict(each) for each in found.classes]
+        case Segmentation():
+            names = ("mean_iou", "accuracy", "loss")
+            counted, intervals = {"examples": found.examples, "pixels": found.pixels}, {}
+            classes = [
+                {
+                    "name": each.name,
+                    "iou": iou.value if iou else None,
+                    "iou_interval": _ends(iou),
+                    "precision": each.precision,
+                    "recall": each.recall,
+                    "dice": each.f1,
+                    "pixels": each.support,
+                }
+                for each, iou in zip(found.classes, found.ious, strict=True)
+            ]
+    figures: dict[str, Figure | None] = {name: getattr(found, name) for name in names}
     return {
-        "examples": found.examples,
-        **{name: figure.value if figure else None for name, figure in intervals.items()},
-        "intervals": {
-            **{name: [figure.low, figure.high] if figure else None for name, figure in intervals.items()},
-            "accuracy_wilson": list(found.wilson),
-        },
-        "classes": [
-            {
-                "name": each.name,
-                "precision": each.precision,
-                "recall": each.recall,
-                "f1": each.f1,
-                "support": each.support,
-            }
-            for each in found.classes
-        ],
+        **counted,
+        **{name: figure.value if figure else None for name, figure in figures.items()},
+        "intervals": {name: _ends(figure) for name, figure in figures.items()} | intervals,
+        "classes": classes,
         "confusion": found.confusion.tolist(),
     }
 
 
-def segmentation(found: Segmentation, title: str, width: int) -> RenderableType:
-    """The headline figures, a table of the classes, and what pixels are taken for.
-
-    Args:
-        found: the figures.
-        title: what stands above them.
-        width: cells of the terminal.
-    """
-    names = [shortened(one_line(each.name), LONGEST_NAME) for each in found.classes]
-    confused = what_for_what(found.confusion, names, width, "pixels")
-    return Group(_mask_headline(found, title), "", _mask_classes(found, names), "", confused)
-
-
-def _mask_headline(found: Segmentation, title: str) -> Table:
-    table = headline_table(title)
-    table.add_row(*shares("mean IoU", found.mean_iou), "")
-    table.add_row(*shares("pixel accuracy", found.accuracy), f"{found.pixels:,} pixels")
-    loss = found.loss
-    table.add_row("loss", f"{loss.value:.4f}", f"{loss.low:.4f} – {loss.high:.4f}", "nats a pixel")
-    return table
-
-
-def _mask_classes(found: Segmentation, names: list[str]) -> Table:
-    """All classes in their order or, where they are many, those with the lowest IoU."""
-    table = plain_table("")
-    table.add_column("class")
-    for heading in ("IoU", "95 % interval", "precision", "recall", "pixels"):
-        table.add_column(heading, justify="right")
-    shown = list(zip(found.classes, found.ious, names, strict=True))
-    if len(shown) > MOST_CLASSES:
-        shown = sorted(shown, key=lambda row: 1.0 if row[1] is None else row[1].value)[:MOST_CLASSES]
-        table.caption = Text(f"the {MOST_CLASSES} lowest IoU of {len(names)} classes; --json has all")
-        table.caption_justify = "left"
-    for each, iou, name in shown:
-        _, *overlap = shares(name, iou) if iou else (name, NOTHING, NOTHING)
-        table.add_row(
-            Text(name), *overlap, percent(each.precision), percent(each.recall), f"{each.support:,}"
-        )
-    return table
-
-
-def masks_as_dict(found: Segmentation) -> dict[str, Any]:
-    """All of it for ``json.dumps``: shares from 0 to 1; None where there is no such figure."""
-    figures = {"mean_iou": found.mean_iou, "accuracy": found.accuracy, "loss": found.loss}
-    return {
-        "examples": found.examples,
-        "pixels": found.pixels,
-        **{name: figure.value for name, figure in figures.items()},
-        "intervals": {name: [figure.low, figure.high] for name, figure in figures.items()},
-        "classes": [
-            {
-                "name": each.name,
-                "iou": iou.value if iou else None,
-                "iou_interval": [iou.low, iou.high] if iou else None,
-                "precision": each.precision,
-                "recall": each.recall,
-                "dice": each.f1,
-                "pixels": each.support,
-            }
-            for each, iou in zip(found.classes, found.ious, strict=True)
-        ],
-        "confusion": found.confusion.tolist(),
-    }
+def _ends(figure: Figure | None) -> list[float] | None:
+    return [figure.low, figure.high] if figure else None

@@ -1,7 +1,4 @@
-"""What a running study looks like: the best so far, what is being trained, how long it will take.
-
-Pure rendering: whoever owns the terminal calls ``live`` as often as it likes and shows what it returns.
-"""
+"""What a running study looks like: the best so far, what is training now, how long it will take."""
 
 from collections.abc import Sequence
 
@@ -15,10 +12,10 @@ from dnsearch.report.leaderboard import leaderboard
 from dnsearch.report.ranking import Row
 
 Running = tuple[str, int, int, float | None]
-"""A run at work: its name, epochs done, epochs planned, last validation accuracy or, of a U-Net, mean IoU."""
+"""A running trial: name, epochs done, epochs planned, last validation accuracy or, of a U-Net, mean IoU."""
 
 TABLE_FRAME = 5
-"""Lines that a leaderboard may have beside its rows: title, two of headings, rule, caption."""
+"""Lines of a leaderboard around its rows: title, two of headings, rule, caption."""
 
 
 def live(
@@ -30,13 +27,13 @@ def live(
     height: int = 24,
     width: int = 100,
 ) -> Group:
-    """One picture of a study at work, at most ``height`` lines where that is possible at all.
+    """One picture of a running study, at most ``height`` lines where that is possible at all.
 
     Args:
-        rows: what ``rank`` made of the trials that ended.
-        running: the trials at work.
-        done: trials that ended while ``elapsed_seconds`` passed.
-        total: trials that shall end.
+        rows: from ``rank``, of the trials that ended.
+        running: the trials that are training.
+        done: trials that ended in ``elapsed_seconds``.
+        total: trials that are planned.
         elapsed_seconds: time since the study was started.
         height: lines of the terminal.
         width: cells of the terminal.
@@ -57,13 +54,11 @@ def _at_work(running: Sequence[Running], width: int) -> Table:
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(no_wrap=True, overflow="ellipsis", max_width=max(12, width // 3))
     grid.add_column(width=20)
-    for _ in range(2):
-        grid.add_column(justify="right", no_wrap=True)
-    for name, epoch, planned, accuracy in running:
+    grid.add_column(justify="right", no_wrap=True)
+    grid.add_column(justify="right", no_wrap=True)
+    for name, epoch, planned, score in running:
         bar = ProgressBar(total=max(1, planned), completed=epoch, width=20)
-        grid.add_row(
-            Text(units.one_line(name)), bar, Text(f"epoch {epoch}/{planned}"), Text(units.percent(accuracy))
-        )
+        grid.add_row(Text(units.one_line(name)), bar, f"epoch {epoch}/{planned}", units.percent(score))
     return grid
 
 

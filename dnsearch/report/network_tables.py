@@ -1,19 +1,8 @@
-"""The connectivity matrix of a block as characters: a row per layer, a column per feature, the output last.
-
-■ is read, · could be read and is not.
-
-A network's parts and what each costs, as a table.
-
-A network's totals and parts for programs.
-
-Networks side by side, each figure with its ratio to the first network's.
-
-The presets as a table.
-"""
+"""Networks as tables and for programs: what parts and layers cost, connectivity, comparisons, presets."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 from rich import box
 from rich.table import Table
@@ -31,10 +20,10 @@ ROW_LABEL = 6
 
 
 def matrix_lines(block: Block) -> list[str]:
-    r"""The matrix of one block: a heading of feature numbers, a row per layer, a row for the output.
+    r"""The connectivity of a block: a row per layer, a column per feature, the output last; ■ is read.
 
-    Columns are three characters apart where that fits into 80, one where it does not; the numbers of the
-    features then stand upright.
+    Columns are three characters apart where that fits into 80, else one; the numbers of the features are then
+    written from top to bottom.
 
     >>> print("\n".join(matrix_lines(Block("block1", 0, ((0,), (1,), (0, 2)), (0, 3)))))
              0  1  2  3
@@ -45,8 +34,16 @@ def matrix_lines(block: Block) -> list[str]:
     """
     features = len(block.reads) + 1
     pitch = 3 if ROW_LABEL + 1 + 3 * features <= WIDTH else 1
-    rows = [_row(str(layer), reads, layer, pitch) for layer, reads in enumerate(block.reads, start=1)]
-    return [*_heading(features, pitch), *rows, _row("out", block.output, features, pitch)]
+    digits = len(str(features - 1))
+    numbers = [f"{feature:>{digits}}" for feature in range(features)]
+    marks = [[number.strip() for number in numbers]] if pitch > 1 else [*zip(*numbers, strict=True)]
+    rows = [("", each) for each in marks]
+    for layer, read in enumerate([*block.reads, block.output], start=1):
+        label = str(layer) if layer < features else "out"
+        rows.append((label, [READ if feature in read else UNREAD for feature in range(layer)]))
+    return [
+        f"{label:>{ROW_LABEL}} {''.join(mark.rjust(pitch) for mark in row)}".rstrip() for label, row in rows
+    ]
 
 
 def matrices(plan: NetworkPlan) -> str:
@@ -57,24 +54,6 @@ def matrices(plan: NetworkPlan) -> str:
     if not blocks:
         return "no dense blocks, and so no connectivity"
     return "\n\n".join("\n".join([_title(same), "", *matrix_lines(same[0])]) for same in blocks.values())
-
-
-def _row(label: str, read: tuple[int, ...], possible: int, pitch: int) -> str:
-    chosen = set(read)
-    cells = ((READ if feature in chosen else UNREAD).rjust(pitch) for feature in range(possible))
-    return f"{label:>{ROW_LABEL}} {''.join(cells)}"
-
-
-def _heading(features: int, pitch: int) -> list[str]:
-    """Feature numbers: side by side, or one digit below the other."""
-    if pitch > 1:
-        return [" " * (ROW_LABEL + 1) + "".join(f"{feature:>{pitch}}" for feature in range(features))]
-    digits = len(str(features - 1))
-    numbers = [f"{feature:>{digits}}" for feature in range(features)]
-    return [
-        (" " * (ROW_LABEL + 1) + "".join(number[place] for number in numbers)).rstrip()
-        for place in range(digits)
-    ]
 
 
 def _title(blocks: list[Block]) -> str:
@@ -88,16 +67,14 @@ def _title(blocks: list[Block]) -> str:
     )
 
 
-LEFT = ("part", "output", "node", "operation")
-
-
 def network_table(title: str, plan: NetworkPlan, summary: Summary, batch_size: int) -> Table:
     """One row per part with its share of the whole, and the totals.
 
     Parameters are the trainable ones; MACs are multiply-adds of convolutions and classifier for one image;
     memory is what plain training keeps for the backward pass, for one image.
     """
-    table = _table(title, ("part", "output", "layers", "edges", "parameters", "", "MACs", "", "memory", ""))
+    table = _table("part", "output", ">layers", ">edges", ">parameters", ">", ">MACs", ">", ">memory", ">")
+    table.title = Text(title)
     rows = parts(plan)
     kept = sum(part.kept for part in rows)
     for part in rows:
@@ -106,13 +83,13 @@ def network_table(title: str, plan: NetworkPlan, summary: Summary, batch_size: i
     whole = Part("all", plan.nodes[-1].shape, summary.layers, summary.edges, summary.cost, kept)
     table.add_row(*_part_cells(whole, summary, kept), style="bold")
     table.caption = Text(_totals(summary, batch_size))
-    table.caption_justify = "left"
     return table
 
 
 def layer_table(title: str, plan: NetworkPlan) -> Table:
     """One row per node."""
-    table = _table(title, ("node", "operation", "output", "parameters", "other", "MACs"))
+    table = _table("node", "operation", "output", ">parameters", ">other", ">MACs")
+    table.title = Text(title)
     for node in plan.nodes:
         cost = node_cost(plan, node)
         figures = (units.count(cost.trainable), units.count(cost.other), units.short_count(cost.macs))
@@ -120,10 +97,14 @@ def layer_table(title: str, plan: NetworkPlan) -> Table:
     return table
 
 
-def _table(title: str, headings: Sequence[str]) -> Table:
-    table = Table(title=Text(title), title_justify="left", box=box.SIMPLE_HEAD, show_edge=False, padding=0)
+def _table(*headings: str) -> Table:
+    """A table without a frame; a heading that begins with > is aligned right."""
+    table = Table(
+        title_justify="left", caption_justify="left", box=box.SIMPLE_HEAD, show_edge=False, padding=0
+    )
     for heading in headings:
-        table.add_column(heading, justify="left" if heading in LEFT else "right", no_wrap=True)
+        justify: Literal["left", "right"] = "right" if heading.startswith(">") else "left"
+        table.add_column(heading.removeprefix(">"), justify=justify, no_wrap=True)
     return table
 
 
@@ -153,17 +134,15 @@ def _share(amount: int, whole: int) -> str:
 
 def _totals(summary: Summary, batch_size: int) -> str:
     cost = summary.cost
-    return "\n".join(
-        (
-            f"{cost.parameters:,} parameters in all: {cost.trainable:,} trainable, {cost.other:,} moving "
-            f"statistics; {cost.macs:,} multiply-adds",
-            f"weights {units.size(summary.weights_bytes)}, optimizer {units.size(summary.optimizer_bytes)}; "
-            f"a training with batches of {batch_size} takes {units.size(summary.training_memory_bytes)}, "
-            f"recomputing {units.size(summary.recompute_memory_bytes)}; "
-            f"inference of one {units.size(summary.inference_peak_bytes)}",
-            f"an output pixel sees {summary.receptive_field}x{summary.receptive_field} pixels, "
-            f"{summary.output_stride:g} apart",
-        )
+    return (
+        f"{cost.parameters:,} parameters in all: {cost.trainable:,} trainable, {cost.other:,} moving "
+        f"statistics; {cost.macs:,} multiply-adds\n"
+        f"weights {units.size(summary.weights_bytes)}, optimizer {units.size(summary.optimizer_bytes)}; "
+        f"a training with batches of {batch_size} takes {units.size(summary.training_memory_bytes)}, "
+        f"recomputing {units.size(summary.recompute_memory_bytes)}; "
+        f"inference of one {units.size(summary.inference_peak_bytes)}\n"
+        f"an output pixel sees {summary.receptive_field}x{summary.receptive_field} pixels, "
+        f"{summary.output_stride:g} apart"
     )
 
 
@@ -224,21 +203,15 @@ def comparison(networks: Sequence[tuple[str, str, Summary]]) -> Table:
     Args:
         networks: for each its name, its growth rate in words, and its totals.
     """
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=0)
-    table.add_column("network", no_wrap=True)
-    for heading in FIGURES:
-        table.add_column(heading, justify="right", no_wrap=True)
+    table = _table("network", *(f">{heading}" for heading in FIGURES))
     first = networks[0][2]
     for name, growth, summary in networks:
-        table.add_row(
-            Text(f"{name}\n{growth and f'k {growth}'}"),
-            *(_cell(heading, summary, first) for heading in FIGURES),
-        )
+        cells = (_cell(heading, summary, first) for heading in FIGURES)
+        table.add_row(Text(f"{name}\n{growth and f'k {growth}'}"), *cells)
     table.caption = Text(
         "training, recompute: memory of a training, plain and recompute; inference: activations of "
         "one image; sees: side of what an output pixel sees; below each its ratio to the first network's"
     )
-    table.caption_justify = "left"
     return table
 
 
@@ -251,15 +224,9 @@ def _cell(heading: str, summary: Summary, first: Summary) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One preset.
+    """One preset: its name for a command, what it is, who published it and what, and its cost.
 
-    Args:
-        name: how a command is given it.
-        title: what it is.
-        source: where its figures come from.
-        published: what was published of it.
-        parameters: trainable parameters.
-        macs: multiply-adds for one image.
+    ``parameters`` are the trainable ones, ``macs`` multiply-adds for one image.
     """
 
     name: str
@@ -271,15 +238,13 @@ class Listed:
 
 
 def preset_table(presets: Sequence[Listed]) -> Table:
-    """One preset per row; its source stands below its published result."""
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("preset", no_wrap=True)
-    table.add_column("parameters", justify="right", no_wrap=True)
-    table.add_column("MACs", justify="right", no_wrap=True)
+    """One preset per row, its source below its published result."""
+    table = _table("preset", ">parameters", ">MACs")
     table.add_column("published, source")
+    table.padding = (0, 1, 0, 0)
     for preset in presets:
-        said = Text(preset.published).append(f"\n{preset.source}", style="dim")
-        table.add_row(preset.name, units.count(preset.parameters), units.short_count(preset.macs), said)
+        result = Text(preset.published).append(f"\n{preset.source}", style="dim")
+        table.add_row(preset.name, units.count(preset.parameters), units.short_count(preset.macs), result)
     return table
 
 

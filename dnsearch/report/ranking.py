@@ -1,47 +1,94 @@
-"""From records to places: who is best, and by which figure.
+"""From records to places: which run is best by which figure, and how sure that is.
 
 Finished runs come first, by their figure alone. Pruned, interrupted, running and failed runs follow, by their
 last figure: the accuracy after one epoch of a run that was stopped cannot be compared with that of a run that
-had all its epochs. Runs without a figure come last and have no place. Ties go to fewer parameters, then to
-the name.
+had all its epochs. Runs without a figure come last and have no place. Of equal figures the one with fewer
+parameters comes first, then by name.
 
-A study's trials in order: the confirmed ones first, by their mean over fresh seeds.
-
-One row is one trial; the retrainings that confirm it are part of its row.
+In a study one row is one trial, and the retrainings that confirm it on fresh seeds are part of its row. A
+confirmed trial is judged by these alone: it was chosen for its own figure, which therefore flatters it. Over
+seeds the interval is Student's; of a single training it is Wilson's, of the share of the validation images,
+and says nothing of what another seed would give. The mean IoU of a single training has no interval.
 """
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any, Literal
 
 from dnsearch.errors import DnsearchError, Problem
-from dnsearch.report.estimates import Standing, estimated, tied
-from dnsearch.report.settings import differing
+from dnsearch.evaluate.intervals import difference_of_means, difference_of_shares, mean_over_seeds, wilson
 from dnsearch.runs.record import Metrics, RunRecord
 from dnsearch.runs.study_record import StudyRecord
 
 Select = Literal["last", "best"]
 
-HIGHER_IS_BETTER = {
-    "validation": True,
-    "validation_accuracy": True,
-    "validation_mean_iou": True,
-    "test_accuracy": True,
-    "test_mean_iou": True,
-    "parameters": False,
-    "macs": False,
-    "epochs": False,
-    "wall_seconds": False,
-    "name": False,
-    "first_step_seconds": False,
-    "images_per_second": True,
-    "peak_memory_bytes": False,
-    "latency_seconds": False,
+FACTS: dict[str, Callable[[RunRecord], Any]] = {
+    "name": lambda record: record.name,
+    "state": lambda record: record.state,
+    "validation_accuracy": lambda record: record.last and record.last.accuracy,
+    "best_validation_accuracy": lambda record: record.best and record.best.accuracy,
+    "test_accuracy": lambda record: record.test and record.test.accuracy,
+    "validation_mean_iou": lambda record: record.last and record.last.mean_iou,
+    "best_validation_mean_iou": lambda record: record.best and record.best.mean_iou,
+    "test_mean_iou": lambda record: record.test and record.test.mean_iou,
+    "parameters": lambda record: record.parameters and record.parameters.trainable,
+    "parameters_total": lambda record: record.parameters and record.parameters.total,
+    "macs": lambda record: record.macs,
+    "epochs": lambda record: record.epochs,
+    "epochs_planned": lambda record: record.epochs_planned,
+    "wall_seconds": lambda record: record.wall_seconds,
+    "first_step_seconds": lambda record: record.first_step_seconds,
+    "images_per_second": lambda record: record.images_per_second,
+    "peak_memory_bytes": lambda record: record.peak_memory_bytes,
+    "latency_seconds": lambda record: record.latency_seconds,
+    "seed": lambda record: record.seed,
+    "study": lambda record: record.study,
+    "trial": lambda record: record.trial,
+    "experiment": lambda record: record.experiment,
+    "fingerprint": lambda record: record.fingerprint,
+    "started_at": lambda record: record.started_at,
+    "reason": lambda record: record.reason,
 }
+"""Everything that is reported of a run, but for its rank and its settings."""
+
+_SCORES = ("validation", "validation_accuracy", "validation_mean_iou", "test_accuracy", "test_mean_iou")
+_COSTS = ("parameters", "macs", "epochs", "wall_seconds", "name", "first_step_seconds")
+_MEASURED = {"images_per_second": True, "peak_memory_bytes": False, "latency_seconds": False}
+HIGHER_IS_BETTER = dict.fromkeys(_SCORES, True) | dict.fromkeys(_COSTS, False) | _MEASURED
 """What runs can be ranked by; validation is the accuracy or, of a U-Net, the mean IoU."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A share from 0 to 1, a mean over so many seeds, and its 95 % interval if there is one."""
+
+    value: float
+    interval: tuple[float, float] | None
+    seeds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a trial compares with the others of its study.
+
+    Args:
+        validation: what it is ranked by; None without a figure.
+        test: the same on the test images, where they were looked at.
+        seeds: the fresh seeds of its finished confirmations.
+        confirmations: how many confirmations were begun.
+        tied: whether it cannot be told from the first.
+        front: whether no other trial beats it in every objective; None in a study of one objective.
+    """
+
+    validation: Estimate | None
+    test: Estimate | None
+    seeds: tuple[int, ...] = ()
+    confirmations: int = 0
+    tied: bool = False
+    front: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +98,20 @@ class Row:
     Args:
         rank: place from 1, or None without a figure to rank by.
         record: the run.
-        settings: heading → value, of the settings that differ among the rows.
         select: whether the run is judged by its last or its best epoch's validation figures.
         standing: of a study's trial, how sure its figures are; None for other runs.
     """
 
     rank: int | None
     record: RunRecord
-    settings: Mapping[str, Any] = field(default_factory=dict)
     select: Select = "last"
     standing: Standing | None = None
+
+
+def fact(record: RunRecord, key: str) -> Any:  # noqa: ANN401  (whatever a record can hold)
+    """A fact of ``FACTS``; None where it is unknown or not finite."""
+    value = FACTS[key](record)
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def rank(
@@ -73,64 +124,36 @@ def rank(
 
     Args:
         records: the runs.
-        sort: what to rank by, a key of ``HIGHER_IS_BETTER``.
+        sort: a key of ``HIGHER_IS_BETTER``.
         select: which epoch's validation figures count.
         top: how many rows to keep; None keeps all.
 
     Raises:
         DnsearchError: an unknown ``sort``.
     """
-    return placed_rows(*in_order(records, sort, select), select, top)
+    return _rows(*_in_order(records, sort, select), select, top)
 
 
-def in_order(
+def _in_order(
     records: Iterable[RunRecord], sort: str, select: Select
 ) -> tuple[list[RunRecord], list[RunRecord]]:
-    """The runs that have a figure, the best first, and those that have none, by their names.
-
-    Raises:
-        DnsearchError: an unknown ``sort``.
-    """
+    """The runs that have a figure, the best first, and those that have none, by name."""
     if sort not in HIGHER_IS_BETTER:
-        expected = ", ".join(HIGHER_IS_BETTER)
-        raise DnsearchError(str(Problem("sort", f"one of {expected}", found=sort)))
+        raise DnsearchError(str(Problem("sort", f"one of {', '.join(HIGHER_IS_BETTER)}", found=sort)))
     figures = [(record, _figure(record, sort, select)) for record in records]
-    having = [(record, figure) for record, figure in figures if figure is not None]
-    placed = sorted(having, key=lambda pair: _order(pair[0], pair[1], sort))
+    placed = [(_order(record, figure, sort), record) for record, figure in figures if figure is not None]
     others = sorted((record for record, figure in figures if figure is None), key=_name)
-    return [record for record, _ in placed], others
+    return [record for _, record in sorted(placed, key=lambda pair: pair[0])], others
 
 
-def placed_rows(
-    placed: list[RunRecord], others: list[RunRecord], select: Select, top: int | None
-) -> list[Row]:
-    """Rows with places for some runs and, below them, without places for the others."""
-    shown = [*placed, *others][:top]
-    ranks = [*range(1, len(placed) + 1), *[None] * len(others)]
-    return [Row(*parts, select) for parts in zip(ranks[: len(shown)], shown, differing(shown), strict=True)]
-
-
-def _figure(record: RunRecord, sort: str, select: Select) -> float | str | None:
-    figure: float | str | None
-    validation = record.best if select == "best" else record.last
-    match sort:
-        case "validation":
-            figure = validation.score if validation else None
-        case "validation_accuracy":
-            figure = validation.accuracy if validation else None
-        case "validation_mean_iou":
-            figure = validation.mean_iou if validation else None
-        case "test_accuracy":
-            figure = record.test.accuracy if record.test else None
-        case "test_mean_iou":
-            figure = record.test.mean_iou if record.test else None
-        case "parameters":
-            figure = record.parameters.trainable if record.parameters else None
-        case "epochs" | "wall_seconds":
-            figure = getattr(record, sort) if record.epochs else None
-        case _:
-            figure = getattr(record, sort)
-    return None if isinstance(figure, float) and not math.isfinite(figure) else figure
+def _figure(record: RunRecord, sort: str, select: Select) -> Any:  # noqa: ANN401  (a number, a name or None)
+    if sort == "validation":
+        validation = record.best if select == "best" else record.last
+        return validation.score if validation and math.isfinite(validation.score) else None
+    if sort in {"epochs", "wall_seconds"} and not record.epochs:
+        return None
+    best = select == "best" and sort in {"validation_accuracy", "validation_mean_iou"}
+    return fact(record, f"best_{sort}" if best else sort)
 
 
 def _order(record: RunRecord, figure: Any, sort: str) -> tuple[Any, ...]:  # noqa: ANN401  (a number or a name)
@@ -143,7 +166,13 @@ def _name(record: RunRecord) -> tuple[str, str]:
     return record.name, record.study or ""
 
 
+def _rows(placed: list[RunRecord], others: list[RunRecord], select: Select, top: int | None) -> list[Row]:
+    ranks = [*range(1, len(placed) + 1), *[None] * len(others)]
+    return [Row(place, record, select) for place, record in zip(ranks, [*placed, *others], strict=True)][:top]
+
+
 Confirmations = Mapping[int | None, Sequence[RunRecord]]
+"""Trial → its retrainings on fresh seeds."""
 
 
 def rank_trials(
@@ -161,29 +190,24 @@ def rank_trials(
     Args:
         records: trials and confirmations.
         study: the study.
-        sort: what to rank by, a key of ``ranking.HIGHER_IS_BETTER``.
+        sort: see ``rank``.
         select: which epoch's validation figures count; None: those that the study was searched by.
-        top: how many rows to keep; None keeps all.
+        top: see ``rank``.
 
     Raises:
         DnsearchError: an unknown ``sort``.
     """
     chosen = select or study.select
-    trials, confirmations = _divided(records)
-    placed, others = in_order(trials, sort, chosen)
-    if sort == "validation":
-        placed = sorted(placed, key=lambda trial: _confirmed_first(_finished(confirmations, trial), chosen))
-    rows = placed_rows(placed, others, chosen, top)
-    first = _trainings(rows[0].record, confirmations, chosen) if rows and sort == "validation" else []
-    return [replace(row, standing=_standing(row, confirmations, study, first)) for row in rows]
-
-
-def _divided(records: Iterable[RunRecord]) -> tuple[list[RunRecord], Confirmations]:
     trials: list[RunRecord] = []
     confirmations: dict[int | None, list[RunRecord]] = defaultdict(list)
     for record in records:
         (confirmations[record.trial] if record.confirmation else trials).append(record)
-    return trials, confirmations
+    placed, others = _in_order(trials, sort, chosen)
+    if sort == "validation":
+        placed = sorted(placed, key=lambda trial: _confirmed_first(_finished(confirmations, trial), chosen))
+    rows = _rows(placed, others, chosen, top)
+    first = _trainings(rows[0].record, confirmations, chosen) if rows and sort == "validation" else []
+    return [replace(row, standing=_standing(row, confirmations, study, first)) for row in rows]
 
 
 def _finished(confirmations: Confirmations, trial: RunRecord) -> list[RunRecord]:
@@ -219,3 +243,43 @@ def _standing(row: Row, confirmations: Confirmations, study: StudyRecord, first:
         tied=comparable and tied(first, validation),
         front=trial.trial in study.front if len(study.objectives) > 1 else None,
     )
+
+
+def estimated(trainings: Sequence[Metrics]) -> Estimate | None:
+    """The figure of one training, or the mean of several that differ only in their seeds.
+
+    >>> found = estimated([Metrics(0.3, 0.90, 180)])
+    >>> found.value, [round(end, 3) for end in found.interval]
+    (0.9, [0.847, 0.936])
+    """
+    scores = [each.score for each in trainings]
+    if not scores or not all(map(math.isfinite, scores)):
+        return None
+    if len(scores) > 1:
+        found = mean_over_seeds(scores)
+        return Estimate(found.value, (found.low, found.high), len(scores))
+    (only,) = trainings
+    interval = wilson(round(only.accuracy * only.examples), only.examples) if _is_share(only) else None
+    return Estimate(only.score, interval, 1)
+
+
+def tied(first: Sequence[Metrics], other: Sequence[Metrics]) -> bool:
+    """Whether the 95 % interval of the difference between two trials includes 0.
+
+    Over seeds it is Welch's; where one of the trials has a single training, Newcombe's of shares of images.
+    """
+    if not first or not other:
+        return False
+    if len(first) > 1 and len(other) > 1:
+        found = difference_of_means([each.score for each in first], [each.score for each in other])
+    elif all(map(_is_share, [*first, *other])):
+        higher, lower = (fmean(each.accuracy for each in group) for group in (first, other))
+        found = difference_of_shares(higher, lower, (first[0].examples, other[0].examples))
+    else:
+        return False
+    return found.low <= 0 <= found.high
+
+
+def _is_share(metrics: Metrics) -> bool:
+    """Whether a score is the share of so many independent examples; those of a mean IoU are pixels."""
+    return metrics.mean_iou is None and metrics.examples > 0 and math.isfinite(metrics.accuracy)

@@ -1,6 +1,6 @@
-"""Numbers and values as a person reads them in a table: short, with units, always in the same way.
+"""Numbers and values as a person reads them: short, with units, always in the same way.
 
-What train and tune say where there is no terminal: one plain line per event.
+The last ones are what ``train`` and ``tune`` print without a terminal: one plain line per event.
 """
 
 import json
@@ -8,7 +8,6 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from dnsearch.report.estimates import Estimate
 from dnsearch.runs.record import EpochRecord, Metrics, RunRecord
 
 NOTHING = "–"
@@ -21,18 +20,6 @@ def percent(share: float | None) -> str:
     '97.22 %'
     """
     return f"{100 * share:.2f} %" if share is not None and math.isfinite(share) else NOTHING
-
-
-def interval(estimate: Estimate) -> str:
-    """The interval of an estimate in percent: over seeds by its half width, else by its two ends.
-
-    >>> interval(Estimate(0.92, (0.87, 0.97), 3)), interval(Estimate(0.9, (0.848, 0.936), 1))
-    ('± 5.00', '84.8–93.6')
-    """
-    if estimate.interval is None:
-        return ""
-    low, high = estimate.interval
-    return f"± {50 * (high - low):.2f}" if estimate.seeds > 1 else f"{100 * low:.1f}–{100 * high:.1f}"
 
 
 def count(number: int | None) -> str:
@@ -121,6 +108,11 @@ def one_line(text: str) -> str:
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
 
 
+def text(value: object) -> str:
+    """Any value on one line, and a dash for None."""
+    return NOTHING if value is None else one_line(str(value))
+
+
 def shortened(text: str, longest: int) -> str:
     """A text of at most ``longest`` characters, with an ellipsis where some are missing.
 
@@ -131,15 +123,9 @@ def shortened(text: str, longest: int) -> str:
 
 
 def epoch_line(epoch: EpochRecord, planned: int) -> str:
-    """One epoch.
-
-    Args:
-        epoch: what happened.
-        planned: how many epochs the run shall have.
-    """
-    number = f"{epoch.epoch:>{len(str(planned))}}"
+    """One epoch of so many planned ones."""
     parts = [
-        f"epoch {number}/{planned}",
+        f"epoch {epoch.epoch:>{len(str(planned))}}/{planned}",
         f"training {_metrics(epoch.training)}",
         f"validation {_metrics(epoch.validation)}",
         duration(epoch.wall_seconds),
@@ -163,7 +149,7 @@ def score(metrics: Metrics) -> str:
 
 
 def run_line(record: RunRecord) -> str:
-    """One run that has ended, whichever way."""
+    """One run that has ended, in whichever state."""
     parts = [
         one_line(record.name) if record.trial is None else f"trial {record.trial}",
         *([f"seed {record.seed}"] if record.confirmation else []),
@@ -180,7 +166,7 @@ def run_line(record: RunRecord) -> str:
 
 
 def in_parts(parts: int) -> str:
-    """What is said of a run whose batches were too much for the memory as the spec has them."""
+    """Marks a run whose batches had to be split more often than the spec asks for, for lack of memory."""
     return f"in {parts} parts"
 
 

@@ -198,11 +198,11 @@ def confirm(
                     yield TrialProgressed(job, epoch)
                     executor.answer(job, None)
                     continue
-                case RunLost(reason) if (lost_times := lost[job.folder] + 1) < MAX_LOST:
-                    lost[job.folder] = lost_times
+                case RunLost(reason) if lost[job.folder] < MAX_LOST - 1:
+                    lost[job.folder] += 1
                     executor.end(job)
-                    record = known(retraining.folder, retraining.record)
-                    yield TrialRestarted(_start(executor, retraining), reason, record.epochs)
+                    behind = known(retraining.folder, retraining.record).epochs
+                    yield TrialRestarted(_start(executor, retraining), reason, behind)
                     continue
                 case RunEnded(record):
                     ended = record

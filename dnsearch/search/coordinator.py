@@ -242,7 +242,7 @@ class Coordinator:
                     yield from self._restarted(proposal, reason)
 
     def _verdict(self, proposal: Proposal, epoch: EpochRecord) -> Stop | None:
-        """What a trial is told after an epoch; after one that is trained again, what it was told before."""
+        """A trial's verdict after an epoch; for one that is trained again, the verdict of before."""
         number = proposal.trial.number
         if number in self._stops and self._stops[number][0] == epoch.epoch:
             return self._stops[number][1]
@@ -314,7 +314,7 @@ class Coordinator:
                 yield TrialEnded(record)
 
     def _end_waiting(self) -> Iterator[SearchEvent]:
-        """End the trials that wait at a rung in vain, since no more will come."""
+        """End the trials that still wait at a rung, since no more trials will come."""
         for waiting in self._store.paused():
             record = self._folder(waiting.number).read()
             reason = f"did not go on after epoch {record.epochs}"

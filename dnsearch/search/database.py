@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, PendingRollbackError, SQLAlchemyError
 
 from dnsearch.errors import Problem, StudyError
 
@@ -116,6 +116,8 @@ def is_lost_connection(error: BaseException) -> bool:
     """
     cause: BaseException | None = error
     while cause is not None:
+        if isinstance(cause, PendingRollbackError):  # Optuna went on after it was lost
+            return True
         if isinstance(cause, DBAPIError) and not isinstance(cause.orig, sqlite3.Error):
             code = getattr(cause.orig, "sqlstate", None)  # None: there was no server to give a code
             return cause.connection_invalidated or code is None or str(code).startswith(CONNECTION_LOST)

@@ -48,23 +48,23 @@ def explained(exitcode: int | None, started: Before) -> RunFailed:
     """
     signal = -exitcode if exitcode is not None and exitcode < 0 else None
     how = f"was killed by signal {signal}" if signal else f"ended without a message (exit code {exitcode})"
-    said = f"the child process {how}"
+    death = f"the child process {how}"
     kills = memory_kills()
     if started.kills is not None and kills is not None and kills > started.kills:
         return RunFailed(
-            f"out of memory: {said}, and the system killed a process for a lack of memory", memory=True
+            f"out of memory: {death}, and the system killed a process for a lack of memory", memory=True
         )
     if signal == KILLED:
-        return RunFailed(f"{said}; {_doubt(kills)}")
+        return RunFailed(f"{death}; {_doubt(kills)}")
     if signal is None:
-        return RunFailed(said)
+        return RunFailed(death)
     if words := _last_words(started):
-        return RunFailed(f"out of memory: {said} after {words!r}", memory=True)
+        return RunFailed(f"out of memory: {death} after {words!r}", memory=True)
     if (limit := address_space_limit()) is not None:
         return RunFailed(
-            f"perhaps out of memory: {said}, with an address space of {limit:,} bytes", memory=True
+            f"perhaps out of memory: {death}, with an address space of {limit:,} bytes", memory=True
         )
-    return RunFailed(said)
+    return RunFailed(death)
 
 
 def _doubt(kills: int | None) -> str:

@@ -12,8 +12,9 @@ from typing import Any
 
 from dnsearch.errors import Problem, SpecError, StudyError
 from dnsearch.plan.graph import Shape
-from dnsearch.plan.limits import Budgeted, budgeted
+from dnsearch.plan.limits import Planned, planned
 from dnsearch.plan.summary import Summary
+from dnsearch.spec.data_section import Facts
 from dnsearch.spec.document import Document
 from dnsearch.spec.tune import Tune
 from dnsearch.spec.tune.conditions import Relation, excess
@@ -34,12 +35,12 @@ class Judgement:
         margins: constraint or relation → how far the proposal is beyond its bound, as a share of the bound;
             at most 0 is feasible.
         reasons: of those that refuse it: why, in words. Empty: it may be tried.
-        budget: its spec and network, where they were worked out.
+        planned: its spec and network, where they were worked out.
     """
 
     margins: Mapping[str, float]
     reasons: Mapping[str, str] = field(default_factory=dict)
-    budget: Budgeted | None = None
+    planned: Planned | None = None
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class Judge:
         """Judge a proposal, the cheapest questions first.
 
         Args:
-            values: dotted path → value, laid over the base spec; none for the base spec itself.
+            values: dotted path → value, which override the base spec's; empty for the base spec itself.
             origin: what to call the source of the values in problems, such as ``trial 3``.
         """
         margins = self.kept_relations(values)
@@ -72,11 +73,11 @@ class Judge:
             return Judgement(margins, broken)
         try:
             document = self.document.with_values(values, origin) if values else self.document
-            budget = budgeted(document, self.image_shape, self.classes, limits=self.limits)
+            found = planned(document, self._facts, limits=self.limits)
         except SpecError as error:
             return Judgement({**margins, SPEC: 1.0}, {SPEC: str(error)})
-        beyond, reasons = self._costs(budget.summary)
-        return Judgement({**margins, **beyond}, reasons, budget)
+        beyond, reasons = self._costs(found.summary)
+        return Judgement({**margins, **beyond}, reasons, found)
 
     def names(self) -> tuple[str, ...]:
         """The relations and constraints that can refuse something, in the order of the spec."""
@@ -90,6 +91,12 @@ class Judge:
     def _relations(self) -> dict[str, Relation]:
         """Those that can refuse something, by their names."""
         return {str(each): each for each in self.tune.relations if each.equal is None}
+
+    @cached_property
+    def _facts(self) -> Facts:
+        """What the images are like; that they suit the base spec's family was checked before."""
+        height, width, channels = self.image_shape
+        return Facts((height, width, channels), self.classes, masks=None)
 
     @cached_property
     def _bounds(self) -> dict[str, int]:
@@ -113,14 +120,14 @@ class Judge:
 
 
 def hopeless(study: str, refused: Sequence[Mapping[str, str]]) -> StudyError:
-    """What to say of a row of infeasible proposals: who refused how many, and what to change."""
+    """The error for a row of infeasible proposals: what refused how many, and what to change."""
     counts = Counter(name for reasons in refused for name in reasons)
     ((worst, _),) = counts.most_common(1)
     last = next(reasons[worst] for reasons in reversed(refused) if worst in reasons)
-    said = ", ".join(f"{name} {count:,}" for name, count in counts.most_common())
-    expected = f"a feasible proposal among the last {len(refused):,}; they were refused by: {said}"
+    counted = ", ".join(f"{name} {count:,}" for name, count in counts.most_common())
+    expected = f"a feasible proposal among the last {len(refused):,}; they were refused by: {counted}"
     hint = (
-        f"Loosen {worst} or narrow the parameters (its last word: {last.splitlines()[-1].strip()}); "
+        f"Loosen {worst} or narrow the parameters (the last reason: {last.splitlines()[-1].strip()}); "
         "dnsearch space SPEC shows which share of the space is feasible."
     )
     return StudyError(str(Problem(f"study {study}", expected, hint=hint)))

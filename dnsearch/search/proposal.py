@@ -63,15 +63,15 @@ def propose(store: TrialStore, trial: Trial, folder: Path, judge: Judge) -> Prop
     """
     judgement = judge.of(store.choice(trial).values, f"trial {trial.number}")
     store.judge(trial, judgement)
-    if judgement.budget is None or judgement.reasons:
+    if judgement.planned is None or judgement.reasons:
         return Infeasible(trial.number, judgement.reasons)
     origin = Origin(folder.name, trial.number)
     run = RunFolder(folder / trial_name(trial.number))
     with writing(run.path):
         run.path.mkdir(exist_ok=True)
-    document = staged(judgement.budget.document, judge.tune, judge.image_shape, judge.classes)
-    costs = judgement.budget.summary.cost
-    store.note(trial, document, costs_of(judgement.budget.summary))
+    document = staged(judgement.planned.document, judge.tune, judge.image_shape, judge.classes)
+    costs = judgement.planned.summary.cost
+    store.note(trial, document, costs_of(judgement.planned.summary))
     parameters = Parameters(costs.trainable, costs.other)
     record = opening(run.name, document.experiment, parameters, costs.macs, origin)
     twin = store.twin(trial.number, record.fingerprint)

@@ -92,8 +92,8 @@ class Pruning:
 
 def scores_of(trial: FrozenTrial) -> dict[int, float]:
     """Epoch → validation score, as far as a trial was trained."""
-    told = trial.intermediate_values or trial.user_attrs.get(EPOCHS, {})
-    return {int(epoch): score for epoch, score in told.items()}
+    scores = trial.intermediate_values or trial.user_attrs.get(EPOCHS, {})
+    return {int(epoch): score for epoch, score in scores.items()}
 
 
 class StopRules:
@@ -149,7 +149,7 @@ class StopRules:
             self._final = f"trial {trial} reached {score:.4g}; the target was {target:g}"
 
     def stop(self, trial: int) -> Stop | None:
-        """What a trial is told after its epoch: once the target is reached, the others need not go on."""
+        """A Stop after a trial's epoch: once the target is reached, the others need not go on."""
         if self._reached_by in {None, trial}:
             return None
         return Stop("pruned", "the target was reached")

@@ -104,7 +104,7 @@ class Grid(GridSampler):
     def after_trial(
         self, study: optuna.Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
     ) -> None:
-        """Told of a trial's end."""
+        """Do nothing at a trial's end."""
 
 
 class Evolution(CmaEsSampler):
@@ -113,7 +113,7 @@ class Evolution(CmaEsSampler):
     def after_trial(
         self, study: optuna.Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
     ) -> None:
-        """Told of a trial's end."""
+        """Do nothing at a trial's end."""
 
 
 class Parzen(BaseSampler):

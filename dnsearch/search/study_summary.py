@@ -8,8 +8,9 @@ timings, and it does not say how many images a score is of, so that a leaderboar
 import contextlib
 import math
 import time
+import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -17,13 +18,13 @@ from typing import Literal
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from dnsearch import environment
 from dnsearch.errors import RunError
 from dnsearch.runs.folder import trial_name
 from dnsearch.runs.record import Metrics, Parameters, RunRecord
 from dnsearch.runs.scan import NO_WORD
 from dnsearch.runs.study_record import StudyRecord, read_study, write_study
 from dnsearch.search.database import reachable
-from dnsearch.search.importances import FEWEST_TRIALS, importances
 from dnsearch.search.pruning import COSTS, scores_of
 from dnsearch.search.samplers import PAUSED
 from dnsearch.search.study_lock import StudyLock, is_searched
@@ -31,6 +32,9 @@ from dnsearch.search.study_metadata import existing_study, setting
 from dnsearch.search.trial_store import DROPPED, FINGERPRINT, INFEASIBLE, REASON, is_trial
 
 RENEW_SECONDS = 10.0
+FEWEST_TRIALS = 10
+BEST_SHARE, FEWEST_BEST = 0.1, 5
+"""The best tenth is held against all, but five trials at least: fewer say little (Optuna's own advice)."""
 SHARE_OF_TIME = 0.02
 """How much of a coordinator's time summaries may take; a study of 10,000 trials needs more than a moment."""
 
@@ -130,6 +134,45 @@ def _missing(trials: Iterable[FrozenTrial]) -> str:
     return "no parameter stands out"
 
 
+def importances(study: optuna.Study, objective: int) -> Mapping[str, float]:
+    """Parameter → its share of the importance, the largest first; the shares sum to 1.
+
+    PED-ANOVA (Watanabe et al., 2023, arXiv:2304.10255) asks how differently a parameter is spread among the
+    best trials and among all; parameters that exist under a condition alone count by how often they do
+    (Optuna's conditional version, arXiv:2601.20800). Pruned trials did not come to their end.
+
+    Empty with fewer than ``FEWEST_TRIALS`` finished trials, and where no parameter stands out.
+
+    Args:
+        study: the study.
+        objective: which of its values is asked about; a value that is maximised.
+    """
+    finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    if len(finished) < FEWEST_TRIALS:
+        return {}
+    optunas = environment.imported(
+        "optuna.importance"
+    )  # a second, for scikit-learn: no search starts with it
+    share = max(BEST_SHARE, FEWEST_BEST / len(finished))
+    with warnings.catch_warnings():
+        # They say that lower is better, which the target sees to, and that a value was rarely tried.
+        warnings.simplefilter("ignore")
+        found = optunas.get_param_importances(
+            study,
+            evaluator=optunas.PedAnovaImportanceEvaluator(target_quantile=share),
+            target=lambda trial: _loss(trial, objective),
+            normalize=False,
+        )
+    total = math.fsum(found.values())
+    largest_first = sorted(found.items(), key=lambda item: (-item[1], item[0]))
+    return {path: value / total for path, value in largest_first} if total else {}
+
+
+def _loss(trial: FrozenTrial, objective: int) -> float:
+    """PED-ANOVA looks for low figures."""
+    return -float(trial.values[objective])
+
+
 def state_of(trial: FrozenTrial) -> Literal["finished", "pruned", "failed", "paused", "running"]:
     """A trial's state as dnsearch calls it; a paused one is RUNNING to Optuna."""
     match trial.state:
@@ -167,16 +210,22 @@ def looking(url: str, name: str) -> Look:
     def look() -> tuple[list[RunRecord], StudyRecord]:
         with reachable(url):
             searched = is_searched(url, name)
-            told = records(study)
+            found = records(study)
             if searched:
-                return told, summary(study, "searching")
-            left = [each for each in told if each.state == "running"]
-            told = [
-                replace(each, state="interrupted", reason=NO_WORD) if each in left else each for each in told
-            ]
-            return told, summary(study, "interrupted" if left else "ended")
+                return found, summary(study, "searching")
+            was_searched = any(each.state == "running" for each in found)
+            return [_interrupted(each) for each in found], summary(
+                study, "interrupted" if was_searched else "ended"
+            )
 
     return look
+
+
+def _interrupted(record: RunRecord) -> RunRecord:
+    """A record as it is without a search: a trial that says running was left by a dead coordinator."""
+    if record.state != "running":
+        return record
+    return replace(record, state="interrupted", reason=NO_WORD)
 
 
 def records(study: optuna.Study) -> list[RunRecord]:
@@ -218,5 +267,5 @@ def _score(study: optuna.Study, trial: FrozenTrial) -> float | None:
     aims = objectives(study)
     if trial.values and "validation" in aims:
         return float(trial.values[aims.index("validation")])
-    told = scores_of(trial)
-    return told[max(told)] if told else None
+    scores = scores_of(trial)
+    return scores[max(scores)] if scores else None

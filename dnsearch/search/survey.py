@@ -182,7 +182,7 @@ def _is_free(path: str, tune: Tune, related: list[str]) -> bool:
 
 
 def _known(judgement: Judgement) -> _Known:
-    return _Known(judgement.reasons, costs_of(judgement.budget.summary) if judgement.budget else {})
+    return _Known(judgement.reasons, costs_of(judgement.planned.summary) if judgement.planned else {})
 
 
 def _is_idle(path: str, choices: list[Choice], judge: Judge, draw: Uniform) -> bool:
@@ -207,11 +207,11 @@ def _changed(path: str, choice: Choice, judge: Judge, draw: Uniform) -> bool | N
     own, other = (
         judge.of(values, "sample") for values in (choice.values, _with(path, label, choice, judge.tune))
     )
-    if own.budget is None or other.budget is None:
+    if own.planned is None or other.planned is None:
         return None
     if path.startswith("network."):
-        return own.budget.plan != other.budget.plan
-    return settings(own.budget.document.experiment) != settings(other.budget.document.experiment)
+        return own.planned.plan != other.planned.plan
+    return settings(own.planned.document.experiment) != settings(other.planned.document.experiment)
 
 
 def _always(path: str, tune: Tune) -> Searched:

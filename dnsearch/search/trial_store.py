@@ -31,7 +31,7 @@ REASON = "dnsearch:reason"
 INFEASIBLE = "dnsearch:infeasible"
 DROPPED = "dnsearch:dropped"
 """The user attribute of a trial that does not fit a changed spec: the reason; its number stays taken."""
-STARTS = "dnsearch:sittings"
+STARTS = "dnsearch:starts"
 MAX_STARTS = 3
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 COMPARED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)

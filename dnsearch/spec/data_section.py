@@ -59,7 +59,7 @@ SOURCES: dict[Source, Kind] = {
         "be masks",
         masks=True,
     ),
-    "folder": Kind("folder", "one sub-folder of PNG or JPEG images per class", resized=True),
+    "folder": Kind("class_folder", "one sub-folder of PNG or JPEG images per class", resized=True),
     "csv": Kind("csv_list", "a table of such images and their labels", resized=True),
     "masks": Kind(
         "masks",
@@ -69,6 +69,21 @@ SOURCES: dict[Source, Kind] = {
     ),
 }
 DEFAULT_FOLDER = "data"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a network has to fit.
+
+    Args:
+        image_shape: (height, width, channels).
+        classes: number of classes.
+        masks: whether every pixel has a label; None where the files are not there to tell.
+    """
+
+    image_shape: tuple[int, int, int]
+    classes: int
+    masks: bool | None = False
 
 
 class Data(Section):
@@ -111,7 +126,7 @@ class Data(Section):
         ge=2,
         le=100_000,
         description="Number of classes. Left out: counted in the data. Given: checked against it, and "
-        "inspect works where the files are not. masks needs it, or class_names.",
+        "inspect works without the files. masks needs it, or class_names.",
     )
     class_names: tuple[Annotated[str, Field(min_length=1)], ...] | None = Field(
         None,
@@ -124,7 +139,7 @@ class Data(Section):
         ge=-1000,
         le=100_000,
         description="masks, npz with masks: pixels of this number count neither in the loss nor in any "
-        "figure, such as 255 in Pascal VOC. null: all pixels count.",
+        "metric, such as 255 in Pascal VOC. null: all pixels count.",
     )
     validation_fraction: float = Field(
         0.1,

@@ -17,7 +17,7 @@ from dnsearch.spec.merge import completed, nested, overlay, spelled_out
 from dnsearch.spec.presets import with_recipe
 from dnsearch.spec.training import Stage
 from dnsearch.spec.tree import Leaf, Table, Tree, from_plain, plain, without
-from dnsearch.spec.tune import checks
+from dnsearch.spec.tune import space_checks
 from dnsearch.spec.yaml import MAX_BYTES, MAX_DEPTH, read, written
 
 MAX_EXTENDS = 8
@@ -42,7 +42,7 @@ class Document:
         """Another experiment: this one with some values changed, without ``expect`` and ``tune``.
 
         Args:
-            values: dotted path → value; a section is laid before the fields in it.
+            values: dotted path → value; a section is set before the fields in it.
             origin: what to call the source of the values in problems, such as ``trial 3``.
 
         Raises:
@@ -156,7 +156,7 @@ def _content(name_or_path: str, folder: Path, place: Place | None = None) -> byt
 
 
 def _extended(tree: Tree, folder: Path, seen: tuple[str, ...]) -> Tree:
-    """The tree laid over what it extends, shorthands spelled out."""
+    """The tree overriding what it extends, shorthands spelled out."""
     if not isinstance(tree, Table):
         expected = "expected a mapping with version, network, data and training"
         raise SpecError([Problem("", expected, place=tree.place)])
@@ -211,8 +211,8 @@ def _validated(tree: Tree) -> Experiment:
     try:
         experiment = Experiment.model_validate(plain(tree))
     except ValidationError as error:
-        others = checks.besides(error, tree)
+        others = space_checks.besides(error, tree)
         raise SpecError(validation_errors.problems(error, tree, others=others)) from None
-    if wrong := checks.problems(experiment, tree):
+    if wrong := space_checks.problems(experiment, tree):
         raise SpecError(wrong)
     return experiment

@@ -90,7 +90,7 @@ class Experiment(Section):
     extends: str | None = Field(
         None,
         description="A preset's name or the path of another spec (relative to this one). What this file says "
-        "is laid over it, mapping by mapping; name and expect are not inherited.",
+        "overrides it, mapping by mapping; name and expect are not inherited.",
     )
     network: Network = Field(description="The network.")
     data: Data = Field(description="The images.")
@@ -98,7 +98,7 @@ class Experiment(Section):
     match: Match | None = Field(
         None, description="Solve for the growth rate that brings the network to a budget."
     )
-    limits: Limits = Field(Limits(), description="What the network may cost at most.")
+    limits: Limits = Field(Limits.model_construct(), description="What the network may cost at most.")
     tune: Tune | None = Field(None, description="The search, for dnsearch tune.")
     expect: Expect | None = Field(None, description="Facts to check.")
 
@@ -120,7 +120,7 @@ class Experiment(Section):
         return self
 
     @model_validator(mode="after")
-    def _stages_are_said_once(self) -> Self:
+    def _stages_are_given_once(self) -> Self:
         if self.tune is None or self.tune.fidelity == "epochs":
             return self
         searched = any(f"{path}.".startswith(f"{STAGES}.") for path in self.tune.parameters)

@@ -1,6 +1,11 @@
-"""The format as a JSON Schema, and what is asked of it: what a path holds, and which keys a section has."""
+"""The format of a spec as a JSON Schema, in words, and as a Markdown reference.
 
-from collections.abc import Iterator
+Error messages and docs/spec.md are written from the schema, so they cannot lag behind it.
+"""
+
+import inspect
+import json
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any
 
@@ -138,3 +143,134 @@ def keys(path: tuple[str | int, ...], tree: Tree | None = None) -> tuple[str, ..
         section = entry(section, part)
     kinds = _of_kind(at(path, tree), section)
     return tuple(dict.fromkeys(key for schema in kinds for key in schema.get("properties", {})))
+
+
+def in_words(alternatives: Iterable[Schema]) -> str:
+    """What any of some schemas allows; null comes last.
+
+    >>> in_words([{"type": "null"}, {"type": "integer", "minimum": 1}])
+    'a whole number of at least 1 or null'
+    """
+    named: list[str] = []
+    others: list[str] = []
+    for schema in alternatives:
+        is_named = "const" in schema.get("properties", {}).get("name", {})
+        (named if is_named else others).append(kind(schema) if is_named else _words(schema))
+    if len(set(named)) > 1:
+        others.append(f"a mapping with name: {either(dict.fromkeys(named))}")
+    said = dict.fromkeys(sorted(others, key=lambda words: words == "null"))
+    return " or ".join(said) or "something else"
+
+
+_NOUNS = {
+    "integer": "a whole number",
+    "number": "a number",
+    "array": "a list",
+    "string": "text",
+    "boolean": "true or false",
+    "null": "null",
+    "object": "a mapping",
+}
+
+
+def _words(schema: Schema) -> str:
+    if "const" in schema:
+        return str(schema["const"])
+    if "enum" in schema:
+        return either(map(str, schema["enum"]))
+    return _NOUNS[schema["type"]] + _limits(schema) if "type" in schema else "any value"
+
+
+def _limits(schema: Schema) -> str:
+    match schema:
+        case {"type": "integer" | "number"}:
+            return _range(schema)
+        case {"type": "array", "minItems": low, "maxItems": high} if low == high:
+            return f" of {low} values"
+        case {"type": "array", "maxItems": high}:
+            return f" of {schema.get('minItems', 0)} to {high} values"
+        case {"type": "string", "pattern": _}:
+            return " of at most 100 letters, digits, dots, dashes and underscores, a letter or digit first"
+        case {"type": "string", "minLength": _}:
+            return " that is not empty"
+        case {"type": "object", "properties": keys} if 0 < len(keys) <= 4:
+            return f" with {either(keys)}"
+        case {"type": "object", "maxProperties": most}:
+            return f" of {schema.get('minProperties', 0)} to {most} entries"
+        case _:
+            return ""
+
+
+def _range(schema: Schema) -> str:
+    low, high = schema.get("minimum"), schema.get("maximum")
+    above, below = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
+    if low is not None and high is not None:
+        return f" from {low} to {high}"
+    lower = f"of at least {low}" if low is not None else f"above {above}" if above is not None else ""
+    upper = f"at most {high}" if high is not None else f"below {below}" if below is not None else ""
+    return " ".join(["", *filter(None, [lower, "and" if lower and upper else "", upper])])
+
+
+def either(words: Iterable[str]) -> str:
+    """Words joined for a sentence.
+
+    >>> either(["sgd", "adam", "adamw"])
+    'sgd, adam or adamw'
+    """
+    *first, last = words
+    return f"{', '.join(first)} or {last}" if first else last
+
+
+HEADING = """\
+# The spec, field by field
+
+A spec is one YAML document. This page is what `dnsearch schema --markdown` prints; `dnsearch schema` prints
+the same as JSON Schema, for editors.
+"""
+
+
+def markdown_reference() -> str:
+    """One table per section and kind, with each field's values, default and meaning."""
+    return HEADING + "".join(_section("The document", "", [json_schema()]))
+
+
+def _section(title: str, path: str, kinds: list[Schema]) -> Iterator[str]:
+    """The tables of a section's kinds, and then of the sections below them."""
+    yield f"\n## {title}\n"
+    below: dict[str, list[Schema]] = {}
+    for section in kinds:
+        named = f"`{kind(section)}`: " if kind(section) else ""
+        yield f"\n{named}{inspect.cleandoc(section.get('description', ''))}\n\n"
+        yield "| field | value | default | meaning |\n|---|---|---|---|\n"
+        for field, subschema in section["properties"].items():
+            yield _row(field, subschema, required=field in section.get("required", ()))
+            known = below.setdefault(f"{path}{field}", [])
+            known += (each for each in _sections(subschema) if each not in known)
+    for inner, sections in below.items():
+        if sections:
+            yield from _section(f"`{inner}`", f"{inner}.", sections)
+
+
+def _sections(subschema: Schema) -> list[Schema]:
+    """The mappings that a field may hold, also in a list or by name, without what is said of the field."""
+    said = {"default", "description", "title"}
+    bare = {key: value for key, value in subschema.items() if key not in said}
+    found: list[Schema] = []
+    for option in options(bare):
+        inner = option.get("items") or option.get("additionalProperties")
+        if "properties" in option:
+            found.append(option)
+        elif isinstance(inner, dict):
+            found += _sections(inner)
+    return found
+
+
+def _row(field: str, subschema: Schema, *, required: bool) -> str:
+    default = "required" if required else _default(resolved(subschema).get("default"))
+    meaning = resolved(subschema).get("description", "")
+    cells = (f"`{field}`", in_words(options(subschema)), default, " ".join(meaning.split()))
+    return f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |\n"
+
+
+def _default(value: Any) -> str:  # noqa: ANN401  (whatever JSON holds)
+    return "see below" if isinstance(value, dict) else f"`{json.dumps(value)}`"

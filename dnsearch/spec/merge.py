@@ -1,6 +1,7 @@
-"""Laying one tree over another: ``extends``, ``--set`` and a trial's values are all this one step."""
+"""One tree overriding another: ``extends``, ``--set`` and a trial's values are all this one step."""
 
 from dnsearch.errors import Place
+from dnsearch.spec.network.families import DenseNet, UNet
 from dnsearch.spec.tree import Items, Leaf, Scalar, Table, Tree
 
 SHORTHANDS = {
@@ -17,11 +18,8 @@ SHORTHANDS = {
 LISTED = ("connectivity",)
 """Those of them that may also be a list, one entry per block."""
 
-OF_ONE_FAMILY = (
-    *("cross_block", "head"),
-    *("unit", "channels", "convolutions", "normalize", "up_kernel", "up_reads"),
-)
-"""Fields of the ``network`` section that one family has and the other has not."""
+OF_ONE_FAMILY = DenseNet.model_fields.keys() ^ UNet.model_fields.keys()
+"""Fields of the ``network`` section that one family has and the other does not."""
 
 BRANCHES = {
     "optimizer": ("name", None),
@@ -73,7 +71,7 @@ def shortened(tree: Tree, key: str) -> Tree:
 
 
 def overlay(base: Tree, top: Tree, key: str = "", *, in_place: bool = False) -> Tree:
-    """``top`` laid over ``base``: mappings join, everything else replaces.
+    """``base`` overridden by ``top``: mappings join, everything else replaces.
 
     A section of several kinds gives up what does not belong to a new kind. Of a list of such sections each
     takes a mapping that says no kind. A mapping of positions, from 0, changes those items of a list.
@@ -183,7 +181,7 @@ def _kept(base: Table, top: Table, key: str) -> Table:
 
 
 def _kind(section: Table, key: str) -> Scalar:
-    """The kind that a section says it is of; nothing where it says none or has none."""
+    """The kind that a section says it is of; None where it says none or has none."""
     field, _ = BRANCHES.get(key, ("", None))
-    said = section.entries.get(field)
-    return said.value if isinstance(said, Leaf) else None
+    kind = section.entries.get(field)
+    return kind.value if isinstance(kind, Leaf) else None

@@ -1,7 +1,4 @@
-"""The optimizers of the ``training`` section: one class per rule.
-
-The schedules of the ``training`` section: how the learning rate goes.
-"""
+"""The optimizers and the learning rate schedules of the ``training`` section: one class for each."""
 
 from typing import Annotated, Literal, Self
 

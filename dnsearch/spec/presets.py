@@ -1,9 +1,7 @@
-"""Specs that come with dnsearch; each file names its source.
-
-Recipes: values of the ``training`` section by one name, laid under what a spec says there itself.
+"""Presets: specs that come with dnsearch; each file names its source. Recipes: named ``training`` values.
 
 A layer of a spec is its file, a file that it extends, the ``--set``s together, or a trial's values. A recipe
-belongs to the layer that names it: it goes over the layers below, and what its own layer says goes over it.
+belongs to the layer that names it: it overrides the layers below, and the rest of its own layer overrides it.
 """
 
 from dataclasses import dataclass
@@ -64,7 +62,7 @@ def about(name: str) -> About:
 
 
 def _said(lines: list[str], heading: str) -> str:
-    """What stands behind a heading, on its line and on the ones that go on with it."""
+    """What follows a heading, on its line and on the ones that go on with it."""
     said: list[str] = []
     for line in lines:
         if said and (not line or line.split(" ", 1)[0].endswith(":")):
@@ -86,7 +84,7 @@ def recipe_content(name: str) -> bytes:
 
 
 def with_recipe(layer: Tree) -> Tree:
-    """A layer laid over the recipe that it names; without one (or with an unknown one), as it is.
+    """A layer overriding the recipe that it names; without one (or with an unknown one), as it is.
 
     >>> from dnsearch.spec.tree import plain
     >>> plain(with_recipe(read(b"training: {recipe: fast, epochs: 5}", "a.yaml")))["training"]["epochs"]

@@ -1,7 +1,4 @@
-"""The base of every section of a spec, and how a section refuses values that do not fit together.
-
-Fields that hold one value for all blocks, or a list with one value per block.
-"""
+"""The base of every section of a spec, its refusals, and fields with one value or one value per block."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any, TypeVar
@@ -27,7 +24,7 @@ Whole = BeforeValidator(_whole)
 class Section(BaseModel):
     """A mapping in the YAML: frozen, strictly typed, without unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, defer_build=True)
 
 
 def refuse(*problems: Problem) -> PydanticCustomError:

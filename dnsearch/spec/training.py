@@ -1,17 +1,14 @@
-"""The stages of the ``training`` section: epochs at the beginning that see fewer images, or smaller ones.
+"""The ``training`` section: length, stages, loss and seed of one training.
 
-A stage holds from the end of the one before it up to and including its last epoch; after the last stage all
-images are seen as they are::
+A stage of ``progressive`` is some epochs at the beginning that see fewer images, or smaller ones. It lasts
+from the end of the one before it up to and including its last epoch; after the last stage all images are seen
+as they are::
 
     progressive: [{epochs: 3, examples: 0.5}, {epochs: 6, image_size: [24, 24]}]      epochs: 9
 
     epoch   1  2  3 │ 4  5  6 │ 7  8  9
     images    half  │   all   │   all
     size      full  │  24x24  │  full
-
-The ``training`` section: optimizer, schedule, length and seed of one training.
-
-This is the package's door; each optimizer and each schedule has a class in a file beside it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -152,7 +149,7 @@ class Training(Section):
 
     recipe: Recipe | None = Field(
         None,
-        description="Values to start from, laid under what this section says: paper-cifar (300 epochs, SGD, "
+        description="Values to start from; this section overrides them: paper-cifar (300 epochs, SGD, "
         "steps), paper-cifar-augmented (the same with flips and crops) or fast (30 epochs, one cycle, "
         "averaged weights). null: none.",
     )
@@ -171,12 +168,12 @@ class Training(Section):
         "wants about 0.001.",
     )
     optimizer: Optimizer = Field(
-        Sgd(name="sgd"),
+        Sgd.model_construct(name="sgd"),
         description="sgd, adam, adamw, lion or muon; the name alone takes its defaults, a mapping with name "
         "sets more.",
     )
     schedule: Schedule = Field(
-        Constant(name="constant"),
+        Constant.model_construct(name="constant"),
         description="constant, step, cosine, linear or one_cycle; the name alone takes its defaults, a "
         "mapping with name sets more.",
     )
@@ -261,19 +258,19 @@ class Training(Section):
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = Field(
         "float32",
         description="What the layers compute in. mixed_bfloat16, mixed_float16: convolutions and features "
-        "have 16 bits, which is faster on a graphics card and takes half the memory; weights, BatchNorm's "
+        "have 16 bits, which is faster on a GPU and takes half the memory; weights, BatchNorm's "
         "statistics, the loss and what is saved keep 32. mixed_float16 scales the loss as it goes, for what "
         "is too small for it. The paper: float32.",
     )
     xla: Literal["auto", "on", "off"] = Field(
         "auto",
         description="Whether XLA compiles the network's pass and its gradient: slow to start, then faster on "
-        "a graphics card. auto: on a graphics card, unless deterministic; on: always; off: never.",
+        "a GPU. auto: on a GPU, unless deterministic; on: always; off: never.",
     )
     devices: Literal["one", "all"] = Field(
         "one",
-        description="one: the first graphics card, or the processor where there is none; all: each graphics "
-        "card takes an equal share of every batch, normalises it by itself, and the gradients are added up.",
+        description="one: the first GPU, or the processor where there is none; all: each GPU "
+        "takes an equal share of every batch, normalises it by itself, and the gradients are added up.",
     )
     deterministic: bool = Field(
         False,

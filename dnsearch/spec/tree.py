@@ -74,7 +74,7 @@ def walk(tree: Tree, path: tuple[str | int, ...]) -> Iterator[Tree]:
 
 
 def entry(tree: Tree | None, part: str | int) -> Tree | None:
-    """The value under a key or at a position; nothing when there is none."""
+    """The value under a key or at a position; None when there is none."""
     match tree, part:
         case Table(entries), str():
             return entries.get(part)

@@ -1,14 +1,9 @@
-"""Bytes → a tree of values with their places: a small, strict part of YAML 1.2.
+"""Bytes → a tree of values with their places: a small, strict part of YAML 1.2; and values → YAML.
 
-PyYAML parses; what its events mean is decided here, since its own constructor reads ``1e-3`` as text,
-``on`` as true and ``012`` as ten, and keeps the last of two equal keys. Anchors, aliases, tags and several
-documents are refused, and size, depth and the number of values are capped, so that no text can take long
-or much memory.
-
-Plain values → YAML that ``reading`` reads back as the same values.
-
-PyYAML writes YAML 1.1, where ``1e3``, ``0o17`` and ``09`` are texts and need no quotes; in YAML 1.2, which
-``reading`` reads, they are numbers.
+PyYAML composes nodes; what a plain scalar means is decided here, since PyYAML's own constructor follows YAML
+1.1: it reads ``1e-3`` as text, ``on`` as true and ``012`` as ten, and keeps the last of two equal keys.
+Anchors, aliases, tags and several documents are refused, and size, depth and the number of values are capped
+while nodes are composed, so that no text takes long or much memory.
 """
 
 import re
@@ -67,7 +62,8 @@ def read(content: bytes, file: str) -> Tree:
     if strange := _UNPRINTABLE.search(text):
         place = _place_of(text, file, strange.start())
         raise SpecError([Problem("", "printable characters", found=_code_point(strange), place=place)])
-    return _Reader(text, file).document()
+    loader = _Loader(text, file)
+    return loader.tree(loader.document())
 
 
 def scalar(text: str) -> Scalar:
@@ -94,58 +90,90 @@ def _code_point(strange: re.Match[str]) -> str:
     return f"character U+{ord(strange.group()):04X}"
 
 
-class _Reader:
-    """Builds the tree from PyYAML's events."""
+class _Loader(yaml.SafeLoader):
+    """Composes the nodes of one document and refuses on the way what specs do not use."""
 
     def __init__(self, text: str, file: str) -> None:
+        super().__init__(text)
         self._text = text
         self._file = file
         self._values = 0
-        self._loader = yaml.SafeLoader(text)
+        self._depth = 0
 
-    def document(self) -> Tree:
-        self._next()  # the stream's start
-        if isinstance(start := self._next(), yaml.StreamEndEvent):
-            raise self._refusal(start, "some YAML, and this is empty")
-        tree = self._tree(self._next(), depth=1)
-        self._next()  # the document's end
-        if not isinstance(more := self._next(), yaml.StreamEndEvent):
-            raise self._refusal(more, "one document; remove the line --- and what follows it")
-        return tree
-
-    def _next(self) -> yaml.Event:
+    def document(self) -> yaml.Node:
+        """The nodes of the only document."""
         try:
-            event: yaml.Event = self._loader.get_event()  # type: ignore[no-untyped-call]  # the stubs lack it
+            self.get_event()  # type: ignore[no-untyped-call]  # the stream's start; the stubs lack types
+            if self.check_event(yaml.StreamEndEvent):
+                raise self._refusal(self._next_event(), "some YAML, and this is empty")
+            node: Any = self.compose_document()
+            if not self.check_event(yaml.StreamEndEvent):
+                more = self._next_event()
+                raise self._refusal(more, "one document; remove the line --- and what follows it")
         except yaml.MarkedYAMLError as error:
-            raise self._syntax(error.problem, error.problem_mark or self._loader.get_mark()) from None
+            raise self._syntax(error.problem, error.problem_mark or self.get_mark()) from None
         except (ValueError, OverflowError):  # from PyYAML's own int() and chr()
-            raise self._syntax("found a number that is too large", self._loader.get_mark()) from None
+            raise self._syntax("found a number that is too large", self.get_mark()) from None
+        return node  # type: ignore[no-any-return]  # the stubs allow None
+
+    def _next_event(self) -> yaml.Event:
+        event: yaml.Event = self.peek_event()  # type: ignore[no-untyped-call]  # the stubs lack types
         return event
 
-    def _syntax(self, said: str | None, mark: yaml.Mark) -> SpecError:
-        hint = "A value with : or # in it needs quotes; indent with spaces."
-        return SpecError(
-            [Problem("", f"expected YAML, but {said}", hint=hint, place=self._between(mark, mark))]
-        )
-
-    def _tree(self, event: yaml.Event, depth: int) -> Tree:
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:  # noqa: ANN401  (a node or a position)
+        """The next node; PyYAML calls this for each one, with the key as ``index`` for a mapping's value."""
+        event = self._next_event()
+        self._refuse_references(event)
+        if isinstance(event, yaml.ScalarEvent) and (strange := _UNPRINTABLE.search(event.value)):
+            raise self._refusal(event, f"printable characters, found {_code_point(strange)}")  # by an escape
+        is_key = isinstance(parent, yaml.MappingNode) and index is None
+        if is_key:
+            if not isinstance(event, yaml.ScalarEvent) or not 0 < len(event.value) <= MAX_KEY:
+                raise self._refusal(event, f"a word of at most {MAX_KEY} characters as key")
+            return super().compose_node(parent, index)
         self._values += 1
+        self._depth += 1
         if self._values > MAX_VALUES:
             raise self._refusal(event, f"at most {MAX_VALUES:,} values")
-        if depth > MAX_DEPTH:
+        if self._depth > MAX_DEPTH:
             raise self._refusal(event, f"at most {MAX_DEPTH} levels of nesting")
-        self._refuse_references(event)
-        match event:
-            case yaml.ScalarEvent(value=value, style=style):
-                self._refuse_unprintable(event, value)
-                return Leaf(value if style else self._plain(event, value), self._place(event))
-            case yaml.SequenceStartEvent():
-                return self._items(event, depth)
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
+
+    def resolve(self, kind: object, value: object, implicit: object) -> str:
+        """No tag: YAML 1.1's are not used."""
+        return ""
+
+    def tree(self, node: yaml.Node) -> Tree:
+        """The values of a node, with their places."""
+        place = self._place(node)
+        match node:
+            case yaml.ScalarNode(value=value, style=style):
+                return Leaf(value if style else self._plain(node, value), place)
+            case yaml.SequenceNode(value=items):
+                return Items(tuple(map(self.tree, items)), place)
             case _:
-                return self._table(event, depth)
+                return self._table(node, place)
+
+    def _table(self, node: yaml.Node, place: Place) -> Table:
+        entries: dict[str, Tree] = {}
+        keys: dict[str, Place] = {}
+        for key, value in node.value:
+            if key.value in keys:
+                line = keys[key.value].line
+                raise self._refusal(key, f"each key once; {key.value} is already on line {line}")
+            keys[key.value] = self._place(key)
+            entries[key.value] = self.tree(value)
+        return Table(entries, keys, place)
+
+    def _plain(self, node: yaml.Node, value: str) -> Scalar:
+        if len(value) > MAX_DIGITS and (_INTEGER.fullmatch(value) or _FLOAT.fullmatch(value)):
+            raise self._refusal(node, f"a number of at most {MAX_DIGITS} digits")
+        return scalar(value)
 
     def _refuse_references(self, event: yaml.Event) -> None:
-        """Aliases, anchors and tags: what could make a text mean more than it shows."""
+        """Refuse aliases, anchors and tags, which let a text mean more than it shows."""
         match event:
             case yaml.AliasEvent():
                 raise self._refusal(event, "no aliases (*name); write the value again, or use extends")
@@ -154,52 +182,20 @@ class _Reader:
             case yaml.ScalarEvent(tag=str()) | yaml.CollectionStartEvent(tag=str()):
                 raise self._refusal(event, "no tags (!name)")
 
-    def _refuse_unprintable(self, event: yaml.Event, value: str) -> None:
-        """What an escape of a quoted text, such as that of the NUL, smuggled in."""
-        if strange := _UNPRINTABLE.search(value):
-            raise self._refusal(event, f"printable characters, found {_code_point(strange)}")
+    def _refusal(self, found: yaml.Event | yaml.Node, expected: str) -> SpecError:
+        return SpecError([Problem("", f"expected {expected}", place=self._place(found))])
 
-    def _plain(self, event: yaml.Event, value: str) -> Scalar:
-        if len(value) > MAX_DIGITS and (_INTEGER.fullmatch(value) or _FLOAT.fullmatch(value)):
-            raise self._refusal(event, f"a number of at most {MAX_DIGITS} digits")
-        return scalar(value)
+    def _syntax(self, problem: str | None, mark: yaml.Mark) -> SpecError:
+        hint = "A value with : or # in it needs quotes; indent with spaces."
+        place = Place(self._file, mark.line + 1, mark.column + 1, 1, self._text)
+        return SpecError([Problem("", f"expected YAML, but {problem}", hint=hint, place=place)])
 
-    def _items(self, start: yaml.Event, depth: int) -> Items:
-        items = []
-        while not isinstance(event := self._next(), yaml.SequenceEndEvent):
-            items.append(self._tree(event, depth + 1))
-        return Items(tuple(items), self._place(start))
-
-    def _table(self, start: yaml.Event, depth: int) -> Table:
-        entries: dict[str, Tree] = {}
-        keys: dict[str, Place] = {}
-        while not isinstance(event := self._next(), yaml.MappingEndEvent):
-            key = self._key(event, keys)
-            keys[key] = self._place(event)
-            entries[key] = self._tree(self._next(), depth + 1)
-        return Table(entries, keys, self._place(start))
-
-    def _key(self, event: yaml.Event, keys: dict[str, Place]) -> str:
-        self._refuse_references(event)
-        if not isinstance(event, yaml.ScalarEvent) or not 0 < len(event.value) <= MAX_KEY:
-            raise self._refusal(event, f"a word of at most {MAX_KEY} characters as key")
-        self._refuse_unprintable(event, event.value)
-        if event.value in keys:
-            line = keys[event.value].line
-            raise self._refusal(event, f"each key once; {event.value} stands already on line {line}")
-        return event.value
-
-    def _refusal(self, event: yaml.Event, expected: str) -> SpecError:
-        return SpecError([Problem("", f"expected {expected}", place=self._place(event))])
-
-    def _place(self, event: yaml.Event) -> Place:
-        match event.start_mark, event.end_mark:
-            case yaml.Mark() as start, yaml.Mark() as end:
-                return self._between(start, end)
-        return Place(self._file, 1, 1, 1, self._text)  # PyYAML's types allow it; its parser sets both marks
-
-    def _between(self, start: yaml.Mark, end: yaml.Mark) -> Place:
-        width = end.column - start.column if end.line == start.line else 1
+    def _place(self, found: yaml.Event | yaml.Node) -> Place:
+        """Where it begins; as wide as a scalar on one line, else one character."""
+        start: Any = found.start_mark  # PyYAML's stubs allow None; its parser sets both marks
+        end: Any = found.end_mark
+        one_line = end.line == start.line and not isinstance(found, yaml.CollectionNode)
+        width = end.column - start.column if one_line else 1
         return Place(self._file, start.line + 1, start.column + 1, max(1, width), self._text)
 
 
@@ -215,7 +211,7 @@ def written(values: Mapping[str, Any]) -> str:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Quotes what would be read as something else, and writes equal lists twice rather than by reference."""
+    """Quotes what would be read as something else, and repeats equal lists rather than refer to the first."""
 
     def ignore_aliases(self, data: object) -> bool:
         return True

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from dnsearch import environment
-from dnsearch.data.sources import check_task, facts, load
+from dnsearch.data.sources import facts, load
 from dnsearch.plan.cost import cost
 from dnsearch.plan.network import plan_network
 from dnsearch.runs.folder import RunFolder
@@ -50,7 +50,6 @@ def run(document: Document, folder: RunFolder, watch: Watch, origin: Origin | No
         refuse_imported(folder)
         folder.remove_leftovers()
         images = facts(experiment.data)
-        check_task(experiment, images)
         plan = plan_network(experiment.network, images.image_shape, images.classes)
         record = begun(folder, experiment, cost(plan), origin)
         spent = record.wall_seconds

@@ -49,7 +49,7 @@ class Sittings:
 
     def survivors(self) -> list[psutil.Process]:
         """Processes of the sitting that are still at work after a while."""
-        return left_alive(self.family, seconds=5)
+        return left_alive(self.family, seconds=30)
 
 
 @pytest.fixture

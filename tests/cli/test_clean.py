@@ -54,7 +54,7 @@ def test_a_trial_that_lost_its_weights_says_how_to_get_them_back(dnsearch, study
         assert ran.code == 4
         assert ran.err == (
             "runs/tiny/trial-0000\n"
-            "  expected weights.npz, found none: of a study's trials only the best keep their weights "
+            "  expected weights.npz, found no file: of a study's trials only the best keep their weights "
             "(tune.keep)\n"
             "  Train it again: dnsearch train runs/tiny/trial-0000/resolved.yaml\n"
         )

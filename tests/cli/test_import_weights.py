@@ -95,7 +95,7 @@ def test_json_tells_what_is_fresh_and_what_differs(at_work, weights):
         "fresh": ["head_classifier"],
         "differences": ["network.pooling is max, in keras.applications avg"],
     }
-    assert "not in the file, with fresh weights: head_classifier" in ran.err
+    assert "not in the file, so initialised at random: head_classifier" in ran.err
     assert "the weights fit, but network.pooling is max, in keras.applications avg" in ran.err
 
 

@@ -277,3 +277,23 @@ def test_a_study_whose_spec_changed_is_migrated(dnsearch):
     assert "  trial 0 dropped: training.learning_rate: expected 0.15" in dropped.err
     assert "what they left behind: runs/tiny/.dropped" in dropped.err
     assert json.loads(dnsearch("leaderboard", "--study", "tiny", "--json").out)["trials"] == []
+
+
+@pytest.mark.parametrize(
+    "gone",
+    [
+        ("worker", "--study", "small", "--storage", "sqlite:///a.db"),
+        ("fetch", "small"),
+        ("tune", "spec.yaml", "--create"),
+        ("tune", "spec.yaml", "--artifacts", "s3://bucket"),
+        ("tune", "spec.yaml", "--engine", "ray"),
+    ],
+)
+def test_what_is_gone_answers_with_what_to_use_instead(dnsearch, gone):
+    ran = dnsearch(*gone)
+    name = next((each for each in gone if each.startswith("--") and gone[0] == "tune"), f"dnsearch {gone[0]}")
+    assert ran.code == 2
+    said = " ".join(ran.err.replace("│", "").split())
+    assert f"{name} is gone: searches on several machines run on Ray now" in said
+    assert "dnsearch tune SPEC --executor ray --address auto; see docs/scaling.md" in said
+    assert "--create" not in dnsearch("tune", "--help").out

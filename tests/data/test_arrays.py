@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 
-from dnsearch.data.dataset import Facts
 from dnsearch.data.npz import facts_of_arrays, from_arrays, of_arrays, save_arrays
 from dnsearch.data.sources import facts, load
 from dnsearch.errors import DataError
-from dnsearch.spec.data_section import Data
+from dnsearch.spec.data_section import Data, Facts
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.integers(0, 256, (40, 6, 5), dtype=np.uint8), np.arange(40) % 4
@@ -27,11 +26,11 @@ def test_the_section_of_arrays_keeps_split_and_scaling():
 
 @pytest.mark.parametrize("pixels", [X, X[..., np.newaxis].repeat(3, -1), (X / 255).astype(np.float64)])
 def test_arrays_and_their_file_give_the_same(tmp_path, pixels):
-    section = of_arrays(SECTION, tmp_path / "a.npz")
-    save_arrays(tmp_path / "a.npz", pixels, Y, test=TEST if pixels is X else None)
+    path = save_arrays(tmp_path, pixels, Y, test=TEST if pixels is X else None)
+    section = of_arrays(SECTION, path)
     saved = load(section)
     dataset = from_arrays(pixels, Y, test=TEST if pixels is X else None, data=section)
-    assert [*tmp_path.iterdir()] == [tmp_path / "a.npz"]
+    assert [*tmp_path.iterdir()] == [path]
     assert same(dataset.training, saved.training) and same(dataset.validation, saved.validation)
     assert dataset.scaling == saved.scaling and len(dataset.validation) == 8
     assert (dataset.test is None) == (pixels is not X)
@@ -39,8 +38,9 @@ def test_arrays_and_their_file_give_the_same(tmp_path, pixels):
 
 
 def test_given_validation_images_are_not_taken_from_the_training_images(tmp_path):
-    section = of_arrays(Data(source="digits", training_examples=20), tmp_path / "a.npz")
-    save_arrays(tmp_path / "a.npz", X, Y, VALIDATION, TEST)
+    section = of_arrays(
+        Data(source="digits", training_examples=20), save_arrays(tmp_path, X, Y, VALIDATION, TEST)
+    )
     for dataset in (from_arrays(X, Y, VALIDATION, TEST, data=section), load(section)):
         assert len(dataset.training) == 20
         assert np.array_equal(dataset.validation.images[..., 0], VALIDATION[0])
@@ -66,7 +66,7 @@ def test_masks(tmp_path):
             X,
             np.array(["a"] * 40, object),
             None,
-            "y_train\n  expected labels that are numbers, found dtype object",
+            "y_train\n  expected an array of numbers, found Python objects",
         ),
         (
             X,
@@ -84,5 +84,13 @@ def test_arrays_that_are_no_images_and_labels_are_refused(x, y, validation, mess
 
 
 def test_objects_are_not_saved(tmp_path):
-    with pytest.raises(ValueError, match="Object arrays cannot be saved"):
-        save_arrays(tmp_path / "a.npz", X, np.array([object()] * 40))
+    with pytest.raises(DataError, match="y_train\n  expected an array of numbers, found Python objects"):
+        save_arrays(tmp_path, X, np.array([None] * 40))
+
+
+def test_equal_arrays_are_saved_once_and_others_under_another_name(tmp_path):
+    first = save_arrays(tmp_path, X, Y)
+    written = first.stat().st_mtime_ns
+    assert save_arrays(tmp_path, X.copy(), Y) == first and first.stat().st_mtime_ns == written
+    others = {save_arrays(tmp_path, *pair) for pair in ((X, Y[::-1]), (X + 1, Y), (X, Y.astype(float)))}
+    assert len(others) == 3 and first not in others

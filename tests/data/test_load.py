@@ -6,33 +6,35 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from dnsearch.data.dataset import Facts, Scaling
+from dnsearch.data.dataset import Scaling
 from dnsearch.data.sources import facts, load
 from dnsearch.errors import DataError
 from dnsearch.spec.data_section import SOURCES as SOURCE_KINDS
-from dnsearch.spec.data_section import Data, Source
+from dnsearch.spec.data_section import Data, Facts, Source
+
+FIXTURES = {"svhn": "house_numbers", "idx": "mnist", "folder": "flowers"}
 
 
 @pytest.fixture
-def section(cifar10, cifar100, house_numbers, mnist, flowers, arrays, save_npz):
+def section(request):
     """A function: source → its data section, with more values if wanted."""
-    paths = {
-        "digits": None,
-        "cifar10": str(cifar10),
-        "cifar100": str(cifar100),
-        "svhn": str(house_numbers),
-        "idx": str(mnist),
-        "npz": str(save_npz(arrays)),
-        "folder": str(flowers),
-        "csv": str(flowers / "list.csv"),
-    }
-    images = sorted(path.relative_to(flowers) for path in flowers.glob("*/*"))
-    rows = [f"{path},{path.parent}" for path in images]
-    (flowers / "list.csv").write_text("\n".join(["path,label", *rows]))
+
+    def path(source):
+        if source == "digits":
+            return None
+        if source == "npz":
+            return str(request.getfixturevalue("save_npz")(request.getfixturevalue("arrays")))
+        if source != "csv":
+            return str(request.getfixturevalue(FIXTURES.get(source, source)))
+        flowers = request.getfixturevalue("flowers")
+        images = sorted(path.relative_to(flowers) for path in flowers.glob("*/*.*"))
+        rows = [f"{path},{path.parent}" for path in images]
+        (flowers / "list.csv").write_text("\n".join(["path,label", *rows]))
+        return str(flowers / "list.csv")
 
     def made(source, **values):
         shape = {"image_shape": (8, 6, 3)} if source in {"folder", "csv"} else {}
-        return Data(source=source, path=paths[source], **{**shape, **values})
+        return Data(source=source, path=path(source), **{**shape, **values})
 
     return made
 

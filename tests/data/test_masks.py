@@ -4,11 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dnsearch.data.dataset import Facts
-from dnsearch.data.sources import check_task, facts, load
-from dnsearch.errors import DataError, SpecError
-from dnsearch.spec.data_section import Data
-from dnsearch.spec.document import parse
+from dnsearch.data.sources import facts, load
+from dnsearch.errors import DataError
+from dnsearch.spec.data_section import Data, Facts
 
 SHAPE = (6, 8, 3)
 
@@ -219,27 +217,3 @@ def test_names_that_are_too_few(arrays, save_npz):
 
 UNET = "{family: unet, growth_rate: 4, layers_per_block: [1, 1]}"
 DENSENET = "{growth_rate: 4, layers_per_block: [1, 1]}"
-
-
-@pytest.mark.parametrize(
-    ("network", "source", "expected"),
-    [
-        (
-            UNET,
-            "digits",
-            "expected densenet, since digits has one label per image, found unet\n  Set network.",
-        ),
-        (
-            DENSENET,
-            "scenes",
-            "expected unet, since every pixel of scenes has a label, found densenet\n  Set net",
-        ),
-    ],
-)
-def test_a_network_that_answers_another_question(network, source, expected):
-    training = "{epochs: 1, learning_rate: 0.1}"
-    text = f"version: 1\nname: a\nnetwork: {network}\ndata: {{source: {source}}}\ntraining: {training}\n"
-    experiment = parse(text.encode(), "a.yaml").experiment
-    with pytest.raises(SpecError) as caught:
-        check_task(experiment, facts(experiment.data))
-    assert str(caught.value).startswith(f"network.family\n  {expected}")

@@ -1,6 +1,7 @@
 """Runs that know something, and what they are asked."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -72,10 +73,8 @@ def drawings(tmp_path_factory):
     return paths, bunch.target[:300]
 
 
-@pytest.fixture
-def colour_images(tmp_path):
+def write_colours(images):
     """A folder of 8 red and 8 green images."""
-    images = tmp_path / "images"
     for name, colour in (("green", (0, 200, 0)), ("red", (200, 0, 0))):
         (images / name).mkdir(parents=True)
         for number in range(8):
@@ -84,10 +83,26 @@ def colour_images(tmp_path):
 
 
 @pytest.fixture
-def colours(train_colours, colour_images, tmp_path):
+def colour_images(tmp_path):
+    return write_colours(tmp_path / "images")
+
+
+@pytest.fixture(scope="package")
+def trained_colours(train_colours, tmp_path_factory):
+    place = tmp_path_factory.mktemp("colours")
+    folder = RunFolder.create(place, "colours")
+    train_colours(write_colours(place / "images"), folder)
+    return folder
+
+
+@pytest.fixture
+def colours(trained_colours, colour_images, tmp_path):
     """A run on a folder of 8 red and 8 green images, without test images; and the folder."""
-    folder = RunFolder.create(tmp_path, "colours")
-    train_colours(colour_images, folder)
+    folder = RunFolder(tmp_path / "colours")
+    shutil.copytree(trained_colours.path, folder.path)
+    for spec in (folder.path / "spec.yaml", folder.resolved):
+        text = spec.read_text(encoding="utf-8")
+        spec.write_text(text.replace(str(trained_colours.path.parent), str(tmp_path)), encoding="utf-8")
     return folder, colour_images
 
 

@@ -1,80 +1,91 @@
-"""Intervals: against SciPy's bootstrap, by how often they hold the truth, and at their ends."""
+"""Intervals over seeds and of differences: against SciPy and against published tables."""
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from dnsearch.evaluate.intervals import Figure, bootstrap, resampled_means, wilson
+from dnsearch.evaluate.intervals import (
+    difference_of_means,
+    difference_of_shares,
+    mean_over_seeds,
+    student,
+    wilson,
+)
 
 
-def first(means):
-    return means[..., 0]
+@pytest.mark.parametrize("degrees", [*range(1, 41), 100, 999])
+def test_student_s_quantiles_are_scipy_s(degrees):
+    assert student(degrees) == pytest.approx(stats.t.ppf(0.975, degrees), rel=1e-9)
 
 
-def of(values, seed=0):
-    return bootstrap(values, resampled_means(values, seed), first)
+def test_with_very_many_seeds_it_is_the_normal_distribution():
+    assert student(10**9) == pytest.approx(stats.norm.ppf(0.975), abs=0.003)
 
 
-@pytest.mark.parametrize("draw", ["exponential", "normal"])
-def test_the_interval_is_scipy_s(draw):
-    values = getattr(np.random.default_rng(3), draw)(size=(80, 1))
-    expected = stats.bootstrap(
-        (values[:, 0],), np.mean, n_resamples=20_000, method="BCa", rng=np.random.default_rng(0)
-    ).confidence_interval
-    found = bootstrap(values, resampled_means(values, 0, 20_000), first)
-    width = expected.high - expected.low
-    assert found.value == values.mean()
-    assert found.low == pytest.approx(expected.low, abs=0.03 * width)
-    assert found.high == pytest.approx(expected.high, abs=0.03 * width)
+@pytest.mark.parametrize("seeds", [2, 3, 5])
+def test_a_mean_s_interval_is_scipy_s(seeds):
+    values = np.random.default_rng(seeds).normal(0.9, 0.02, seeds)
+    expected = stats.ttest_1samp(values, 0).confidence_interval()
+    found = mean_over_seeds(values.tolist())
+    assert (found.value, found.low, found.high) == pytest.approx((values.mean(), *expected))
 
 
-def test_a_skewed_figure_gets_a_skewed_interval():
-    found = of(np.random.default_rng(0).exponential(size=(50, 1)))
-    assert found.high - found.value > 1.1 * (found.value - found.low)
+def test_seeds_that_agree_leave_no_doubt():
+    found = mean_over_seeds([0.9, 0.9, 0.9])
+    assert found.low == pytest.approx(0.9) == found.high
 
 
-def test_it_holds_the_truth_as_often_as_it_says():
-    """100 samples of 60; of so many intervals of 95 % at least 88 hold the truth but once in 300 times."""
-    rng = np.random.default_rng(1)
-    samples = rng.random((100, 60, 1)) < 0.7
-    found = [of(sample.astype(float), seed) for seed, sample in enumerate(samples)]
-    assert sum(each.low <= 0.7 <= each.high for each in found) >= 88
+@pytest.mark.parametrize("sizes", [(2, 2), (3, 3), (2, 5), (5, 3)])
+def test_welch_s_interval_is_scipy_s_or_a_little_wider(sizes):
+    rng = np.random.default_rng(sum(sizes))
+    first, second = rng.normal(0.95, 0.01, sizes[0]), rng.normal(0.93, 0.03, sizes[1])
+    whole = stats.ttest_ind(first, second, equal_var=False)
+    expected = whole.confidence_interval()
+    found = difference_of_means(first.tolist(), second.tolist())
+    assert found.value == pytest.approx(first.mean() - second.mean())
+    # Degrees of freedom are rounded down, so SciPy's interval, made smaller by nothing else, fits inside.
+    assert found.low <= expected.low + 1e-12
+    assert found.high >= expected.high - 1e-12
+    wider = student(int(whole.df)) / stats.t.ppf(0.975, whole.df)
+    assert found.high - found.low == pytest.approx(wider * (expected.high - expected.low))
 
 
-def test_equal_seeds_give_equal_intervals():
-    values = np.random.default_rng(0).random((40, 1))
-    assert of(values, 1) == of(values, 1) != of(values, 2)
+def test_equal_spreads_have_whole_degrees_of_freedom():
+    first, second = [0.90, 0.92, 0.94], [0.80, 0.82, 0.84]
+    expected = stats.ttest_ind(first, second, equal_var=False).confidence_interval()
+    found = difference_of_means(first, second)
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
 
 
-def test_every_resample_has_as_many_images_as_there_are():
-    values = np.column_stack([np.ones(30), np.arange(30.0)])
-    means = resampled_means(values, 0, 500)
-    assert means.shape == (500, 2)
-    assert (means[:, 0] == 1).all()
-    assert means[:, 1].mean() == pytest.approx(14.5, abs=0.3)
-    assert means[:, 1].std() == pytest.approx(values[:, 1].std() / np.sqrt(30), rel=0.15)
+def test_two_trials_without_spread_differ_by_exactly_their_difference():
+    found = difference_of_means([0.9, 0.9], [0.8, 0.8])
+    assert found.low == found.high == found.value
 
 
-def test_large_sets_are_resampled_in_pieces(monkeypatch):
-    values = np.random.default_rng(0).random((50, 1))
-    monkeypatch.setattr("dnsearch.evaluate.intervals.CHUNK", 120)
-    means = resampled_means(values, 0, 101)
-    assert np.isfinite(means).all()
-    assert len(np.unique(means)) == 101
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        ((56, 70), (48, 80), (0.0524, 0.3339)),
+        ((9, 10), (3, 10), (0.1705, 0.8090)),
+        ((6, 7), (2, 7), (0.0582, 0.8062)),
+        ((5, 56), (0, 29), (-0.0381, 0.1926)),
+    ],
+)
+def test_differences_of_shares_are_those_of_newcombe_s_paper(first, second, expected):
+    """R. G. Newcombe, Statistics in Medicine 17 (1998), 873-890, table II, method 10."""
+    found = difference_of_shares(first[0] / first[1], second[0] / second[1], (first[1], second[1]))
+    assert (found.low, found.high) == pytest.approx(expected, abs=5e-5)
 
 
-@pytest.mark.parametrize("values", [np.ones((20, 1)), np.array([[0.25]])])
-def test_what_never_differs_has_no_width(values):
-    value = values[0, 0]
-    assert of(values) == Figure(value, value, value)
+def test_the_other_way_round_is_the_same_with_the_other_sign():
+    one, other = difference_of_shares(0.9, 0.7, (180, 90)), difference_of_shares(0.7, 0.9, (90, 180))
+    assert (one.low, one.high) == pytest.approx((-other.high, -other.low))
 
 
-def test_a_figure_below_all_its_resamples_has_finite_ends():
-    values = np.array([[1.0], [-1.0]] * 10)
-    means = resampled_means(values, 0)
-    found = bootstrap(values, means, lambda each: np.abs(each[..., 0]))
-    assert found.value == 0
-    assert 0 <= found.low <= found.high < 1
+def test_against_certainty_it_is_wilson_s_own_interval():
+    low, _ = wilson(90, 100)
+    found = difference_of_shares(0.9, 0.0, (100, 10**9))
+    assert found.low == pytest.approx(low, abs=1e-6)
 
 
 @pytest.mark.parametrize(("right", "examples"), [(0, 10), (7, 10), (10, 10), (3412, 3600)])

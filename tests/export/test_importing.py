@@ -155,7 +155,9 @@ def test_where_the_images_are_there_their_folders_name_the_classes(weights, imag
 def test_without_a_top_the_run_says_what_is_fresh(weights, tmp_path):
     found = brought_in(spec(tmp_path / "none", data__classes=3), weights[1], tmp_path)
     assert found.fresh == ("head_classifier",)
-    assert found.record.reason == f"weights imported from {weights[1]}, which has none for head_classifier"
+    assert (
+        found.record.reason == f"weights imported from {weights[1]}, which has no weights for head_classifier"
+    )
     again = brought_in(spec(tmp_path / "none", data__classes=3), weights[1], tmp_path)
     assert again.folder.name == "small-2"
     first, second = arrays(found.folder), arrays(again.folder)
@@ -244,6 +246,7 @@ def test_it_is_fine_tuned_for_other_classes(imported, images, tmp_path):
     assert max(moved.values()) < 0.1
 
 
+@pytest.mark.slow
 def test_a_start_from_a_run_of_the_same_classes_takes_all_its_weights(imported, weights, images, tmp_path):
     first = brought_in(spec(images, data__classes=2), weights[1], tmp_path)
     folder = RunFolder.create(tmp_path, "tuned")
@@ -253,6 +256,7 @@ def test_a_start_from_a_run_of_the_same_classes_takes_all_its_weights(imported, 
     assert np.linalg.norm(arrays(folder)[kernel] - arrays(first.folder)[kernel]) < 0.1
 
 
+@pytest.mark.slow
 def test_a_resumed_run_goes_on_from_its_checkpoint_and_not_from_the_start(imported, images, tmp_path):
     from dnsearch.runs.record import EpochRecord, Stop
     from dnsearch.train.run import run

@@ -10,13 +10,15 @@ import pytest
 from dnsearch.data.sources import facts
 from dnsearch.errors import SpecError
 from dnsearch.plan.cost import cost
-from dnsearch.plan.limits import Budgeted, budgeted, slots
+from dnsearch.plan.limits import Planned, planned, slots
 from dnsearch.plan.network import plan_network
 from dnsearch.spec import presets
+from dnsearch.spec.data_section import Facts
 from dnsearch.spec.document import Document, fingerprint, load, parse, resolved_yaml
 
 SHAPE = (32, 32, 3)
 CLASSES = 10
+FACTS = Facts(SHAPE, CLASSES, masks=None)
 
 
 def document(network: str, more: str = "") -> Document:
@@ -28,8 +30,8 @@ def document(network: str, more: str = "") -> Document:
     return parse(text.encode(), "a.yaml")
 
 
-def budget(network: str, more: str = "", *, limits: bool = True) -> Budgeted:
-    return budgeted(document(network, more), SHAPE, CLASSES, limits=limits)
+def budget(network: str, more: str = "", *, limits: bool = True) -> Planned:
+    return planned(document(network, more), FACTS, limits=limits)
 
 
 def refused(network: str, more: str = "") -> str:
@@ -47,7 +49,7 @@ BC_EACH = "growth_rate: [12, 12, 12], layers_per_block: [16, 16, 16]"
 
 def test_the_plan_and_its_summary() -> None:
     spec = document(BC)
-    found = budgeted(spec, SHAPE, CLASSES)
+    found = planned(spec, FACTS)
     assert found.document is spec
     assert found.match is None
     assert found.plan == plan_network(spec.experiment.network, SHAPE, CLASSES)
@@ -59,15 +61,13 @@ def test_the_plan_and_its_summary() -> None:
 def test_what_an_optimizer_keeps(optimizer: str, numbers: int) -> None:
     spec = load("article", [f"training.optimizer={optimizer}"])
     assert slots(spec.experiment) == numbers
-    found = budgeted(spec, SHAPE, CLASSES).summary
+    found = planned(spec, FACTS).summary
     assert found.optimizer_bytes == 4 * numbers * found.cost.trainable
 
 
 def test_the_batch_size_counts() -> None:
     memory = [
-        budgeted(
-            load("article", [f"training.batch_size={size}"]), SHAPE, CLASSES
-        ).summary.training_memory_bytes
+        planned(load("article", [f"training.batch_size={size}"]), FACTS).summary.training_memory_bytes
         for size in (1, 2, 3)
     ]
     assert memory[2] - memory[1] == memory[1] - memory[0] > 0
@@ -119,7 +119,7 @@ def test_another_spec_by_its_name(figure: str) -> None:
 def test_another_spec_has_the_same_images() -> None:
     spec = document(BC_EACH, "match: {parameters: article}")
     for shape, classes in [((16, 16, 1), 10), ((32, 32, 3), 100)]:
-        found = budgeted(spec, shape, classes).match
+        found = planned(spec, Facts(shape, classes)).match
         rival = cost(plan_network(load("article").experiment.network, shape, classes))
         assert found
         assert found.target == rival.trainable
@@ -134,7 +134,7 @@ def test_another_spec_by_its_path(tmp_path: Path) -> None:
 
 def test_a_unet_is_matched_too() -> None:
     spec = load("article-unet", ["match.parameters=1000000", "network.growth_rate=[1, 1, 1, 1, 1]"])
-    found = budgeted(spec, (256, 256, 1), 2)
+    found = planned(spec, Facts((256, 256, 1), 2, masks=True))
     assert found.match
     assert found.match.reached == found.summary.cost.trainable
     assert abs(found.match.off) <= 0.02
@@ -243,7 +243,7 @@ def test_a_rival_that_is_wrong_is_named(tmp_path: Path) -> None:
 def test_a_rival_that_does_not_fit_the_images_is_named() -> None:
     spec = document(BC, "match: {macs: unet-64}")
     with pytest.raises(SpecError) as caught:
-        budgeted(spec, (24, 24, 1), CLASSES)
+        planned(spec, Facts((24, 24, 1), CLASSES, masks=None))
     assert str(caught.value).startswith(
         "unet-64.yaml:10:13  network.channels\n  expected sides that are multiples"
     )
@@ -335,14 +335,15 @@ HUGE = {
 }
 CHILD = """
 import json, sys, time
-from dnsearch.plan.limits import budgeted
+from dnsearch.plan.limits import planned
 from dnsearch.errors import SpecError
+from dnsearch.spec.data_section import Facts
 from dnsearch.spec.document import parse
 
 for name, text in json.load(sys.stdin).items():
     start = time.process_time()
     try:
-        budgeted(parse(text.encode(), "a.yaml"), (4096, 4096, 3), 1000)
+        planned(parse(text.encode(), "a.yaml"), Facts((4096, 4096, 3), 1000, masks=None))
         said = ""
     except SpecError as error:
         said = str(error)
@@ -470,16 +471,16 @@ def test_with_an_impossible_growth() -> None:
 
 
 def test_a_matched_spec_written_out_is_the_same_network() -> None:
-    found = budgeted(load("article-log"), SHAPE, CLASSES)
+    found = planned(load("article-log"), FACTS)
     again = parse(resolved_yaml(found.document.experiment).encode(), "again.yaml")
     assert fingerprint(again.experiment) == fingerprint(found.document.experiment)
-    assert budgeted(again, SHAPE, CLASSES).plan == found.plan
+    assert planned(again, FACTS).plan == found.plan
 
 
 def test_a_trials_values_are_matched_anew() -> None:
     spec = load("article-log")
     trial = spec.with_values({"network.connectivity": "harmonic"}, "trial 1")
-    before, after = (budgeted(each, SHAPE, CLASSES).match for each in (spec, trial))
+    before, after = (planned(each, FACTS).match for each in (spec, trial))
     assert before
     assert after
     assert before.target == after.target
@@ -493,7 +494,7 @@ def test_a_trials_values_are_matched_anew() -> None:
 def test_every_preset_is_what_it_expects(name: str) -> None:
     spec = load(name)
     known = facts(spec.experiment.data)
-    found = budgeted(spec, known.image_shape, known.classes)
+    found = planned(spec, known)
     assert (found.match is None) == (spec.experiment.match is None)
     if found.match:
         assert abs(found.match.off) <= 0.02
@@ -501,7 +502,7 @@ def test_every_preset_is_what_it_expects(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["article-log", "article-cross-block"])
 def test_the_articles_variants_are_fair_rivals(name: str) -> None:
-    found = budgeted(load(name), SHAPE, CLASSES).match
+    found = planned(load(name), FACTS).match
     assert found
     assert found.target == 489_160
 
@@ -529,23 +530,23 @@ def test_averaged_weights_are_kept_too() -> None:
 )
 def test_frozen_parts_that_there_are_not_or_all(frozen: str, said: str) -> None:
     with pytest.raises(SpecError) as caught:
-        budgeted(load("starter", [f"training.freeze={frozen}"]), (8, 8, 1), CLASSES)
+        planned(load("starter", [f"training.freeze={frozen}"]), Facts((8, 8, 1), CLASSES))
     assert str(caught.value).startswith("--set:1:17  training.freeze\n  ")
     assert said in str(caught.value)
 
 
 def test_frozen_parts() -> None:
-    budgeted(load("starter", ["training.freeze=[stem, transition1]"]), (8, 8, 1), CLASSES)
+    planned(load("starter", ["training.freeze=[stem, transition1]"]), Facts((8, 8, 1), CLASSES))
 
 
 def test_a_crop_that_can_lose_the_image() -> None:
     with pytest.raises(SpecError) as caught:
-        budgeted(load("starter", ["training.augmentation.crop=8"]), (8, 12, 1), CLASSES)
+        planned(load("starter", ["training.augmentation.crop=8"]), Facts((8, 12, 1), CLASSES))
     assert str(caught.value).startswith(
         "--set:1:28  training.augmentation.crop\n  expected less than the images' 8 pixels, found 8\n"
     )
     assert "It pads so many pixels on each side; the paper takes 4 of 32." in str(caught.value)
-    budgeted(load("starter", ["training.augmentation.crop=7"]), (8, 12, 1), CLASSES)
+    planned(load("starter", ["training.augmentation.crop=7"]), Facts((8, 12, 1), CLASSES))
 
 
 # Small images of early epochs
@@ -557,7 +558,7 @@ def with_size(size: str, network: str = "growth_rate: 4, layers_per_block: [1, 1
         f"training: {{epochs: 9, learning_rate: 0.1, progressive: [{{epochs: 3, image_size: {size}}}]}}\n"
     )
     try:
-        budgeted(parse(text.encode(), "a.yaml"), SHAPE, CLASSES)
+        planned(parse(text.encode(), "a.yaml"), FACTS)
     except SpecError as error:
         return str(error)
     return ""
@@ -591,4 +592,32 @@ def test_what_a_network_costs_is_counted_for_whole_images() -> None:
     whole = budget("growth_rate: 4, layers_per_block: [1, 1, 1]").summary
     text = "version: 1\nnetwork: {growth_rate: 4, layers_per_block: [1, 1, 1]}\ndata: {source: cifar10}\n"
     text += "training: {epochs: 9, learning_rate: 0.1, progressive: [{epochs: 3, image_size: [8, 8]}]}\n"
-    assert budgeted(parse(text.encode(), "a.yaml"), SHAPE, CLASSES).summary == whole
+    assert planned(parse(text.encode(), "a.yaml"), FACTS).summary == whole
+
+
+@pytest.mark.parametrize(
+    ("family", "source", "masks", "said"),
+    [
+        ("unet", "digits", False, "expected densenet, since digits has one label per image, found unet\n"),
+        (
+            "densenet",
+            "scenes",
+            True,
+            "expected unet, since every pixel of scenes has a label, found densenet",
+        ),
+    ],
+)
+def test_a_network_that_answers_another_question_than_the_data_asks(
+    family: str, source: str, masks: bool, said: str
+) -> None:
+    text = f"version: 1\nnetwork: {{family: {family}, growth_rate: 4, layers_per_block: [2, 2]}}\n"
+    text += f"data: {{source: {source}}}\ntraining: {{epochs: 1, learning_rate: 0.1}}\n"
+    spec = parse(text.encode(), "a.yaml")
+    with pytest.raises(SpecError) as caught:
+        planned(spec, Facts(SHAPE, CLASSES, masks=masks))
+    assert f"network.family\n  {said}" in str(caught.value)
+    assert "Set network.family: " in str(caught.value)
+    assert (
+        planned(spec, Facts(SHAPE, CLASSES, masks=None)).plan
+        == planned(spec, Facts(SHAPE, CLASSES, masks=not masks)).plan
+    )

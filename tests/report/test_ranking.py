@@ -1,3 +1,5 @@
+"""Runs and trials in order, and how sure that is."""
+
 import math
 from collections.abc import Callable
 from typing import Any
@@ -5,8 +7,10 @@ from typing import Any
 import pytest
 
 from dnsearch.errors import DnsearchError
-from dnsearch.report.ranking import HIGHER_IS_BETTER, Row, rank
+from dnsearch.report.columns import differing
+from dnsearch.report.ranking import HIGHER_IS_BETTER, Row, rank, rank_trials
 from dnsearch.runs.record import Metrics, Parameters, RunRecord
+from dnsearch.runs.study_record import StudyRecord
 
 Make = Callable[..., RunRecord]
 
@@ -134,8 +138,8 @@ def test_the_top_is_cut_and_settings_are_compared_within_it(make: Make) -> None:
     ]
     rows = rank(runs, top=2)
     assert names(rows) == [(1, "a"), (2, "b")]
-    assert [row.settings for row in rows] == [{"growth_rate": 8}, {"growth_rate": 24}]
-    assert [row.settings for row in rank(runs, top=1)] == [{}]
+    assert differing([row.record for row in rows]) == {"growth_rate": "network.growth_rate"}
+    assert differing([row.record for row in rank(runs, top=1)]) == {}
     assert rank(runs, top=0) == []
     assert len(rank(runs, top=99)) == 4
 
@@ -147,3 +151,174 @@ def test_u_nets_are_ranked_by_mean_iou(make: Make) -> None:
     assert names(rank([coarse, fine], select="best")) == [(1, "coarse"), (2, "fine")]
     assert names(rank([coarse, fine], "validation_accuracy")) == [(1, "coarse"), (2, "fine")]
     assert names(rank([coarse, fine, make("plain")], "validation_mean_iou"))[-1] == (None, "plain")
+
+
+STUDY = StudyRecord("small")
+
+
+@pytest.fixture
+def trial(make: Make) -> Make:
+    """Makes a trial by its number and accuracy."""
+
+    def made(number: int, accuracy: float | None, **changes: Any) -> RunRecord:
+        return make(f"trial-{number:04}", accuracy, study="small", trial=number, **changes)
+
+    return made
+
+
+@pytest.fixture
+def confirmed(make: Make) -> Callable[..., list[RunRecord]]:
+    """Makes the confirmations of a trial, one per accuracy, on seeds from 1."""
+
+    def made(number: int, *accuracies: float, **changes: Any) -> list[RunRecord]:
+        fields = {"study": "small", "trial": number, "confirmation": True} | changes
+        return [
+            make(f"trial-{number:04}-seed-{seed}", accuracy, **({"seed": seed} | fields))
+            for seed, accuracy in enumerate(accuracies, 1)
+        ]
+
+    return made
+
+
+def numbers(rows: list[Row]) -> list[int | None]:
+    return [row.record.trial for row in rows]
+
+
+def standing(rows: list[Row], number: int) -> Any:
+    return next(row.standing for row in rows if row.record.trial == number)
+
+
+def test_confirmed_trials_come_first_by_their_mean_and_not_by_what_they_were_chosen_for(trial, confirmed):
+    rows = rank_trials(
+        [
+            trial(0, 0.90),
+            trial(1, 0.99),
+            trial(2, 0.97),
+            trial(3, 0.98),
+            *confirmed(1, 0.90, 0.91, 0.92),
+            *confirmed(2, 0.93, 0.94, 0.95),
+        ],
+        STUDY,
+    )
+    assert numbers(rows) == [2, 1, 3, 0]
+    assert [row.rank for row in rows] == [1, 2, 3, 4]
+    first = rows[0].standing
+    assert first.seeds == (1, 2, 3)
+    assert first.validation.value == pytest.approx(0.94)
+    assert first.validation.interval == pytest.approx((0.94 - 0.024841, 0.94 + 0.024841), abs=1e-6)
+
+
+def test_a_trial_s_own_seed_is_none_of_those_that_confirm_it(trial, confirmed):
+    (row,) = rank_trials([trial(0, 0.99), *confirmed(0, 0.8, 0.9)], STUDY)
+    assert row.standing.validation.value == pytest.approx(0.85)
+    assert row.record.last.accuracy == 0.99
+
+
+def test_one_training_has_wilson_s_interval_of_its_images(trial):
+    (row,) = rank_trials([trial(0, 0.9)], STUDY)
+    assert row.standing.validation.interval == pytest.approx((0.8474, 0.9358), abs=1e-4)
+    (confirmed_once,) = rank_trials([trial(0, 0.99), *[trial(0, 0.9, confirmation=True, seed=5)]], STUDY)
+    assert confirmed_once.standing.validation == row.standing.validation
+    assert confirmed_once.standing.seeds == (5,)
+
+
+def test_trials_are_tied_where_the_difference_may_be_nothing(trial, confirmed):
+    rows = rank_trials(
+        [
+            *(trial(number, 0.9) for number in range(3)),
+            *confirmed(0, 0.94, 0.95, 0.96),
+            *confirmed(1, 0.93, 0.95, 0.95),
+            *confirmed(2, 0.80, 0.81, 0.82),
+        ],
+        STUDY,
+    )
+    assert [row.standing.tied for row in rows] == [False, True, False]
+
+
+def test_without_seeds_the_images_decide_who_is_tied(trial):
+    rows = rank_trials([trial(0, 0.95), trial(1, 0.93), trial(2, 0.80)], STUDY)
+    assert [row.standing.tied for row in rows] == [False, True, False]
+
+
+def test_who_was_not_confirmed_is_compared_with_a_confirmed_first_by_images(trial, confirmed):
+    rows = rank_trials([trial(0, 0.95), trial(1, 0.94), trial(2, 0.6), *confirmed(0, 0.95, 0.95)], STUDY)
+    assert [row.standing.tied for row in rows] == [False, True, False]
+
+
+def test_who_was_stopped_early_is_not_tied(trial):
+    rows = rank_trials(
+        [trial(0, 0.95), trial(1, 0.95, state="pruned"), trial(2, 0.95, state="paused")], STUDY
+    )
+    assert [row.standing.tied for row in rows] == [False, False, False]
+
+
+def test_a_confirmation_that_failed_or_is_still_trained_does_not_count_but_is_told(trial, confirmed):
+    going = confirmed(0, 0.9, 0.92)
+    rows = rank_trials(
+        [
+            trial(0, 0.95),
+            *going,
+            *confirmed(0, 0.1, seed=3, state="running"),
+            *confirmed(0, 0.1, seed=4, state="failed"),
+        ],
+        STUDY,
+    )
+    assert len(rows) == 1
+    assert rows[0].standing.seeds == (1, 2)
+    assert rows[0].standing.confirmations == 4
+    assert rows[0].standing.validation.value == pytest.approx(0.91)
+
+
+def test_a_mean_iou_of_one_training_has_no_interval_and_is_never_tied(trial, confirmed):
+    masks = [Metrics(0.3, 0.95, 9000, iou) for iou in (0.70, 0.70, 0.72)]
+    rows = rank_trials([trial(n, 0.9, last=masks[n]) for n in (0, 1)], STUDY)
+    assert rows[0].standing.validation.value == 0.70
+    assert rows[0].standing.validation.interval is None
+    assert not rows[1].standing.tied
+    seeds = [made for n in (0, 1) for i in (1, 2) for made in confirmed(n, 0.9, seed=i, last=masks[i])]
+    rows = rank_trials([*(trial(n, 0.9, last=masks[n]) for n in (0, 1)), *seeds], STUDY)
+    assert rows[0].standing.validation.value == pytest.approx(0.71)
+    assert rows[1].standing.tied
+
+
+def test_the_test_figure_is_the_confirmations_mean(trial, confirmed):
+    looked = {"test": Metrics(0.4, 0.88, 360)}
+    (row,) = rank_trials([trial(0, 0.95), *confirmed(0, 0.9, 0.9, **looked)], STUDY)
+    assert row.standing.test.value == pytest.approx(0.88)
+    assert row.standing.test.seeds == 2
+    (row,) = rank_trials([trial(0, 0.95)], STUDY)
+    assert row.standing.test is None
+
+
+def test_the_front_is_marked_in_studies_of_several_objectives_alone(trial):
+    trials = [trial(0, 0.9), trial(1, 0.8)]
+    several = StudyRecord("small", objectives=("validation", "macs"), front=(1,))
+    assert [row.standing.front for row in rank_trials(trials, several)] == [False, True]
+    assert [row.standing.front for row in rank_trials(trials, STUDY)] == [None, None]
+
+
+def test_the_study_says_which_epoch_counts(trial):
+    risen = trial(0, 0.8, best=Metrics(0.3, 0.97, 180))
+    steady = trial(1, 0.9)
+    assert numbers(rank_trials([risen, steady], STUDY)) == [1, 0]
+    assert numbers(rank_trials([risen, steady], StudyRecord("small", select="best"))) == [0, 1]
+    assert numbers(rank_trials([risen, steady], StudyRecord("small", select="best"), select="last")) == [1, 0]
+
+
+def test_other_figures_rank_as_ever_and_nobody_is_tied(trial, confirmed):
+    trials = [trial(0, 0.9, macs=9), trial(1, 0.9, macs=5), *confirmed(0, 0.9, 0.9)]
+    rows = rank_trials(trials, STUDY, sort="macs")
+    assert numbers(rows) == [1, 0]
+    assert not any(row.standing.tied for row in rows)
+
+
+def test_the_top_is_cut(trial, confirmed):
+    rows = rank_trials([*(trial(n, 0.9 - n / 100) for n in range(9)), *confirmed(5, 0.9, 0.9)], STUDY, top=2)
+    assert numbers(rows) == [5, 0]
+    assert rank_trials([], STUDY) == []
+
+
+def test_a_trial_without_a_figure_has_no_place(trial):
+    rows = rank_trials([trial(0, None, state="failed"), trial(1, 0.2)], STUDY)
+    assert [(row.rank, row.record.trial) for row in rows] == [(1, 1), (None, 0)]
+    assert standing(rows, 0).validation is None

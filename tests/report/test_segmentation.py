@@ -7,7 +7,7 @@ import numpy as np
 from rich.console import Console
 
 from dnsearch.evaluate.segmentation import assess_masks
-from dnsearch.report.evaluation_tables import masks_as_dict, segmentation
+from dnsearch.report.evaluation_tables import evaluation_json, evaluation_table
 
 
 def found(classes=3):
@@ -19,7 +19,7 @@ def found(classes=3):
 
 def drawn(classes=3, width=80):
     console = Console(width=width, file=io.StringIO())
-    console.print(segmentation(found(classes), "scenes: 4 test images", width))
+    console.print(evaluation_table(found(classes), "scenes: 4 test images", width))
     return console.file.getvalue()
 
 
@@ -41,7 +41,7 @@ def test_of_many_classes_the_worst_are_shown():
 
 
 def test_the_json_has_everything():
-    told = json.loads(json.dumps(masks_as_dict(found()), allow_nan=False))
+    told = json.loads(json.dumps(evaluation_json(found()), allow_nan=False))
     assert (told["examples"], told["pixels"]) == (4, 120)
     assert told["mean_iou"] == np.mean([each["iou"] for each in told["classes"][:2]])
     assert told["classes"][2] == {

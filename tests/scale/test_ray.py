@@ -1,7 +1,8 @@
-"""A search on a Ray cluster of two nodes on this machine: nodes and the coordinator are killed with -9."""
+"""A search on a Ray cluster of two nodes on this machine; a node and the coordinator are killed with -9."""
 
 import json
 import signal
+import time
 
 import numpy as np
 import psutil
@@ -85,6 +86,7 @@ def test_ctrl_c_twice_ends_the_tasks_and_the_next_search_takes_the_trials_up(far
     tune = farm.start(*ray(cluster), "--trials", "2")
     wait_until(lambda: farm.reported() > 0)
     tune.send_signal(signal.SIGINT)
+    time.sleep(0.3)
     tune.send_signal(signal.SIGINT)
     _, said = tune.communicate(timeout=60)
     assert tune.returncode == 130, said

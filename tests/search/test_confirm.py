@@ -114,6 +114,7 @@ def test_more_seeds_and_more_trials_train_only_what_is_new(searched):
     ]
 
 
+@pytest.mark.slow
 def test_a_retraining_that_was_stopped_goes_on_from_its_checkpoint(searching):
     runs = searching({"training.epochs": 6}, confirm={"top": 1, "seeds": 1})
     events, asked = [], 0
@@ -150,6 +151,7 @@ def test_a_retraining_that_failed_is_not_tried_again(searching):
     assert confirmed(runs.folder, "last") == []
 
 
+@pytest.mark.slow
 def test_without_test_images_there_are_no_test_figures_and_the_record_says_so(searching, tmp_path):
     rng = np.random.default_rng(0)
     images, labels = rng.integers(0, 255, (60, 8, 8, 1), np.uint8), np.arange(60) % 10

@@ -96,6 +96,7 @@ def test_interrupted_trials_are_taken_up_again_and_no_epoch_is_done_twice(killed
     assert not any(killed.again.stderr.count(name) for name in begun), "what had ended is not done again"
 
 
+@pytest.mark.slow
 def test_the_best_spec_is_there_and_trains(killed):
     best = killed.tune.study / "best.yaml"
     options = ["--set", "training.epochs=1", "--json"]
@@ -154,6 +155,7 @@ def interrupted(tuning) -> Interrupted:
     return Interrupted(once, twice, (going.returncode, tune.states(), tune.epochs()))
 
 
+@pytest.mark.slow
 def test_ctrl_c_lets_the_running_trials_end_even_while_tensorflow_is_being_loaded(interrupted):
     code, said, states, epochs = interrupted.once
     assert code == 130
@@ -164,6 +166,7 @@ def test_ctrl_c_lets_the_running_trials_end_even_while_tensorflow_is_being_loade
     assert "best network: runs/tiny/best.yaml" in said
 
 
+@pytest.mark.slow
 def test_ctrl_c_twice_stops_at_once(interrupted):
     code, said, states, seconds = interrupted.twice
     assert code == 130
@@ -173,6 +176,7 @@ def test_ctrl_c_twice_stops_at_once(interrupted):
     assert "Traceback" not in said
 
 
+@pytest.mark.slow
 def test_the_next_search_goes_on_where_ctrl_c_left_it(interrupted):
     code, states, epochs = interrupted.after
     assert code == 0

@@ -147,7 +147,7 @@ def test_another_fidelity_is_another_study(searching, tiny):
     )
 
 
-@pytest.fixture(scope="module", params=["examples", "image_size"])
+@pytest.fixture(scope="module", params=["examples", pytest.param("image_size", marks=pytest.mark.slow)])
 def searched(request, searching):
     """Seven trials of 5 epochs with a rung after 2, and the fidelity that they have."""
     runs = searching(LONG, pruner="halving", fidelity=request.param)
@@ -174,6 +174,7 @@ def test_early_epochs_see_what_the_fidelity_leaves_them(searched):
         assert examples == [early, early, 200, 200, 200][: record.epochs]
 
 
+@pytest.mark.slow
 def test_the_best_spec_trains_as_its_trial_did(searched):
     runs, *_ = searched
     best = load(str(runs.folder / "best.yaml")).experiment

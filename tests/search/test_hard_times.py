@@ -99,6 +99,7 @@ def check_done_in_parts(done, folder):
     assert COLUMNS["state"].cell(row) == "finished in 2 parts"
 
 
+@pytest.mark.slow
 def test_a_trial_that_the_system_kills_for_its_memory_is_tried_again_in_parts(tuned, memory_group):
     kills = memory_kills()
     done, folder = tuned(memory_group(1_100_000_000))
@@ -106,6 +107,7 @@ def test_a_trial_that_the_system_kills_for_its_memory_is_tried_again_in_parts(tu
     assert memory_kills() > kills, "it was really killed"
 
 
+@pytest.mark.slow
 def test_a_trial_whose_address_space_is_too_small_is_tried_again_in_parts(tuned):
     def limited():
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # each thread takes address space, too
@@ -114,6 +116,7 @@ def test_a_trial_whose_address_space_is_too_small_is_tried_again_in_parts(tuned)
     check_done_in_parts(*tuned(limited))
 
 
+@pytest.mark.slow
 def test_a_child_that_hangs_is_ended_by_the_time_out(searching):
     runs = searching({"training.epochs": 100_000}, trial_timeout_seconds=4)
     with closing(runs.start(1)) as going:
@@ -167,6 +170,7 @@ def held(database, seconds):
         yield
 
 
+@pytest.mark.slow
 def test_a_database_that_somebody_else_holds_for_a_while_is_waited_for(searching):
     runs = searching()
     with ExitStack() as stack:

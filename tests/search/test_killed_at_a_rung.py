@@ -11,7 +11,7 @@ from dnsearch.runs.record import EpochRecord
 from dnsearch.runs.scan import scan
 from dnsearch.runs.study_record import read_study
 
-pytestmark = pytest.mark.xdist_group("tune")
+pytestmark = [pytest.mark.xdist_group("tune"), pytest.mark.slow]
 
 RUNG, LAST = 3, 9
 

@@ -7,7 +7,7 @@ from contextlib import closing
 import psutil
 import pytest
 
-from dnsearch.cli.planning import planned
+from dnsearch.cli.planning import planned_spec
 from dnsearch.errors import StudyError
 from dnsearch.runs.scan import scan
 from dnsearch.search.messages import ProposalRefused, TrialEnded, TrialProgressed, TrialStarted
@@ -94,8 +94,8 @@ def test_the_best_spec_is_the_best_trial_s_and_passes_the_check(searched):
     runs, *_ = searched
     best = max(runs.records(), key=lambda record: (record.last.accuracy, -record.parameters.trainable))
     text = (runs.folder / "best.yaml").read_text()
-    found = planned(str(runs.folder / "best.yaml"), ())
-    document, costs = found.written, found.budget.summary.cost
+    found = planned_spec(str(runs.folder / "best.yaml"), ())
+    document, costs = found.written, found.summary.cost
     assert f"# Found:    {best.name}, 2 epochs" in text
     assert document.experiment.network.growth_rate == best.settings["network.growth_rate"]
     assert costs.trainable == best.parameters.trainable == document.experiment.expect.parameters
@@ -258,7 +258,7 @@ def test_a_space_without_a_feasible_network_ends_the_search(searching, monkeypat
     assert said.startswith(
         "study small\n  a feasible proposal among the last 30; they were refused by: parameters 30\n"
     )
-    assert "Loosen parameters or narrow the parameters (its last word: " in said
+    assert "Loosen parameters or narrow the parameters (the last reason: " in said
     assert "dnsearch space SPEC shows which share of the space is feasible." in said
     assert runs.states() == ["PRUNED"] * 30
     assert not list(runs.folder.glob("trial-*"))

@@ -95,6 +95,7 @@ def test_at_the_target_the_others_are_told_to_stop(rules, ended):
     assert aiming.stop(5) == Stop("pruned", "the target was reached")
 
 
+@pytest.mark.slow
 @searches
 def test_a_search_that_makes_no_progress_ends_and_goes_on_with_more_patience(searching, tiny):
     values = {"training.epochs": 4, "training.batch_size": 20}
@@ -157,6 +158,7 @@ def test_a_search_ends_at_its_target(waiting):
     assert aiming.states() == ["COMPLETE", "PRUNED", "COMPLETE", "PRUNED"], "no more trials are started"
 
 
+@pytest.mark.slow
 @searches
 def test_when_the_time_is_up_what_runs_ends_and_what_waits_may_go_on_another_day(waiting):
     runs, timed = waiting(timeout_seconds=5)

@@ -12,11 +12,10 @@ from optuna.trial import TrialState, create_trial
 
 from dnsearch.runs.study_record import read_study
 from dnsearch.search import study_summary
-from dnsearch.search.importances import FEWEST_TRIALS, importances
 from dnsearch.search.pruning import EPOCHS
 from dnsearch.search.study_lock import StudyLock
 from dnsearch.search.study_metadata import SPEC
-from dnsearch.search.study_summary import StudyFile, summary
+from dnsearch.search.study_summary import FEWEST_TRIALS, StudyFile, importances, summary
 from dnsearch.search.trial_store import INFEASIBLE, PAUSED
 
 RATE, GROWTH = "training.learning_rate", "network.growth_rate"

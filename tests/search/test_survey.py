@@ -114,9 +114,9 @@ def test_what_is_left_out_of_a_kind_of_network_makes_no_difference():
         alone = exact.of(choice.values, "sample")
         found = remembered.of(choice)
         assert found.reasons == alone.reasons
-        if alone.budget is not None:
-            assert found.costs["macs"] == alone.budget.summary.cost.macs
-            assert found.costs["training_memory_bytes"] == alone.budget.summary.training_memory_bytes
+        if alone.planned is not None:
+            assert found.costs["macs"] == alone.planned.summary.cost.macs
+            assert found.costs["training_memory_bytes"] == alone.planned.summary.training_memory_bytes
 
 
 @pytest.mark.parametrize("figure", ["parameters", "macs"])

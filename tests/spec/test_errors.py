@@ -614,7 +614,7 @@ def test_a_set_of_an_unknown_key() -> None:
         ("*x", "expected no aliases (*name); write the value again, or use extends"),
         ("# 3", "expected some YAML, and this is empty"),
         ("\x07", "expected printable characters, found character U+0007"),
-        ("a: 1\na: 2", "expected each key once; a stands already on line 1"),
+        ("a: 1\na: 2", "expected each key once; a is already on line 1"),
     ],
 )
 def test_a_set_that_is_no_yaml(value: str, said: str) -> None:

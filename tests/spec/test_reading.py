@@ -238,7 +238,7 @@ def test_duplicate_keys() -> None:
         refusal(text)
         == """\
 a.yaml:5:3
-  expected each key once; growth_rate stands already on line 3
+  expected each key once; growth_rate is already on line 3
 
    4 |   pooling: avg
    5 |   growth_rate: 24

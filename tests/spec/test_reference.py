@@ -5,7 +5,7 @@ import re
 import pytest
 
 from dnsearch.spec import json_schema
-from dnsearch.spec.spec_reference import HEADING, markdown_reference
+from dnsearch.spec.json_schema import HEADING, markdown_reference
 
 TEXT = markdown_reference()
 SECTIONS = dict(re.findall(r"^## `?([\w.]+|The document)`?\n(.*?)(?=^## |\Z)", TEXT, re.M | re.S))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dnsearch.spec import validation_errors
+from dnsearch.spec import json_schema, validation_errors
 from dnsearch.spec.merge import spelled_out
 from dnsearch.spec.yaml import read
 
@@ -103,4 +103,4 @@ def test_what_was_found_narrows_the_words(text: str, path: Path, said: str) -> N
     ("words", "said"), [(["a"], "a"), (["a", "b"], "a or b"), (["a", "b", "c"], "a, b or c")]
 )
 def test_either(words: list[str], said: str) -> None:
-    assert validation_errors.either(words) == said
+    assert json_schema.either(words) == said

@@ -1,11 +1,8 @@
-"""A DenseNet, as papers and the article parametrise it, with sparse and cross-block connectivity.
+"""The families: a DenseNet with sparse and cross-block connectivity, and a U-Net of dense or plain units.
 
 Symbols: k is the growth rate, θ the compression, m a number of channels, α the negative slope.
 Sources: Huang et al., 2017 (arXiv 1608.06993) and its official Lua code; the Keras article of 2020.
-
-A U-Net whose units are dense blocks (FC-DenseNet) or plain convolutions (the classic U-Net).
-
-Sources: Ronneberger et al., 2015 (arXiv 1505.04597); Jégou et al., 2017 (arXiv 1611.09326).
+The U-Net's: Ronneberger et al., 2015 (arXiv 1505.04597); Jégou et al., 2017 (arXiv 1611.09326).
 """
 
 from typing import Annotated, Literal, Self
@@ -49,8 +46,8 @@ class DenseNet(Family):
         None,
         description="Links from earlier blocks to later ones: all, non_adjacent, or a mapping. null: none.",
     )
-    stem: Stem = Field(Stem(), description="What comes before the first block.")
-    head: Head = Field(Head(), description="What comes after the last block.")
+    stem: Stem = Field(Stem.model_construct(), description="What comes before the first block.")
+    head: Head = Field(Head.model_construct(), description="What comes after the last block.")
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -116,7 +113,7 @@ class UNet(Family):
         "alone (FC-DenseNet), or all that it puts out.",
     )
     stem: Stem = Field(
-        Stem(channels=48),
+        Stem.model_construct(channels=48),
         description="unit: dense. What comes before the first block. FC-DenseNet: 48 channels.",
     )
 

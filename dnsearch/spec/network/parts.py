@@ -1,9 +1,4 @@
-"""What all families share: activation slopes, batch normalisation, stem and head.
-
-Links between blocks that are not neighbours, as the article proposes: simple down-sampling.
-
-The fields that every family has, and the rules between them.
-"""
+"""What families share: slopes, batch normalisation, stem, head, cross-block links, and common fields."""
 
 from collections.abc import Iterator
 from typing import Annotated, Literal
@@ -138,7 +133,7 @@ class Family(Section):
         "(DenseNet-B). The paper: 4. null: no bottleneck. A list gives one per block.",
     )
     connectivity: Connectivity = Field(
-        Dense(name="dense"),
+        Dense.model_construct(name="dense"),
         description="Which earlier features of its block a layer reads: dense, log, harmonic or chain by "
         "name, or a mapping with name. A list gives one per block.",
     )
@@ -166,7 +161,7 @@ class Family(Section):
     convolution_bias: bool = Field(
         False, description="A bias in every convolution. The paper: false; the article's code: true."
     )
-    batch_norm: BatchNorm = Field(BatchNorm(), description="Batch normalisation.")
+    batch_norm: BatchNorm = Field(BatchNorm.model_construct(), description="Batch normalisation.")
     initializer: Literal["fan_out_normal", "he_normal", "he_uniform", "glorot_uniform"] = Field(
         "fan_out_normal",
         description="First weights of the convolutions. fan_out_normal: N(0, sqrt(2 / (kernel area x "

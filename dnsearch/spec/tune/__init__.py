@@ -1,16 +1,12 @@
-"""``constraints``: what a network may cost to be tried at all, exact from its plan.
-
-Who may propose, what a search may be for, and which sampler can do what.
+"""The ``tune`` section: which fields to search, over which values, and how.
 
 Optuna's samplers silently draw at random what they cannot do. Here that is refused: the sampler that is
-asked for is the one that is used.
-
-The ``tune`` section: which fields to search, over which values, and how.
+asked for is the one that is used, and ``SAMPLERS`` says what each one can do.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal, Self
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -93,16 +89,26 @@ SAMPLERS: Mapping[Sampler, Abilities] = {
 }
 
 
+NEUTRAL: Mapping[str, Any] = {"about": "", "common_parameters_only": False, "learns_from_studies": False}
+"""Abilities that refuse no search."""
+
+
 def described() -> str:
     """The samplers by name, each with what it is."""
     return ", ".join(f"{name} ({each.about})" for name, each in SAMPLERS.items())
+
+
+def _all_rounders() -> str:
+    """The samplers that can do every search, in words."""
+    *others, last = (name for name, each in SAMPLERS.items() if replace(each, **NEUTRAL) == Abilities(""))
+    return f"{', '.join(others)} and {last}"
 
 
 def unsuited(
     sampler: Sampler, parameters: Mapping[str, Searched], objectives: Sequence[Objective]
 ) -> Iterator[Problem]:
     """What a sampler cannot do of a search."""
-    can, hint = SAMPLERS[sampler], "tpe, random and nsga2 can."
+    can, hint = SAMPLERS[sampler], f"{_all_rounders()} can."
     for path, searched in parameters.items():
         if not can.conditions and when(searched) is not None:
             yield Problem("sampler", f"one that can do conditions: {path} has when", sampler, hint)
@@ -154,7 +160,7 @@ class Tune(Section):
         description="What must hold between fields: equal, non_decreasing or sum_at_most.",
     )
     constraints: Constraints = Field(
-        Constraints(), description="What a network may cost to be tried, exact from its plan."
+        Constraints.model_construct(), description="What a network may cost to be tried, exact from its plan."
     )
     trials: int = Field(
         50, ge=1, le=1_000_000, description="Finished trials that the study shall have in all."
@@ -173,13 +179,13 @@ class Tune(Section):
     )
     sampler: Sampler = Field(
         "tpe",
-        description=f"Who proposes: {described()}.",
+        description=f"What proposes: {described()}.",
     )
     pruner: Literal["halving", "hyperband", "median", "none"] = Field(
         "halving",
-        description="Who keeps poor trials from taking all their epochs: successive halving (the best third, "
+        description="What saves the epochs of poor trials: successive halving (the best third, "
         "or with several objectives the best half, goes on, the others wait at their epoch), hyperband (some "
-        "trials skip the first comparisons), the median of the others, or nobody.",
+        "trials skip the first comparisons), the median of the others, or nothing.",
     )
     fidelity: Literal["epochs", "examples", "image_size"] = Field(
         "epochs",
@@ -195,7 +201,10 @@ class Tune(Section):
         None, ge=1, description="End the search after so many trials that are no better. null: never."
     )
     target: float | None = Field(
-        None, gt=0, le=1, description="End the search when a trial reaches this validation score. null: none."
+        None,
+        gt=0,
+        le=1,
+        description="End the search when a trial reaches this validation score. null: never.",
     )
     trial_timeout_seconds: float | None = Field(
         None, gt=0, description="A trial that takes longer is stopped and recorded as failed. null: no limit."
@@ -216,8 +225,8 @@ class Tune(Section):
         1.0,
         gt=0,
         le=64,
-        description="Graphics cards of a trial, of those named with --gpus: a share such as 0.5 (two trials "
-        "on a card at once) or a whole number (of use with training.devices: all).",
+        description="GPUs of a trial, of those named with --gpus: a share such as 0.5 (two trials on a GPU "
+        "at once) or a whole number (of use with training.devices: all).",
     )
     seed: int = Field(0, ge=0, lt=2**32, description="Seed of the sampler.")
 
@@ -237,9 +246,9 @@ class Tune(Section):
         return self
 
     @model_validator(mode="after")
-    def _cards_are_a_share_or_whole(self) -> Self:
+    def _gpus_are_a_share_or_whole(self) -> Self:
         share = self.gpus_per_trial
         if share > 1 and not share.is_integer():
-            expected = "a share of a card up to 1, or a whole number of cards"
+            expected = "a share of a GPU up to 1, or a whole number of GPUs"
             raise refuse(Problem("gpus_per_trial", expected, found=f"{share:g}"))
         return self

@@ -1,14 +1,12 @@
-"""``when:`` a searched field counts: what other parameters must have been given.
+"""``when`` a searched field counts, and ``relations`` between searched fields.
 
-A condition is what stands in the YAML, a mapping; all its entries must hold. An entry is a parameter with the
+A condition is a mapping in the YAML; all its entries must hold. An entry is a parameter with the
 label that it shall have, several labels, or bounds for a number; ``any`` and ``all`` hold lists of such
 mappings. A parameter that does not count itself satisfies nothing.
 
-``relations`` between searched fields: equal ones, growing ones, sums with a bound.
-
-``equal`` needs no luck: fields take the value of a parameter. The others refuse what a sampler proposes
-before it costs anything. A path that holds a list stands for its numbers; what a variant does not have is
-left out.
+``relations`` between searched fields: ``equal`` gives fields the value of a parameter; the others refuse what
+a sampler proposes before it costs anything. A path to a list means its numbers; what a variant does not have
+is left out.
 """
 
 from collections.abc import Iterator, Mapping

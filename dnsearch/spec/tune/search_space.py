@@ -48,7 +48,7 @@ class Choice:
 
     Args:
         labels: parameter → label, of those that count.
-        values: dotted path → value, to be laid over the spec; with what ``equal`` adds.
+        values: dotted path → value, which override the spec's; with what ``equal`` adds.
     """
 
     labels: Mapping[str, Label]

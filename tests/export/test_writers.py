@@ -39,9 +39,9 @@ NETWORKS = {
 }
 
 
-def outgoing(name, pixels="uint8"):
+def trained_weights(name, pixels="uint8"):
     """A network with random weights, images, and what our own model makes of them."""
-    from dnsearch.export.stock import Outgoing, weights_by_node
+    from dnsearch.export.stock import TrainedWeights, weights_by_node
     from dnsearch.model.build import build
 
     spec, image_shape = NETWORKS[name]
@@ -56,7 +56,7 @@ def outgoing(name, pixels="uint8"):
         )
     images = rng.integers(0, 256, (5, *image_shape)).astype(pixels)
     scaled = (images.astype(np.float32) - np.float32(OFFSET)) / np.float32(SCALE)
-    network = Outgoing(plan, weights_by_node(plan, model), OFFSET, SCALE, pixels)
+    network = TrainedWeights(plan, weights_by_node(plan, model), OFFSET, SCALE, pixels)
     return network, images, np.asarray(model(scaled, training=False))
 
 
@@ -82,7 +82,7 @@ def test_these_networks_have_every_operation_and_activation():
 def test_stock_layers(tensorflow_ready, name):
     from dnsearch.export.stock import stock_model
 
-    network, images, logits = outgoing(name)
+    network, images, logits = trained_weights(name)
     model = stock_model(network)
     assert {type(layer).__module__.partition(".")[0] for layer in model.layers} == {"keras"}
     agree({name: np.asarray(found) for name, found in model(images, training=False).items()}, logits)
@@ -91,42 +91,42 @@ def test_stock_layers(tensorflow_ready, name):
 @pytest.mark.parametrize("name", NETWORKS)
 def test_onnx(tensorflow_ready, name, tmp_path):
     from dnsearch.export.onnx import write_onnx
-    from dnsearch.export.outside.onnx_runtime import outputs
+    from dnsearch.export.outside import outputs
 
-    network, images, logits = outgoing(name)
+    network, images, logits = trained_weights(name)
     write_onnx(network, tmp_path)
-    agree(outputs(str(tmp_path), images), logits)
-    agree(outputs(str(tmp_path), images[:1]), logits[:1])
+    agree(outputs("onnx", str(tmp_path), images), logits)
+    agree(outputs("onnx", str(tmp_path), images[:1]), logits[:1])
 
 
 def test_pixels_that_are_no_whole_numbers(tensorflow_ready, tmp_path):
     from dnsearch.export.onnx import write_onnx
-    from dnsearch.export.outside.onnx_runtime import outputs
+    from dnsearch.export.outside import outputs
     from dnsearch.export.stock import stock_model
 
-    network, images, logits = outgoing("plain", "float32")
+    network, images, logits = trained_weights("plain", "float32")
     write_onnx(network, tmp_path)
-    agree(outputs(str(tmp_path), images), logits)
+    agree(outputs("onnx", str(tmp_path), images), logits)
     model = stock_model(network)
     assert model.input.dtype == "float32"
     agree({name: np.asarray(found) for name, found in model(images).items()}, logits)
 
 
-@pytest.mark.parametrize("name", ["links", "u"])
+@pytest.mark.parametrize("name", [pytest.param("links", marks=pytest.mark.slow), "u"])
 def test_litert(tensorflow_ready, name, tmp_path):
     """Two networks that have all but the activations, which are stock layers."""
-    from dnsearch.export.outside.litert_runtime import outputs
+    from dnsearch.export.outside import outputs
     from dnsearch.export.stock import write_litert
 
-    network, images, logits = outgoing(name)
+    network, images, logits = trained_weights(name)
     write_litert(network, tmp_path)
-    agree(outputs(str(tmp_path), images), logits)
+    agree(outputs("litert", str(tmp_path), images), logits)
 
 
 def test_an_onnx_file_keeps_no_weight_twice(tensorflow_ready, tmp_path):
     from dnsearch.export.onnx import write_onnx
 
-    network, *_ = outgoing("plain")
+    network, *_ = trained_weights("plain")
     write_onnx(network, tmp_path)
     numbers = sum(array.size for arrays in network.weights.values() for array in arrays.values())
     assert numbers * 4 < (tmp_path / "model.onnx").stat().st_size < numbers * 4 + 20_000

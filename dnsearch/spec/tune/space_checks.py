@@ -1,12 +1,14 @@
-"""Whether the searched fields exist and can take their values, checked before anything is trained.
+"""Whether a search makes sense: its fields, their values, its conditions and relations, before any training.
 
-Each choice, and each end of a range, is laid over the spec alone, or over each of the choices that its
+Each choice, and each end of a range, overrides the spec alone, or together with each of the choices that its
 condition asks for. Values that only do not fit the values of other fields pass: another searched field may
 make them fit.
 """
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
+from graphlib import CycleError
 from itertools import islice, product
 from typing import Any
 
@@ -15,20 +17,28 @@ from pydantic import TypeAdapter, ValidationError
 from dnsearch.errors import Place, Problem
 from dnsearch.spec import json_schema, validation_errors
 from dnsearch.spec.experiment import Experiment
-from dnsearch.spec.merge import completed, nested, overlay
+from dnsearch.spec.merge import nested, overlay
 from dnsearch.spec.section import RULE
 from dnsearch.spec.tree import Items, Table, Tree, entry, from_plain, plain, walk, without
-from dnsearch.spec.tune import Tune, rule_checks
-from dnsearch.spec.tune.conditions import holds
-from dnsearch.spec.tune.parameters import Choices, FloatRange, IntRange, Range, Searched, labelled, when
-from dnsearch.spec.tune.search_space import Parameters, parents, told_apart, value_of
+from dnsearch.spec.tune import Tune
+from dnsearch.spec.tune.conditions import Relation, fits, holds, mentioned, operands
+from dnsearch.spec.tune.parameters import (
+    Choices,
+    FloatRange,
+    IntRange,
+    Range,
+    Searched,
+    holds_value,
+    labelled,
+    when,
+)
+from dnsearch.spec.tune.search_space import Parameters, extent, in_order, parents, told_apart, value_of
 
 SECTIONS = ("network", "training")
 GROWTH = "network.growth_rate"
 MAX_CONTEXTS = 100
 MAX_PARAMETERS = 100
 """As many as a search may have."""
-SEARCHED: TypeAdapter[Searched] = TypeAdapter(Searched)
 
 
 def problems(experiment: Experiment, tree: Tree) -> list[Problem]:
@@ -36,14 +46,14 @@ def problems(experiment: Experiment, tree: Tree) -> list[Problem]:
     if experiment.tune is None:
         return []
     found = list(islice(_all_problems(experiment.tune, tree), validation_errors.MAX_PROBLEMS))
-    return found or rule_checks.problems(experiment.tune, tree)
+    return found or _rule_problems(experiment.tune, tree)
 
 
 def besides(error: ValidationError, tree: Tree) -> list[Problem]:
     """What is wrong with searched fields besides what a validation found, which hides it.
 
     An unknown field is one whatever else is wrong. Values are tried where all that was found lies in the
-    ``tune`` section: over a base that is wrong itself they would only repeat what was said of it.
+    ``tune`` section: over a base that is wrong itself they would only repeat its problems.
 
     Args:
         error: what pydantic found.
@@ -62,23 +72,25 @@ def _besides(section: Table, tree: Tree, *, values: bool) -> Iterator[Problem]:
     parameters = {path: read for path in written if (read := _read(section, path)) is not None}
     base = without(tree, ("tune", "expect"))
     for path in written:
-        needed = [
-            *parents(parameters.get(path, ())),
-            *(each for each in written if path.startswith(f"{each}.")),
-        ]
-        if values and all(each in parameters for each in (path, *needed)):
+        sections = [each for each in written if path.startswith(f"{each}.")]
+        needed = {path, *parents(parameters.get(path, ())), *sections}
+        if values and needed <= parameters.keys():
             yield from _problems(path, parameters, tree, base)
         else:
             yield from _unknown_field(path, tree)
 
 
+@cache
+def _searched() -> TypeAdapter[Searched]:
+    return TypeAdapter(Searched)
+
+
 def _read(section: Table, path: str) -> Searched | None:
-    """A searched field alone; nothing where it is malformed itself."""
+    """A searched field; None where it is malformed itself."""
     try:
-        read: Searched = SEARCHED.validate_python(plain(section.entries[path]))
+        return _searched().validate_python(plain(section.entries[path]))
     except ValidationError:
         return None
-    return read
 
 
 def _all_problems(tune: Tune, tree: Tree) -> Iterator[Problem]:
@@ -138,7 +150,7 @@ def _key_place(path: str, tree: Tree) -> Place:
 def _value_problems(
     path: str, value: Tree, place: Place, contexts: list[dict[str, Any]], base: Tree
 ) -> list[Problem]:
-    """What is wrong with a value wherever it may be laid; nothing where it fits somewhere."""
+    """What is wrong with a value with every context; none where it fits one of them."""
     found: list[Problem] = []
     for context in contexts:
         others = [(other, from_plain(each, place), place) for other, each in context.items()]
@@ -211,11 +223,129 @@ def _field_problems(changes: list[tuple[str, Tree, Place]], base: Tree, path: st
     """What is wrong with a changed field itself, rules between fields left out."""
     tree = base
     for changed, value, place in sorted(changes, key=lambda change: change[0].count(".")):
-        tree = overlay(completed(tree), nested(changed, value, place))
-    tree = completed(tree)
+        tree = overlay(tree, nested(changed, value, place), in_place=True)
     try:
         Experiment.model_validate(plain(tree))
     except ValidationError as error:
         wrong = validation_errors.problems(error, tree, without=RULE)
         return [problem for problem in wrong if f"{problem.where}.".startswith(f"{path}.")]
     return []
+
+
+def _rule_problems(tune: Tune, tree: Tree) -> list[Problem]:
+    """The problems of all conditions and relations, in the order of the text."""
+    found = [
+        problem for path in tune.parameters for problem in _condition_problems(path, tune.parameters, tree)
+    ]
+    found = found or _cycles(tune.parameters, tree) or _never(tune.parameters, tree)
+    for number, relation in enumerate(tune.relations):
+        *_, written = walk(tree, ("tune", "relations", number))
+        where = f"tune.relations.{number}"
+        found += (problem.at(written.place) for problem in _relation_problems(relation, tune, where))
+    return found[: validation_errors.MAX_PROBLEMS]
+
+
+def _condition_problems(path: str, parameters: Parameters, tree: Tree) -> Iterator[Problem]:
+    for way, name, wanted in mentioned(when(parameters[path]) or {}):
+        where, place = _where(path, way, name, tree)
+        if name == path:
+            yield Problem(where, "expected other parameters, found the parameter itself", place=place)
+        elif name not in parameters:
+            guess = validation_errors.did_you_mean(name, tuple(parameters))
+            yield Problem(where, f"expected a parameter of this search{guess}", place=place)
+        else:
+            yield from _wanted_problems(parameters[name], wanted, where, place)
+
+
+def _where(path: str, way: str, name: str, tree: Tree) -> tuple[str, Place]:
+    """How to call a parameter in a condition, and where it is written."""
+    *_, section = walk(tree, ("tune", "parameters", path, "when", *validation_errors.parse_path(way)))
+    place = section.keys[name] if isinstance(section, Table) else tree.place
+    return ".".join(filter(None, [f"tune.parameters.{path}.when", way, name])), place
+
+
+def _wanted_problems(parent: Searched, wanted: Any, where: str, place: Place) -> Iterator[Problem]:  # noqa: ANN401  (whatever the YAML holds)
+    """What a condition asks of a parameter that it can never be."""
+    for each in wanted if isinstance(wanted, tuple | list) else (wanted,):
+        if not _can_be(parent, each):
+            expected = f"bounds for {_in_words(parent)}" if isinstance(each, dict) else _in_words(parent)
+            yield Problem(where, expected, validation_errors.shown(each), place=place)
+
+
+def _can_be(parent: Searched, wanted: Any) -> bool:  # noqa: ANN401  (a label or bounds)
+    match parent:
+        case IntRange() | FloatRange() if isinstance(wanted, dict):
+            lowest, largest = parent.bounds
+            low, high = wanted.get("at_least", lowest), wanted.get("at_most", largest)
+            return bool(low <= high and low <= largest and high >= lowest)
+        case IntRange() | FloatRange():
+            return isinstance(wanted, int | float) and holds_value(parent, wanted)
+        case choices:
+            return any(fits(label, wanted) for label in labelled(choices))
+
+
+def _in_words(parent: Searched) -> str:
+    if isinstance(parent, Range):
+        low, high = parent.bounds
+        step = f" in steps of {parent.step:g}" if parent.step not in {None, 1} else ""
+        return f"a number from {low:g} to {high:g}{step}"
+    return json_schema.either(validation_errors.shown(label) for label in labelled(parent))
+
+
+def _cycles(parameters: Parameters, tree: Tree) -> list[Problem]:
+    try:
+        in_order(parameters)
+    except CycleError as error:
+        around = list(reversed(error.args[1]))
+        where, place = _place(around[0], tree)
+        hint = "Let one of them count always: remove its when."
+        expected = f"conditions go round in a circle: {' → '.join(around)}"
+        return [Problem(where, expected, hint=hint, place=place)]
+    return []
+
+
+def _never(parameters: Parameters, tree: Tree) -> list[Problem]:
+    """Parameters whose conditions contradict each other, as far as all combinations can be gone through."""
+    reached = extent(parameters)
+    never = [] if reached is None else [path for path in parameters if path not in reached.counting]
+    hint = "What it asks for never comes together: a parameter that does not count has no label."
+    return [
+        Problem(where, "a condition that can hold", hint=hint, place=place)
+        for where, place in (_place(path, tree) for path in never)
+    ]
+
+
+def _place(path: str, tree: Tree) -> tuple[str, Place]:
+    *_, written = walk(tree, ("tune", "parameters", path))
+    place = written.keys.get("when", written.place) if isinstance(written, Table) else written.place
+    return f"tune.parameters.{path}.when", place
+
+
+def _relation_problems(relation: Relation, tune: Tune, where: str) -> Iterator[Problem]:
+    if relation.equal is not None:
+        yield from _equal_problems(relation.equal, tune, where)
+        return
+    for path in operands(relation):
+        if not _numeric(path):
+            yield Problem(where, "fields of network or training that hold numbers", found=path)
+
+
+def _equal_problems(paths: tuple[str, ...], tune: Tune, where: str) -> Iterator[Problem]:
+    first, *others = paths
+    if first not in tune.parameters:
+        guess = validation_errors.did_you_mean(first, tuple(tune.parameters))
+        yield Problem(where, f"expected a parameter of this search first, found {first}{guess}")
+    for path in others:
+        if path in tune.parameters:
+            hint = f"Remove it from tune.parameters, or leave it out here: it takes the value of {first}."
+            yield Problem(where, "after the first, fields that are not searched themselves", path, hint)
+    taken = [path for each in tune.relations for path in (each.equal or ())[1:]]
+    if twice := [path for path in others if taken.count(path) > 1]:
+        yield Problem(where, "each field once", found=f"{twice[0]} again")
+
+
+def _numeric(path: str) -> bool:
+    """Whether a field may hold a number or a list of numbers."""
+    parts = validation_errors.parse_path(path)
+    allowed = (*json_schema.at(parts), *json_schema.at((*parts, 0))) if parts[0] in SECTIONS else ()
+    return any(each.get("type") in ("integer", "number") for each in allowed)

@@ -141,7 +141,7 @@ def test_the_best_is_bold_and_states_have_colours(make: Make) -> None:
     assert "\x1b[1m" in best
     assert "\x1b[1;32m" in best
     assert "\x1b[1m" not in second
-    assert "\x1b[32m finished" in second
+    assert "\x1b[32mfinished" in second
     assert "\x1b[2;33m" in pruned
     assert "\x1b[2;31m" in failed
 
@@ -187,16 +187,16 @@ def test_the_test_accuracy_is_shown_where_somebody_looked(make: Make) -> None:
 @pytest.mark.parametrize(
     ("heading", "shown"),
     [
-        ("layers_per_block", "layers_\nper_block"),
-        ("growth_rate", "growth_\nrate"),
-        ("batch_norm.momentum", "batch_norm.\nmomentum"),
-        ("first step", "first\nstep"),
-        ("pooling", "pooling"),
-        ("_", "_"),
-        ("", ""),
+        ("layers_per_block", ["layers_", "per_block"]),
+        ("growth_rate", ["growth_", "rate"]),
+        ("batch_norm.momentum", ["batch_norm.", "momentum"]),
+        ("first step", ["first", "step"]),
+        ("pooling", ["pooling"]),
+        ("_", ["_"]),
+        ("", [""]),
     ],
 )
-def test_headings_are_folded_between_words(heading: str, shown: str) -> None:
+def test_headings_are_folded_between_words(heading: str, shown: list[str]) -> None:
     assert folded(heading) == shown
 
 

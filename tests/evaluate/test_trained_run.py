@@ -1,7 +1,8 @@
-"""A run's network, opened from its folder: what is missing, damaged or changed is said."""
+"""A run's network, opened from its folder, and data that is read again and again."""
 
 import json
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -18,7 +19,7 @@ def test_a_run_without_weights(train_digits, tmp_path):
 
     folder = RunFolder.create(tmp_path, "digits")
     train_digits(folder, lambda event: Stop("interrupted", "at once"))
-    expected = f"{folder.path}\n  expected weights.npz, found no epoch that has ended"
+    expected = f"{folder.path}\n  expected weights.npz, found no finished epoch"
     for ask in (lambda: evaluate_run(folder, "test"), lambda: predict_images(folder, [], 1)):
         with pytest.raises(RunError) as caught:
             ask()
@@ -38,7 +39,7 @@ def test_data_that_has_changed_since(colours):
         f"{images}\n"
         "  expected the images of the run: [6, 4, 3], 2 classes (green, red), "
         "found [6, 4, 3], 3 classes (blue, green, red)\n"
-        "  The data has changed since; bring back what it was, or train again."
+        "  The data has changed since; restore it, or train again."
     )
 
 
@@ -91,3 +92,38 @@ def test_a_missing_or_garbled_preprocessing_file(digits, drawings, tmp_path):
         spoil()
         with pytest.raises(RunError, match="expected the run's scaling, image shape and class names"):
             predict_images(folder, drawings[0][:1], top=1)
+
+
+def test_files_that_are_streamed_give_the_same_run(colours, train_colours, tmp_path, monkeypatch):
+    from dnsearch.data import dataset as module
+    from dnsearch.evaluate.evaluation import evaluate_run
+
+    held, images = colours
+    monkeypatch.setattr(module, "MEMORY_SHARE", 0)
+    streamed = RunFolder.create(tmp_path, "streamed")
+    train_colours(images, streamed)
+    for name in np.load(held.weights).files:
+        np.testing.assert_array_equal(np.load(streamed.weights)[name], np.load(held.weights)[name])
+    again, before = (evaluate_run(folder, "validation") for folder in (streamed, held))
+    assert (again.loss, again.confusion.tolist()) == (before.loss, before.confusion.tolist())
+    for path in images.glob("*/*"):
+        path.write_bytes(b"no image")
+    with pytest.raises(DataError, match="found another format"):
+        evaluate_run(streamed, "validation")
+
+
+def test_a_file_that_goes_amid_a_training_fails_the_run(train_colours, colour_images, tmp_path, monkeypatch):
+    from dnsearch.data import dataset as module
+
+    monkeypatch.setattr(module, "MEMORY_SHARE", 0)
+    folder = RunFolder.create(tmp_path, "failing")
+
+    def remove(event):
+        for path in colour_images.glob("*/*"):
+            path.unlink()
+
+    with pytest.raises(DataError, match=r"expected a PNG or JPEG image, found .* No such file"):
+        train_colours(colour_images, folder, ("epochs: 1", "epochs: 3"), watch=remove)
+    record = folder.read()
+    assert record.state == "failed"
+    assert record.reason.startswith(str(colour_images))

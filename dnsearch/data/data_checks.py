@@ -15,8 +15,8 @@ from dnsearch import environment
 from dnsearch.errors import DataError, Problem
 from dnsearch.spec.data_section import Data
 
-MAX_SIDE = 4096
-MAX_CHANNELS = 64
+MOST = (4096, 4096, 64)
+"""Height, width and channels."""
 MAX_CLASSES = 100_000
 IGNORED = -1
 """The label of pixels that do not count, whatever number they have in a file."""
@@ -32,19 +32,6 @@ def refuse(where: Path | str, expected: str, found: str = "", hint: str = "") ->
     """
     place = str(where.absolute()) if isinstance(where, Path) else where
     return DataError(str(Problem(place, expected, found, hint)))
-
-
-def check_sides(shape: tuple[int, int, int, int], where: Path | str) -> None:
-    """Check the shape of all images, (n, height, width, channels).
-
-    Raises:
-        DataError: a dimension is 0 or absurd.
-    """
-    count, height, width, channels = shape
-    sides = 1 <= height <= MAX_SIDE and 1 <= width <= MAX_SIDE and 1 <= channels <= MAX_CHANNELS
-    if count < 1 or not sides:
-        expected = f"at least one image, of at most {MAX_SIDE}x{MAX_SIDE}x{MAX_CHANNELS}"
-        raise refuse(where, expected, f"{count} images of {height}x{width}x{channels}")
 
 
 def images_shape(
@@ -69,7 +56,10 @@ def images_shape(
         case _:
             expected = "shape (n, height, width) or (n, height, width, channels)"
             raise refuse(where, expected, str(shape))
-    check_sides(whole, where)
+    count, *sides = whole
+    if not all(1 <= side <= most for side, most in zip(sides, MOST, strict=True)) or count < 1:
+        expected = "at least one image, of at most {}x{}x{}".format(*MOST)
+        raise refuse(where, expected, "{} images of {}x{}x{}".format(*whole))
     return whole
 
 

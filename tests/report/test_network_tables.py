@@ -1,4 +1,4 @@
-"""Tables of networks: parts, nodes, several side by side, presets."""
+"""Tables of networks: parts, nodes, connectivity, several side by side, presets."""
 
 import json
 
@@ -10,6 +10,8 @@ from dnsearch.report.network_tables import (
     Listed,
     comparison,
     layer_table,
+    matrices,
+    matrix_lines,
     network_json,
     network_table,
     preset_json,
@@ -69,3 +71,37 @@ def test_presets_with_source_and_result():
     for words in ("a-net", "1,234", "5.6M", "5 % error", "A paper"):
         assert words in said
     assert preset_json(rows)[0]["published"] == "5 % error"
+
+
+def plan(**fields):
+    return plan_network(example(**fields), (32, 32, 3), 10)
+
+
+def cells(line: str) -> list[str]:
+    return line.split()[1:]
+
+
+def test_rows_are_layers_and_columns_features():
+    lines = matrix_lines(plan(layers_per_block=(4,), connectivity={"name": "log"}).blocks[0])
+    rows = {line.split()[0]: cells(line) for line in lines if line.split()[0] in {"1", "2", "3", "4", "out"}}
+    assert rows["1"] == ["■"]
+    assert rows["3"] == ["·", "■", "■"]
+    assert rows["4"] == ["■", "·", "■", "■"]
+    assert rows["out"] == ["■"] * 5
+
+
+def test_sixteen_layers_fit_eighty_columns():
+    assert max(map(len, matrix_lines(plan(layers_per_block=(16,)).blocks[0]))) <= 80
+
+
+def test_equal_blocks_are_shown_once():
+    said = matrices(plan(layers_per_block=(3, 3, 5)))
+    assert "block1 and block2: 3 layers, 6 edges each" in said
+    assert "block3: 5 layers, 15 edges" in said
+
+
+def test_a_network_without_dense_blocks_says_so():
+    from dnsearch.spec.network.families import UNet
+
+    network = UNet.model_validate({"family": "unet", "unit": "conv", "channels": (4, 8)})
+    assert "no dense block" in matrices(plan_network(network, (8, 8, 1), 2))
