@@ -250,6 +250,7 @@ print("heard", file=sys.stderr)
 """
 
 
+@pytest.mark.slow
 def test_tensorflow_is_imported_without_its_chatter(program):
     process = program(QUIET)
     out, err = process.communicate(timeout=120)
