@@ -3,9 +3,9 @@
 Concatenation → BatchNorm → activation → convolution, with a backward pass of its own.
 
 TensorFlow's own backward pass keeps the joined features and their activations of every layer, which for a
-dense block grows with the square of its depth. Here it is said what is kept: in plain training the same, in
-recomputing training nothing but the inputs, which the network keeps anyway; the rest is computed again once the
-gradient has come down to the layer (Pleiss et al., 2017, arXiv 1707.06990). Both do the same operations on
+dense block grows with the square of its depth. Here plain training keeps the same; with ``recompute`` it
+keeps the inputs alone, which the network keeps anyway, and the rest is computed again once the gradient has
+come down to the layer (Pleiss et al., 2017, arXiv 1707.06990). Both do the same operations on
 the same numbers, so their results are equal to the last bit.
 """
 

@@ -10,7 +10,13 @@ from dnsearch.plan.cost import cost
 from dnsearch.plan.graph import Pool
 from dnsearch.plan.limits import slots
 from dnsearch.plan.match import matched
-from dnsearch.plan.memory import inference_peak, kept_plain, kept_recomputing, recomputed_nodes, training_bytes
+from dnsearch.plan.memory import (
+    inference_peak,
+    kept_plain,
+    kept_recomputing,
+    recomputed_nodes,
+    training_bytes,
+)
 from dnsearch.plan.network import plan_network
 from dnsearch.plan.shapes import output_field
 from dnsearch.plan.summary import Summary, parts

@@ -23,7 +23,7 @@ def trained(tensorflow_ready, training, batch):
     from dnsearch.model.build import build
     from dnsearch.plan.network import plan_network
     from dnsearch.spec.network import example
-    from dnsearch.train.setup import start_afresh
+    from dnsearch.train.state import start_afresh
     from dnsearch.train.step import build_trainer
 
     def run(precision, activation="relu", **fields):
