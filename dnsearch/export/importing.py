@@ -20,7 +20,7 @@ from dnsearch.spec.data_section import Data, Facts
 from dnsearch.spec.document import Document, load, resolved_yaml, settings
 from dnsearch.spec.experiment import Experiment
 from dnsearch.train.checkpoint import save_weights
-from dnsearch.train.setup import start_afresh
+from dnsearch.train.state import start_afresh
 
 IMAGENET = Scaling(
     offset=(0.485 * 255, 0.456 * 255, 0.406 * 255), scale=(0.229 * 255, 0.224 * 255, 0.225 * 255)

@@ -23,7 +23,7 @@ from dnsearch.runs.atomic import replacing
 from dnsearch.spec import document
 from dnsearch.train.checkpoint import save_checkpoint
 from dnsearch.train.loop import Feed, train
-from dnsearch.train.setup import start_afresh
+from dnsearch.train.state import start_afresh
 from dnsearch.train.step import build_trainer, evaluate, evaluator
 
 CLASSES = 10

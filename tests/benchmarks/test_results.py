@@ -33,13 +33,13 @@ TABLE = """\
 
 2026-01-31; python 3.11.0, keras 3.15.1; load before the start 0.0.
 
-| ratio  | target       | what                                      | is            | over          |
-|--------|--------------|-------------------------------------------|---------------|---------------|
-| 5.00   | ≥ 4.5 met    | first step, SGD: stock Keras / dnsearch   | 30.0 s        | 6 s           |
-| 2.03   | ≥ 1.8 met    | training: dnsearch / stock Keras          | 61.0 images/s | 30.0 images/s |
+| ratio  | target       | what                                         | is            | over          |
+|--------|--------------|----------------------------------------------|---------------|---------------|
+| 5.00   | ≥ 4.5 met    | first step, SGD: stock Keras / dnsearch      | 30.0 s        | 6 s           |
+| 2.03   | ≥ 1.8 met    | training: dnsearch / stock Keras             | 61.0 images/s | 30.0 images/s |
 | 0.55   | ≤ 0.5 missed | peak memory, BC-100-12: recompute / plain    | 2,200 MB      | 4,000 MB      |
 | 1.12   | ≤ 1.2 met    | time of a step, BC-100-12: recompute / plain | 2.25 s        | 2 s           |
-| 0.0082 |              | BC-100-12: a checkpoint saved / a step    | 0.0164 s      | 2 s           |
+| 0.0082 |              | BC-100-12: a checkpoint saved / a step       | 0.0164 s      | 2 s           |
 """
 
 

@@ -25,7 +25,7 @@ def measured(row):
     from dnsearch.model.build import build
     from dnsearch.plan.network import plan_network
     from dnsearch.spec.document import load
-    from dnsearch.train.setup import start_afresh
+    from dnsearch.train.state import start_afresh
     from dnsearch.train.step import build_trainer
 
     experiment = load(row["network"], ["training.augmentation=null"]).experiment

@@ -26,7 +26,7 @@ def one_step(tensorflow_ready):
     """Train one step; returns every weight of the network after it."""
     from dnsearch.model.build import build
     from dnsearch.spec.document import load
-    from dnsearch.train.setup import start_afresh
+    from dnsearch.train.state import start_afresh
     from dnsearch.train.step import build_trainer
 
     training = load("starter").experiment.training
