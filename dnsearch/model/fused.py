@@ -3,10 +3,10 @@
 Concatenation → BatchNorm → activation → convolution, with a backward pass of its own.
 
 TensorFlow's own backward pass keeps the joined features and their activations of every layer, which for a
-dense block grows with the square of its depth. Here plain training keeps the same; with ``recompute`` it
-keeps the inputs alone, which the network keeps anyway, and the rest is computed again once the gradient has
-come down to the layer (Pleiss et al., 2017, arXiv 1707.06990). Both do the same operations on
-the same numbers, so their results are equal to the last bit.
+dense block grows with the square of its depth. Plain training keeps the same here. Recomputing keeps only the
+inputs, which the network keeps anyway, and computes the rest again once the gradient has come down to the
+layer (Pleiss et al., 2017, arXiv 1707.06990). Both do the same operations on the same numbers, so their
+results are equal to the last bit.
 """
 
 from collections.abc import Callable, Sequence
