@@ -45,9 +45,11 @@ def train(
 
     Ctrl-C ends after the running batch and keeps what is there.
     """
+    from dnsearch.plan.limits import Planned
+
     found, folder = _opened(spec, overrides, (runs, resume), limits=not no_limits)
     with _removed_if_unused(folder, fresh=resume is None):
-        record = found if isinstance(found, RunRecord) else _trained(found, folder, log or [], plain=plain)
+        record = _trained(found, folder, log or [], plain=plain) if isinstance(found, Planned) else found
     console.say(_summary(record, folder))
     if afresh := folder.afresh():
         console.say(f"started afresh, since training.start_from does not fit them: {', '.join(afresh)}")
