@@ -28,9 +28,9 @@ ENVIRONMENT = {
     "GRPC_VERBOSITY": "ERROR",
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # what Ray will do by itself, and warns of until then
-    "CUDA_DEVICE_ORDER": "PCI_BUS_ID",  # nvidia-smi's numbers; CUDA alone would count the fastest card first
+    "CUDA_DEVICE_ORDER": "PCI_BUS_ID",  # nvidia-smi's numbers; CUDA alone would count the fastest GPU first
 }
-VISIBLE_CARDS = "CUDA_VISIBLE_DEVICES"
+VISIBLE_GPUS = "CUDA_VISIBLE_DEVICES"
 LIBRARIES = ("dnsearch", "tensorflow", "keras", "numpy")
 
 
@@ -52,17 +52,17 @@ def temporarily_set() -> Iterator[None]:
         os.environ.update(before)
 
 
-def prepare_tensorflow(threads: int | None = None, cards: Sequence[str] | None = None) -> None:
-    """Import TensorFlow without its chatter and set it up, before anything is computed.
+def prepare_tensorflow(threads: int | None = None, gpus: Sequence[str] | None = None) -> None:
+    """Import TensorFlow without its log messages and set it up, before anything is computed.
 
     Args:
         threads: threads for one operation; all cores when left out.
-        cards: the graphics cards to use, by their names in ``installed_cards``; all when left out. They are
-            hidden from the whole process, which must not have touched a card yet.
+        gpus: the GPUs to use, by their names in ``installed_gpus``; all when left out. The others are
+            hidden from the whole process, which must not have used a GPU yet.
     """
     set_environment()
-    if cards is not None:
-        os.environ[VISIBLE_CARDS] = ",".join(cards)
+    if gpus is not None:
+        os.environ[VISIBLE_GPUS] = ",".join(gpus)
     with stderr_to(os.devnull):
         import tensorflow as tf
     if threads is not None:
@@ -76,7 +76,7 @@ def prepare_training(*, deterministic: bool) -> None:
     """Set TensorFlow up for one training, to the end of this process.
 
     On a processor its graphs run as they are traced. Rewriting them takes half a second per network, and a
-    training gains nothing by it; predictions do, and so does everything on a graphics card.
+    training gains nothing by it; predictions do, and so does everything on a GPU.
 
     Args:
         deterministic: whether to choose operations that give the same bits every time.
@@ -110,33 +110,33 @@ def versions() -> dict[str, str]:
 
 
 def hardware() -> dict[str, Any]:
-    """What this process runs on: processor, cores that it may use, memory, graphics cards."""
+    """What this process runs on: processor, cores that it may use, memory, GPUs."""
     import tensorflow as tf
 
-    gpus = tf.config.list_physical_devices("GPU")
+    devices = tf.config.list_physical_devices("GPU")
     return {
         "processor": _processor(),
         "cores": cores(),
         "memory_bytes": psutil.virtual_memory().total,
-        "gpus": [tf.config.experimental.get_device_details(gpu).get("device_name", "GPU") for gpu in gpus],
+        "gpus": [tf.config.experimental.get_device_details(gpu).get("device_name", "GPU") for gpu in devices],
     }
 
 
-def graphics_cards() -> tuple[str, ...]:
-    """TensorFlow's names of the graphics cards that this process may use, such as ``GPU:0``."""
+def gpus() -> tuple[str, ...]:
+    """TensorFlow's names of the GPUs that this process may use, such as ``GPU:0``."""
     import tensorflow as tf
 
     return tuple(device.name.removeprefix("/device:") for device in tf.config.list_logical_devices("GPU"))
 
 
-def installed_cards() -> tuple[str, ...]:
-    """Names of the graphics cards that children could be given, without TensorFlow.
+def installed_gpus() -> tuple[str, ...]:
+    """Names of the GPUs that children could be given, without TensorFlow.
 
-    What ``CUDA_VISIBLE_DEVICES`` lists, where it is set (a batch system sets it to what it has lent); else
-    the numbers that ``nvidia-smi`` tells. Both count the cards by their place in the machine.
+    What ``CUDA_VISIBLE_DEVICES`` lists, where it is set (a batch system sets it to what it grants); else
+    the numbers of ``nvidia-smi``. Both count the GPUs by their place in the machine.
     """
-    if (lent := os.environ.get(VISIBLE_CARDS)) is not None:
-        return tuple(name.strip() for name in lent.split(",") if name.strip())
+    if (granted := os.environ.get(VISIBLE_GPUS)) is not None:
+        return tuple(name.strip() for name in granted.split(",") if name.strip())
     listed = ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"]
     try:
         ran = subprocess.run(listed, capture_output=True, text=True, check=True, timeout=60)

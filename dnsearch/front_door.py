@@ -4,7 +4,6 @@ Nothing here changes the calling process: seeds, Keras' dtype policy, TensorFlow
 are after a call what they were before. Whatever needs other ones (training) runs in a process of its own.
 """
 
-import hashlib
 import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -312,12 +311,8 @@ def _with_arrays(document: Document, data: Arrays | None, validation: Arrays | N
         return document
     from dnsearch.data.npz import save_arrays
 
-    digest = hashlib.sha256()
-    for array in (*data, *(validation or ())):
-        digest.update(str((array.shape, array.dtype)).encode() + array.tobytes())
-    path = runs / "arrays" / f"{digest.hexdigest()[:16]}.npz"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_arrays(path, *data, validation)
+    folder = runs / "arrays"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = save_arrays(folder, *data, validation)
     source = ("data.source=npz", f"data.path={path.resolve()}")
     return parse(resolved_yaml(document.experiment).encode(), document.experiment.name, source)

@@ -58,7 +58,7 @@ def test_unets_learn_masks_made_of_the_digits(tensorflow_ready, name):
     from dnsearch.model.build import build
     from dnsearch.plan.network import plan_network
     from dnsearch.train.loop import Feed, train
-    from dnsearch.train.setup import start_afresh
+    from dnsearch.train.state import start_afresh
     from dnsearch.train.step import build_trainer
 
     images = (load_digits().images[:256, :, :, None] / 16).astype("float32")

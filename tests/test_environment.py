@@ -31,24 +31,24 @@ def test_set_environment_keeps_what_a_person_set(monkeypatch):
 
 def test_a_child_s_cards_are_the_only_ones_that_it_sees(monkeypatch, tensorflow_ready):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
-    environment.prepare_tensorflow(threads=1, cards=("1",))
+    environment.prepare_tensorflow(threads=1, gpus=("1",))
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "1"
     environment.prepare_tensorflow(threads=1)
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "1", "whatever there is stays"
 
 
-def test_installed_cards_are_those_that_were_lent_or_that_nvidia_smi_lists(monkeypatch, tmp_path):
+def test_installed_gpus_are_those_that_were_lent_or_that_nvidia_smi_lists(monkeypatch, tmp_path):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3, MIG-7,")
-    assert environment.installed_cards() == ("3", "MIG-7")
+    assert environment.installed_gpus() == ("3", "MIG-7")
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert environment.installed_cards() == ()
+    assert environment.installed_gpus() == ()
     program = tmp_path / "nvidia-smi"
     program.write_text("#!/bin/sh\necho 0\necho 1\n")
     program.chmod(0o755)
-    assert environment.installed_cards() == ("0", "1")
+    assert environment.installed_gpus() == ("0", "1")
     program.write_text("#!/bin/sh\necho no driver; exit 9\n")
-    assert environment.installed_cards() == ()
+    assert environment.installed_gpus() == ()
 
 
 def test_versions_are_those_that_are_installed():
@@ -67,9 +67,9 @@ def test_hardware_in_words_and_numbers(tensorflow_ready):
     assert all(isinstance(gpu, str) for gpu in found["gpus"])
 
 
-def test_graphics_cards_are_those_that_tensorflow_sees(tensorflow_ready):
-    assert len(environment.graphics_cards()) == len(environment.hardware()["gpus"])
-    assert all(card.startswith("GPU:") for card in environment.graphics_cards())
+def test_gpus_are_those_that_tensorflow_sees(tensorflow_ready):
+    assert len(environment.gpus()) == len(environment.hardware()["gpus"])
+    assert all(card.startswith("GPU:") for card in environment.gpus())
 
 
 def test_free_memory_is_a_part_of_all():
@@ -250,6 +250,7 @@ print("heard", file=sys.stderr)
 """
 
 
+@pytest.mark.slow
 def test_tensorflow_is_imported_without_its_chatter(program):
     process = program(QUIET)
     out, err = process.communicate(timeout=120)

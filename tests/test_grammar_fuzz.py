@@ -52,7 +52,7 @@ def holds(found: Planned | None) -> None:
     assert found.summary.cost == cost(found.plan)
     assert all(side > 0 for node in found.plan.nodes for side in node.shape)
     assert found.summary.cost.trainable > 0
-    assert found.summary.saving_memory_bytes <= found.summary.training_memory_bytes
+    assert found.summary.recompute_memory_bytes <= found.summary.training_memory_bytes
     again = parse(resolved_yaml(found.document.experiment).encode(), "again.yaml").experiment
     assert again.network == found.document.experiment.network
     assert fingerprint(again) == fingerprint(found.document.experiment)

@@ -16,8 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from dnsearch.cli import console
 from dnsearch.report.units import epoch_line
-from dnsearch.runs.epochs_csv import write_epochs_csv
-from dnsearch.runs.folder import RunFolder
+from dnsearch.runs.folder import RunFolder, write_epochs_csv
 from dnsearch.runs.record import EpochRecord, Notice, StepEnded
 
 

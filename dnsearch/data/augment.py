@@ -19,7 +19,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from dnsearch.data.checks import IGNORED
+from dnsearch.data.data_checks import IGNORED
 from dnsearch.data.dataset import Dataset, Images, Scaling
 from dnsearch.data.image_files import Files
 from dnsearch.data.rand_augment import OPERATIONS, followed, inside, moved, placements, rand_augment

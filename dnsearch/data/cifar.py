@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dnsearch.data.archive import contents, md5, unpickle
-from dnsearch.data.checks import check_range, checked_labels, refuse
+from dnsearch.data.cifar_archive import contents, md5, unpickle
+from dnsearch.data.data_checks import check_range, checked_labels, refuse
 from dnsearch.data.dataset import Images, Labels, Original, Split
 from dnsearch.spec.data_section import Data, Facts, Source
 

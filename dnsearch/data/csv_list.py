@@ -20,7 +20,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import numpy as np
 
-from dnsearch.data.checks import refuse
+from dnsearch.data.data_checks import refuse
 from dnsearch.data.dataset import Original, Split, of_files
 from dnsearch.data.image_files import ENDINGS, Files, target_shape
 from dnsearch.errors import DataError

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dnsearch import environment
-from dnsearch.data.checks import refuse
+from dnsearch.data.data_checks import refuse
 from dnsearch.data.image_files import Files, reduced
 
 Images = NDArray[np.uint8 | np.float32]
@@ -64,7 +64,7 @@ class Split:
         return Split(self.images[positions], self.labels[positions])
 
     def at(self, size: tuple[int, int]) -> "Split":
-        """The images averaged down to a height and width; files are so when they are read."""
+        """The images averaged down to a height and width; files when they are read."""
         images = self.images
         return Split(images.at(size) if isinstance(images, Files) else reduced(images, size), self.labels)
 
@@ -107,12 +107,9 @@ class Scaling:
         """
         offset, scale = saved.get("offset"), saved.get("scale")
         if not (_numbers(offset) and _numbers(scale) and len(offset) == len(scale) and 0 not in scale):
-            raise refuse(
-                "scaling",
-                "offset and scale, with one finite number per channel each and no scale of 0",
-                f"offset {offset!r:.40}, scale {scale!r:.40}",
-                "The file was changed after the run; train again, or restore it.",
-            )
+            expected = "offset and scale, with one finite number per channel each and no scale of 0"
+            hint = "The file was changed after the run; train again, or restore it."
+            raise refuse("scaling", expected, f"offset {offset!r:.40}, scale {scale!r:.40}", hint)
         return cls(tuple(map(float, offset)), tuple(map(float, scale)))
 
 
@@ -155,7 +152,7 @@ class Dataset:
     Args:
         training: the images that the network learns from.
         validation: the images held out for choosing between networks.
-        test: the images for the last judgement, if there are any.
+        test: the images for the final evaluation, if there are any.
         class_names: one name per class, in the order of the labels.
         scaling: made from the training images alone.
     """

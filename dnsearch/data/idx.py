@@ -16,7 +16,7 @@ from typing import BinaryIO, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from dnsearch.data.checks import (
+from dnsearch.data.data_checks import (
     check_memory,
     check_range,
     checked_labels,

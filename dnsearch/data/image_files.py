@@ -25,7 +25,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 
 from dnsearch import environment
-from dnsearch.data.checks import refuse
+from dnsearch.data.data_checks import refuse
 from dnsearch.spec.data_section import Data, Resize
 
 ENDINGS = (".png", ".jpg", ".jpeg")
@@ -218,7 +218,7 @@ class Files:
 
     @property
     def dtype(self) -> np.dtype[np.uint8]:
-        """NDArray[np.uint8 | np.float32] of files are bytes."""
+        """Pixels of files are bytes."""
         return np.dtype(np.uint8)
 
     @property

@@ -19,7 +19,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngImageFile
 
 from dnsearch import environment
-from dnsearch.data.checks import IGNORED, check_memory, check_range, checked_labels, refuse
+from dnsearch.data.data_checks import IGNORED, check_memory, check_range, checked_labels, refuse
 from dnsearch.data.dataset import Labels, Original, Split, of_files
 from dnsearch.data.image_files import ENDINGS, Files, fitted, opened, target_shape
 from dnsearch.spec.data_section import Data, Facts

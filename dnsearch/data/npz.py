@@ -22,7 +22,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from dnsearch.data.checks import (
+from dnsearch.data.data_checks import (
     check_memory,
     check_range,
     checked_labels,

@@ -8,7 +8,7 @@ TensorFlow, scikit-learn nor SciPy. ``read`` reads everything. ``SOURCES`` in th
 from typing import Protocol, cast
 
 from dnsearch import environment
-from dnsearch.data.checks import check_declared
+from dnsearch.data.data_checks import check_declared
 from dnsearch.data.dataset import Dataset, Original
 from dnsearch.data.split import prepared
 from dnsearch.spec.data_section import SOURCES, Data, Facts

@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from dnsearch.data.checks import check_declared, refuse
+from dnsearch.data.data_checks import check_declared, refuse
 from dnsearch.data.dataset import Dataset, Images, Original, Scaling, Split
 from dnsearch.data.image_files import Files
 from dnsearch.spec.data_section import Data

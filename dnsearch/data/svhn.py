@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dnsearch import environment
-from dnsearch.data.checks import check_memory, checked_labels, images_shape, refuse
+from dnsearch.data.data_checks import check_memory, checked_labels, images_shape, refuse
 from dnsearch.data.dataset import Original, Split
 from dnsearch.errors import DataError
 from dnsearch.spec.data_section import Data, Facts

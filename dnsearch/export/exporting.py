@@ -91,8 +91,7 @@ def export_run(run: RunFolder, form: Format, out: Path, *, force: bool) -> Expor
     )
     with _in_place(out) as folder:
         form.write(weights, folder)
-        difference = _difference(_ours(network, images), _theirs(form, folder, images))
-        _check_agreement(form, difference)
+        difference = _compared(form, folder, network, images)
         about = _about(run, form, network, weights)
         about["check"] = {"images": len(images), "difference": difference, "tolerance": TOLERANCE}
         (folder / ABOUT).write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -120,17 +119,29 @@ def _about(run: RunFolder, form: Format, network: Trained, weights: TrainedWeigh
     }
 
 
-def _ours(network: Trained, images: Images) -> dict[str, NDArray[np.float64]]:
-    logits = np.asarray(network.logits(network.scaling.apply(images)), np.float64)
-    return {"logits": logits, "probabilities": softmax(logits)}
-
-
-def _theirs(form: Format, folder: Path, images: Images) -> dict[str, NDArray[np.float64]]:
-    """The outputs of the format's own runtime, in a process of its own.
+def _compared(form: Format, folder: Path, network: Trained, images: Images) -> float:
+    """The largest difference between the format's own runtime and the run's network, see ``TOLERANCE``.
 
     Raises:
-        RunError: it cannot read the files.
+        RunError: the runtime cannot read the files, or the difference is too large.
     """
+    ours = np.asarray(network.logits(network.scaling.apply(images)), np.float64)
+    logits, probabilities = _outputs(form, folder, images)
+    off = (
+        np.abs(logits - ours).max() / max(1.0, np.abs(ours).max()),
+        np.abs(probabilities - softmax(ours)).max(),
+    )
+    difference = float(np.max(off))
+    if not difference <= TOLERANCE:  # not ">", since NaN agrees with nothing
+        expected = f"the run's outputs to {TOLERANCE:g} from {form.name}'s own runtime"
+        raise RunError(
+            str(Problem("export", expected, f"a difference of {difference:.2g}", "Nothing was kept."))
+        )
+    return difference
+
+
+def _outputs(form: Format, folder: Path, images: Images) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Logits and probabilities from the format's own runtime, in a process of its own."""
     with tempfile.TemporaryDirectory() as place:
         samples, results = Path(place, "images.npy"), Path(place, "results.npz")
         np.save(samples, images)
@@ -139,20 +150,7 @@ def _theirs(form: Format, folder: Path, images: Images) -> dict[str, NDArray[np.
             expected = f"files that {form.name}'s own runtime can read"
             raise RunError(str(Problem("export", expected, last_words, "Nothing was kept.")))
         with np.load(results) as found:
-            return {name: np.asarray(found[name], np.float64) for name in ("logits", "probabilities")}
-
-
-def _difference(ours: dict[str, NDArray[np.float64]], theirs: dict[str, NDArray[np.float64]]) -> float:
-    """The larger of two: of probabilities, and of logits as a share of the largest (at least 1)."""
-    off = {name: float(np.abs(ours[name] - theirs[name]).max()) for name in ours}
-    return max(off["probabilities"], off["logits"] / max(1.0, float(np.abs(ours["logits"]).max())))
-
-
-def _check_agreement(form: Format, difference: float) -> None:
-    if not difference <= TOLERANCE:  # not ">", since NaN agrees with nothing
-        expected = f"the run's outputs to {TOLERANCE:g} from {form.name}'s own runtime"
-        hint = "Nothing was kept."
-        raise RunError(str(Problem("export", expected, f"a difference of {difference:.2g}", hint)))
+            return found["logits"].astype(np.float64), found["probabilities"].astype(np.float64)
 
 
 def _check_free(out: Path, *, force: bool) -> None:

@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dnsearch import environment
-from dnsearch.data import class_folders
-from dnsearch.data.checks import check_declared
+from dnsearch.data import class_folder
+from dnsearch.data.data_checks import check_declared
 from dnsearch.data.dataset import Scaling
 from dnsearch.data.sources import facts
 from dnsearch.errors import Problem, SpecError
@@ -20,7 +20,7 @@ from dnsearch.spec.data_section import Data, Facts
 from dnsearch.spec.document import Document, load, resolved_yaml, settings
 from dnsearch.spec.experiment import Experiment
 from dnsearch.train.checkpoint import save_weights
-from dnsearch.train.setup import start_afresh
+from dnsearch.train.state import start_afresh
 
 IMAGENET = Scaling(
     offset=(0.485 * 255, 0.456 * 255, 0.406 * 255), scale=(0.229 * 255, 0.224 * 255, 0.225 * 255)
@@ -102,7 +102,7 @@ def _class_names(data: Data, known: Facts) -> tuple[str, ...]:
     place = Path(data.location)
     if data.source != "folder" or not place.is_dir():
         return tuple(map(str, range(known.classes)))
-    names = class_folders.class_names(place)
+    names = class_folder.class_names(place)
     check_declared(data, known.image_shape, len(names), place)
     return names
 

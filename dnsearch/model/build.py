@@ -78,7 +78,7 @@ Tensor = Any
 
 
 def build(
-    plan: NetworkPlan, name: str = "network", saving: bool = False, precision: str = "float32"
+    plan: NetworkPlan, name: str = "network", recompute: bool = False, precision: str = "float32"
 ) -> keras.Model:
     """A model from images to logits.
 
@@ -88,7 +88,7 @@ def build(
     Args:
         plan: the network.
         name: the model's name.
-        saving: whether training computes joined and activated features again in the backward pass; the
+        recompute: whether training computes joined and activated features again in the backward pass; the
             results are the same to the last bit.
         precision: Keras' name for what the layers compute in: float32, mixed_bfloat16 or mixed_float16. The
             weights are float32 whatever it is; the output is not.
@@ -102,7 +102,7 @@ def build(
     with _computing_in(precision):
         for unit in units(plan):
             inputs = [tensors[position] for position in unit.inputs]
-            tensors[unit.output] = _applied(unit, inputs, saving)
+            tensors[unit.output] = _applied(unit, inputs, recompute)
         return keras.Model(tensors[0], tensors[len(plan.nodes) - 1], name=name)
 
 
@@ -117,7 +117,7 @@ def _computing_in(precision: str) -> Iterator[None]:
         keras.config.set_dtype_policy(before)
 
 
-def _applied(unit: Unit, inputs: list[Tensor], saving: bool) -> Tensor:
+def _applied(unit: Unit, inputs: list[Tensor], recompute: bool) -> Tensor:
     """The unit's output; a unit with a BatchNorm is one fused layer."""
     operations = {type(node.operation): node.operation for node in unit.nodes}
     norm = operations.get(graph.BatchNorm)
@@ -129,7 +129,7 @@ def _applied(unit: Unit, inputs: list[Tensor], saving: bool) -> Tensor:
         activation if isinstance(activation, graph.Activation) else None,
         convolution if isinstance(convolution, graph.Convolution) else None,
         name=unit.nodes[-1].name,
-        saving=saving and len(inputs) > 1,
+        recompute=recompute and len(inputs) > 1,
     )
     return layer(inputs if len(inputs) > 1 else inputs[0])
 

@@ -3,10 +3,10 @@
 Concatenation → BatchNorm → activation → convolution, with a backward pass of its own.
 
 TensorFlow's own backward pass keeps the joined features and their activations of every layer, which for a
-dense block grows with the square of its depth. Here it is said what is kept: in plain training the same, in
-saving training nothing but the inputs, which the network keeps anyway; the rest is computed again once the
-gradient has come down to the layer (Pleiss et al., 2017, arXiv 1707.06990). Both do the same operations on
-the same numbers, so their results are equal to the last bit.
+dense block grows with the square of its depth. Plain training keeps the same here. Recomputing keeps only the
+inputs, which the network keeps anyway, and computes the rest again once the gradient has come down to the
+layer (Pleiss et al., 2017, arXiv 1707.06990). Both do the same operations on the same numbers, so their
+results are equal to the last bit.
 """
 
 from collections.abc import Callable, Sequence
@@ -77,13 +77,13 @@ class Fused:
         norm: the normalisation.
         activation: what follows, or None.
         convolution: what follows then.
-        saving: whether the backward pass computes joined and activated features again.
+        recompute: whether the backward pass computes joined and activated features again.
     """
 
     norm: BatchNorm
     activation: Activation | None
     convolution: Convolution
-    saving: bool
+    recompute: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ def trained(fused: Fused, features: Sequence[Tensor], weights: Sequence[Tensor])
         )
 
         def gradient(upstream: Tensor) -> list[Tensor]:
-            if not fused.saving:
+            if not fused.recompute:
                 return _gradients(fused, middle, upstream, inputs[:count], inputs[count:])
             with tf.control_dependencies([upstream]):
                 again = _middle(fused, inputs[count:], inputs[:count])

@@ -32,7 +32,7 @@ class NormalizedConvolution(keras.layers.Layer):  # type: ignore[misc]  # keras 
         norm: momentum and epsilon.
         activation: what follows, or None.
         convolution: what follows, or None.
-        saving: whether a training's backward pass computes joined and activated features again.
+        recompute: whether a training's backward pass computes joined and activated features again.
         options: ``name``, ``dtype`` and ``trainable``, as of every Keras layer.
     """
 
@@ -41,21 +41,21 @@ class NormalizedConvolution(keras.layers.Layer):  # type: ignore[misc]  # keras 
         norm: BatchNorm,
         activation: Activation | None,
         convolution: Convolution | None,
-        saving: bool = False,
+        recompute: bool = False,
         **options: Any,  # noqa: ANN401  (Keras' own)
     ) -> None:
         super().__init__(**options)
         self._norm = norm
         self._activation = activation
         self._convolution = convolution
-        self._saving = saving
+        self._recompute = recompute
         self._moves = True
 
     def get_config(self) -> dict[str, Any]:
         """The arguments of the layer as JSON values, for ``keras.Model.save``."""
         parts = {"norm": self._norm, "activation": self._activation, "convolution": self._convolution}
         values = {name: part and asdict(part) for name, part in parts.items()}
-        return {**super().get_config(), **values, "saving": self._saving}
+        return {**super().get_config(), **values, "recompute": self._recompute}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
@@ -99,7 +99,7 @@ class NormalizedConvolution(keras.layers.Layer):  # type: ignore[misc]  # keras 
         features = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
         if training and self._convolution is not None:
             weights = [self.gamma, self.beta, self.kernel, *self._slopes()]
-            fused = Fused(self._norm, self._activation, self._convolution, self._saving)
+            fused = Fused(self._norm, self._activation, self._convolution, self._recompute)
             output, mean, variance = trained(
                 fused, features, [tf.convert_to_tensor(each) for each in weights]
             )

@@ -106,8 +106,8 @@ def slots(experiment: Experiment) -> int:
     return kept + (experiment.training.ema is not None)
 
 
-def saves_memory(experiment: Experiment, plan: NetworkPlan, free_bytes: int) -> bool:
-    """Whether a training shall compute joined features again rather than keep them.
+def recomputes(experiment: Experiment, plan: NetworkPlan, free_bytes: int) -> bool:
+    """Whether a training computes joined features again rather than keep them.
 
     Args:
         experiment: the spec.
@@ -116,7 +116,7 @@ def saves_memory(experiment: Experiment, plan: NetworkPlan, free_bytes: int) -> 
             ``PLAIN_SHARE`` of this.
     """
     if experiment.training.memory != "auto":
-        return experiment.training.memory == "saving"
+        return experiment.training.memory == "recompute"
     summary = Summary(plan, images_at_once(experiment), slots(experiment))
     return summary.training_memory_bytes > PLAIN_SHARE * free_bytes
 

@@ -2,8 +2,8 @@
 
 Plain training keeps, for the backward pass, the output of every operation but activations and dropout, which
 work in place: for each pre-activated convolution the joined features, the normalised ones and the
-convolution's own. Memory-saving training (Pleiss et al., 2017, arXiv 1707.06990) does not keep joined and
-normalised features that a convolution right behind them reads; they are computed again.
+convolution's own. With ``memory: recompute`` (Pleiss et al., 2017, arXiv 1707.06990) joined and normalised
+features that a convolution right behind them reads are not kept; they are computed again.
 """
 
 from collections import Counter
@@ -30,14 +30,14 @@ def kept_plain(plan: NetworkPlan) -> list[int]:
     return [0 if isinstance(node.operation, IN_PLACE) else prod(node.shape) for node in plan.nodes]
 
 
-def kept_saving(plan: NetworkPlan) -> list[int]:
-    """The same for memory-saving training."""
+def kept_recomputing(plan: NetworkPlan) -> list[int]:
+    """The same for training with ``memory: recompute``."""
     recomputed = recomputed_nodes(plan)
     return [0 if node in recomputed else elements for node, elements in enumerate(kept_plain(plan))]
 
 
 def recomputed_nodes(plan: NetworkPlan) -> set[int]:
-    """Positions of joined and normalised features that memory-saving training computes again.
+    """Positions of joined and normalised features that recomputing training computes again.
 
     They start from a concatenation that only they read and end at a convolution.
     """
@@ -83,8 +83,8 @@ def training_bytes(nodes: int, parameters: int, kept: int, peak: int, batch_size
     """The most that a process grows by while it trains in float32 on a processor.
 
     What is kept for the backward pass is exact. What comes on top (the graph, copies of the parameters, the
-    gradients of the features at hand) was fitted to eighteen trainings of 0.06 to 3.2 GB, plain and saving,
-    and the sum is within 11 % of what they took (``tests/benchmarks/memory.json``).
+    gradients of the features at hand) was fitted to eighteen trainings of 0.06 to 3.2 GB, plain and with
+    recomputing, and the sum is within 11 % of what they took (``tests/benchmarks/memory.json``).
 
     Args:
         nodes: nodes of the plan.

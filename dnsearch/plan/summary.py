@@ -5,7 +5,7 @@ from functools import cached_property
 
 from dnsearch.plan.cost import Cost, cost, part_costs
 from dnsearch.plan.graph import NetworkPlan, Shape
-from dnsearch.plan.memory import FLOAT_BYTES, inference_peak, kept_plain, kept_saving, training_bytes
+from dnsearch.plan.memory import FLOAT_BYTES, inference_peak, kept_plain, kept_recomputing, training_bytes
 from dnsearch.plan.shapes import output_field
 
 
@@ -74,9 +74,9 @@ class Summary:
         return self._training(kept_plain(self.plan))
 
     @cached_property
-    def saving_memory_bytes(self) -> int:
+    def recompute_memory_bytes(self) -> int:
         """The same where joined features are computed again."""
-        return self._training(kept_saving(self.plan))
+        return self._training(kept_recomputing(self.plan))
 
     def _training(self, kept: list[int]) -> int:
         nodes, peak = len(kept), self.inference_peak_bytes // FLOAT_BYTES

@@ -139,7 +139,7 @@ def _totals(summary: Summary, batch_size: int) -> str:
         f"statistics; {cost.macs:,} multiply-adds\n"
         f"weights {units.size(summary.weights_bytes)}, optimizer {units.size(summary.optimizer_bytes)}; "
         f"a training with batches of {batch_size} takes {units.size(summary.training_memory_bytes)}, "
-        f"memory-saving {units.size(summary.saving_memory_bytes)}; "
+        f"recomputing {units.size(summary.recompute_memory_bytes)}; "
         f"inference of one {units.size(summary.inference_peak_bytes)}\n"
         f"an output pixel sees {summary.receptive_field}x{summary.receptive_field} pixels, "
         f"{summary.output_stride:g} apart"
@@ -160,7 +160,7 @@ def network_json(name: str, plan: NetworkPlan, summary: Summary) -> dict[str, An
         "inference_peak_bytes": summary.inference_peak_bytes,
         "training_memory_bytes": {
             "plain": summary.training_memory_bytes,
-            "saving": summary.saving_memory_bytes,
+            "recompute": summary.recompute_memory_bytes,
         },
         "parts": [
             {
@@ -190,7 +190,7 @@ FIGURES: dict[str, tuple[Callable[[Summary], float], Callable[[int], str]]] = {
     "MACs": (lambda summary: summary.cost.macs, units.short_count),
     "edges": (lambda summary: summary.edges, units.count),
     "training": (lambda summary: summary.training_memory_bytes, units.size),
-    "saving": (lambda summary: summary.saving_memory_bytes, units.size),
+    "recompute": (lambda summary: summary.recompute_memory_bytes, units.size),
     "inference": (lambda summary: summary.inference_peak_bytes, units.size),
     "sees": (lambda summary: summary.receptive_field, units.count),
 }
@@ -209,7 +209,7 @@ def comparison(networks: Sequence[tuple[str, str, Summary]]) -> Table:
         cells = (_cell(heading, summary, first) for heading in FIGURES)
         table.add_row(Text(f"{name}\n{growth and f'k {growth}'}"), *cells)
     table.caption = Text(
-        "training, saving: memory of a training, plain and saving; inference: activations of "
+        "training, recompute: memory of a training, plain and recompute; inference: activations of "
         "one image; sees: side of what an output pixel sees; below each its ratio to the first network's"
     )
     return table

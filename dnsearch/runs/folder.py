@@ -1,6 +1,4 @@
-"""Where runs are: a run folder is a folder with a ``run.json``.
-
-What a run leaves behind: one folder that a person can read and a program can resume.
+"""What a run leaves behind: one folder that a person can read and a program can resume.
 
 ::
 
@@ -19,18 +17,21 @@ What a run leaves behind: one folder that a person can read and a program can re
      ├── export/               the network for use without dnsearch
      └── lock                  held while a process trains here
 
-A checkpoint is the truth about a run: the epochs, the weights and the record's figures can all be made of it.
-So it is written before them, and a resume puts them where it stands. ``run.json`` must say "running" only
-while the lock is held; whoever finds it so without a lock knows that the process died.
+The epochs, the weights and the record's figures can all be made from the checkpoint. So it is written before
+them, and a resume brings them in line with it. ``run.json`` says "running" only while the lock is held;
+whoever finds it so without a lock knows that the process died.
 """
 
 import contextlib
+import csv
 import difflib
+import io
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -321,3 +322,30 @@ def _cut_half_line(handle: BinaryIO) -> None:
     if handle.read() != b"\n":
         handle.seek(0)
         handle.truncate(handle.read().rfind(b"\n") + 1)
+
+
+def write_epochs_csv(folder: RunFolder) -> None:
+    """Write ``epochs.csv``: a row for each epoch of the run, also of those before it was resumed.
+
+    Raises:
+        RunError: the epochs cannot be read, or the file cannot be written.
+    """
+    rows = [dict(_flat(json.loads(to_json(epoch)))) for epoch in folder.epochs()]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(dict.fromkeys(chain(*rows))), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    atomic_write(folder.path / "epochs.csv", text.getvalue().encode())
+
+
+def _flat(nested: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    """Values by one name each.
+
+    >>> dict(_flat({"epoch": 1, "training": {"loss": 0.5}}))
+    {'epoch': 1, 'training_loss': 0.5}
+    """
+    for name, value in nested.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{before}{name}_")
+        else:
+            yield f"{before}{name}", value

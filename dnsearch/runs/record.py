@@ -1,19 +1,43 @@
 """What a run leaves behind, as values: one record per epoch, one per run.
 
-The record of a run before its first epoch.
+The values are frozen dataclasses. ``record_json`` has Pydantic read and write them, by the types of their
+fields.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, ConfigDict, PlainSerializer, with_config
 
 from dnsearch.spec.document import fingerprint, settings
 from dnsearch.spec.experiment import Experiment
 
 State = Literal["running", "paused", "finished", "pruned", "failed", "interrupted"]
 
+STRICT = ConfigDict(extra="forbid", strict=True, ser_json_inf_nan="strings")
+"""How records are read and written: no unknown keys, no conversions but the one of ``Number``."""
 
+
+def _number(value: object) -> object:
+    """JSON has no words for these numbers; records hold them as strings."""
+    return float(value) if isinstance(value, str) and value in {"NaN", "Infinity", "-Infinity"} else value
+
+
+Number = Annotated[float, BeforeValidator(_number)]
+"""A float, finite or not."""
+
+
+def _unicode(text: str) -> str:
+    return text.encode(errors="replace").decode()
+
+
+Text = Annotated[str, PlainSerializer(_unicode)]
+"""Words that may hold the name of a file that is not UTF-8; it is written with ``?`` in it."""
+
+
+@with_config(STRICT)
 @dataclass(frozen=True, slots=True)
 class Metrics:
     """How well a network does on some images.
@@ -26,10 +50,10 @@ class Metrics:
             were given the class; None for labels per image, and while the weights change.
     """
 
-    loss: float
-    accuracy: float
+    loss: Number
+    accuracy: Number
     examples: int
-    mean_iou: float | None = None
+    mean_iou: Number | None = None
 
     @property
     def score(self) -> float:
@@ -37,6 +61,7 @@ class Metrics:
         return self.accuracy if self.mean_iou is None else self.mean_iou
 
 
+@with_config(STRICT)
 @dataclass(frozen=True, slots=True)
 class EpochRecord:
     """One epoch.
@@ -51,13 +76,14 @@ class EpochRecord:
     """
 
     epoch: int
-    learning_rate: float
+    learning_rate: Number
     training: Metrics
     validation: Metrics
-    wall_seconds: float
-    images_per_second: float
+    wall_seconds: Number
+    images_per_second: Number
 
 
+@with_config(STRICT)
 @dataclass(frozen=True, slots=True)
 class Parameters:
     """Numbers of parameters; ``other`` are BatchNorm's moving statistics."""
@@ -71,6 +97,7 @@ class Parameters:
         return self.trainable + self.other
 
 
+@with_config(STRICT)
 @dataclass(frozen=True, slots=True)
 class RunRecord:
     """One run: everything about it but the weights.
@@ -100,7 +127,7 @@ class RunRecord:
         images_per_second: median over the steps of the last epoch.
         peak_memory_bytes: the process' largest resident set.
         latency_seconds: median time of a prediction for one image; measured where a study searches for it.
-        memory: whether the training keeps what its backward pass asks for, or computes it again.
+        memory: whether the training kept what its backward pass reads, or computed it again.
         parts: parts that each batch was worked through in, more than the spec asks for, since memory was used
             up with fewer; None: as many as the spec asks for.
         versions: library → version.
@@ -108,7 +135,7 @@ class RunRecord:
         process: host name and process id of the trainer.
     """
 
-    name: str
+    name: Text
     experiment: str
     state: State
     fingerprint: str
@@ -118,7 +145,7 @@ class RunRecord:
     macs: int | None
     epochs_planned: int
     started_at: str
-    reason: str = ""
+    reason: Text = ""
     study: str | None = None
     trial: int | None = None
     confirmation: bool = False
@@ -127,12 +154,12 @@ class RunRecord:
     best: Metrics | None = None
     best_epoch: int | None = None
     test: Metrics | None = None
-    wall_seconds: float = 0.0
-    first_step_seconds: float | None = None
-    images_per_second: float | None = None
+    wall_seconds: Number = 0.0
+    first_step_seconds: Number | None = None
+    images_per_second: Number | None = None
     peak_memory_bytes: int | None = None
-    latency_seconds: float | None = None
-    memory: Literal["plain", "saving"] | None = None
+    latency_seconds: Number | None = None
+    memory: Literal["plain", "recompute"] | None = None
     parts: int | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
     hardware: Mapping[str, Any] = field(default_factory=dict)

@@ -1,48 +1,68 @@
-"""Records as JSON and back, strictly: a file either fits its dataclass or is refused with a reason.
+"""Records as JSON and back, strictly: a file either fits its dataclass or is refused with every reason.
 
 Numbers that JSON does not have are written as the strings ``"NaN"``, ``"Infinity"`` and ``"-Infinity"`` and
 read back as numbers wherever a field holds a float. In free mappings (``settings``, ``hardware``) they stay
-strings, since nothing there says that a number was meant (a spec has none), and a tuple comes back as a list.
+strings, and a tuple comes back as a list.
 """
 
-import functools
 import json
-import math
-from collections.abc import Iterable, Mapping
-from dataclasses import fields, is_dataclass
-from types import NoneType, UnionType
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
 from dnsearch.errors import Problem, RunError
 from dnsearch.runs.record import EpochRecord
 
-NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+HINT = "The file was damaged, or written by another version of dnsearch."
+MOST_SHOWN = 3
+
+EXPECTED = {
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "string_type": "text",
+    "tuple_type": "a list",
+    "dict_type": "a mapping",
+    "dataclass_type": "a mapping",
+    "missing": "this key",
+    "unexpected_keyword_argument": "no such key",
+}
+"""Pydantic's type of an error → what was expected. Other errors speak for themselves."""
 
 Record = TypeVar("Record")
 """One of the dataclasses of this room."""
 
 
+_ADAPTERS: dict[type, TypeAdapter[Any]] = {}
+
+
+def _adapter(kind: type) -> TypeAdapter[Any]:
+    """Pydantic's reader and writer of a dataclass, built at its first use."""
+    if kind not in _ADAPTERS:
+        _ADAPTERS[kind] = TypeAdapter(kind)
+    return _ADAPTERS[kind]
+
+
 def to_json(record: object, indent: int | None = None) -> bytes:
     """A record as UTF-8 JSON; on one line without ``indent``, else one value per line."""
-    text = json.dumps(_plain(record), indent=indent, ensure_ascii=False, allow_nan=False)
-    # Half a surrogate pair (from a file name that is no UTF-8) becomes \udcxx, which JSON reads back.
-    return text.encode("utf-8", "backslashreplace")
+    return _adapter(type(record)).dump_json(record, indent=indent)
 
 
 def from_json(kind: type[Record], content: bytes, where: str) -> Record:
     """The record that ``to_json`` wrote; ``where`` names the file in errors.
 
     Raises:
-        RunError: no JSON, or a key or value that the record does not have.
+        RunError: no JSON, or keys or values that the record does not have.
     """
     try:
-        found = json.loads(content.decode(), parse_constant=_refuse_constant)
-        record: Record = _record(kind, found, f"{where}  ")
+        record: Record = _adapter(kind).validate_json(content)
         return record
-    except ValueError as error:
-        raise _refusal(where, "JSON", str(error)) from error
-    except RecursionError as error:
-        raise _refusal(where, "JSON", "values nested too deeply") from error
+    except ValidationError as error:
+        problems = [str(_problem(each, where)) for each in error.errors(include_url=False)]
+        more = [f"and {len(problems) - MOST_SHOWN} more problems"] * (len(problems) > MOST_SHOWN)
+        raise RunError("\n\n".join([*problems[:MOST_SHOWN], *more]) + f"\n  {HINT}") from error
 
 
 def to_lines(epochs: Iterable[EpochRecord]) -> bytes:
@@ -60,91 +80,18 @@ def from_lines(content: bytes, where: str) -> list[EpochRecord]:
     return [from_json(EpochRecord, line, f"{where}:{number}") for number, line in enumerate(lines, start=1)]
 
 
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"the bare word {name}")
-
-
-def _refusal(where: str, expected: str, found: str) -> RunError:
-    hint = "The file was damaged, or written by another version of dnsearch."
-    return RunError(str(Problem(where.rstrip(" ."), expected, found, hint)))
-
-
-def _plain(value: object) -> Any:  # noqa: ANN401  (whatever JSON holds)
-    match value:
-        case float() if not math.isfinite(value):
-            return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-        case Mapping():
-            return {key: _plain(item) for key, item in value.items()}
-        case list() | tuple():
-            return [_plain(item) for item in value]
-        case _ if is_dataclass(value) and not isinstance(value, type):
-            return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+def _problem(details: ErrorDetails, where: str) -> Problem:
+    kind, path = details["type"], ".".join(map(str, details["loc"]))
+    match kind:
+        case "json_invalid":
+            expected, found = "JSON", str(details["ctx"]["error"])
+        case "missing":
+            expected, found = EXPECTED[kind], "none"
+        case "literal_error":
+            expected, found = f"one of {details['ctx']['expected']}", _shown(details["input"])
         case _:
-            return value
-
-
-@functools.cache
-def _kinds(record: type) -> dict[str, Any]:
-    return get_type_hints(record)
-
-
-def _record(kind: Any, found: Any, where: str) -> Any:  # noqa: ANN401  (kind is a dataclass, found any JSON)
-    if not isinstance(found, dict):
-        raise _refusal(where, "a mapping", _shown(found))
-    kinds = _kinds(kind)
-    if found.keys() != kinds.keys():
-        missing = [f"no {key}" for key in kinds if key not in found]
-        unknown = [f"an unknown {_shown(key)}" for key in found if key not in kinds]
-        raise _refusal(where, f"the keys of {kind.__name__}", ", ".join(missing + unknown))
-    return kind(**{key: _value(kinds[key], found[key], f"{where}{key}.") for key in kinds})
-
-
-def _value(kind: Any, found: Any, where: str) -> Any:  # noqa: ANN401  (kind is a type, found any JSON)
-    if type(found) is kind:  # most are, and a leaderboard may read 10,000 records
-        return found
-    if is_dataclass(kind):
-        return _record(kind, found, where)
-    origin = get_origin(kind)
-    if origin in {UnionType, Union}:
-        (inner,) = (option for option in get_args(kind) if option is not NoneType)
-        return None if found is None else _value(inner, found, where)
-    if origin is Literal:
-        return _one_of(get_args(kind), found, where)
-    if origin is tuple:
-        return _listed(get_args(kind)[0], found, where)
-    return _mapping(kind, found, where) if origin is Mapping else _scalar(kind, found, where)
-
-
-def _one_of(words: tuple[str, ...], found: Any, where: str) -> str:  # noqa: ANN401  (any JSON)
-    if found not in words:
-        raise _refusal(where, f"one of {', '.join(words)}", _shown(found))
-    return str(found)
-
-
-def _listed(kind: type, found: Any, where: str) -> tuple[Any, ...]:  # noqa: ANN401  (any JSON)
-    if not isinstance(found, list):
-        raise _refusal(where, "a list", _shown(found))
-    return tuple(_scalar(kind, item, f"{where}{number}.") for number, item in enumerate(found))
-
-
-def _mapping(kind: Any, found: Any, where: str) -> dict[str, Any]:  # noqa: ANN401  (kind is a type, found any JSON)
-    if not isinstance(found, dict):
-        raise _refusal(where, "a mapping", _shown(found))
-    _, held = get_args(kind)
-    if held is Any:
-        return dict(found)
-    return {key: _scalar(held, item, f"{where}{key}.") for key, item in found.items()}
-
-
-def _scalar(kind: type, found: Any, where: str) -> Any:  # noqa: ANN401  (any JSON)
-    if kind is float and isinstance(found, str) and found in NOT_FINITE:
-        return NOT_FINITE[found]
-    if kind is float and type(found) is int and abs(found) < 2**53:
-        return float(found)
-    if type(found) is not kind:
-        words = {int: "a whole number", float: "a number", str: "text"}
-        raise _refusal(where, words[kind], _shown(found))
-    return found
+            expected, found = EXPECTED.get(kind, details["msg"]), _shown(details["input"])
+    return Problem(f"{where}  {path}" if path else where, expected, found)
 
 
 def _shown(found: object) -> str:

@@ -8,12 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from pydantic import with_config
+
 from dnsearch.runs.atomic import atomic_write, reading
+from dnsearch.runs.record import STRICT, Number
 from dnsearch.runs.record_json import from_json, to_json
 
 STUDY = "study.json"
 
 
+@with_config(STRICT)
 @dataclass(frozen=True, slots=True)
 class StudyRecord:
     """One study.
@@ -46,7 +50,7 @@ class StudyRecord:
     infeasible_proposals: int = 0
     epochs_trained: int = 0
     epochs_saved: int = 0
-    importances: Mapping[str, float] = field(default_factory=dict)
+    importances: Mapping[str, Number] = field(default_factory=dict)
     importances_missing: str = ""
     front: tuple[int, ...] = ()
 

@@ -90,7 +90,7 @@ def local_executor(request: Request) -> LocalExecutor:
     """
     share = request.tune.gpus_per_trial
     if request.gpus:
-        check_gpus(request.gpus, share, environment.installed_cards(), request.workers)
+        check_gpus(request.gpus, share, environment.installed_gpus(), request.workers)
     log, timeout = request.folder / "workers.log", request.tune.trial_timeout_seconds
     return LocalExecutor(request.workers, log, timeout, request.gpus, share)
 

@@ -7,7 +7,7 @@ nor whether it can be built are left out of what tells two draws apart.
 import math
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from random import Random
@@ -15,7 +15,7 @@ from statistics import median
 from typing import Any
 
 from dnsearch.runs.record import RunRecord
-from dnsearch.search.feasibility import SPEC, Judge, Judgement, costs_of
+from dnsearch.search.feasibility import SPEC, Judge, costs_of
 from dnsearch.spec.document import settings
 from dnsearch.spec.experiment import Experiment
 from dnsearch.spec.tree import overlap
@@ -46,6 +46,8 @@ TRIES = 20
 """Changes of a parameter alone after which it is held to be idle, when none changed anything."""
 
 Key = tuple[tuple[str, Label], ...]
+Found = tuple[Mapping[str, str], Mapping[str, int]]
+"""Why a point is refused, and what it costs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,7 @@ def survey(judge: Judge, samples: int, seed: int, seconds: float) -> Survey:
         seed: equal seeds draw equal points.
         seconds: after this time no more points are drawn, but always one.
     """
-    tune, draw, remembered = judge.tune, Uniform(Random(seed)), _Remembered(judge)
+    tune, draw, judged = judge.tune, Uniform(Random(seed)), _remembered(judge)
     end = time.monotonic() + seconds
     refused: Counter[str] = Counter()
     met: dict[str, list[Choice]] = {path: [] for path in tune.parameters}
@@ -125,12 +127,12 @@ def survey(judge: Judge, samples: int, seed: int, seconds: float) -> Survey:
     drawn = 0
     for choice in islice(points(tune, draw), samples):
         drawn += 1
-        found = remembered.of(choice)
-        refused.update(found.reasons.keys())
-        for name, cost in found.costs.items():
+        reasons, found = judged(choice)
+        refused.update(reasons.keys())
+        for name, cost in found.items():
             costs.setdefault(name, []).append(cost)
-        if not found.reasons:
-            macs.append(found.costs["macs"])
+        if not reasons:
+            macs.append(found["macs"])
         for path in choice.labels:
             if len(met[path]) < TRIES:
                 met[path].append(choice)
@@ -148,30 +150,21 @@ def survey(judge: Judge, samples: int, seed: int, seconds: float) -> Survey:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """What is kept of a judgement."""
+def _remembered(judge: Judge) -> Callable[[Choice], Found]:
+    """A judge that works out each kind of network once: why it is refused, and what it costs."""
+    known: dict[Key, Found] = {}
+    related = [path for relation in judge.tune.relations for path in operands(relation)]
+    free = {path for path in judge.tune.parameters if _is_free(path, judge.tune, related)}
 
-    reasons: Mapping[str, str]
-    costs: Mapping[str, int]
+    def found(choice: Choice) -> Found:
+        key = tuple((path, bool(label) if path in free else label) for path, label in choice.labels.items())
+        if key not in known:
+            judgement = judge.of(choice.values, "sample")
+            costs = costs_of(judgement.planned.summary) if judgement.planned else {}
+            known[key] = judgement.reasons, costs
+        return known[key]
 
-
-class _Remembered:
-    """A judge that works out each kind of network once."""
-
-    def __init__(self, judge: Judge) -> None:
-        self._judge = judge
-        self._known: dict[Key, _Known] = {}
-        related = [path for relation in judge.tune.relations for path in operands(relation)]
-        self._free = {path for path in judge.tune.parameters if _is_free(path, judge.tune, related)}
-
-    def of(self, choice: Choice) -> _Known:
-        key = tuple(
-            (path, bool(label) if path in self._free else label) for path, label in choice.labels.items()
-        )
-        if key not in self._known:
-            self._known[key] = _known(self._judge.of(choice.values, "sample"))
-        return self._known[key]
+    return found
 
 
 def _is_free(path: str, tune: Tune, related: list[str]) -> bool:
@@ -179,10 +172,6 @@ def _is_free(path: str, tune: Tune, related: list[str]) -> bool:
     compared = any(overlap(other, path) for other in related)
     without_cost = any(f"{path}.".startswith(f"{field}.") for field in WITHOUT_COST)
     return endless(tune.parameters[path]) and without_cost and not compared
-
-
-def _known(judgement: Judgement) -> _Known:
-    return _Known(judgement.reasons, costs_of(judgement.planned.summary) if judgement.planned else {})
 
 
 def _is_idle(path: str, choices: list[Choice], judge: Judge, draw: Uniform) -> bool:

@@ -59,7 +59,7 @@ SOURCES: dict[Source, Kind] = {
         "be masks",
         masks=True,
     ),
-    "folder": Kind("class_folders", "one sub-folder of PNG or JPEG images per class", resized=True),
+    "folder": Kind("class_folder", "one sub-folder of PNG or JPEG images per class", resized=True),
     "csv": Kind("csv_list", "a table of such images and their labels", resized=True),
     "masks": Kind(
         "masks",

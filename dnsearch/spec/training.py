@@ -248,9 +248,9 @@ class Training(Section):
         "whose shape differs (the classifier, for other classes) start afresh and are named. null: all start "
         "afresh.",
     )
-    memory: Literal["auto", "plain", "saving"] = Field(
+    memory: Literal["auto", "plain", "recompute"] = Field(
         "auto",
-        description="plain: keep all that the backward pass reads; saving: compute concatenations, their "
+        description="plain: keep all that the backward pass reads; recompute: compute concatenations, their "
         "BatchNorms and activations again there (Pleiss et al., 2017, arXiv 1707.06990), for a half to a "
         "third of the memory, a fifth slower; auto: plain where that fits into the free memory. The results "
         "are the same to the last bit.",

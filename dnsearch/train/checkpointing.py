@@ -17,8 +17,8 @@ from dnsearch.runs.folder import RunFolder
 from dnsearch.runs.record import EpochRecord, Notice, Origin, Parameters, RunRecord, opening, with_epoch
 from dnsearch.runs.record_json import from_lines, to_lines
 from dnsearch.spec.experiment import Experiment
-from dnsearch.train import out_of_memory
 from dnsearch.train.checkpoint import load_checkpoint, load_fitting_weights, save_checkpoint, save_weights
+from dnsearch.train.devices import memory_errors_explained
 from dnsearch.train.step import Trainer
 
 
@@ -116,7 +116,7 @@ def keep(folder: RunFolder, trainer: Trainer, history: list[EpochRecord], record
     The process may die between any two of these. A resume starts from the checkpoint and makes the others of
     it; so it comes first.
     """
-    with out_of_memory.explained(f"while epoch {len(history)} was saved"):
+    with memory_errors_explained(f"while epoch {len(history)} was saved"):
         with folder.replacing_checkpoint() as file:
             save_checkpoint(trainer, to_lines(history), file)
         folder.append(history[-1])

@@ -1,46 +1,46 @@
-"""What a training computes on, and what a person should know about that.
+"""What a training computes on: the choice of GPUs, a batch split over several of them, and errors of memory.
 
-A batch shared out to several graphics cards.
-
-All that is trained is three vectors (state.py), and they stay on the first card. For a step each card is
-given a copy, passes its share of the batch through the network by itself, and the gradients, one vector
-each, are added up in one all-reduce. What follows, the optimizer, the averages, is the same as on one card.
+All that is trained is three vectors (state.py), and they stay on the first GPU. For a step each GPU is given
+a copy and passes its share of the batch through the network; the gradients, one vector each, are added up in
+one all-reduce. What follows, the optimizer and the averages, is the same as on one GPU.
 
 BatchNorm normalises each share by itself, as it does the parts of ``accumulate``; its moving statistics are
-the mean of what the cards make of them. Dropout draws for each card from seeds of its own; the first card
-draws what one alone would.
+the mean over the GPUs. Dropout has seeds of its own on each GPU; the first one draws what one alone would.
 """
 
+import contextlib
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import tensorflow as tf
 
 from dnsearch import environment
-from dnsearch.errors import Problem, SpecError
+from dnsearch.errors import OutOfMemoryError, Problem, SpecError
 from dnsearch.spec.training import Training
 from dnsearch.train.gradients import OfPart
 
+Tensor = Any
+
 
 def training_devices(training: Training, examples: int) -> tuple[str, ...]:
-    """TensorFlow's names of the graphics cards to train on; none: the processor.
+    """TensorFlow's names of the GPUs to train on; none: the processor.
 
     Args:
         training: the section of the spec.
         examples: number of training images.
 
     Raises:
-        SpecError: a batch has fewer than two images for each card, which BatchNorm needs for a variance.
+        SpecError: a batch has fewer than two images for each GPU, which BatchNorm needs for a variance.
     """
-    cards = environment.graphics_cards()
+    gpus = environment.gpus()
     if training.devices == "one":
-        return cards[:1]
+        return gpus[:1]
     images = min(training.batch_size, examples)
-    if len(cards) > 1 and images < 2 * len(cards):
-        expected = f"batches of at least {2 * len(cards)} images, two for each of {len(cards)} graphics cards"
+    if len(gpus) > 1 and images < 2 * len(gpus):
+        expected = f"batches of at least {2 * len(gpus)} images, two for each of {len(gpus)} GPUs"
         raise SpecError([Problem("training.devices", expected, f"{images}", "Train on one device instead.")])
-    return cards
+    return gpus
 
 
 def uses_xla(training: Training, devices: Sequence[str]) -> bool:
@@ -48,32 +48,30 @@ def uses_xla(training: Training, devices: Sequence[str]) -> bool:
 
     Args:
         training: the section of the spec.
-        devices: the graphics cards that are trained on.
+        devices: the GPUs that are trained on.
     """
     by_itself = bool(devices) and not training.deterministic
     return training.xla == "on" or (training.xla == "auto" and by_itself)
 
 
 def unmet(training: Training, devices: Sequence[str]) -> str:
-    """What a spec asks for that these devices cannot give; empty where there is nothing."""
+    """What a spec asks for that these devices do not have, in words; empty where they have it all."""
     if devices:
         alone = training.devices == "all" and len(devices) == 1
-        return "one graphics card found; training.devices: all is the same as one here" if alone else ""
+        return "one GPU found; training.devices: all is the same as one here" if alone else ""
     wishes = (
         (training.devices == "all", "training.devices: all is the same as one here"),
         (training.precision != "float32", f"training.precision: {training.precision} saves no time here"),
         (training.xla == "on", "training.xla: on saves no time here"),
     )
-    said = [f"\n  {text}" for wished, text in wishes if wished]
-    found = f"no graphics card found; training on {environment.cores()} cores"
-    return "".join([found, *said]) if said else ""
+    lines = [f"\n  {text}" for wished, text in wishes if wished]
+    found = f"no GPU found; training on {environment.cores()} cores"
+    return "".join([found, *lines]) if lines else ""
 
-
-Tensor = Any
 
 SEEDS_APART = 1_327_217_883
-"""How far a seed lies from the next card's. Keras counts seeds round 2^31 − 2 of them; a golden section of
-that keeps the cards' seeds far from each other, however many cards there are."""
+"""How far a seed lies from the next GPU's. Keras counts seeds round 2^31 − 2 of them; a golden section of
+that keeps the GPUs' seeds far from each other, however many there are."""
 
 
 @functools.cache
@@ -97,18 +95,18 @@ def shared_out(
 
     Args:
         of_share: finds a gradient, a loss and a number of hits; hands on statistics and counters.
-        strategy: a MirroredStrategy over the cards.
-        images: (batch, height, width, channels), at least one for each card.
+        strategy: a MirroredStrategy over the GPUs.
+        images: (batch, height, width, channels), at least one for each GPU.
         labels: theirs.
         given: statistics and counters before the step.
     """
-    count, cards = tf.shape(images)[0], strategy.num_replicas_in_sync
+    count, replicas = tf.shape(images)[0], strategy.num_replicas_in_sync
     statistics, counters = given
 
-    def on_one_card() -> tuple[Tensor, ...]:
+    def on_one_gpu() -> tuple[Tensor, ...]:
         replica = tf.distribute.get_replica_context()
         number = replica.replica_id_in_sync_group
-        first, last = ((count * bound + cards - 1) // cards for bound in (number, number + 1))
+        first, last = ((count * bound + replicas - 1) // replicas for bound in (number, number + 1))
         own = counters + tf.cast(number, counters.dtype) * _seeds_apart(counters)
         found, after = of_share(images[first:last], labels[first:last], [statistics, own])
         # One vector, so that there is one all-reduce. Moves and not statistics, so that what does not move
@@ -116,11 +114,34 @@ def shared_out(
         sums = replica.all_reduce("sum", tf.concat([found[0], after[0] - statistics], axis=0))
         return sums, found[1], found[2], after[1]
 
-    sums, losses, hits, counts = map(strategy.experimental_local_results, strategy.run(on_one_card))
+    sums, losses, hits, counts = map(strategy.experimental_local_results, strategy.run(on_one_gpu))
     gradient, moves = tf.split(sums[0], [-1, statistics.shape[0]])
-    return [gradient, tf.add_n(losses), tf.add_n(hits)], [statistics + moves / cards, counts[0]]
+    return [gradient, tf.add_n(losses), tf.add_n(hits)], [statistics + moves / replicas, counts[0]]
 
 
 def _seeds_apart(counters: Tensor) -> Tensor:
-    """What the next card's counters have more: each is a pair, a seed and how often it was used."""
+    """What the next GPU's counters have more: each is a pair, a seed and how often it was used."""
     return tf.constant([SEEDS_APART, 0] * (counters.shape[0] // 2), counters.dtype)
+
+
+ONEDNN_OUT_OF_MEMORY = "exception:Status: 1,"
+"""oneDNN's status 1 (``dnnl_out_of_memory``), as TensorFlow tells of it; it does not say what it means."""
+
+
+@contextlib.contextmanager
+def memory_errors_explained(moment: str) -> Iterator[None]:
+    """Turn TensorFlow's errors of memory, the computer's or the GPU's, into an OutOfMemoryError.
+
+    Args:
+        moment: when it happens, such as ``at step 1 of epoch 1``.
+
+    Raises:
+        OutOfMemoryError: memory is used up.
+    """
+    try:
+        yield
+    except (tf.errors.ResourceExhaustedError, tf.errors.AbortedError, MemoryError) as error:
+        if isinstance(error, tf.errors.AbortedError) and ONEDNN_OUT_OF_MEMORY not in str(error):
+            raise
+        hint = "A smaller training.batch_size needs less, and so does a smaller network."
+        raise OutOfMemoryError(f"memory is used up {moment}.\n  {hint}") from error

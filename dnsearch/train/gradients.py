@@ -1,18 +1,15 @@
-"""A batch worked through in parts, for less memory.
+"""Gradients of a batch in parts, for less memory, and loss scaling for float16.
 
-Each part's gradient is of the sum of its losses, divided by the images of the whole batch: so the gradients
-add up to the batch's, also where the last part is smaller. The network is traced once, as the body of a loop.
+**Parts.** Each part's gradient is of the sum of its losses, divided by the images of the whole batch: so the
+gradients add up to the batch's, also where the last part is smaller. The network is traced once, as the body
+of a loop.
 
-Loss scaling: gradients too small for float16, brought into its range (Micikevicius et al., 2018).
-
-float16 has nothing between 0 and 6e-8, and the gradients of features are often that small. So the loss is
-multiplied by a scale, and the gradient that comes back, a float32 vector by then, divided by it. Where the
-scale is too large the gradient is not finite: that step is left out and the scale is halved. After 2,000
-steps that went well it is doubled. ``keras.optimizers.LossScaleOptimizer`` has the same rule and numbers.
-
-Two ends that Keras leaves open are closed here. At a scale of 1 a step is done whatever its gradient: if it
-is still not finite, the training has diverged, and the next loss shall say so. And the scale stops at 2^24,
-so that a gradient of zeros does not double it until it is infinite.
+**Loss scaling** (Micikevicius et al., 2018). float16 has nothing between 0 and 6e-8, and the gradients of
+features are often that small. So the loss is multiplied by a scale, and the gradient, a float32 vector by
+then, divided by it. Where the gradient is not finite, the step is skipped and the scale halved; after 2,000
+good steps it is doubled. ``keras.optimizers.LossScaleOptimizer`` has the same rule and numbers, but for two
+cases. At a scale of 1 a step is done whatever its gradient: the training has diverged, and the next loss
+shows it. And the scale stops at 2^24, so that gradients of zeros do not double it until it is infinite.
 """
 
 from collections.abc import Callable, Mapping, Sequence

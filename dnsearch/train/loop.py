@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from dnsearch.errors import TrainingError
 from dnsearch.runs.record import EpochRecord, Metrics, StepEnded
 from dnsearch.spec.training import EarlyStopping, Training
-from dnsearch.train import out_of_memory
+from dnsearch.train.devices import memory_errors_explained
 from dnsearch.train.losses import label_count
 from dnsearch.train.schedules import learning_rate
 from dnsearch.train.step import Logits, Trainer, evaluate, evaluator
@@ -98,9 +98,9 @@ def _step(
     moment = f"at step {step + 1} of epoch {epoch}"
     rate = learning_rate(training, (epoch - 1) * steps + step, steps)
     started = time.perf_counter()
-    with out_of_memory.explained(moment):
+    with memory_errors_explained(moment):
         sums = trainer.train(images, labels, rate)
-        loss, hits = float(sums[0]), int(sums[1])  # a graphics card has only now really done it
+        loss, hits = float(sums[0]), int(sums[1])  # a GPU computes until here
     seconds = time.perf_counter() - started
     examples, count = label_count(labels), int(labels.shape[0])
     _check_finite(loss, moment, rate)
@@ -114,7 +114,7 @@ def _step(
 def _validated(logits_of: Logits, batches: Iterable[tuple[Any, Any]], epoch: int, rate: float) -> Metrics:
     """The metrics on the held-out images; the last step of an epoch may have ruined the weights."""
     moment = f"on the validation images after epoch {epoch}"
-    with out_of_memory.explained(moment):
+    with memory_errors_explained(moment):
         metrics = evaluate(logits_of, batches)
     _check_finite(metrics.loss, moment, rate)
     return metrics

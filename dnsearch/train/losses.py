@@ -1,4 +1,4 @@
-"""What a training minimises, and what is told of it: pure functions of logits and labels.
+"""What a training minimises and what it reports: pure functions of logits and labels.
 
 Labels are int32, one per image (batch,) or per pixel (batch, height, width); negative ones do not count.
 Where augmentation mixes images they are shares instead, float32 (batch, classes). With p the softmax of the
@@ -10,7 +10,7 @@ logits, t the target and N the labels that count:
 - Dice: the mean over the classes c that the batch shows of 1 - (2·Σ p·t + s) / (Σ p² + Σ t² + s), s = 1
   (Milletari et al., 2016, arXiv 1606.04797, for each class).
 
-What each class counts in the training loss.
+``class_weights`` says what each class counts in the loss that is minimised.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,46 +1,37 @@
-"""Muon's step: the momentum of a kernel, made nearly orthogonal (Jordan et al., 2024).
+"""The optimizers and the averaged weights, on one vector of all weights.
 
-A kernel of shape (height, width, channels, filters) is the matrix (height × width × channels, filters). With
-its singular values all brought near 1, no direction is too small to be learned. Five turns of
-
-    X ← a·X + X·(b·A + c·A²)    A = XᵀX    (a, b, c) = (3.4445, −4.7750, 2.0315)
-
-bring singular values between 0.01 and 1 into about 0.7 to 1.2; X starts as the matrix divided by its norm.
-The step is then multiplied by 0.2·√max(rows, columns), so that its elements are as large as AdamW's and its
-learning rate and decay fit (Liu et al., 2025, arXiv 2502.16982).
-
-``keras.optimizers.Muon`` gives AdamW to everything but matrices, all convolutions included; so it is written
-out here. A DenseNet has many small kernels: those with equally many filters are stacked, filled up with rows
-of zeros, which stay zeros, and made orthogonal in one go.
-
-A moving average of a model's weights and moving statistics, step by step.
-
-    average ← d·average + (1 − d)·weight        d = min(decay, t / (t + 10))
-
-with t the steps done before this one. At the first step d is 0: the average is the weight, whatever it was
-before. What a training keeps are the averages; what it goes on with are the weights.
-
-The optimizers, on one vector of all weights.
-
-Keras' optimizers are a handful of small operations for each of some hundred weights, which are paid for at
-every start: tracing AdamW takes longer than tracing the network. On one vector a rule is a handful of
-operations in all, and what it keeps are vectors, too.
+Keras' optimizers are a handful of small operations for each of some hundred weights, and tracing them takes
+longer than tracing the network. On one vector a rule is a handful of operations in all.
 
 Decoupled decay takes learning rate × decay × weight off the weight before the step; coupled decay, the
-paper's, adds decay × weight to the gradient.
-
-With gradient g, weight w, learning rate η::
+paper's, adds decay × weight to the gradient. With gradient g, weight w, learning rate η::
 
     sgd          v ← m·v + g                              w ← w − η·v, Nesterov: w ← w − η·(g + m·v)
     adam, adamw  m ← β1·m + (1−β1)·g,  s ← β2·s + (1−β2)·g²
                  w ← w − η·√(1−β2^t)/(1−β1^t) · m/(√s + ε)       ε as Keras and TensorFlow have it
     lion         u = sign(β1·m + (1−β1)·g),  m ← β2·m + (1−β2)·g,  w ← w − η·u
-    muon         v ← m·v + g,  w ← w − η·0.2·√max(rows, columns)·orthogonal(g + m·v)     (muon.py)
+    muon         v ← m·v + g,  w ← w − η·0.2·√max(rows, columns)·orthogonal(g + m·v)
 
-The velocity of sgd is free of the learning rate, as in the paper and in Torch. Keras has v ← m·v − η·g,
+The velocity of sgd does not contain the learning rate, as in the paper and in Torch. Keras has v ← m·v − η·g,
 w ← w + v; where a schedule divides η by 10, that v still has the old η in it: with m = 0.9 and a steady
-gradient the weights travel another 7.3 steps of the old size (8.1 without Nesterov) that the paper's do not,
-which is not what its learning rates were tuned for.
+gradient the weights move another 7.3 steps of the old size (8.1 without Nesterov).
+
+Muon (Jordan et al., 2024) makes the momentum of a convolution's kernel nearly orthogonal, so that no
+direction is too small to be learned; AdamW does the rest. A kernel of shape (height, width, channels,
+filters) is the matrix X of (height × width × channels, filters), divided by its norm. Five turns of
+
+    X ← a·X + X·(b·A + c·A²)    A = XᵀX    (a, b, c) = (3.4445, −4.7750, 2.0315)
+
+bring singular values between 0.01 and 1 into about 0.7 to 1.2. With the factor 0.2·√max(rows, columns) the
+elements are as large as AdamW's, and so its learning rate and decay fit (Liu et al., 2025, arXiv 2502.16982).
+``keras.optimizers.Muon`` leaves convolutions to AdamW, so Muon is written out here. Kernels with equally many
+filters are stacked, padded with rows of zeros, which stay zeros, and made orthogonal in one go.
+
+``ema`` averages weights and moving statistics after each step::
+
+    average ← d·average + (1 − d)·weight        d = min(decay, t / (t + 10)), t from 0
+
+A training keeps the averages; it goes on with the weights.
 """
 
 import math

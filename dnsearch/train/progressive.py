@@ -1,8 +1,8 @@
-"""A stretch of a training: epochs in a row whose images have one size, and what trains them.
+"""A progressive stage: epochs in a row whose images have one size, and what trains them.
 
-Most trainings are one stretch. With smaller images in ``training.progressive`` there are several, and going
+Most trainings have one stage. With smaller images in ``training.progressive`` there are several, and going
 from one to the next is a resume: a network is built for the new size and filled from the checkpoint. The
-shapes of a DenseNet's weights do not depend on how large its images are.
+shapes of a DenseNet's weights do not depend on the size of its images.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,35 +15,34 @@ from dnsearch.data.dataset import Dataset
 from dnsearch.data.split import ranked
 from dnsearch.model.build import build
 from dnsearch.plan.graph import NetworkPlan
-from dnsearch.plan.limits import saves_memory
+from dnsearch.plan.limits import recomputes
 from dnsearch.plan.network import plan_network
 from dnsearch.runs.record import Notice
 from dnsearch.spec.experiment import Experiment
 from dnsearch.spec.training import Size, Training, share_at, stretches
-from dnsearch.train import out_of_memory
-from dnsearch.train.devices import training_devices, unmet
+from dnsearch.train.devices import memory_errors_explained, training_devices, unmet
 from dnsearch.train.loop import Feed
 from dnsearch.train.losses import class_weights
-from dnsearch.train.setup import freeze, start_afresh
+from dnsearch.train.state import freeze, start_afresh
 from dnsearch.train.step import Trainer, build_trainer
 
 
 @dataclass(frozen=True, slots=True)
-class Means:
-    """What a training has of its machine, in all stretches.
+class Resources:
+    """What a training uses of its machine, in all stages.
 
     Args:
-        devices: TensorFlow's names of the graphics cards; none: the processor.
-        saving: whether memory is saved.
+        devices: TensorFlow's names of the GPUs; none: the processor.
+        recompute: whether the backward pass computes features again, for less memory.
     """
 
     devices: Sequence[str]
-    saving: bool
+    recompute: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
-    """What trains some epochs in a row.
+class BuiltStage:
+    """What trains the epochs of one stage.
 
     Args:
         trainer: the network for their images, and what trains it; it knows nothing of earlier epochs.
@@ -54,38 +53,38 @@ class Stretch:
     feed: Feed
 
 
-def means(
+def choose_resources(
     plan: NetworkPlan, experiment: Experiment, dataset: Dataset, tell: Callable[[Notice], object]
-) -> Means:
-    """The graphics cards to train on and whether to save memory; told where the spec does not say it.
+) -> Resources:
+    """Choose GPUs and whether to recompute; the user is told of what the spec leaves open or cannot have.
 
     Args:
-        plan: the network for whole images, which takes the most.
+        plan: the network for whole images, which takes the most memory.
         experiment: the spec.
         dataset: the images.
-        tell: is told of what the machine has not.
+        tell: called with each notice for the user.
     """
     training, free = experiment.training, environment.free_memory_bytes()
     devices = training_devices(training, len(dataset.training))
-    saving = saves_memory(experiment, plan, free)
+    recompute = recomputes(experiment, plan, free)
     if missing := unmet(training, devices):
         tell(Notice(missing))
-    if saving and training.memory == "auto":
-        tell(Notice(f"training.memory: saving; plain would not fit into the {free:,} bytes free"))
-    return Means(devices, saving)
+    if recompute and training.memory == "auto":
+        tell(Notice(f"training.memory: recompute; plain would not fit into the {free:,} bytes free"))
+    return Resources(devices, recompute)
 
 
-def stretch(
-    plan: NetworkPlan, experiment: Experiment, dataset: Dataset, found: Means, behind: int
-) -> Stretch:
+def build_stage(
+    plan: NetworkPlan, experiment: Experiment, dataset: Dataset, resources: Resources, behind: int
+) -> BuiltStage:
     """Build what trains the epoch that comes next and those like it.
 
     Args:
         plan: the network for whole images.
         experiment: the spec.
         dataset: the images.
-        found: what there is to train on.
-        behind: number of epochs that are behind; of all of them, the last stretch is built.
+        resources: what to train on.
+        behind: number of epochs that are done; after all of them, the last stage is built.
     """
     training = experiment.training
     epochs, size = _around(training, behind + 1)
@@ -93,9 +92,9 @@ def stretch(
         training, dataset = _smaller(training, dataset, size)
         plan = plan_network(experiment.network, dataset.image_shape, len(dataset.class_names))
     start_afresh(training.seed)
-    with out_of_memory.explained("while the network was built"):
-        trainer = _trainer(plan, experiment, dataset, found)
-    return Stretch(trainer, _feed(training, dataset, len(found.devices), epochs))
+    with memory_errors_explained("while the network was built"):
+        trainer = _trainer(plan, experiment, dataset, resources)
+    return BuiltStage(trainer, _feed(training, dataset, len(resources.devices), epochs))
 
 
 def _around(training: Training, epoch: int) -> tuple[range, Size | None]:
@@ -105,28 +104,28 @@ def _around(training: Training, epoch: int) -> tuple[range, Size | None]:
 
 
 def _smaller(training: Training, dataset: Dataset, size: Size) -> tuple[Training, Dataset]:
-    """The images averaged down, and what is told in their pixels."""
+    """The images averaged down, and the augmentation, which counts in pixels, with them."""
     if training.augmentation is not None:
         share = min(new / old for new, old in zip(size, dataset.image_shape[:2], strict=True))
         training = training.model_copy(update={"augmentation": training.augmentation.shrunk(share)})
     return training, dataset.at(size)
 
 
-def _trainer(plan: NetworkPlan, experiment: Experiment, dataset: Dataset, found: Means) -> Trainer:
+def _trainer(plan: NetworkPlan, experiment: Experiment, dataset: Dataset, resources: Resources) -> Trainer:
     """The network, its frozen parts out of the training, and what trains it."""
     training, weights = experiment.training, None
-    model = build(plan, experiment.name, found.saving, training.precision)
+    model = build(plan, experiment.name, resources.recompute, training.precision)
     freeze(model, {node.name for node in plan.nodes if node.part in training.freeze})
     if training.class_weights is not None:
         names = dataset.class_names
         weights = class_weights(training.class_weights, names, dataset.training.counts(len(names)))
-    return build_trainer(model, training, weights, found.devices)
+    return build_trainer(model, training, weights, resources.devices)
 
 
-def _feed(training: Training, dataset: Dataset, cards: int, epochs: range) -> Feed:
+def _feed(training: Training, dataset: Dataset, replicas: int, epochs: range) -> Feed:
     """The batches of each epoch; its order and its augmentation depend on the seed and its number alone."""
     split, seed = dataset.training, training.seed
-    fewest = FEWEST * max(1, cards)
+    fewest = FEWEST * max(1, replicas)
     augment, ranking = augmenter(dataset, training), ranked(split, seed)
     return Feed(
         training=lambda epoch: training_batches(

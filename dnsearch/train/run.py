@@ -12,7 +12,6 @@ from dnsearch.runs.folder import RunFolder
 from dnsearch.runs.record import EpochRecord, Notice, Origin, RunRecord, StepEnded, Stop, with_epoch
 from dnsearch.spec.document import resolved_yaml
 from dnsearch.spec.experiment import Experiment
-from dnsearch.train import out_of_memory
 from dnsearch.train.checkpointing import (
     begun,
     caught_up,
@@ -22,26 +21,27 @@ from dnsearch.train.checkpointing import (
     restored,
     start_from,
 )
+from dnsearch.train.devices import memory_errors_explained
 from dnsearch.train.loop import is_over, train
-from dnsearch.train.progressive import means, stretch
+from dnsearch.train.progressive import build_stage, choose_resources
 
 Watch = Callable[[StepEnded | EpochRecord | Notice], Stop | None]
-"""Is told of every step and epoch, and of what a person should know; may ask the run to stop after either."""
+"""Called with every step, epoch and notice; may ask the run to stop."""
 
 
 def run(planned: Planned, folder: RunFolder, watch: Watch, origin: Origin | None = None) -> RunRecord:
-    """Train a spec's network in a run folder, or go on where the folder's checkpoint stands.
+    """Train a spec's network in a run folder, or resume from the folder's checkpoint.
 
     Args:
         planned: the spec, its network and what it costs.
-        folder: a new run folder, or one that an earlier sitting left.
-        watch: is told of every step and every epoch, of what the spec asks for and this machine has not, and
-            of a damaged checkpoint that was passed over.
+        folder: a new run folder, or one to resume.
+        watch: called with every step and epoch, and with notices: what the spec asks for and this machine
+            lacks, a damaged checkpoint that was skipped.
         origin: the trial that the run is, if it belongs to a study.
 
     Raises:
-        DnsearchError: the data cannot be read, the folder is another spec's or
-            in use, or training cannot go on. What goes wrong after the start also goes into the record.
+        DnsearchError: the data cannot be read, the folder belongs to another spec or is in use, or
+            training cannot go on. Errors after the start are also recorded.
     """
     began = time.perf_counter()
     plan, experiment, training = planned.plan, planned.experiment, planned.experiment.training
@@ -56,26 +56,26 @@ def run(planned: Planned, folder: RunFolder, watch: Watch, origin: Origin | None
         folder.write(record)
         try:
             environment.prepare_training(deterministic=training.deterministic)
-            with out_of_memory.explained("while the images were read"):
+            with memory_errors_explained("while the images were read"):
                 dataset = load(experiment.data)
             folder.write_preprocessing(dataset.scaling.as_json(), dataset.image_shape, dataset.class_names)
-            found = means(plan, experiment, dataset, watch)
-            record = replace(record, memory="saving" if found.saving else "plain")
+            resources = choose_resources(plan, experiment, dataset, watch)
+            record = replace(record, memory="recompute" if resources.recompute else "plain")
             behind, over, stop = record.epochs, False, None
             while not (stop or over):
-                part = stretch(plan, experiment, dataset, found, behind)
-                history = restored(part.trainer, folder, watch)
+                stage = build_stage(plan, experiment, dataset, resources, behind)
+                history = restored(stage.trainer, folder, watch)
                 record = caught_up(record, history)
                 folder.write(record)
                 if training.start_from is not None and not history:
-                    start_from(Path(training.start_from), part.trainer, folder)
-                for event in train(part.trainer, part.feed, training, history):
+                    start_from(Path(training.start_from), stage.trainer, folder)
+                for event in train(stage.trainer, stage.feed, training, history):
                     seconds = time.perf_counter() - began
                     if isinstance(event, EpochRecord):
                         history.append(event)
                         ahead = replace(record, test=None)  # those were the figures of earlier weights
                         ahead = with_epoch(ahead, event, spent + seconds, environment.peak_memory_bytes())
-                        keep(folder, part.trainer, history, ahead)
+                        keep(folder, stage.trainer, history, ahead)
                         record = ahead
                     elif record.first_step_seconds is None:
                         record = replace(record, first_step_seconds=seconds)

@@ -13,7 +13,7 @@ again when somebody wants to look at them: after an epoch.
 """
 
 import contextlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from math import prod
 from typing import Any
 
@@ -143,3 +143,20 @@ class State:
 def _counts(variable: Variable) -> bool:
     """Whether a variable is the state of a random generator: the only ones that hold whole numbers."""
     return "int" in variable.dtype
+
+
+def start_afresh(seed: int) -> None:
+    """Forget earlier models, then seed Python, NumPy and TensorFlow: forgetting would undo the seed."""
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(seed)
+
+
+def freeze(model: keras.Model, layers: Collection[str]) -> None:
+    """Take layers out of the training, by name.
+
+    Their weights are no trainable variables any more, and a BatchNorm among them uses its moving statistics,
+    which do not move.
+    """
+    for layer in model.layers:
+        if layer.name in layers:
+            layer.trainable = False

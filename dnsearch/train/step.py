@@ -91,7 +91,7 @@ def build_trainer(
         model: from images to logits; frozen layers are not trained.
         training: the section of the spec.
         class_weights: what each class counts in the loss that is minimised; None: all the same.
-        devices: TensorFlow's names of the graphics cards to train on; none: the processor.
+        devices: TensorFlow's names of the GPUs to train on; none: the processor.
     """
     state = State(model)
     optimizer = build_optimizer(training, state.weights)

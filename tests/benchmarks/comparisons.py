@@ -67,19 +67,19 @@ COMPARISONS = (
         for what, network, limit in (("article", "article", 1.05), ("small on digits", "digits", 1.2))
     ),
     Comparison(
-        "peak memory, BC-100-12: saving / plain",
-        ("saving, 16 layers", PEAK),
+        "peak memory, BC-100-12: recompute / plain",
+        ("recompute, 16 layers", PEAK),
         ("plain, 16 layers", PEAK),
         at_most=0.5,
     ),
     Comparison(
-        "time of a step, BC-100-12: saving / plain",
-        ("saving, 16 layers", STEP),
+        "time of a step, BC-100-12: recompute / plain",
+        ("recompute, 16 layers", STEP),
         ("plain, 16 layers", STEP),
         at_most=1.2,
     ),
-    *(_growth(kind, PEAK, deep) for deep in (12, 16) for kind in ("plain", "saving")),
-    *(_growth(kind, STEP, deep) for deep in (12, 16) for kind in ("plain", "saving")),
+    *(_growth(kind, PEAK, deep) for deep in (12, 16) for kind in ("plain", "recompute")),
+    *(_growth(kind, STEP, deep) for deep in (12, 16) for kind in ("plain", "recompute")),
     Comparison(
         "BC-100-12: a checkpoint saved / a step",
         ("checkpoint, BC-100-12", "save_seconds"),

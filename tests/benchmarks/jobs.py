@@ -54,22 +54,22 @@ def _trainings(steps: int) -> tuple[Job, ...]:
 
 
 def _memory(steps: int) -> tuple[Job, ...]:
-    """DenseNet-BC of growth rate 12 with 8, 12 and 16 layers a block, plain and saving."""
+    """DenseNet-BC of growth rate 12 with 8, 12 and 16 layers a block, plain and recompute."""
     return tuple(
         Job(
-            f"{'saving' if saving else 'plain'}, {depth} layers",
+            f"{'recompute' if recompute else 'plain'}, {depth} layers",
             "ours",
             "training",
             {
                 "spec": "densenet-bc-100-12",
                 "overrides": [f"network.layers_per_block=[{depth}, {depth}, {depth}]", SIZE],
                 "steps": steps,
-                "saving": saving,
+                "recompute": recompute,
             },
             3 if depth == 16 else 1,
         )
         for depth in (8, 12, 16)
-        for saving in (False, True)
+        for recompute in (False, True)
     )
 
 

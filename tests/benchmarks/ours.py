@@ -23,7 +23,7 @@ from dnsearch.runs.atomic import replacing
 from dnsearch.spec import document
 from dnsearch.train.checkpoint import save_checkpoint
 from dnsearch.train.loop import Feed, train
-from dnsearch.train.setup import start_afresh
+from dnsearch.train.state import start_afresh
 from dnsearch.train.step import build_trainer, evaluate, evaluator
 
 CLASSES = 10
@@ -35,7 +35,7 @@ def machine():
     return {"machine": environment.hardware(), "versions": environment.versions()}
 
 
-def training(spec, overrides, steps, saving=False):
+def training(spec, overrides, steps, recompute=False):
     """A network built and trained for some steps by the epoch loop, on one batch.
 
     The peak is that of the process, less what it had before the network was built.
@@ -44,7 +44,7 @@ def training(spec, overrides, steps, saving=False):
     section = document.load(spec, overrides).experiment.training
     pixels, classes = _pixels(section.batch_size)
     before, began = psutil.Process().memory_info().rss, time.perf_counter()
-    trainer = _trainer(spec, overrides, COLOUR, saving)
+    trainer = _trainer(spec, overrides, COLOUR, recompute)
     batch = tf.constant(pixels / np.float32(255)), tf.constant(classes)
     feed = Feed(lambda epoch: [batch] * steps, ())
     events = itertools.islice(train(trainer, feed, section), steps)
@@ -111,11 +111,11 @@ def checkpoint(spec, overrides, saves):
     return {"save_seconds": float(np.median(seconds))}
 
 
-def _trainer(spec, overrides, image_shape, saving=False):
+def _trainer(spec, overrides, image_shape, recompute=False):
     experiment = document.load(spec, overrides).experiment
     start_afresh(experiment.training.seed)
     plan = plan_network(experiment.network, image_shape, CLASSES)
-    return build_trainer(build(plan, saving=saving), experiment.training)
+    return build_trainer(build(plan, recompute=recompute), experiment.training)
 
 
 def _epoch_seconds(trainer, batches, epoch):

@@ -69,9 +69,9 @@ def test_every_job_calls_a_function_that_there_is(job, tensorflow_ready):
 SMALL = ["network.layers_per_block=[1]", "network.growth_rate=2", "training.batch_size=4"]
 
 
-@pytest.mark.parametrize("saving", [False, True])
-def test_our_training(tensorflow_ready, saving):
-    found = import_module("ours").training("starter", SMALL, steps=3, saving=saving)
+@pytest.mark.parametrize("recompute", [False, True])
+def test_our_training(tensorflow_ready, recompute):
+    found = import_module("ours").training("starter", SMALL, steps=3, recompute=recompute)
     assert found.keys() == {"first_step_seconds", "images_per_second", "step_seconds", "peak_bytes"}
     assert found["images_per_second"] == pytest.approx(4 / found["step_seconds"])
     assert min(found.values()) >= 0

@@ -25,7 +25,7 @@ def measured(row):
     from dnsearch.model.build import build
     from dnsearch.plan.network import plan_network
     from dnsearch.spec.document import load
-    from dnsearch.train.setup import start_afresh
+    from dnsearch.train.state import start_afresh
     from dnsearch.train.step import build_trainer
 
     experiment = load(row["network"], ["training.augmentation=null"]).experiment
@@ -36,7 +36,7 @@ def measured(row):
     labels = rng.integers(0, 10, (row["batch_size"], *pixels), np.int32)
     start_afresh(0)
     idle = psutil.Process().memory_info().rss
-    trainer = build_trainer(build(plan, saving=row["memory"] == "saving"), experiment.training)
+    trainer = build_trainer(build(plan, recompute=row["memory"] == "recompute"), experiment.training)
     for _ in range(STEPS):
         float(trainer.train(images, labels, 0.01)[0])
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - idle

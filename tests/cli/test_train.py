@@ -53,13 +53,13 @@ def test_a_training_says_how_it_goes_and_what_comes_next(trained):
 
 
 def test_what_the_machine_has_not_is_said_before_the_first_epoch(dnsearch, tensorflow_ready):
-    if environment.graphics_cards():
+    if environment.gpus():
         pytest.skip("this machine has what is asked for")
     asked = ["--set", "training.devices=all", "--set", "training.precision=mixed_bfloat16"]
     ran = dnsearch("train", "spec.yaml", "--set", "training.epochs=1", *asked)
     assert ran.code == 0
     assert ran.err.splitlines()[1:4] == [
-        f"no graphics card found; training on {environment.cores()} cores",
+        f"no GPU found; training on {environment.cores()} cores",
         "  training.devices: all is the same as one here",
         "  training.precision: mixed_bfloat16 saves no time here",
     ]

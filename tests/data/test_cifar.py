@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dnsearch.data import cifar
-from dnsearch.data.archive import unpickle
+from dnsearch.data.cifar_archive import unpickle
 from dnsearch.errors import DataError
 from dnsearch.spec.data_section import Data
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from dnsearch.evaluate import bootstrap as module
 from dnsearch.evaluate.bootstrap import bootstrap, resampled_means
 from dnsearch.evaluate.intervals import Figure
 
@@ -58,7 +59,7 @@ def test_every_resample_has_as_many_images_as_there_are():
 
 def test_large_sets_are_resampled_in_pieces(monkeypatch):
     values = np.random.default_rng(0).random((50, 1))
-    monkeypatch.setattr("dnsearch.evaluate.bootstrap.CHUNK", 120)
+    monkeypatch.setattr(module, "CHUNK", 120)
     means = resampled_means(values, 0, 101)
     assert np.isfinite(means).all()
     assert len(np.unique(means)) == 101

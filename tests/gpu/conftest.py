@@ -11,7 +11,7 @@ def cards(tensorflow_ready):
 
     found = tf.config.list_physical_devices("GPU")
     if not found:
-        said = "no graphics card found: TensorFlow sees processors only, so nothing was checked"
+        said = "no GPU found: TensorFlow sees processors only, so nothing was checked"
         if os.environ.get("DNSEARCH_GPU"):
             pytest.exit(said, returncode=1)
         pytest.skip(said)

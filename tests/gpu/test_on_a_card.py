@@ -75,7 +75,7 @@ def test_all_cards(trained, cards):
     """With one card: that this is said."""
     _, said = trained("devices=all")
     if len(cards) == 1:
-        assert "one graphics card found; training.devices: all is the same as one here" in said
+        assert "one GPU found; training.devices: all is the same as one here" in said
     else:
         assert f"trained on {len(cards)} × " in said
 

@@ -15,7 +15,7 @@ CHECKS = Path(__file__).with_name("test_on_a_card.py")
 
 
 def test_a_check_without_a_card_fails(tensorflow_ready):
-    if environment.graphics_cards():
+    if environment.gpus():
         pytest.skip("this machine has one")
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", str(CHECKS)],
@@ -27,4 +27,4 @@ def test_a_check_without_a_card_fails(tensorflow_ready):
         check=False,
     )
     assert done.returncode == 1
-    assert "no graphics card found: TensorFlow sees processors only, so nothing was checked" in done.stdout
+    assert "no GPU found: TensorFlow sees processors only, so nothing was checked" in done.stdout

@@ -26,18 +26,18 @@ def one_step(tensorflow_ready):
     """Train one step; returns every weight of the network after it."""
     from dnsearch.model.build import build
     from dnsearch.spec.document import load
-    from dnsearch.train.setup import start_afresh
+    from dnsearch.train.state import start_afresh
     from dnsearch.train.step import build_trainer
 
     training = load("starter").experiment.training
     rng = np.random.default_rng(0)
     images = rng.normal(size=(12, 8, 8, 3)).astype("float32")
 
-    def step(spec, saving):
+    def step(spec, recompute):
         plan = plan_network(spec, (8, 8, 3), 10)
         shape = (12, 8, 8) if isinstance(spec, UNet) else (12,)
         start_afresh(0)
-        trainer = build_trainer(build(plan, saving=saving), training)
+        trainer = build_trainer(build(plan, recompute=recompute), training)
         trainer.train(images, rng_labels(shape), 0.05)
         trainer.settle()
         return [np.asarray(weight) for weight in trainer.model.weights]
@@ -50,9 +50,9 @@ def rng_labels(shape):
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_saving_memory_changes_no_bit(one_step, name):
-    plain, saving = (one_step(NETWORKS[name], saving) for saving in (False, True))
-    for a, b in zip(plain, saving, strict=True):
+def test_recomputing_changes_no_bit(one_step, name):
+    plain, recompute = (one_step(NETWORKS[name], recompute) for recompute in (False, True))
+    for a, b in zip(plain, recompute, strict=True):
         np.testing.assert_array_equal(a, b)
 
 

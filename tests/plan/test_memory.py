@@ -10,7 +10,13 @@ from dnsearch.plan.cost import cost
 from dnsearch.plan.graph import Pool
 from dnsearch.plan.limits import slots
 from dnsearch.plan.match import matched
-from dnsearch.plan.memory import inference_peak, kept_plain, kept_saving, recomputed_nodes, training_bytes
+from dnsearch.plan.memory import (
+    inference_peak,
+    kept_plain,
+    kept_recomputing,
+    recomputed_nodes,
+    training_bytes,
+)
 from dnsearch.plan.network import plan_network
 from dnsearch.plan.shapes import output_field
 from dnsearch.plan.summary import Summary, parts
@@ -48,9 +54,9 @@ def test_numbers_kept_are_those_of_the_paper_on_memory(name, naive, linear):
     assert round(saved / 1e6, 2 if linear < 10 else 1) == linear
 
 
-def test_saving_grows_with_the_layers_and_plain_with_their_square():
+def test_recomputing_memory_grows_with_the_layers_and_plain_with_their_square():
     plans = [plan_network(example(layers_per_block=(layers,)), CIFAR, 10) for layers in (8, 16, 32)]
-    eight, sixteen, thirty_two = (sum(kept_saving(plan)) for plan in plans)
+    eight, sixteen, thirty_two = (sum(kept_recomputing(plan)) for plan in plans)
     assert sixteen / eight < 2.05
     assert thirty_two / sixteen < 2.05
     assert sum(kept_plain(plans[2])) / sum(kept_plain(plans[1])) > 2.8
@@ -81,8 +87,8 @@ def test_the_prediction_is_near_what_trainings_took(row):
     experiment = load(row["network"]).experiment
     plan = plan_network(experiment.network, tuple(row["image_shape"]), 10)
     summary = Summary(plan, row["batch_size"], slots(experiment))
-    plain, saving = summary.training_memory_bytes, summary.saving_memory_bytes
-    predicted = plain if row["memory"] == "plain" else saving
+    plain, recompute = summary.training_memory_bytes, summary.recompute_memory_bytes
+    predicted = plain if row["memory"] == "plain" else recompute
     assert len(MEASURED) > 10
     assert predicted == pytest.approx(row["peak_bytes"], rel=0.2)
 
@@ -110,7 +116,7 @@ def test_summary_of_bc_100_12():
     assert (found.layers, found.edges, found.output_stride) == (48, 408, 4.0)
     assert found.weights_bytes == 4 * 793_150
     assert found.optimizer_bytes == 4 * 769_162
-    assert found.saving_memory_bytes < 0.45 * found.training_memory_bytes
+    assert found.recompute_memory_bytes < 0.45 * found.training_memory_bytes
 
 
 @pytest.mark.parametrize(

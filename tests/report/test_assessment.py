@@ -90,7 +90,7 @@ def test_json_has_everything():
     assert few["intervals"]["top5_accuracy"] is None
 
 
-@pytest.mark.parametrize("classes", [2, 10, 100])
+@pytest.mark.parametrize("classes", [2, 30])
 def test_the_picture_is_a_picture_and_the_same_every_time(classes, tmp_path):
     assessed = found(classes)
     names = [f"${each.name}$ with a name that is much too long" for each in assessed.classes]

@@ -78,14 +78,14 @@ def test_not_a_number_survives_as_valid_json(epoch: EpochRecord) -> None:
 
 
 def test_the_word_nan_stays_a_word_where_words_are_meant(record: RunRecord) -> None:
-    odd = replace(record, reason="NaN", settings={"a": "NaN", "b": math.nan})
+    odd = replace(record, reason="NaN", settings={"a": "NaN"})
     read = from_json(RunRecord, to_json(odd), "run.json")
-    assert (read.reason, read.settings) == ("NaN", {"a": "NaN", "b": "NaN"})
+    assert (read.reason, read.settings) == ("NaN", {"a": "NaN"})
 
 
-def test_half_a_surrogate_pair_survives(record: RunRecord) -> None:
+def test_half_a_surrogate_pair_is_shown_as_a_question_mark(record: RunRecord) -> None:
     odd = replace(record, reason="no file \udcff")
-    assert from_json(RunRecord, to_json(odd), "run.json") == odd
+    assert from_json(RunRecord, to_json(odd), "run.json").reason == "no file ?"
 
 
 def test_whole_numbers_are_numbers(record: RunRecord) -> None:
@@ -93,18 +93,22 @@ def test_whole_numbers_are_numbers(record: RunRecord) -> None:
     assert (read.wall_seconds, type(read.wall_seconds)) == (12.0, float)
 
 
-def test_a_missing_and_an_unknown_key_are_both_told(record: RunRecord) -> None:
+def test_an_unknown_key_is_refused(record: RunRecord) -> None:
+    told = refusal(changed(record, "last", "colour", to=7))
+    assert told.startswith("runs/a/run.json  last.colour\n  expected no such key, found 7\n")
+
+
+def test_the_first_three_problems_are_told(record: RunRecord) -> None:
     found = json.loads(to_json(record))
     found["colour"] = found.pop("seed")
+    del found["last"]["examples"], found["state"], found["macs"]
     assert refusal(json.dumps(found).encode()) == (
-        'runs/a/run.json\n  expected the keys of RunRecord, found no seed, an unknown "colour"\n'
+        "runs/a/run.json  state\n  expected this key, found none\n\n"
+        "runs/a/run.json  seed\n  expected this key, found none\n\n"
+        "runs/a/run.json  macs\n  expected this key, found none\n\n"
+        "and 2 more problems\n"
         "  The file was damaged, or written by another version of dnsearch."
     )
-
-
-def test_a_missing_key_within_is_told(record: RunRecord) -> None:
-    told = refusal(changed(record, "last", to={"loss": 0.1, "accuracy": 0.5, "mean_iou": None}))
-    assert told.startswith("runs/a/run.json  last\n  expected the keys of Metrics, found no examples\n")
 
 
 @pytest.mark.parametrize(
@@ -120,9 +124,9 @@ def test_a_missing_key_within_is_told(record: RunRecord) -> None:
         (
             ("state",),
             "asleep",
-            "state\n  expected one of running, paused, finished, pruned, failed, interrupted, found",
+            "state\n  expected one of 'running', 'paused', 'finished', 'pruned', 'failed' or 'interrupted'",
         ),
-        (("state",), [], "state\n  expected one of running"),
+        (("state",), [], "state\n  expected one of 'running'"),
         (("last", "loss"), [1], "last.loss\n  expected a number, found [1]"),
         (("last",), 3, "last\n  expected a mapping, found 3"),
         (("settings",), [1], "settings\n  expected a mapping, found [1]"),
@@ -137,13 +141,13 @@ def test_a_wrong_value_is_told(record: RunRecord, path: tuple[str, ...], value: 
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (b"", "expected JSON, found Expecting value"),
-        (b'{"name": "a', "expected JSON, found Unterminated string"),
-        (b"\xff\xfe", "expected JSON, found 'utf-8' codec can't decode"),
-        (b"NaN", "expected JSON, found the bare word NaN"),
+        (b"", "expected JSON, found EOF while parsing a value"),
+        (b'{"name": "a', "expected JSON, found EOF while parsing a string"),
+        (b"\xff\xfe", "expected JSON, found expected value"),
+        (b"NaN", "expected a mapping, found NaN"),
         (b"[]", "expected a mapping, found []"),
-        (b"[" * 100_000, "expected JSON, found values nested too deeply"),
-        (b"9" * 5000, "expected JSON, found Exceeds the limit"),
+        (b"[" * 100_000, "expected JSON, found recursion limit exceeded"),
+        (b"9" * 5000, "expected JSON, found number out of range"),
     ],
 )
 def test_what_is_no_record_is_refused(content: bytes, told: str) -> None:

@@ -6,8 +6,7 @@ from dataclasses import replace
 import pytest
 
 from dnsearch.errors import RunError
-from dnsearch.runs.epochs_csv import write_epochs_csv
-from dnsearch.runs.folder import RunFolder
+from dnsearch.runs.folder import RunFolder, write_epochs_csv
 
 
 def test_a_row_for_each_epoch(tmp_path, epoch):

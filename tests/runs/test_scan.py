@@ -58,8 +58,8 @@ def test_a_broken_run_is_listed_and_the_others_are_read(tmp_path: Path, put: Put
     found = scan([tmp_path])
     assert names(found.records) == ["a", "d"]
     assert [path.name for path, _ in found.unreadable] == ["b", "c"]
-    assert "expected JSON, found Expecting value" in found.unreadable[0][1]
-    assert "nested too deeply" in found.unreadable[1][1]
+    assert "expected JSON, found EOF while parsing a value" in found.unreadable[0][1]
+    assert "recursion limit exceeded" in found.unreadable[1][1]
 
 
 def test_a_folder_that_is_missing_says_how_to_make_runs(tmp_path: Path) -> None:

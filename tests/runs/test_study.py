@@ -41,13 +41,13 @@ def test_the_order_of_importances_is_kept(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ('"ended"', '"asleep"', 'state\n  expected one of searching, ended, interrupted, found "asleep"'),
+        ('"ended"', '"asleep"', "state\n  expected one of 'searching', 'ended' or 'interrupted', found"),
         ('"proposals": 6', '"proposals": "6"', 'proposals\n  expected a whole number, found "6"'),
         ('"finished": 3', '"finished": 3.5', "trials.finished\n  expected a whole number, found 3.5"),
         ("0.75", '"most"', 'importances.training.learning_rate\n  expected a number, found "most"'),
         ('"macs"\n  ]', "7\n  ]", "objectives.1\n  expected text, found 7"),
         ('"front": [\n    0,\n    2\n  ]', '"front": 0', "front\n  expected a list, found 0"),
-        ('"proposals"', '"wishes"', 'keys of StudyRecord, found no proposals, an unknown "wishes"'),
+        ('"proposals"', '"wishes"', "wishes\n  expected no such key, found 6"),
     ],
 )
 def test_a_damaged_study_is_refused_with_the_place(tmp_path: Path, old: str, new: str, said: str) -> None:

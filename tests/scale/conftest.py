@@ -78,7 +78,7 @@ def farm(tmp_path: Path) -> Farm:
 
 
 EPOCHS = 15
-"""With a rung after 5."""
+"""With rungs after 2 and 6."""
 
 
 @pytest.fixture

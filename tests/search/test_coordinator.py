@@ -1,6 +1,7 @@
 """The coordinator with an executor whose trainings are made up: nodes that are lost, and kills in between."""
 
 from collections import Counter
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -167,3 +168,21 @@ def test_epochs_that_a_dead_coordinator_did_not_report_are_reported_before_the_t
     assert (paused.epochs, paused.last, paused.wall_seconds) == (RUNG, metrics, RUNG * 1.0)
     assert runs.study().trials[1].intermediate_values == dict.fromkeys(range(1, RUNG + 1), 0.4)
     assert executor.trained == Counter(), "nothing was trained for it"
+
+
+def test_a_best_spec_that_a_killed_search_did_not_write_is_written_by_the_next(run):
+    runs, executor, _ = run(trials=1)
+    (runs.folder / "best.yaml").unlink()
+    assert list(search(runs.request(1), lambda: 0, executor)) == []
+    assert "trial-0000" in (runs.folder / "best.yaml").read_text()
+
+
+def test_a_trial_that_ended_every_search_in_its_first_epoch_is_given_up(searching):
+    runs = searching(SLOW)
+    for _ in range(3):
+        with closing(search(runs.request(1), lambda: 0, MadeUp((0.5,)))) as going:
+            next(going)
+    (ended,) = search(runs.request(1), lambda: 0, MadeUp((0.5,)))
+    expected = "the search ended 3 times while this trial was in its first epoch"
+    assert (ended.record.state, ended.record.reason) == ("failed", expected)
+    assert runs.states() == ["FAIL"]

@@ -72,6 +72,7 @@ def test_a_value_that_only_arithmetic_tells_from_one_of_the_space(searching):
     assert new_store.choice(mine).values == mine.params == {"training.learning_rate": 0.15}
 
 
+@pytest.mark.slow
 def test_a_search_trains_what_was_enqueued(searching):
     runs = searching()
     list(search(replace(asking(runs, {"network.growth_rate": 2}), trials=2), lambda: 0))

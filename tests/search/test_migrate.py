@@ -175,7 +175,14 @@ def test_a_sampler_that_could_not_do_the_new_spec_is_refused_before(searching, t
     assert runs.study().trials == before
 
 
-@pytest.mark.parametrize("step", ["made", "marked", "deleted", "copied", "moved"])
+@pytest.mark.parametrize(
+    "step",
+    [
+        "made",
+        "deleted",
+        *(pytest.param(step, marks=pytest.mark.slow) for step in ("marked", "copied", "moved")),
+    ],
+)
 def test_whoever_dies_in_the_middle_the_next_one_goes_on(searching, tiny, step, monkeypatch):
     runs = searching()
     before = tried(runs).study.trials
@@ -227,6 +234,7 @@ def test_a_search_finishes_a_migration_that_was_killed(searching, tiny, step, mo
     assert optuna.get_all_study_names(changed.url) == ["small"]
 
 
+@pytest.mark.slow
 def test_the_search_goes_on_with_the_new_spec(searching, tiny):
     runs = searching()
     runs.run(1)

@@ -135,6 +135,7 @@ TWO = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "library", "mark", "trials", "startup"),
     [("cmaes", "cmaes", "cma:generation", 60, 1), ("gp", "torch", "gp:relative_params:0", 16, 10)],

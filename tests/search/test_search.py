@@ -126,6 +126,7 @@ def test_the_same_settings_are_trained_once(searching):
             assert not runs.trial(record.trial).weights.exists()
 
 
+@pytest.mark.slow
 def test_a_trial_whose_twin_is_still_at_work_follows_it_and_leaves_its_place_to_others(searching):
     runs = searching()
     runs.run(1)
@@ -137,6 +138,7 @@ def test_a_trial_whose_twin_is_still_at_work_follows_it_and_leaves_its_place_to_
     assert runs.records()[2].last == runs.records()[1].last
 
 
+@pytest.mark.slow
 def test_a_twin_that_a_person_has_removed_is_trained_again(searching):
     runs = searching()
     runs.run(1)
@@ -149,7 +151,7 @@ def test_a_twin_that_a_person_has_removed_is_trained_again(searching):
     ("pruner", "epochs", "good", "why"),
     [
         ("halving", 5, 0, "did not go on after epoch 2"),
-        ("median", 3, 3, "below the median after epoch 2"),
+        pytest.param("median", 3, 3, "below the median after epoch 2", marks=pytest.mark.slow),
     ],
 )
 def test_a_poor_trial_is_pruned_and_saves_its_epochs(searching, pruner, epochs, good, why):
@@ -296,6 +298,7 @@ def test_asking_twice_to_stop_ends_the_children_and_the_next_search_takes_the_tr
     assert first > 1, "a trial goes on where its checkpoint stands"
 
 
+@pytest.mark.slow
 def test_asking_once_to_stop_lets_the_running_trials_end(searching):
     runs = searching()
     events = []
@@ -305,6 +308,7 @@ def test_asking_once_to_stop_lets_the_running_trials_end(searching):
     assert runs.states() == ["COMPLETE", "COMPLETE"]
 
 
+@pytest.mark.slow
 def test_a_smaller_total_takes_nothing_up(searching):
     runs = searching({"training.epochs": 100_000})
     with closing(runs.start(2, workers=2)) as going:
@@ -312,25 +316,6 @@ def test_a_smaller_total_takes_nothing_up(searching):
     assert runs.states() == ["RUNNING", "RUNNING"]
     with closing(runs.start(1)) as going:
         assert next(going).job.origin.trial == 0
-
-
-def test_a_best_spec_that_a_killed_search_did_not_write_is_written_by_the_next(searching):
-    runs = searching()
-    runs.run(1)
-    (runs.folder / "best.yaml").unlink()
-    assert runs.run(1) == []
-    assert "trial-0000" in (runs.folder / "best.yaml").read_text()
-
-
-def test_a_trial_that_ended_every_search_in_its_first_epoch_is_given_up(searching):
-    runs = searching({"training.epochs": 100_000})
-    for _ in range(3):
-        with closing(runs.start(1)) as going:
-            next(going)
-    (ended,) = runs.run(1)
-    expected = "the search ended 3 times while this trial was in its first epoch"
-    assert (ended.record.state, ended.record.reason) == ("failed", expected)
-    assert runs.states() == ["FAIL"]
 
 
 def test_a_run_s_folder_is_no_study_s(searching):
@@ -345,6 +330,7 @@ def test_a_run_s_folder_is_no_study_s(searching):
     assert str(caught.value) == f"{runs.folder}\n  {expected}"
 
 
+@pytest.mark.slow
 def test_what_a_killed_child_was_writing_is_removed(searching):
     runs = searching({"training.epochs": 100_000})
     with closing(runs.start(1)) as going:

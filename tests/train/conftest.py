@@ -56,7 +56,7 @@ def network(tensorflow_ready):
     from dnsearch.model.build import build
     from dnsearch.plan.network import plan_network
     from dnsearch.spec.network import example
-    from dnsearch.train.setup import start_afresh
+    from dnsearch.train.state import start_afresh
 
     def built(growth_rate=4, seed=0):
         start_afresh(seed)

@@ -13,7 +13,7 @@ def machine(monkeypatch):
     """A function: cards → they are this machine's."""
 
     def has(cards):
-        monkeypatch.setattr(environment, "graphics_cards", lambda: cards)
+        monkeypatch.setattr(environment, "gpus", lambda: cards)
         monkeypatch.setattr(environment, "cores", lambda: 2)
 
     return has
@@ -41,12 +41,12 @@ def test_each_card_needs_two_images(machine, training, batch_size, examples):
         training_devices(training(devices="all", batch_size=batch_size), examples)
     assert str(caught.value) == (
         "training.devices\n"
-        "  expected batches of at least 6 images, two for each of 3 graphics cards, found 5\n"
+        "  expected batches of at least 6 images, two for each of 3 GPUs, found 5\n"
         "  Train on one device instead."
     )
 
 
-NOTHING = "no graphics card found; training on 2 cores"
+NOTHING = "no GPU found; training on 2 cores"
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ NOTHING = "no graphics card found; training on 2 cores"
         (
             {"devices": "all"},
             MANY[:1],
-            "one graphics card found; training.devices: all is the same as one here",
+            "one GPU found; training.devices: all is the same as one here",
         ),
         ({"devices": "all"}, (), f"{NOTHING}\n  training.devices: all is the same as one here"),
         (

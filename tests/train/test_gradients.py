@@ -94,7 +94,7 @@ def test_class_weights_weigh_the_gradient_but_not_what_is_told(regression, train
 
 
 def test_frozen_layers_stay_and_so_do_their_moving_statistics(network, training):
-    from dnsearch.train.setup import freeze
+    from dnsearch.train.state import freeze
     from dnsearch.train.step import build_trainer
 
     model = network()

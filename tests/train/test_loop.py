@@ -292,10 +292,10 @@ def test_memory_that_is_used_up_is_said_in_a_sentence(
 
 
 def test_memory_that_python_runs_out_of_is_said_alike(tensorflow_ready):
-    from dnsearch.train import out_of_memory
+    from dnsearch.train.devices import memory_errors_explained
 
     def much():
-        with out_of_memory.explained("while the network was built"):
+        with memory_errors_explained("while the network was built"):
             np.zeros(PETABYTES, np.uint8)
 
     with pytest.raises(TrainingError, match=r"^memory is used up while the network was built\.\n"):
@@ -305,10 +305,10 @@ def test_memory_that_python_runs_out_of_is_said_alike(tensorflow_ready):
 def test_other_errors_pass_through_memory_explained(tensorflow_ready):
     import tensorflow as tf
 
-    from dnsearch.train import out_of_memory
+    from dnsearch.train.devices import memory_errors_explained
 
     def wrong():
-        with out_of_memory.explained("never"):
+        with memory_errors_explained("never"):
             tf.reshape(tf.zeros(3), [2])
 
     with pytest.raises(tf.errors.InvalidArgumentError):

@@ -10,12 +10,12 @@ MESSAGE = "Operation received an exception:Status: {}, message: could not create
 def test_onednn_says_it_by_a_number_alone(tensorflow_ready):
     import tensorflow as tf
 
-    from dnsearch.train import out_of_memory
+    from dnsearch.train.devices import memory_errors_explained
 
     with (
         pytest.raises(OutOfMemoryError, match="memory is used up at step 1"),
-        out_of_memory.explained("at step 1"),
+        memory_errors_explained("at step 1"),
     ):
         raise tf.errors.AbortedError(None, None, MESSAGE.format(1))
-    with pytest.raises(tf.errors.AbortedError), out_of_memory.explained("at step 1"):
+    with pytest.raises(tf.errors.AbortedError), memory_errors_explained("at step 1"):
         raise tf.errors.AbortedError(None, None, MESSAGE.format(3))

@@ -23,7 +23,7 @@ def trained(tensorflow_ready, training, batch):
     from dnsearch.model.build import build
     from dnsearch.plan.network import plan_network
     from dnsearch.spec.network import example
-    from dnsearch.train.setup import start_afresh
+    from dnsearch.train.state import start_afresh
     from dnsearch.train.step import build_trainer
 
     def run(precision, activation="relu", **fields):
@@ -44,7 +44,10 @@ def difference(found, exact, name):
 
 
 @pytest.mark.parametrize("precision", MIXED)
-@pytest.mark.parametrize("activation", ["relu", "prelu", "gelu"])
+@pytest.mark.parametrize(
+    "activation",
+    ["gelu", *(pytest.param(name, marks=pytest.mark.slow) for name in ("relu", "prelu"))],
+)
 def test_losses_and_gradients_are_near_those_of_float32(trained, precision, activation):
     """The loss and the moving statistics are within one rounding; the gradient, ten layers deep, within ten.
 

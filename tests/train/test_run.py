@@ -161,7 +161,7 @@ def test_a_run_is_its_parts_and_nothing_more(finished):
     from dnsearch.model.build import build
     from dnsearch.plan.network import plan_network
     from dnsearch.train.schedules import learning_rate
-    from dnsearch.train.setup import start_afresh
+    from dnsearch.train.state import start_afresh
     from dnsearch.train.step import build_trainer
 
     experiment = tiny().experiment

@@ -117,6 +117,7 @@ def test_a_full_disk(tensorflow_ready, whole, disk, free):
     check_goes_on(folder, whole)
 
 
+@pytest.mark.slow
 def test_the_program_on_a_full_disk(disk, tmp_path):
     mounted, fill = disk
     (tmp_path / "tiny.yaml").write_text(SPEC, encoding="utf-8")

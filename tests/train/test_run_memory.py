@@ -5,7 +5,7 @@ import pytest
 
 from dnsearch import environment
 from dnsearch.cli.planning import planned_document
-from dnsearch.plan.limits import saves_memory
+from dnsearch.plan.limits import recomputes
 from dnsearch.plan.network import plan_network
 from dnsearch.runs.folder import RunFolder
 from dnsearch.runs.record import Notice
@@ -38,9 +38,9 @@ def trained(tensorflow_ready, tmp_path):
     return train
 
 
-def test_saving_gives_the_same_weights_to_the_last_bit(trained):
-    (plain, weights, _), (saving, others, notices) = trained("plain"), trained("saving")
-    assert (plain.memory, saving.memory, notices) == ("plain", "saving", [])
+def test_recomputing_gives_the_same_weights_to_the_last_bit(trained):
+    (plain, weights, _), (recompute, others, notices) = trained("plain"), trained("recompute")
+    assert (plain.memory, recompute.memory, notices) == ("plain", "recompute", [])
     for name, array in weights.items():
         np.testing.assert_array_equal(array, others[name])
 
@@ -49,13 +49,13 @@ def test_auto_saves_where_plain_would_not_fit_and_says_so(trained, monkeypatch):
     assert trained("auto")[0].memory == "plain"
     monkeypatch.setattr(environment, "free_memory_bytes", lambda: 30_000_000)
     record, _, notices = trained("auto")
-    assert record.memory == "saving"
-    assert notices == ["training.memory: saving; plain would not fit into the 30,000,000 bytes free"]
+    assert record.memory == "recompute"
+    assert notices == ["training.memory: recompute; plain would not fit into the 30,000,000 bytes free"]
 
 
-@pytest.mark.parametrize(("memory", "saves"), [("plain", False), ("saving", True), ("auto", True)])
+@pytest.mark.parametrize(("memory", "saves"), [("plain", False), ("recompute", True), ("auto", True)])
 def test_what_is_asked_for_is_done(memory, saves):
     experiment = document(memory).experiment
     plan = plan_network(experiment.network, (8, 8, 1), 10)
-    assert saves_memory(experiment, plan, free_bytes=1) is saves
-    assert saves_memory(experiment, plan, free_bytes=10**12) is (memory == "saving")
+    assert recomputes(experiment, plan, free_bytes=1) is saves
+    assert recomputes(experiment, plan, free_bytes=10**12) is (memory == "recompute")

@@ -68,9 +68,7 @@ def test_a_processor_saves_no_time_and_this_is_said_once(finished):
 
     texts = [event.text for event in finished[1]]
     expected = "\n  training.precision: mixed_float16 saves no time here"
-    assert [text.partition("\n")[2] for text in texts] == (
-        [] if environment.graphics_cards() else [expected[1:]]
-    )
+    assert [text.partition("\n")[2] for text in texts] == ([] if environment.gpus() else [expected[1:]])
 
 
 def test_it_is_evaluated_and_leaves_the_house_in_float32(finished, tmp_path):

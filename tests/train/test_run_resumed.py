@@ -100,6 +100,7 @@ def check_as_whole(folder, whole):
     assert [path.name for path in folder.path.iterdir() if path.name.startswith(".")] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", KILLED)
 def test_killed_and_gone_on_with(left_behind, whole, moment):
     folder = left_behind[moment]
@@ -109,6 +110,17 @@ def test_killed_and_gone_on_with(left_behind, whole, moment):
     check_as_whole(folder, whole)
 
 
+def test_killed_once_and_gone_on_with(in_children, whole, tmp_path):
+    spec, folder = tmp_path / "tiny.yaml", RunFolder.create(tmp_path, "tiny")
+    spec.write_text(SPEC, encoding="utf-8")
+    when = KILLED["between the old checkpoint's new name and the third"]
+    (ended,) = in_children([str(spec), str(folder.path), *when])
+    assert ended.signal == signal.SIGKILL
+    trained(folder)
+    check_as_whole(folder, whole)
+
+
+@pytest.mark.slow
 def test_stopped_and_gone_on_with_in_a_new_process(left_behind, whole):
     check_as_whole(left_behind["resumed"], whole)
 
@@ -230,8 +242,14 @@ def changed(path):
 MEND = "  The file was damaged; restore it from a copy, or train again."
 
 
-@pytest.mark.parametrize("damaged", [cut, flipped, changed])
-@pytest.mark.parametrize("sittings", [1, 2])
+@pytest.mark.parametrize(
+    ("damaged", "sittings"),
+    [
+        (flipped, 2),
+        *(pytest.param(how, 1, marks=pytest.mark.slow) for how in (cut, flipped, changed)),
+        *(pytest.param(how, 2, marks=pytest.mark.slow) for how in (cut, changed)),
+    ],
+)
 def test_a_damaged_checkpoint_falls_back_to_the_older_one_and_says_so(
     tensorflow_ready, whole, tmp_path, damaged, sittings
 ):
@@ -295,6 +313,7 @@ def test_epochs_and_weights_are_made_of_the_checkpoint(tensorflow_ready, whole, 
     check_as_whole(folder, whole)
 
 
+@pytest.mark.slow
 def test_deterministic_runs_are_the_same_in_every_process(in_children, tmp_path):
     """With dropout and two threads; one of three is killed amid its second epoch and gone on with."""
     spec = tmp_path / "tiny.yaml"

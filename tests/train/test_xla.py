@@ -38,7 +38,7 @@ def test_the_compiled_step_does_the_same(tensorflow_ready, training, fields, tol
     from dnsearch.model.build import build
     from dnsearch.plan.network import plan_network
     from dnsearch.spec.network import example
-    from dnsearch.train.setup import start_afresh
+    from dnsearch.train.state import start_afresh
     from dnsearch.train.step import build_trainer
 
     images = np.random.default_rng(0).normal(size=(12, 8, 8, 1)).astype(np.float32)

@@ -79,7 +79,7 @@ def network(dropout, precision):
     from dnsearch.model.build import build
     from dnsearch.plan.network import plan_network
     from dnsearch.spec.network import example
-    from dnsearch.train.setup import start_afresh
+    from dnsearch.train.state import start_afresh
 
     start_afresh(0)
     spec = example(growth_rate=4, layers_per_block=(1,), dropout=dropout)
@@ -103,7 +103,7 @@ def run(path, epochs):
     """What was said and the record's state, after a training that stops at an epoch."""
     from dnsearch.train.run import run as train
 
-    environment.graphics_cards = lambda: DEVICES
+    environment.gpus = lambda: DEVICES
     said = []
 
     def watch(event):

@@ -4,8 +4,8 @@ import tarfile
 
 import pytest
 
-from dnsearch.data import archive
-from dnsearch.data.archive import contents, md5
+from dnsearch.data import cifar_archive as archive
+from dnsearch.data.cifar_archive import contents, md5
 from dnsearch.errors import DataError
 
 WANTED = frozenset({"a.bin", "b.bin"})

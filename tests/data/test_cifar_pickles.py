@@ -9,7 +9,7 @@ import warnings
 import numpy as np
 import pytest
 
-from dnsearch.data.archive import STAND_INS, unpickle
+from dnsearch.data.cifar_archive import STAND_INS, unpickle
 from dnsearch.errors import DataError
 
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
@@ -225,7 +225,7 @@ def test_a_claim_of_many_memos_takes_no_memory(file):
     """The unpickler in C would make room for four thousand million entries."""
     file.write_bytes(b"}r\xf0\xff\xff\xff.")
     script = (
-        "import resource, sys; from pathlib import Path; from dnsearch.data.archive import unpickle;"
+        "import resource, sys; from pathlib import Path; from dnsearch.data.cifar_archive import unpickle;"
         "resource.setrlimit(resource.RLIMIT_AS, (2**31, 2**31));"
         "print(unpickle(Path(sys.argv[1]).read_bytes(), sys.argv[1]))"
     )

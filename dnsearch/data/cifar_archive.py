@@ -24,7 +24,7 @@ from typing import BinaryIO, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from dnsearch.data.checks import refuse
+from dnsearch.data.data_checks import refuse
 from dnsearch.errors import DataError
 
 MAX_BYTES = 2**29
