@@ -165,14 +165,14 @@ def train(
         DataError: the images are missing or broken, or the arrays do not fit each other.
         TrainingError: the training cannot go on.
     """
-    document = _planned(_with_arrays(load(spec), data, validation, Path(runs))).document
-    folder = RunFolder.create(Path(runs), document.experiment.name)
+    found = _planned(_with_arrays(load(spec), data, validation, Path(runs)))
+    folder = RunFolder.create(Path(runs), found.experiment.name)
     from dnsearch.search.local_executor import LocalExecutor
     from dnsearch.search.messages import EpochEnded, Job, RunEnded, RunFailed, RunLost
 
     executor = LocalExecutor(1, folder.path / "training.log")
     try:
-        executor.start(Job(document, folder.path, None))
+        executor.start(Job(found, folder.path, None))
         while True:
             for job, message in executor.poll():
                 match message:

@@ -126,4 +126,4 @@ def _ended_before(request: Request) -> list[RunRecord]:
 
 def _at_work(job: Job, epoch: EpochRecord | None) -> tuple[str, int, int, float | None]:
     done, score = (epoch.epoch, epoch.validation.score) if epoch else (0, None)
-    return job.folder.name, done, job.document.experiment.training.epochs, score
+    return job.folder.name, done, job.planned.experiment.training.epochs, score

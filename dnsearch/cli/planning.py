@@ -16,7 +16,11 @@ def planned_spec(spec: str, overrides: Iterable[str] | None, *, limits: bool = T
         SpecError: the spec is wrong, or its network does not fit the images or the budget.
         DataError: the data is missing and the spec does not say what it looks like.
     """
-    document = load(spec, overrides or ())
+    return planned_document(load(spec, overrides or ()), limits=limits)
+
+
+def planned_document(document: Document, *, limits: bool = True) -> Planned:
+    """The same of a spec that has been read."""
     return planned(document, facts(document.experiment.data), limits=limits)
 
 

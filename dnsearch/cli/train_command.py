@@ -14,6 +14,7 @@ from dnsearch.cli.progress import Log, logs
 from dnsearch.errors import DnsearchError, TrainingError
 
 if TYPE_CHECKING:
+    from dnsearch.plan.limits import Planned
     from dnsearch.runs.folder import RunFolder
     from dnsearch.runs.record import RunRecord
     from dnsearch.spec.document import Document
@@ -44,9 +45,11 @@ def train(
 
     Ctrl-C ends after the running batch and keeps what is there.
     """
-    document, folder = _opened(spec, overrides, (runs, resume), limits=not no_limits)
+    from dnsearch.plan.limits import Planned
+
+    found, folder = _opened(spec, overrides, (runs, resume), limits=not no_limits)
     with _removed_if_unused(folder, fresh=resume is None):
-        record = _finished(document, folder) or _trained(document, folder, log or [], plain=plain)
+        record = _trained(found, folder, log or [], plain=plain) if isinstance(found, Planned) else found
     console.say(_summary(record, folder))
     if afresh := folder.afresh():
         console.say(f"started afresh, since training.start_from does not fit them: {', '.join(afresh)}")
@@ -61,9 +64,9 @@ def train(
 
 def _opened(
     spec: str | None, overrides: list[str] | None, places: tuple[Path, Path | None], *, limits: bool
-) -> "tuple[Document, RunFolder]":
-    """The spec and its run folder: a new one, or the one to go on with."""
-    from dnsearch.cli.planning import planned_spec
+) -> "tuple[Planned | RunRecord, RunFolder]":
+    """What to train, or the record where that is done already, and the run folder: a new or the given one."""
+    from dnsearch.cli.planning import planned_document, planned_spec
     from dnsearch.runs.folder import RunFolder
     from dnsearch.spec.document import load
 
@@ -74,12 +77,12 @@ def _opened(
         if overrides:
             raise typer.BadParameter("--set cannot change a run that has begun; start a new one")
         folder = RunFolder.open(resume)
-        return load(str(folder.resolved)), folder
+        document = load(str(folder.resolved))
+        return _finished(document, folder) or planned_document(document, limits=False), folder
     found = planned_spec(spec or "", overrides, limits=limits)
     if found.match is not None:
         console.say(str(found.match))
-    document = found.document
-    return document, RunFolder.create(runs, document.experiment.name)
+    return found, RunFolder.create(runs, found.experiment.name)
 
 
 @contextmanager
@@ -114,17 +117,17 @@ def _finished(document: "Document", folder: "RunFolder") -> "RunRecord | None":
     return record
 
 
-def _trained(document: "Document", folder: "RunFolder", kinds: list[Log], *, plain: bool) -> "RunRecord":
+def _trained(found: "Planned", folder: "RunFolder", kinds: list[Log], *, plain: bool) -> "RunRecord":
     from dnsearch import environment
     from dnsearch.cli.progress import counted, progress
 
-    console.say(f"{document.experiment.name} → {folder.path}")
+    console.say(f"{found.experiment.name} → {folder.path}")
     environment.prepare_tensorflow()
 
     from dnsearch.runs.record import EpochRecord, Notice, StepEnded, Stop
     from dnsearch.train.run import run
 
-    epochs = document.experiment.training.epochs
+    epochs = found.experiment.training.epochs
     with (
         counted(lambda _: console.say("stopping after this batch…")) as interrupts,
         progress(epochs, plain=plain) as tell,
@@ -137,7 +140,7 @@ def _trained(document: "Document", folder: "RunFolder", kinds: list[Log], *, pla
                 write(event)
             return Stop("interrupted", "stopped by Ctrl-C") if interrupts() else None
 
-        return run(document, folder, watch)
+        return run(found, folder, watch)
 
 
 def _summary(record: "RunRecord", folder: "RunFolder") -> str:

@@ -14,6 +14,7 @@ from zlib import crc32
 
 from dnsearch.errors import RunError
 from dnsearch.evaluate.intervals import Figure, mean_over_seeds
+from dnsearch.plan.limits import Planned, planned
 from dnsearch.runs.atomic import writing
 from dnsearch.runs.folder import RunFolder, is_run, trial_name
 from dnsearch.runs.record import Metrics, Origin, RunRecord, opening
@@ -32,7 +33,8 @@ from dnsearch.search.messages import (
 )
 from dnsearch.search.proposal import failed, known
 from dnsearch.search.request import MAX_LOST, Request
-from dnsearch.spec.document import Document, load
+from dnsearch.spec.data_section import Facts
+from dnsearch.spec.document import load
 
 CONFIRM = "confirm"
 """The folder of the retrainings in the study's folder."""
@@ -99,13 +101,13 @@ class Retraining:
     """A trial's spec on a fresh seed.
 
     Args:
-        document: the spec.
+        planned: the spec and its network.
         folder: its run folder.
         origin: the trial that it confirms.
         record: what its folder shall say until a training writes there.
     """
 
-    document: Document
+    planned: Planned
     folder: RunFolder
     origin: Origin
     record: RunRecord
@@ -145,10 +147,10 @@ def missing(request: Request, ranked: list[int]) -> list[Retraining]:
         return []
     trials = (RunFolder(request.folder / trial_name(number)) for number in ranked)
     trained = [run for run in trials if run.record.exists() and run.resolved.exists()][: wanted.top]
-    planned = [
+    retrainings = [
         _retraining(request, run, repetition) for run in trained for repetition in range(1, wanted.seeds + 1)
     ]
-    return [each for each in planned if not _has_ended(each.record)]
+    return [each for each in retrainings if not _has_ended(each.record)]
 
 
 def _retraining(request: Request, trial: RunFolder, repetition: int) -> Retraining:
@@ -156,7 +158,9 @@ def _retraining(request: Request, trial: RunFolder, repetition: int) -> Retraini
     number = record.trial or 0
     seed = fresh_seed(request.tune.seed, number, repetition, document.experiment.training.seed)
     name = f"{trial.name}-seed-{repetition}"
-    changed = document.with_values({"training.seed": seed}, name)
+    height, width, channels = request.image_shape
+    facts = Facts((height, width, channels), request.classes, masks=None)
+    changed = planned(document.with_values({"training.seed": seed}, name), facts, limits=False)
     run = RunFolder(request.folder / CONFIRM / name)
     origin = Origin(request.folder.name, number, confirmation=True)
     opened = opening(name, changed.experiment, record.parameters, record.macs, origin)
@@ -218,7 +222,7 @@ def _start(executor: Executor, retraining: Retraining) -> Job:
     with writing(folder.path):
         folder.path.mkdir(parents=True, exist_ok=True)
     folder.write(known(folder, retraining.record))
-    return executor.start(Job(retraining.document, folder.path, retraining.origin))
+    return executor.start(Job(retraining.planned, folder.path, retraining.origin))
 
 
 def _closed(folder: RunFolder, record: RunRecord) -> TrialEnded:

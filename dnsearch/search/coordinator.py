@@ -223,7 +223,7 @@ class Coordinator:
         latency = "latency_seconds" in self._request.tune.objectives
         proposal.folder.write(replace(proposal.record, state="running", reason=""))
         self._at_work[proposal.folder.path] = proposal
-        job = Job(proposal.document, proposal.folder.path, proposal.origin, latency=latency)
+        job = Job(proposal.planned, proposal.folder.path, proposal.origin, latency=latency)
         return self._executor.start(job)
 
     def _listen(self) -> Iterator[SearchEvent]:
@@ -246,7 +246,7 @@ class Coordinator:
         number = proposal.trial.number
         if number in self._stops and self._stops[number][0] == epoch.epoch:
             return self._stops[number][1]
-        planned = proposal.document.experiment.training.epochs
+        planned = proposal.planned.experiment.training.epochs
         verdict = self._store.verdict(proposal.trial, epoch, planned)
         self._rules.epoch_ended(number, epoch)
         if verdict is not None:
@@ -256,7 +256,7 @@ class Coordinator:
     def _failed(self, proposal: Proposal, reason: str, *, memory: bool) -> Iterator[SearchEvent]:
         """Try once more where memory ran out and the batches can be divided; else the trial has failed."""
         record = failed(proposal.folder, proposal.record, reason)
-        again = in_more_parts(record, proposal.document.experiment.training) if memory else None
+        again = in_more_parts(record, proposal.planned.experiment.training) if memory else None
         if again is None or again.parts is None:
             yield from self._close(proposal, record)
             return

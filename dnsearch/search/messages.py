@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from dnsearch.plan.limits import Planned
 from dnsearch.runs.record import EpochRecord, Origin, RunRecord, Stop
-from dnsearch.spec.document import Document
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Job:
     """A trial to train, or to train again on a fresh seed.
 
     Args:
-        document: the trial's own spec.
+        planned: the trial's own spec and its network.
         folder: its run folder in the study's folder.
         origin: study and number; None for a training that belongs to no study.
         threads: threads for one operation; the executor decides.
@@ -31,7 +31,7 @@ class Job:
         latency: whether to measure how long a prediction takes.
     """
 
-    document: Document
+    planned: Planned
     folder: Path
     origin: Origin | None
     threads: int = 1

@@ -7,13 +7,13 @@ from pathlib import Path
 from optuna.trial import Trial
 
 from dnsearch.errors import RunError
+from dnsearch.plan.limits import Planned
 from dnsearch.runs.atomic import writing
 from dnsearch.runs.folder import RunFolder, trial_name
 from dnsearch.runs.record import Origin, Parameters, RunRecord, opening, with_epoch
 from dnsearch.search.feasibility import Judge, costs_of
 from dnsearch.search.fidelity import staged
 from dnsearch.search.trial_store import TrialStore
-from dnsearch.spec.document import Document
 from dnsearch.spec.training import OF_PIXELS, Training
 
 SMALLEST_PART = 2
@@ -26,7 +26,7 @@ class Proposal:
 
     Args:
         trial: Optuna's trial.
-        document: its spec.
+        planned: its spec and network.
         folder: its run folder.
         origin: study and number.
         record: what its folder shall say until a training writes there.
@@ -34,7 +34,7 @@ class Proposal:
     """
 
     trial: Trial
-    document: Document
+    planned: Planned
     folder: RunFolder
     origin: Origin
     record: RunRecord
@@ -70,12 +70,12 @@ def propose(store: TrialStore, trial: Trial, folder: Path, judge: Judge) -> Prop
     with writing(run.path):
         run.path.mkdir(exist_ok=True)
     document = staged(judgement.planned.document, judge.tune, judge.image_shape, judge.classes)
-    costs = judgement.planned.summary.cost
-    store.note(trial, document, costs_of(judgement.planned.summary))
+    planned, costs = replace(judgement.planned, document=document), judgement.planned.summary.cost
+    store.note(trial, document, costs_of(planned.summary))
     parameters = Parameters(costs.trainable, costs.other)
     record = opening(run.name, document.experiment, parameters, costs.macs, origin)
     twin = store.twin(trial.number, record.fingerprint)
-    return Proposal(trial, document, run, origin, known(run, record), twin)
+    return Proposal(trial, planned, run, origin, known(run, record), twin)
 
 
 def known(run: RunFolder, record: RunRecord) -> RunRecord:

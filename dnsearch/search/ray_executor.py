@@ -117,7 +117,7 @@ def train(job: Job, attempt: str, files: Files, mailbox: Any) -> None:  # noqa: 
 
         def ask(epoch: EpochRecord) -> Stop | None:
             nonlocal came_home
-            planned = job.document.experiment.training.epochs
+            planned = job.planned.experiment.training.epochs
             is_due = epoch.epoch in rungs(planned) or time.monotonic() - came_home >= HOME_SECONDS
             if is_due:
                 came_home = time.monotonic()

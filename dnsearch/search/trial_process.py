@@ -50,7 +50,7 @@ def train(job: Job, folder: RunFolder, ask: Callable[[EpochRecord], Stop | None]
 
     environment.prepare_tensorflow(job.threads, job.gpus)
     try:
-        record = run(job.document, folder, watch, job.origin)
+        record = run(job.planned, folder, watch, job.origin)
         if job.latency and record.state == "finished":
             record = replace(record, latency_seconds=latency_seconds(folder))
         return RunEnded(_tested(folder) if job.origin and job.origin.confirmation else record)

@@ -6,12 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from dnsearch import environment
-from dnsearch.data.sources import facts, load
-from dnsearch.plan.cost import cost
-from dnsearch.plan.network import plan_network
+from dnsearch.data.sources import load
+from dnsearch.plan.limits import Planned
 from dnsearch.runs.folder import RunFolder
 from dnsearch.runs.record import EpochRecord, Notice, Origin, RunRecord, StepEnded, Stop, with_epoch
-from dnsearch.spec.document import Document, resolved_yaml
+from dnsearch.spec.document import resolved_yaml
 from dnsearch.spec.experiment import Experiment
 from dnsearch.train.checkpointing import (
     begun,
@@ -30,31 +29,29 @@ Watch = Callable[[StepEnded | EpochRecord | Notice], Stop | None]
 """Called with every step, epoch and notice; may ask the run to stop."""
 
 
-def run(document: Document, folder: RunFolder, watch: Watch, origin: Origin | None = None) -> RunRecord:
+def run(planned: Planned, folder: RunFolder, watch: Watch, origin: Origin | None = None) -> RunRecord:
     """Train a spec's network in a run folder, or resume from the folder's checkpoint.
 
     Args:
-        document: the spec.
+        planned: the spec, its network and what it costs.
         folder: a new run folder, or one to resume.
         watch: called with every step and epoch, and with notices: what the spec asks for and this machine
             lacks, a damaged checkpoint that was skipped.
         origin: the trial that the run is, if it belongs to a study.
 
     Raises:
-        DnsearchError: the data cannot be read, the network does not fit it, the folder belongs to
-            another spec or is in use, or training cannot go on. Errors after the start are also recorded.
+        DnsearchError: the data cannot be read, the folder belongs to another spec or is in use, or
+            training cannot go on. Errors after the start are also recorded.
     """
     began = time.perf_counter()
-    experiment, training = document.experiment, document.experiment.training
+    plan, experiment, training = planned.plan, planned.experiment, planned.experiment.training
     with folder.locked():
         refuse_imported(folder)
         folder.remove_leftovers()
-        images = facts(experiment.data)
-        plan = plan_network(experiment.network, images.image_shape, images.classes)
-        record = begun(folder, experiment, cost(plan), origin)
+        record = begun(folder, experiment, planned.summary.cost, origin)
         spent = record.wall_seconds
         if not folder.resolved.exists():  # the later of the two
-            folder.write_spec(document.text, resolved_yaml(experiment))
+            folder.write_spec(planned.document.text, resolved_yaml(experiment))
         experiment = _in_parts(experiment, record.parts)
         folder.write(record)
         try:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dnsearch.cli.planning import planned_document
 from dnsearch.data import scenes
 from dnsearch.spec.data_section import Data
 
@@ -36,7 +37,7 @@ def trained(tensorflow_ready, tmp_path_factory):
     from dnsearch.train.run import run
 
     folder = RunFolder.create(tmp_path_factory.mktemp("runs"), "tiny")
-    run(parse(SPEC.encode(), "spec.yaml"), folder, lambda event: None)
+    run(planned_document(parse(SPEC.encode(), "spec.yaml")), folder, lambda event: None)
     return folder
 
 

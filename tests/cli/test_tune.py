@@ -18,6 +18,7 @@ import pytest
 from rich.console import Console
 
 from dnsearch.cli import live_view
+from dnsearch.cli.planning import planned_document
 from dnsearch.cli.tune_command import study_folder
 from dnsearch.runs.record import EpochRecord, Metrics, Origin
 from dnsearch.search.messages import Job, TrialEnded, TrialProgressed, TrialStarted
@@ -96,7 +97,12 @@ def request_(dnsearch, tmp_path) -> Request:
 
 def events(request, record):
     def job(number):
-        return Job(request.document, request.folder / f"trial-{number:04d}", Origin("tiny", number), 1)
+        return Job(
+            planned_document(request.document),
+            request.folder / f"trial-{number:04d}",
+            Origin("tiny", number),
+            1,
+        )
 
     metrics = Metrics(1.0, 0.5, 144)
     epoch = EpochRecord(1, 0.1, metrics, metrics, 0.5, 1000.0)

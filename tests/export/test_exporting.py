@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dnsearch.cli.planning import planned_document
 from dnsearch.data.sources import load
 from dnsearch.errors import DataError, RunError
 from dnsearch.runs.folder import RunFolder
@@ -43,7 +44,7 @@ def digits(tensorflow_ready, tmp_path_factory):
     from dnsearch.train.run import run
 
     folder = RunFolder.create(tmp_path_factory.mktemp("work") / "runs", "digits")
-    run(parse(SPEC.encode(), "spec.yaml"), folder, lambda event: None)
+    run(planned_document(parse(SPEC.encode(), "spec.yaml")), folder, lambda event: None)
     return folder
 
 
@@ -212,7 +213,7 @@ def test_float_pixels_stay_floats(tensorflow_ready, onnx, tmp_path):
         "{source: digits, training_examples: 400}", f"{{source: npz, path: {tmp_path}/floats.npz}}"
     )
     folder = RunFolder.create(tmp_path, "floats")
-    run(parse(spec.encode(), "spec.yaml"), folder, lambda event: None)
+    run(planned_document(parse(spec.encode(), "spec.yaml")), folder, lambda event: None)
     export_run(folder, onnx, tmp_path / "out", force=False)
     about = json.loads((tmp_path / "out" / "about.json").read_text(encoding="utf-8"))
     assert (about["input"]["type"], about["input"]["range"]) == ("float32", None)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dnsearch.cli.planning import planned_document
 from dnsearch.errors import DataError, RunError, SpecError
 from dnsearch.runs.folder import RunFolder
 from dnsearch.spec.document import fingerprint, load, parse
@@ -86,7 +87,7 @@ def brought_in(document, path, runs):
 def trained(document, folder):
     from dnsearch.train.run import run
 
-    return run(document, folder, lambda event: None)
+    return run(planned_document(document), folder, lambda event: None)
 
 
 def arrays(folder):
@@ -264,7 +265,11 @@ def test_a_resumed_run_goes_on_from_its_checkpoint_and_not_from_the_start(import
     document = fine_tuning(images, imported.folder.path, training__epochs=2)
     whole, parted = RunFolder.create(tmp_path, "whole"), RunFolder.create(tmp_path, "parted")
     trained(document, whole)
-    run(document, parted, lambda event: Stop("interrupted", "") if isinstance(event, EpochRecord) else None)
+    run(
+        planned_document(document),
+        parted,
+        lambda event: Stop("interrupted", "") if isinstance(event, EpochRecord) else None,
+    )
     assert trained(document, parted).epochs == 2
     expected, found = arrays(whole), arrays(parted)
     for name, value in expected.items():

@@ -17,7 +17,7 @@ def proposal(new_store, tmp_path):
     folder.mkdir()
     store = new_store()
     made = propose(store, store.new(), folder, Judge(store.document, store.tune, (8, 8, 1), 10))
-    made.folder.write_spec(made.document.text, resolved_yaml(made.document.experiment))
+    made.folder.write_spec(made.planned.document.text, resolved_yaml(made.planned.experiment))
     last, best = Metrics(1.0, 0.5, 144), Metrics(0.9, 0.75, 144)
     record = replace(made.record, state="finished", epochs=2, last=last, best=best, best_epoch=1)
     made.folder.write(record)
@@ -69,7 +69,7 @@ def test_the_best_spec_is_a_spec_of_the_same_settings(proposal):
 
 def test_a_long_name_stays_a_valid_one(proposal):
     study = proposal.folder.path.parent
-    long = proposal.document.experiment.model_copy(update={"name": "n" * 100})
+    long = proposal.planned.experiment.model_copy(update={"name": "n" * 100})
     proposal.folder.write_spec("", resolved_yaml(long))
     write_best(study, 0)
     assert load(str(study / "best.yaml")).experiment.name == f"{'n' * 95}-best"

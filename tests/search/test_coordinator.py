@@ -77,7 +77,7 @@ class MadeUp(Executor):
             history.append(EpochRecord(number, 0.1, metrics, metrics, 1.0, 100.0))
             record = with_epoch(record, history[-1], float(number), 0)
             if number in rungs(EPOCHS):
-                folder.write_spec(job.document.text, resolved_yaml(job.document.experiment))
+                folder.write_spec(job.planned.document.text, resolved_yaml(job.planned.experiment))
                 folder.write_epochs(history)
                 folder.write(record)
             stop = yield EpochEnded(history[-1])

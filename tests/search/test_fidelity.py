@@ -84,8 +84,8 @@ def test_each_trial_goes_by_its_own_epochs(new_store, tmp_path):
     judge = Judge(store.document, store.tune, *IMAGES)
     base, other = (propose(store, store.new(), tmp_path, judge) for _ in range(2))
     assert is_base(base.trial)
-    assert base.document.experiment.training.progressive == by_examples(5)
-    assert other.document.experiment.training.progressive == by_examples(9)
+    assert base.planned.experiment.training.progressive == by_examples(5)
+    assert other.planned.experiment.training.progressive == by_examples(9)
     assert base.record.settings["training.progressive"] == [
         {"epochs": 2, "examples": 0.6325, "image_size": None}
     ]
@@ -95,8 +95,8 @@ def test_the_base_trial_s_spec_still_says_how_it_is_searched(new_store, tmp_path
     """``clean`` reads there how many trials keep their weights."""
     store = new_store(LONG, pruner="halving", fidelity="examples", keep=7)
     base = propose(store, store.new(), tmp_path, Judge(store.document, store.tune, *IMAGES))
-    assert base.document.experiment.tune.keep == 7
-    assert base.document.experiment.tune.fidelity == "epochs", "its stages are filled in"
+    assert base.planned.experiment.tune.keep == 7
+    assert base.planned.experiment.tune.fidelity == "epochs", "its stages are filled in"
 
 
 @pytest.mark.parametrize("pruner", ["halving", "hyperband"])

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from dnsearch import environment
+from dnsearch.cli.planning import planned_document
 from dnsearch.runs.record import Origin
 from dnsearch.search.local_executor import LocalExecutor
 from dnsearch.search.messages import EpochEnded, Job, RunEnded, RunFailed
@@ -15,7 +16,7 @@ CONTEXT = multiprocessing.get_context("spawn")
 
 @pytest.fixture
 def job(tiny, tmp_path):
-    return Job(tiny(), tmp_path / "trial-0000", Origin("small", 0))
+    return Job(planned_document(tiny()), tmp_path / "trial-0000", Origin("small", 0))
 
 
 @pytest.fixture
@@ -80,5 +81,7 @@ def test_a_job_that_is_ended_has_no_process(executor, job):
 
 def test_jobs_are_placed_on_the_gpus_with_the_most_room(executor, tiny, tmp_path):
     local, _ = executor(gpus=("4", "6"), share=0.5)
-    jobs = [Job(tiny(), tmp_path / str(number), Origin("small", number)) for number in range(4)]
+    jobs = [
+        Job(planned_document(tiny()), tmp_path / str(number), Origin("small", number)) for number in range(4)
+    ]
     assert [local.start(job).gpus for job in jobs] == [("4",), ("6",), ("4",), ("6",)]

@@ -43,7 +43,7 @@ def test_a_variant(new_store, tmp_path):
     found = proposed(store, tmp_path / "runs", network__growth_rate=2, training__learning_rate=0.05)
     assert found.record.name == "trial-0001"
     assert found.record.settings["network.growth_rate"] == 2
-    assert found.document.experiment.training.learning_rate == 0.05
+    assert found.planned.experiment.training.learning_rate == 0.05
     assert found.record.parameters.trainable < 1766
 
 

@@ -22,6 +22,7 @@ import time
 from pathlib import Path
 
 from dnsearch import environment
+from dnsearch.cli.planning import planned_document
 from dnsearch.runs.folder import RunFolder
 from dnsearch.runs.record import StepEnded
 from dnsearch.spec.document import load
@@ -61,7 +62,7 @@ def train(spec: str, folder: str, kind: str, moment: int) -> None:
     sys.addaudithook(hook)
     os.replace, os.fsync = renaming, syncing
     run(
-        load(spec),
+        planned_document(load(spec)),
         RunFolder(Path(folder)),
         lambda event: at("step") if isinstance(event, StepEnded) else None,
     )

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from dnsearch.cli.planning import planned_document
 from dnsearch.runs.folder import RunFolder
 from dnsearch.runs.record import EpochRecord, Notice, Stop
 from dnsearch.spec.document import parse
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.xdist_group("run precision")
 def trained(folder, watch=lambda event: None):
     from dnsearch.train.run import run
 
-    return run(parse(SPEC.encode(), "tiny.yaml"), folder, watch)
+    return run(planned_document(parse(SPEC.encode(), "tiny.yaml")), folder, watch)
 
 
 def arrays(path):

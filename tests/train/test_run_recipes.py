@@ -5,6 +5,7 @@ import json
 import pytest
 from run_files import arrays
 
+from dnsearch.cli.planning import planned_document
 from dnsearch.errors import SpecError
 from dnsearch.runs.folder import RunFolder
 from dnsearch.runs.record import EpochRecord, Stop
@@ -33,7 +34,9 @@ def trained(folder, watch=lambda event: None, **values):
 
     document = parse(SPEC.encode(), "tiny.yaml")
     changes = {f"training.{path}": value for path, value in values.items()}
-    return run(document.with_values(changes, "the test") if changes else document, folder, watch)
+    return run(
+        planned_document(document.with_values(changes, "the test") if changes else document), folder, watch
+    )
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ condition asks for. Values that only do not fit the values of other fields pass:
 make them fit.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 from graphlib import CycleError
@@ -114,9 +114,8 @@ def _followed(path: str, searched: Searched | None, base: Tree) -> Iterator[Prob
     elif (missing := _missing_position(path, base)) is not None:
         yield missing
     elif searched is not None:
-        place = base.place
         for value in searched.bounds if isinstance(searched, Range) else labelled(searched).values():
-            yield from _field_problems([(path, from_plain(value, place), place)], base, path)
+            yield from _field_problems({path: from_plain(value, base.place)}, base, path)
 
 
 def _problems(path: str, parameters: Parameters, tree: Tree, base: Tree) -> Iterator[Problem]:
@@ -132,9 +131,9 @@ def _problems(path: str, parameters: Parameters, tree: Tree, base: Tree) -> Iter
         yield replace(missing, where=where, place=place)
         return
     contexts = list(islice(_contexts(path, above, parameters), MAX_CONTEXTS)) or [{}]
-    for value, value_place in _values(path, searched, tree):
-        for problem in _value_problems(path, from_plain(value, value_place), value_place, contexts, base):
-            yield replace(problem, where=where, place=value_place)
+    for value in _values(path, searched, tree):
+        for problem in _value_problems(path, value, contexts, base):
+            yield replace(problem, where=where, place=value.place)
 
 
 def _unknown_field(path: str, tree: Tree) -> Iterator[Problem]:
@@ -147,15 +146,12 @@ def _key_place(path: str, tree: Tree) -> Place:
     return section.keys[path] if isinstance(section, Table) else section.place
 
 
-def _value_problems(
-    path: str, value: Tree, place: Place, contexts: list[dict[str, Any]], base: Tree
-) -> list[Problem]:
+def _value_problems(path: str, value: Tree, contexts: list[dict[str, Any]], base: Tree) -> list[Problem]:
     """What is wrong with a value with every context; none where it fits one of them."""
     found: list[Problem] = []
     for context in contexts:
-        others = [(other, from_plain(each, place), place) for other, each in context.items()]
-        found = _field_problems([*others, (path, value, place)], base, path)
-        if not found:
+        others = {other: from_plain(each, value.place) for other, each in context.items()}
+        if not (found := _field_problems({**others, path: value}, base, path)):
             return []
     return found
 
@@ -178,8 +174,9 @@ def known(path: str) -> bool:
 
 def _several(searched: Searched) -> bool:
     """Whether some choice is a list."""
-    values: tuple[Any, ...] = () if isinstance(searched, Range) else tuple(labelled(searched).values())
-    return any(isinstance(choice, tuple) for choice in values)
+    return not isinstance(searched, Range) and any(
+        isinstance(choice, tuple) for choice in labelled(searched).values()
+    )
 
 
 def _unknown(path: str) -> str:
@@ -203,8 +200,8 @@ def _missing_position(path: str, base: Tree) -> Problem | None:
     return None
 
 
-def _values(path: str, searched: Searched, tree: Tree) -> Iterator[tuple[object, Place]]:
-    """The choices, or the ends of the range, each with its place."""
+def _values(path: str, searched: Searched, tree: Tree) -> Iterator[Tree]:
+    """The choices, or the ends of the range, as they are written."""
     below: tuple[str, ...] = ()
     match searched:
         case Choices():
@@ -214,16 +211,17 @@ def _values(path: str, searched: Searched, tree: Tree) -> Iterator[tuple[object,
     *_, written = walk(tree, ("tune", "parameters", path, *below))
     match written:
         case Items(items):
-            yield from ((plain(item), item.place) for item in items)
+            yield from items
         case Table(entries):
-            yield from ((plain(item), item.place) for item in entries.values())
+            yield from entries.values()
 
 
-def _field_problems(changes: list[tuple[str, Tree, Place]], base: Tree, path: str) -> list[Problem]:
+def _field_problems(changes: Mapping[str, Tree], base: Tree, path: str) -> list[Problem]:
     """What is wrong with a changed field itself, rules between fields left out."""
     tree = base
-    for changed, value, place in sorted(changes, key=lambda change: change[0].count(".")):
-        tree = overlay(tree, nested(changed, value, place), in_place=True)
+    for changed in sorted(changes, key=lambda changed: changed.count(".")):
+        value = changes[changed]
+        tree = overlay(tree, nested(changed, value, value.place), in_place=True)
     try:
         Experiment.model_validate(plain(tree))
     except ValidationError as error:
@@ -265,7 +263,6 @@ def _where(path: str, way: str, name: str, tree: Tree) -> tuple[str, Place]:
 
 
 def _wanted_problems(parent: Searched, wanted: Any, where: str, place: Place) -> Iterator[Problem]:  # noqa: ANN401  (whatever the YAML holds)
-    """What a condition asks of a parameter that it can never be."""
     for each in wanted if isinstance(wanted, tuple | list) else (wanted,):
         if not _can_be(parent, each):
             expected = f"bounds for {_in_words(parent)}" if isinstance(each, dict) else _in_words(parent)
