@@ -15,7 +15,7 @@ from dnsearch.data.sources import facts
 from dnsearch.errors import Problem, SpecError, TrainingError
 from dnsearch.plan.graph import NetworkPlan
 from dnsearch.plan.limits import Planned, planned
-from dnsearch.plan.summary import Summary
+from dnsearch.plan.memory import Summary
 from dnsearch.runs.folder import RunFolder
 from dnsearch.runs.record import EpochRecord, RunRecord, Stop
 from dnsearch.spec.document import Document, parse, resolved_yaml
@@ -204,7 +204,7 @@ def evaluate(
     """
     folder = RunFolder.open(run.path if isinstance(run, Run) else Path(run))
     with _python_generator_kept():
-        from dnsearch.evaluate.evaluation import evaluate_run
+        from dnsearch.evaluate.trained_run import evaluate_run
 
         return evaluate_run(folder, split)
 

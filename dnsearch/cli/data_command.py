@@ -82,8 +82,8 @@ def _draw(out: Path, experiment: "Experiment", dataset: "Dataset", count: int, e
 
     environment.prepare_tensorflow()
     from dnsearch.data.samples import samples
-    from dnsearch.report.contact_sheet import Pair, contact_sheet
     from dnsearch.report.drawing.picture import write_picture
+    from dnsearch.report.pictures import Pair, contact_sheet
 
     training = experiment.training
     pairs = [

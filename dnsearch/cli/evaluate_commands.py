@@ -72,7 +72,7 @@ def evaluate(
 
     folder = RunFolder.open(run)
     environment.prepare_tensorflow()
-    from dnsearch.evaluate.evaluation import evaluate_run
+    from dnsearch.evaluate.trained_run import evaluate_run
     from dnsearch.report.evaluation_tables import evaluation_json, evaluation_table
 
     found = evaluate_run(folder, split.value, tta.value if tta else None)
@@ -84,7 +84,7 @@ def evaluate(
     else:
         console.show(evaluation_table(found, title, console.data.width))
     if confusion is not None:
-        from dnsearch.report.confusion_picture import draw_confusion
+        from dnsearch.report.pictures import draw_confusion
 
         names = [each.name for each in found.classes]
         draw_confusion(found.confusion, names, title, confusion)

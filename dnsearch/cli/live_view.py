@@ -8,7 +8,7 @@ from rich.constrain import Constrain
 from rich.live import Live
 
 from dnsearch.cli import console
-from dnsearch.report.live_table import live as picture
+from dnsearch.report.leaderboard import live as picture
 from dnsearch.report.ranking import Row, rank
 from dnsearch.report.units import run_line
 from dnsearch.runs.record import EpochRecord, RunRecord

@@ -1,16 +1,17 @@
-"""A run's network, opened from its folder: rebuilt from the spec, filled with the weights, never unpickled.
+"""A run's network, opened from its folder, and how good it is on test or validation images.
 
-With it comes what it needs to know about images: their shape, the scaling, the names of the classes. All of
-it is the run's own, so that a new image is seen as the training images were.
+It is rebuilt from the spec and filled with the weights. What it needs to know about images (shape, scaling,
+class names) is the run's own, so that a new image is seen as the training images were.
 
 Test-time augmentation shows the network several views of an image and averages the probabilities, as AlexNet
 did (Krizhevsky et al., 2012). Averaging probabilities and not logits, the cross-entropy is at most the mean
 of the views' own (Jensen).
 """
 
+import contextlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,14 +20,18 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from dnsearch.data.batches import evaluation_batches
 from dnsearch.data.dataset import Scaling, Split
 from dnsearch.data.image_files import Files
 from dnsearch.data.sources import load
 from dnsearch.errors import DataError, Problem, RunError
+from dnsearch.evaluate.metrics import Assessment, assess
+from dnsearch.evaluate.segmentation import Segmentation, assess_masks
 from dnsearch.model.build import build
 from dnsearch.plan.graph import NetworkPlan
 from dnsearch.plan.network import plan_network
 from dnsearch.runs.folder import RunFolder
+from dnsearch.runs.record import Metrics
 from dnsearch.spec.document import load as load_spec
 from dnsearch.spec.experiment import Experiment
 from dnsearch.train.checkpoint import load_weights
@@ -172,3 +177,52 @@ def _shifted(images: Tensor) -> list[Tensor]:
     padded = tf.pad(images, [[0, 0], [down, down], [right, right], [0, 0]])
     corners = [(0, right), (2 * down, right), (down, 0), (down, 2 * right)]
     return [padded[:, top : top + height, left : left + width] for top, left in corners]
+
+
+def evaluate_run(folder: RunFolder, part: Part, views: Views | None = None) -> Assessment | Segmentation:
+    """How good a run is on the test or the validation images; test figures are written into its record.
+
+    Figures with test-time augmentation (``views``) cannot be compared with other runs' and are not written.
+
+    Raises:
+        RunError: the run has no weights, or (for test) a process is training it; or a U-Net shall see shifted
+            views.
+        DataError: there are no test images, or the data is no longer what the run was trained on.
+    """
+    # A trainer would overwrite the record that is changed here, or this would overwrite the trainer's.
+    recorded = part == "test" and views is None
+    with folder.locked() if recorded else contextlib.nullcontext():
+        network = trained(folder)
+        if views is not None:
+            _check_views(network, views)
+            network = replace(network, logits=averaged(network.logits, views))
+        found = _assessed(network, images_of(network, part))
+        if recorded:
+            folder.write(replace(folder.read(), test=_metrics(found)))
+        return found
+
+
+def _check_views(network: Trained, views: Views) -> None:
+    if network.per_pixel and "shifts" in views:
+        hint = "A mirrored mask can be mirrored back; a shifted one loses its edge."
+        raise RunError(str(Problem("--tta", "flip for a U-Net", views, hint)))
+
+
+def _assessed(network: Trained, images: Split) -> Assessment | Segmentation:
+    # A mask takes as much memory as hundreds of images' logits; a training step had room for its batch.
+    size = min(BATCH_SIZE, network.experiment.training.batch_size) if network.per_pixel else BATCH_SIZE
+    answers = (
+        (np.asarray(network.logits(pixels), np.float64), np.asarray(labels))
+        for pixels, labels in evaluation_batches(images, network.scaling, size)
+    )
+    if network.per_pixel:
+        return assess_masks(answers, network.class_names)
+    return assess(np.concatenate([logits for logits, _ in answers]), images.labels, network.class_names)
+
+
+def _metrics(found: Assessment | Segmentation) -> Metrics:
+    match found:
+        case Assessment():
+            return Metrics(found.loss.value, found.accuracy.value, found.examples)
+        case Segmentation():
+            return Metrics(found.loss.value, found.accuracy.value, found.pixels, found.mean_iou.value)

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from dnsearch.errors import Problem, SpecError
 from dnsearch.plan.graph import NetworkPlan, Shape
 from dnsearch.plan.match import Figure, Match, figure_of, matched
+from dnsearch.plan.memory import Summary
 from dnsearch.plan.network import plan_network
-from dnsearch.plan.summary import Summary
 from dnsearch.spec.data_section import Facts
 from dnsearch.spec.document import Document, load
 from dnsearch.spec.experiment import Experiment

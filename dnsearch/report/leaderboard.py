@@ -1,4 +1,4 @@
-"""The leaderboard as a table that fits the terminal, and what is reported of a study below it.
+"""The leaderboard as a table that fits the terminal, what is reported below it, and the live view.
 
 Columns without room are left out, the least important ones first, and the caption says which. Every row is
 one line of text: a study can have thousands, and rich takes three times as long for a table of cells. Names
@@ -11,9 +11,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from rich.cells import cell_len, set_cell_size
-from rich.console import Group
+from rich.console import Group, RenderableType
+from rich.progress_bar import ProgressBar
+from rich.table import Table
 from rich.text import Text
 
+from dnsearch.report import units
 from dnsearch.report.columns import Column, arranged, headings
 from dnsearch.report.ranking import Row
 from dnsearch.report.units import one_line, shortened
@@ -231,3 +234,63 @@ def _legend(study: StudyRecord, rows: Sequence[Row]) -> Iterator[str]:
         yield "= #1: the 95 % interval of the difference to the first holds 0"
     if any(standing.front for standing in standings):
         yield f"◆: no other finished trial is better in all of {', '.join(study.objectives)}"
+
+
+Running = tuple[str, int, int, float | None]
+"""A running trial: name, epochs done, epochs planned, last validation accuracy or, of a U-Net, mean IoU."""
+
+TABLE_FRAME = 5
+"""Lines of a leaderboard around its rows: title, two of headings, rule, caption."""
+
+
+def live(
+    rows: Sequence[Row],
+    running: Sequence[Running],
+    done: int,
+    total: int,
+    elapsed_seconds: float,
+    height: int = 24,
+    width: int = 100,
+) -> Group:
+    """One picture of a running study, at most ``height`` lines where that is possible at all.
+
+    Args:
+        rows: from ``rank``, of the trials that ended.
+        running: the trials that are training.
+        done: trials that ended in ``elapsed_seconds``.
+        total: trials that are planned.
+        elapsed_seconds: time since the study was started.
+        height: lines of the terminal.
+        width: cells of the terminal.
+    """
+    bars = min(len(running), max(1, (height - TABLE_FRAME - 3) // 2))
+    left = height - TABLE_FRAME - 3 - bars - (len(running) > bars)
+    parts: list[RenderableType] = []
+    if rows:
+        parts += [leaderboard(rows[: max(1, left)], "Best so far", width=width), Text()]
+    if running:
+        parts += [_at_work(running[:bars], width)]
+    if len(running) > bars:
+        parts += [Text(f"… and {len(running) - bars} more at work", style="dim")]
+    return Group(*parts, _progress(done, total, elapsed_seconds))
+
+
+def _at_work(running: Sequence[Running], width: int) -> Table:
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(no_wrap=True, overflow="ellipsis", max_width=max(12, width // 3))
+    grid.add_column(width=20)
+    grid.add_column(justify="right", no_wrap=True)
+    grid.add_column(justify="right", no_wrap=True)
+    for name, epoch, planned, score in running:
+        bar = ProgressBar(total=max(1, planned), completed=epoch, width=20)
+        grid.add_row(Text(units.one_line(name)), bar, f"epoch {epoch}/{planned}", units.percent(score))
+    return grid
+
+
+def _progress(done: int, total: int, elapsed_seconds: float) -> Text:
+    words = [f"{done}/{total} trials", f"{units.duration(elapsed_seconds)} so far"]
+    if done and elapsed_seconds > 0:
+        remaining = elapsed_seconds / done * max(0, total - done)
+        words.append(f"{3600 * done / elapsed_seconds:,.0f} trials an hour")
+        words.append(f"about {units.duration(remaining)} to go" if remaining else "all done")
+    return Text("  ·  ".join(words), style="bold", no_wrap=True, overflow="ellipsis")

@@ -10,8 +10,7 @@ from rich.text import Text
 
 from dnsearch.plan.cost import Cost, node_cost
 from dnsearch.plan.graph import Block, NetworkPlan
-from dnsearch.plan.memory import FLOAT_BYTES
-from dnsearch.plan.summary import Part, Summary, parts
+from dnsearch.plan.memory import FLOAT_BYTES, Part, Summary, parts
 from dnsearch.report import units
 
 READ, UNREAD = "■", "·"

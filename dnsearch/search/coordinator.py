@@ -15,7 +15,6 @@ from optuna.trial import Trial
 from dnsearch import environment
 from dnsearch.runs.folder import RunFolder, trial_name
 from dnsearch.runs.record import EpochRecord, RunRecord, Stop
-from dnsearch.search.best_spec import thin, write_best
 from dnsearch.search.confirm import confirm, confirmed
 from dnsearch.search.feasibility import MAX_IN_A_ROW, Judge, hopeless
 from dnsearch.search.local_executor import LocalExecutor, check_gpus
@@ -45,6 +44,8 @@ from dnsearch.search.proposal import (
     known,
     propose,
     same_as,
+    thin,
+    write_best,
 )
 from dnsearch.search.pruning import StopRules, scores_of
 from dnsearch.search.request import MAX_LOST, Request, writable

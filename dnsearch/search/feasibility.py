@@ -13,7 +13,7 @@ from typing import Any
 from dnsearch.errors import Problem, SpecError, StudyError
 from dnsearch.plan.graph import Shape
 from dnsearch.plan.limits import Planned, planned
-from dnsearch.plan.summary import Summary
+from dnsearch.plan.memory import Summary
 from dnsearch.spec.data_section import Facts
 from dnsearch.spec.document import Document
 from dnsearch.spec.tune import Tune

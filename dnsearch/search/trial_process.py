@@ -12,8 +12,8 @@ from multiprocessing.connection import Connection
 
 from dnsearch import environment
 from dnsearch.errors import DataError, DnsearchError, OutOfMemoryError
-from dnsearch.evaluate.evaluation import evaluate_run
 from dnsearch.evaluate.predict import latency_seconds
+from dnsearch.evaluate.trained_run import evaluate_run
 from dnsearch.runs.folder import RunFolder
 from dnsearch.runs.record import EpochRecord, Notice, RunRecord, StepEnded, Stop
 from dnsearch.search.messages import EpochEnded, Job, Message, RunEnded, RunFailed

@@ -9,19 +9,29 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-BEFORE = """
-import os, random
+WATCHED = """
+import functools, os, random, sys
 import numpy as np
-before = dict(os.environ), random.getstate(), np.random.get_state()[1].tolist()
-"""
-AFTER = """
-import keras
-assert keras.config.dtype_policy().name == "float32"
-assert random.getstate() == before[1], "Python's generator"
-assert np.random.get_state()[1].tolist() == before[2], "NumPy's generator"
-changed = {name for name in {*os.environ, *before[0]} if os.environ.get(name) != before[0].get(name)}
+import dnsearch
 from dnsearch.environment import ENVIRONMENT
-assert not changed & ENVIRONMENT.keys(), changed
+
+def state():
+    keras = sys.modules.get("keras")
+    policy = keras.config.dtype_policy().name if keras else "float32"
+    numbers = random.getstate(), np.random.get_state()[1].tolist()
+    return policy, numbers, {name: os.environ.get(name) for name in ENVIRONMENT}
+
+def watched(function):
+    @functools.wraps(function)
+    def call(*arguments, **options):
+        before = state()
+        result = function(*arguments, **options)
+        assert state() == before, f"{function.__name__} changed the process"
+        return result
+    return call
+
+for name in ("load", "plan", "cost", "build", "train", "evaluate", "search"):
+    setattr(dnsearch, name, watched(getattr(dnsearch, name)))
 """
 
 
@@ -38,7 +48,7 @@ def notebook() -> str:
 @pytest.mark.parametrize("code", [page, pytest.param(notebook, marks=pytest.mark.slow)])
 def test_the_code_runs_and_changes_nothing_of_the_process(code, tmp_path):
     program = tmp_path / "program.py"
-    program.write_text(BEFORE + code() + AFTER, encoding="utf-8")
+    program.write_text(WATCHED + code(), encoding="utf-8")
     done = subprocess.run(
         [sys.executable, str(program)], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300
     )

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.xdist_group("inference")  # the runs are made once
 
 @pytest.mark.parametrize("part", ["test", "validation"])
 def test_an_evaluation_is_what_keras_predict_gives(digits, by_hand, part):
-    from dnsearch.evaluate.evaluation import evaluate_run
+    from dnsearch.evaluate.trained_run import evaluate_run
 
     folder, dataset = digits
     split = dataset.test if part == "test" else dataset.validation
@@ -26,7 +26,7 @@ def test_an_evaluation_is_what_keras_predict_gives(digits, by_hand, part):
 
 
 def test_only_test_figures_go_into_the_record(digits):
-    from dnsearch.evaluate.evaluation import evaluate_run
+    from dnsearch.evaluate.trained_run import evaluate_run
 
     folder, _ = digits
     before = replace(folder.read(), test=None)
@@ -42,7 +42,7 @@ def test_only_test_figures_go_into_the_record(digits):
 
 
 def test_a_run_in_training_gets_no_test_figures_but_may_be_validated(digits):
-    from dnsearch.evaluate.evaluation import evaluate_run
+    from dnsearch.evaluate.trained_run import evaluate_run
 
     folder, _ = digits
     before = folder.record.read_bytes()
@@ -54,7 +54,7 @@ def test_a_run_in_training_gets_no_test_figures_but_may_be_validated(digits):
 
 
 def test_test_time_augmentation_is_told_but_never_recorded(digits, by_hand):
-    from dnsearch.evaluate.evaluation import evaluate_run
+    from dnsearch.evaluate.trained_run import evaluate_run
 
     folder, dataset = digits
     before = folder.record.read_bytes()

@@ -14,8 +14,8 @@ pytestmark = pytest.mark.xdist_group("inference")  # the runs are made once
 
 
 def test_a_run_without_weights(train_digits, tmp_path):
-    from dnsearch.evaluate.evaluation import evaluate_run
     from dnsearch.evaluate.predict import predict_images
+    from dnsearch.evaluate.trained_run import evaluate_run
 
     folder = RunFolder.create(tmp_path, "digits")
     train_digits(folder, lambda event: Stop("interrupted", "at once"))
@@ -27,7 +27,7 @@ def test_a_run_without_weights(train_digits, tmp_path):
 
 
 def test_data_that_has_changed_since(colours):
-    from dnsearch.evaluate.evaluation import evaluate_run
+    from dnsearch.evaluate.trained_run import evaluate_run
 
     folder, images = colours
     (images / "blue").mkdir()
@@ -44,7 +44,7 @@ def test_data_that_has_changed_since(colours):
 
 
 def test_no_test_images(colours):
-    from dnsearch.evaluate.evaluation import evaluate_run
+    from dnsearch.evaluate.trained_run import evaluate_run
 
     folder, images = colours
     with pytest.raises(DataError) as caught:
@@ -96,7 +96,7 @@ def test_a_missing_or_garbled_preprocessing_file(digits, drawings, tmp_path):
 
 def test_files_that_are_streamed_give_the_same_run(colours, train_colours, tmp_path, monkeypatch):
     from dnsearch.data import dataset as module
-    from dnsearch.evaluate.evaluation import evaluate_run
+    from dnsearch.evaluate.trained_run import evaluate_run
 
     held, images = colours
     monkeypatch.setattr(module, "MEMORY_SHARE", 0)

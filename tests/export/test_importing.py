@@ -148,7 +148,7 @@ def test_where_the_images_are_there_their_folders_name_the_classes(weights, imag
     folder = brought_in(document, weights[1], tmp_path / "runs").folder
     assert json.loads(folder.preprocessing.read_bytes())["class_names"] == ["green", "red"]
 
-    from dnsearch.evaluate.evaluation import evaluate_run
+    from dnsearch.evaluate.trained_run import evaluate_run
 
     assert evaluate_run(folder, "validation").examples == 2
 

@@ -11,15 +11,16 @@ from dnsearch.plan.graph import Pool
 from dnsearch.plan.limits import slots
 from dnsearch.plan.match import matched
 from dnsearch.plan.memory import (
+    Summary,
     inference_peak,
     kept_plain,
     kept_recomputing,
+    parts,
     recomputed_nodes,
     training_bytes,
 )
 from dnsearch.plan.network import plan_network
 from dnsearch.plan.shapes import output_field
-from dnsearch.plan.summary import Summary, parts
 from dnsearch.spec.document import load
 from dnsearch.spec.network import example
 

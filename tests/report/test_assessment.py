@@ -10,8 +10,8 @@ from rich.console import Console
 
 from dnsearch.errors import RunError
 from dnsearch.evaluate.metrics import assess
-from dnsearch.report.confusion_picture import draw_confusion
 from dnsearch.report.evaluation_tables import evaluation_json, evaluation_table, matrix_lines
+from dnsearch.report.pictures import draw_confusion
 
 
 def found(classes, examples=600, names=None):

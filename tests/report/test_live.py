@@ -4,7 +4,7 @@ from collections.abc import Callable
 import pytest
 from rich.console import Console, Group
 
-from dnsearch.report.live_table import Running, live
+from dnsearch.report.leaderboard import Running, live
 from dnsearch.report.ranking import rank
 from dnsearch.runs.record import RunRecord
 

@@ -4,8 +4,8 @@ import json
 
 from rich.console import Console
 
+from dnsearch.plan.memory import Summary
 from dnsearch.plan.network import plan_network
-from dnsearch.plan.summary import Summary
 from dnsearch.report.network_tables import (
     Listed,
     comparison,

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from dnsearch.report.contact_sheet import DPI, MARGIN, Pair, contact_sheet
 from dnsearch.report.data_tables import Collection, image_table, images_json
+from dnsearch.report.pictures import DPI, MARGIN, Pair, contact_sheet
 
 WHITE = np.ones((8, 8, 3), np.float32)
 RED = WHITE * np.array([1, 0, 0], np.float32)

@@ -61,7 +61,7 @@ def test_what_is_frozen_does_not_move_at_all(apart):
 
 def test_a_run_on_two_devices_is_evaluated_and_goes_on_as_if_nothing_had_happened(tensorflow_ready, tmp_path):
     """99 images in batches of 32: the last 3 are too few for two devices, and left out."""
-    from dnsearch.evaluate.evaluation import evaluate_run
+    from dnsearch.evaluate.trained_run import evaluate_run
 
     whole, stopped = (RunFolder.create(tmp_path, name) for name in ("whole", "stopped"))
     assert on_two_devices("run", whole.path, 2)["said"] == []

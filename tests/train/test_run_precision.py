@@ -73,8 +73,7 @@ def test_a_processor_saves_no_time_and_this_is_said_once(finished):
 
 def test_it_is_evaluated_and_leaves_the_house_in_float32(finished, tmp_path):
     from dnsearch.cli.export_commands import Kind, format_of
-    from dnsearch.evaluate.evaluation import evaluate_run
-    from dnsearch.evaluate.trained_run import trained
+    from dnsearch.evaluate.trained_run import evaluate_run, trained
     from dnsearch.export.exporting import TOLERANCE, export_run
 
     folder, _ = finished

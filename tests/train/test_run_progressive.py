@@ -97,7 +97,7 @@ def test_early_epochs_have_fewer_images_and_steps(uninterrupted):
 
 
 def test_the_network_that_is_kept_is_the_one_for_whole_images(uninterrupted):
-    from dnsearch.evaluate.evaluation import evaluate_run
+    from dnsearch.evaluate.trained_run import evaluate_run
 
     folder, _ = uninterrupted
     found, last = evaluate_run(folder, "validation"), folder.epochs()[-1].validation
