@@ -231,7 +231,7 @@ def _legend(study: StudyRecord, rows: Sequence[Row]) -> Iterator[str]:
     if any(standing.confirmations for standing in standings):
         yield "±: of the mean over fresh seeds (Student); else of the images alone (Wilson)"
     if any(standing.tied for standing in standings):
-        yield "= #1: the 95 % interval of the difference to the first holds 0"
+        yield "= #1: the 95 % interval of the difference to the first includes 0"
     if any(standing.front for standing in standings):
         yield f"◆: no other finished trial is better in all of {', '.join(study.objectives)}"
 

@@ -100,7 +100,7 @@ def test_what_is_told_below_the_table(rows):
         "failed: 1 x the loss is not finite in epoch 2",
         "importance: learning_rate 0.61, growth_rate 0.39",
         "±: of the mean over fresh seeds (Student); else of the images alone (Wilson)",
-        "= #1: the 95 % interval of the difference to the first holds 0",
+        "= #1: the 95 % interval of the difference to the first includes 0",
         "◆: no other finished trial is better in all of validation, parameters",
     ]
 
