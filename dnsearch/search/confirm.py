@@ -15,7 +15,7 @@ from zlib import crc32
 from dnsearch.errors import RunError
 from dnsearch.evaluate.intervals import Figure, mean_over_seeds
 from dnsearch.plan.limits import Planned, planned
-from dnsearch.runs.atomic import writing
+from dnsearch.runs.atomic import atomic_write, writing
 from dnsearch.runs.folder import RunFolder, is_run, trial_name
 from dnsearch.runs.record import Metrics, Origin, RunRecord, opening
 from dnsearch.search.messages import (
@@ -34,10 +34,11 @@ from dnsearch.search.messages import (
 from dnsearch.search.proposal import failed, known
 from dnsearch.search.request import MAX_LOST, Request
 from dnsearch.spec.data_section import Facts
-from dnsearch.spec.document import load
+from dnsearch.spec.document import load, resolved_yaml
 
 CONFIRM = "confirm"
 """The folder of the retrainings in the study's folder."""
+BEST = "best.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +86,13 @@ def _summed(trial: int, records: Sequence[RunRecord], select: str) -> Confirmed:
     return Confirmed(
         trial,
         len(records),
-        _mean([metrics for metrics in validation if metrics is not None]),
-        _mean(test) if test else None,
+        _mean_score([metrics for metrics in validation if metrics is not None]),
+        _mean_score(test) if test else None,
         parameters.trainable if parameters else 0,
     )
 
 
-def _mean(metrics: Sequence[Metrics]) -> Figure:
+def _mean_score(metrics: Sequence[Metrics]) -> Figure:
     scores = [each.score for each in metrics]
     return mean_over_seeds(scores) if len(scores) > 1 else Figure(scores[0], scores[0], scores[0])
 
@@ -232,3 +233,58 @@ def _closed(folder: RunFolder, record: RunRecord) -> TrialEnded:
         with writing(checkpoint):
             checkpoint.unlink(missing_ok=True)
     return TrialEnded(record)
+
+
+def write_best(folder: Path, number: int, confirmed: Confirmed | None = None) -> None:
+    """Write the spec of a study's best trial beside the trials, with where it comes from.
+
+    ``dnsearch train`` takes it as it is. A file that says the same already stays as it is, and so it does
+    where a person has removed the trial's folder.
+
+    Args:
+        folder: the study's folder.
+        number: number of the best trial.
+        confirmed: the result of its retrainings, if there are any.
+
+    Raises:
+        RunError: the trial cannot be read, or the file cannot be written.
+    """
+    run = RunFolder(folder / trial_name(number))
+    if not (run.record.exists() and run.resolved.exists()):
+        return
+    record, experiment = run.read(), load(str(run.resolved)).experiment
+    heading = f"""\
+# The best network of study {folder.name}.
+#
+# Found:    {run.name}, {record.epochs} epochs, validation {_scores(record)}
+{_heading(confirmed)}# Settings: fingerprint {record.fingerprint}; the trial's folder lies beside this file
+# Run:      dnsearch train {folder / BEST}
+"""
+    best = experiment.model_copy(update={"name": f"{experiment.name[:95]}-best", "tune": None})
+    expect = f"expect:\n  parameters: {record.parameters.trainable}\n" if record.parameters else ""
+    content = (heading + resolved_yaml(best) + expect).encode()
+    path = folder / BEST
+    if not path.exists() or path.read_bytes() != content:
+        atomic_write(path, content)
+
+
+def _heading(confirmed: Confirmed | None) -> str:
+    if confirmed is None:
+        return ""
+    seeds = "1 fresh seed" if confirmed.seeds == 1 else f"{confirmed.seeds} fresh seeds"
+    test = "" if confirmed.test is None else f", test {_percent(confirmed.test)}"
+    return f"# Seeds:    {seeds}: validation {_percent(confirmed.validation)}{test}\n"
+
+
+def _percent(figure: Figure) -> str:
+    low, high = max(0.0, figure.low), min(1.0, figure.high)
+    between = f" ({100 * low:.2f} to {100 * high:.2f})" if low < high else ""
+    return f"{100 * figure.value:.2f} %{between}"
+
+
+def _scores(record: RunRecord) -> str:
+    if record.last is None or record.best is None:
+        return "unknown"
+    last, best = (f"{100 * metrics.score:.2f} %" for metrics in (record.last, record.best))
+    kind = "accuracy" if record.last.mean_iou is None else "mean IoU"
+    return f"{kind} {last} at the last epoch, {best} at epoch {record.best_epoch}"

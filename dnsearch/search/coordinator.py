@@ -15,7 +15,7 @@ from optuna.trial import Trial
 from dnsearch import environment
 from dnsearch.runs.folder import RunFolder, trial_name
 from dnsearch.runs.record import EpochRecord, RunRecord, Stop
-from dnsearch.search.confirm import confirm, confirmed
+from dnsearch.search.confirm import confirm, confirmed, write_best
 from dnsearch.search.feasibility import MAX_IN_A_ROW, Judge, hopeless
 from dnsearch.search.local_executor import LocalExecutor, check_gpus
 from dnsearch.search.messages import (
@@ -45,7 +45,6 @@ from dnsearch.search.proposal import (
     propose,
     same_as,
     thin,
-    write_best,
 )
 from dnsearch.search.pruning import StopRules, scores_of
 from dnsearch.search.request import MAX_LOST, Request, writable

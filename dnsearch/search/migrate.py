@@ -19,7 +19,7 @@ from dnsearch.errors import Problem, SpecError, StudyError
 from dnsearch.runs.atomic import writing
 from dnsearch.runs.folder import trial_name
 from dnsearch.runs.study_record import write_study
-from dnsearch.search.confirm import CONFIRM
+from dnsearch.search.confirm import BEST, CONFIRM
 from dnsearch.search.database import reachable, sqlite_file, storage
 from dnsearch.search.feasibility import Judge
 from dnsearch.search.parameter_space import (
@@ -32,7 +32,6 @@ from dnsearch.search.parameter_space import (
     spec_of,
     values_of,
 )
-from dnsearch.search.proposal import BEST
 from dnsearch.search.request import Request
 from dnsearch.search.samplers import KNOWLEDGE
 from dnsearch.search.study_lock import study_locked

@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from dnsearch.runs.record import Metrics
+from dnsearch.search.confirm import write_best
 from dnsearch.search.feasibility import Judge
-from dnsearch.search.proposal import failed, propose, same_as, write_best
+from dnsearch.search.proposal import failed, propose, same_as
 from dnsearch.spec.document import fingerprint, load, resolved_yaml
 
 

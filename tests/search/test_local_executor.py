@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from dnsearch import environment
+from dnsearch import environment, processes
 from dnsearch.cli.planning import planned_document
 from dnsearch.runs.record import Origin
 from dnsearch.search.local_executor import LocalExecutor
@@ -31,7 +31,7 @@ def executor(monkeypatch, tmp_path):
         monkeypatch.setattr(there, "close", lambda: None)
         return process
 
-    monkeypatch.setattr(environment, "start_process", start)
+    monkeypatch.setattr(processes, "start_process", start)
 
     def make(timeout_seconds=None, **options):
         made.append(LocalExecutor(1, tmp_path / "workers.log", timeout_seconds, **options))
