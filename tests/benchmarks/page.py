@@ -55,7 +55,7 @@ def _amount(figure: str, value: float) -> str:
 
 
 def _machine(machine: Mapping[str, Any]) -> str:
-    gpus = ", ".join(machine["gpus"]) or "no graphics card"
+    gpus = ", ".join(machine["gpus"]) or "no GPU"
     memory = f"{machine['memory_bytes'] / 2**30:.0f} GiB"
     return f"{machine['processor']}, {machine['cores']} cores, {memory}, {gpus}"
 

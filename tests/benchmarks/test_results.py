@@ -29,7 +29,7 @@ RESULT = {
     "jobs": FIGURES,
 }
 TABLE = """\
-### Abacus, 2 cores, 8 GiB, no graphics card
+### Abacus, 2 cores, 8 GiB, no GPU
 
 2026-01-31; python 3.11.0, keras 3.15.1; load before the start 0.0.
 
