@@ -12,7 +12,7 @@ OTHER = {"PYTHONHASHSEED": "2", "LC_ALL": "C.UTF-8", "COLUMNS": "200", "TZ": "As
 
 
 def collecting(environment: dict[str, str]) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", str(ROOT)]
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-p", "no:cacheprovider", str(ROOT)]
     variables = {**os.environ, **environment}
     return subprocess.Popen(command, cwd=ROOT, env=variables, text=True, stdout=subprocess.PIPE)
 

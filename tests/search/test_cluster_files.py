@@ -4,13 +4,12 @@ import re
 import subprocess
 from pathlib import Path
 
-import typer
 import yaml
 
-from dnsearch.cli.main import app
+from dnsearch.cli.main import loaded
 
 FOLDER = Path(__file__).parents[2] / "experiments" / "cluster"
-TUNE = {each for parameter in typer.main.get_command(app).commands["tune"].params for each in parameter.opts}
+TUNE = {option for parameter in loaded("tune").params for option in parameter.opts}
 
 # Field names of KubeRay's API (docs.ray.io, ray.io/v1), as far as the file uses them.
 JOB = {"entrypoint", "entrypointNumCpus", "shutdownAfterJobFinishes", "backoffLimit", "rayClusterSpec"}
