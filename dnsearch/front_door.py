@@ -243,8 +243,8 @@ class Search:
         for _ in self._events:
             pass
         from dnsearch.report.ranking import rank_trials
+        from dnsearch.runs.folder import read_study
         from dnsearch.runs.scan import scan
-        from dnsearch.runs.study_record import read_study
 
         best = rank_trials(scan([self.path]).records, read_study(self.path))[0].record
         return Run(self.path / best.name, best)

@@ -17,9 +17,9 @@ from dnsearch.report import formats
 from dnsearch.report.leaderboard import facts, study_board
 from dnsearch.report.leaderboard import leaderboard as table
 from dnsearch.report.ranking import HIGHER_IS_BETTER, Row, Select, rank, rank_trials
-from dnsearch.runs.record import RunRecord
+from dnsearch.runs.folder import is_study
+from dnsearch.runs.record import RunRecord, StudyRecord
 from dnsearch.runs.scan import scan, study_as_it_is
-from dnsearch.runs.study_record import StudyRecord, is_study
 
 Form = Literal["table", "json", "csv", "markdown"]
 

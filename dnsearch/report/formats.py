@@ -10,7 +10,7 @@ from typing import Any
 from dnsearch.report.columns import arranged
 from dnsearch.report.ranking import FACTS, Estimate, Row, Standing, fact
 from dnsearch.report.units import one_line
-from dnsearch.runs.study_record import StudyRecord
+from dnsearch.runs.record import StudyRecord
 
 
 def as_json(rows: Sequence[Row]) -> list[dict[str, Any]]:

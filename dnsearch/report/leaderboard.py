@@ -20,8 +20,7 @@ from dnsearch.report import units
 from dnsearch.report.columns import Column, arranged, headings
 from dnsearch.report.ranking import Row
 from dnsearch.report.units import one_line, shortened
-from dnsearch.runs.record import State
-from dnsearch.runs.study_record import StudyRecord
+from dnsearch.runs.record import State, StudyRecord
 
 GAP = "  "
 WIDEST_CELL, WIDEST_NAME, NARROWEST_NAME = 20, 32, 12

@@ -20,8 +20,7 @@ from typing import Any, Literal
 
 from dnsearch.errors import DnsearchError, Problem
 from dnsearch.evaluate.intervals import difference_of_means, difference_of_shares, mean_over_seeds, wilson
-from dnsearch.runs.record import Metrics, RunRecord
-from dnsearch.runs.study_record import StudyRecord
+from dnsearch.runs.record import Metrics, RunRecord, StudyRecord
 
 Select = Literal["last", "best"]
 

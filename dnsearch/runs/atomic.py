@@ -14,6 +14,17 @@ from typing import BinaryIO
 
 from dnsearch.errors import Problem, RunError
 
+FULL = "Make room on the disk, or name another folder."
+FORBIDDEN = "Change the permissions, or name another folder."
+MISPLACED = "A file is where a folder should be, or the other way round; name another folder."
+REMEDIES: dict[int | None, str] = {
+    **dict.fromkeys([errno.ENOSPC, errno.EDQUOT, errno.EFBIG], FULL),
+    **dict.fromkeys([errno.EACCES, errno.EPERM, errno.EROFS], FORBIDDEN),
+    **dict.fromkeys([errno.ENOTDIR, errno.EISDIR, errno.EEXIST], MISPLACED),
+    errno.ENOENT: "It was moved or removed meanwhile.",
+}
+"""What to do about an operating system's error, by its number."""
+
 
 @contextlib.contextmanager
 def replacing(path: Path, keep: Path | None = None) -> Iterator[BinaryIO]:
@@ -39,7 +50,7 @@ def replacing(path: Path, keep: Path | None = None) -> Iterator[BinaryIO]:
             if keep is not None and path.exists():
                 path.replace(keep)
             temporary.replace(path)
-            _settle(path.parent)
+            _sync_names(path.parent)
         finally:
             # After a success the temporary name is gone already; without a folder there is nothing to remove.
             with contextlib.suppress(OSError):
@@ -89,26 +100,11 @@ def _explaining(path: Path, what: str, comfort: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        why = error.strerror or str(error)
-        hint = " ".join(filter(None, [_remedy(error.errno), comfort]))
-        raise RunError(str(Problem(str(path), f"{what}: {why}", hint=hint))) from error
+        hint = f"{REMEDIES.get(error.errno, '')} {comfort}".strip()
+        raise RunError(str(Problem(str(path), f"{what}: {error.strerror or error}", hint=hint))) from error
 
 
-def _remedy(number: int | None) -> str:
-    match number:
-        case errno.ENOSPC | errno.EDQUOT | errno.EFBIG:
-            return "Make room on the disk, or name another folder."
-        case errno.EACCES | errno.EPERM | errno.EROFS:
-            return "Change the permissions, or name another folder."
-        case errno.ENOTDIR | errno.EISDIR | errno.EEXIST:
-            return "A file stands where a folder should be, or the other way round; name another folder."
-        case errno.ENOENT:
-            return "It was moved or removed meanwhile."
-        case _:
-            return ""
-
-
-def _settle(folder: Path) -> None:
+def _sync_names(folder: Path) -> None:
     """Put the folder's list of names on the disk, so that a new name survives a power cut."""
     # Some network file systems refuse to sync a folder; the file itself is safe there all the same.
     with contextlib.suppress(OSError):

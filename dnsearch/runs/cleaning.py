@@ -7,14 +7,14 @@ and so are runs that belong to no study. What another machine's process has not 
 it not even a half-written file goes.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from dnsearch.errors import Problem, RunError, SpecError
 from dnsearch.runs.atomic import leftovers, writing
-from dnsearch.runs.folder import RunFolder, is_run, runs_under
+from dnsearch.runs.folder import RunFolder, check_folder, is_run, runs_under
 from dnsearch.runs.lock import host, is_locked, locked
 from dnsearch.runs.record import RunRecord
 from dnsearch.spec.document import load
@@ -40,11 +40,11 @@ class Removal:
     why: str
 
 
-def heavy(folder: RunFolder) -> Iterator[Removal]:
+def heavy(folder: RunFolder) -> list[Removal]:
     """What a trial that ended and is not among the best no longer needs: checkpoints and weights."""
-    for path in (folder.checkpoint, folder.previous_checkpoint):
-        yield from _there(path, "checkpoint of a trial that is not among the best")
-    yield from _there(folder.weights, "weights of a trial that is not among the best")
+    why = "of a trial that is not among the best"
+    checkpoints = _there([folder.checkpoint, folder.previous_checkpoint], f"checkpoint {why}")
+    return checkpoints + _there([folder.weights], f"weights {why}")
 
 
 def remove(removals: Iterable[Removal]) -> None:
@@ -71,72 +71,38 @@ def clean(path: Path, keep: int | None, *, damaged: bool, dry_run: bool) -> list
         RunError: the folder is not there, a search or a training is at work in it, or a file cannot be
             removed.
     """
-    if not path.is_dir():
-        found, hint = "a file" if path.exists() else "nothing", "Runs are made by train and tune."
-        raise RunError(str(Problem(str(path), "a run, a study or a folder of runs", found, hint)))
+    check_folder(path)
+    by_parent: dict[Path, list[RunFolder]] = {}  # the parent of trials is their study's folder
+    for run in runs_under(path, LEVELS):
+        by_parent.setdefault(run.parent, []).append(RunFolder(run))
+    removals: list[Removal] = []
     with ExitStack() as held:
-        removals: list[Removal] = []
-        for parent, runs in _by_parent(path).items():
-            _keep_others_out(parent, runs, None if dry_run else held)
+        for parent, runs in by_parent.items():
+            _keep_others_out([parent / "lock", *(run.lock for run in runs)], None if dry_run else held)
             records = {run: _record(run) for run in runs}
             ours = [run for run, record in records.items() if not _is_elsewhere(record)]
-            removals += [removal for run in ours for removal in _dead(run, damaged=damaged)]
+            places = [run.path for run in ours]
             if not is_run(path):
-                removals += _leftovers(parent) if len(ours) == len(runs) else ()
+                places += [parent] if len(ours) == len(runs) else []
                 removals += _not_among_the_best(records, keep)
+            for place in places:
+                removals += _there(leftovers(place), "half a file of a process that died")
+            if damaged:
+                removals += _there([run.damaged_checkpoint for run in ours], "damaged checkpoint")
         if not dry_run:
             remove(removals)
     return removals
 
 
-def _by_parent(path: Path) -> dict[Path, list[RunFolder]]:
-    """The runs below a folder by the folder that they lie in, which is the study's for its trials."""
-    found: dict[Path, list[RunFolder]] = {}
-    for run in runs_under(path, LEVELS):
-        found.setdefault(run.parent, []).append(RunFolder(run))
-    return found
-
-
-def _keep_others_out(parent: Path, runs: Iterable[RunFolder], held: ExitStack | None) -> None:
+def _keep_others_out(locks: Iterable[Path], held: ExitStack | None) -> None:
     """Refuse where somebody is at work; hold what keeps others from beginning, unless only looking."""
-    for lock in (parent / "lock", *(run.lock for run in runs)):
+    for lock in locks:
         if held is not None and lock.exists():
             held.enter_context(locked(lock))
         elif is_locked(lock):
             hint = "Clean when it has ended; a search removes what may go by itself."
             expected = "no search and no training at work"
             raise RunError(str(Problem(str(lock.parent), expected, "one that is", hint)))
-
-
-def _is_elsewhere(record: RunRecord | None) -> bool:
-    """Whether another machine may be at work in a run; not every file system shows its lock here."""
-    if record is None or record.state in ENDED:
-        return False
-    return bool(record.process.get("host", host()) != host())
-
-
-def _dead(run: RunFolder, *, damaged: bool) -> Iterator[Removal]:
-    """What a dead writer left, and where it is asked for, damaged checkpoints."""
-    yield from _leftovers(run.path)
-    if damaged:
-        yield from _there(run.damaged_checkpoint, "damaged checkpoint")
-
-
-def _leftovers(folder: Path) -> Iterator[Removal]:
-    for path in leftovers(folder):
-        yield from _there(path, "half a file of a process that died")
-
-
-def _not_among_the_best(records: Mapping[RunFolder, RunRecord | None], keep: int | None) -> Iterator[Removal]:
-    trials = [(run, record) for run, record in records.items() if record and _is_trial(run, record)]
-    if not trials:
-        return
-    kept, select = _habits(trials[0][0])
-    finished = [(_place(record, select), run) for run, record in trials if record.state == "finished"]
-    best = [run for _, run in sorted(finished, key=lambda each: each[0])[: keep or kept]]
-    for run, record in trials:
-        if record.state in ENDED and run not in best:
-            yield from heavy(run)
 
 
 def _record(run: RunFolder) -> RunRecord | None:
@@ -147,12 +113,30 @@ def _record(run: RunFolder) -> RunRecord | None:
         return None
 
 
-def _is_trial(run: RunFolder, record: RunRecord) -> bool:
-    return record.trial is not None and record.study == run.path.parent.name
+def _is_elsewhere(record: RunRecord | None) -> bool:
+    """Whether another machine may be at work in a run; not every file system shows its lock here."""
+    if record is None or record.state in ENDED:
+        return False
+    return bool(record.process.get("host", host()) != host())
 
 
-def _habits(first: RunFolder) -> tuple[int, str]:
-    """A study's ``tune.keep`` and ``tune.select``, by its first trial's spec; else the usual ones."""
+def _not_among_the_best(records: Mapping[RunFolder, RunRecord | None], keep: int | None) -> list[Removal]:
+    trials = {
+        run: record
+        for run, record in records.items()
+        if record and record.trial is not None and record.study == run.path.parent.name
+    }
+    if not trials:
+        return []
+    usual, select = _usual(next(iter(trials)))
+    finished = [run for run, record in trials.items() if record.state == "finished"]
+    best = sorted(finished, key=lambda run: _place(trials[run], select))[: keep or usual]
+    behind = [run for run, record in trials.items() if record.state in ENDED and run not in best]
+    return [removal for run in behind for removal in heavy(run)]
+
+
+def _usual(first: RunFolder) -> tuple[int, str]:
+    """A study's ``tune.keep`` and ``tune.select``, by its first trial's spec; else the defaults."""
     try:
         tune = load(str(first.resolved)).experiment.tune
     except SpecError:
@@ -167,6 +151,5 @@ def _place(record: RunRecord, select: str) -> tuple[float, int, str]:
     return -(metrics.score if metrics else 0.0), parameters, record.name
 
 
-def _there(path: Path, why: str) -> Iterator[Removal]:
-    if path.is_file():
-        yield Removal(path, path.stat().st_size, why)
+def _there(paths: Iterable[Path], why: str) -> list[Removal]:
+    return [Removal(path, path.stat().st_size, why) for path in paths if path.is_file()]

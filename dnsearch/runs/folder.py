@@ -10,7 +10,8 @@
      ├── preprocessing.json    what was done to the images
      ├── start.json            whose weights it started from, and the layers that they did not fit
      ├── checkpoint.npz        all that a resume needs, after the last epoch
-     ├── checkpoint.previous.npz   the same after the epoch before
+     ├── checkpoint.previous.npz   the same after the epoch before, should the newer file be damaged
+     ├── checkpoint.damaged.npz    one that was found damaged, out of the way of the good ones
      ├── weights.npz           the network's weights
      ├── epochs.csv            the epochs as a table, where train was given --log csv
      ├── tensorboard/          the epochs as event files, where it was given --log tensorboard
@@ -31,17 +32,17 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, count
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from dnsearch.errors import Problem, RunError
 from dnsearch.runs import lock
-from dnsearch.runs.atomic import atomic_write, reading, remove_leftovers, replacing, writing
-from dnsearch.runs.record import EpochRecord, RunRecord
-from dnsearch.runs.record_json import from_json, from_lines, to_json, to_lines
+from dnsearch.runs.atomic import atomic_write, reading, replacing, writing
+from dnsearch.runs.record import EpochRecord, RunRecord, StudyRecord
+from dnsearch.runs.record_json import Record, from_json, from_lines, to_json, to_lines
 
-RECORD = "run.json"
+RECORD, STUDY = "run.json", "study.json"
 
 
 def is_run(folder: Path) -> bool:
@@ -66,7 +67,8 @@ def runs_under(folder: Path, depth: int = 2) -> Iterator[Path]:
     """
     try:
         run = is_run(folder)
-        below = [] if run or not depth else sorted(filter(_is_visible_folder, folder.iterdir()))
+        entries = [] if run or not depth else sorted(folder.iterdir())
+        below = [entry for entry in entries if entry.is_dir() and not entry.name.startswith(".")]
     except OSError:
         run, below = True, []
     if run:
@@ -75,8 +77,16 @@ def runs_under(folder: Path, depth: int = 2) -> Iterator[Path]:
         yield from runs_under(entry, depth - 1)
 
 
-def _is_visible_folder(path: Path) -> bool:
-    return path.is_dir() and not path.name.startswith(".")
+def check_folder(path: Path) -> None:
+    """Make sure that a folder that somebody named is there.
+
+    Raises:
+        RunError: it is not.
+    """
+    if not path.is_dir():
+        found = "a file" if path.exists() else "nothing"
+        hint = "Runs are made by: dnsearch train SPEC, or dnsearch tune SPEC"
+        raise RunError(str(Problem(str(path), "a run, a study or a folder of runs", found, hint)))
 
 
 def suggestion(path: Path) -> str:
@@ -90,11 +100,36 @@ def suggestion(path: Path) -> str:
     return f"There is {', '.join(str(runs[name]) for name in close)}{more}."
 
 
+class _File:
+    """The path of a file in a run folder, by its name."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, folder: "RunFolder", _: type) -> Path:
+        return folder.path / self._name
+
+
 @dataclass(frozen=True, slots=True)
 class RunFolder:
-    """The folder of one run; ``create`` or ``open`` it."""
+    """The folder of one run; ``create`` or ``open`` it.
+
+    Methods raise a RunError where a file is missing or damaged, or cannot be written.
+    """
 
     path: Path
+
+    spec = _File("spec.yaml")
+    resolved = _File("resolved.yaml")
+    record = _File(RECORD)
+    epochs_file = _File("epochs.jsonl")
+    preprocessing = _File("preprocessing.json")
+    start = _File("start.json")
+    checkpoint = _File("checkpoint.npz")
+    previous_checkpoint = _File("checkpoint.previous.npz")
+    damaged_checkpoint = _File("checkpoint.damaged.npz")
+    weights = _File("weights.npz")
+    lock = _File("lock")
 
     @classmethod
     def create(cls, root: Path, name: str) -> "RunFolder":
@@ -109,13 +144,11 @@ class RunFolder:
             raise RunError(str(Problem("run name", "the name of a folder, not a path to one", repr(name))))
         with writing(root):
             root.mkdir(parents=True, exist_ok=True)
-        number = 1
-        while True:
-            path = root / (name if number == 1 else f"{name}-{number}")
+        for path in chain([root / name], (root / f"{name}-{number}" for number in count(2))):
             with writing(path), contextlib.suppress(FileExistsError):
                 path.mkdir()
-                return cls(path)
-            number += 1
+                break
+        return cls(path)
 
     @classmethod
     def open(cls, path: Path) -> "RunFolder":
@@ -134,61 +167,6 @@ class RunFolder:
         """The folder's name, which is the run's."""
         return self.path.name
 
-    @property
-    def spec(self) -> Path:
-        """The spec as it was written."""
-        return self.path / "spec.yaml"
-
-    @property
-    def resolved(self) -> Path:
-        """The spec with every default filled in."""
-        return self.path / "resolved.yaml"
-
-    @property
-    def record(self) -> Path:
-        """The RunRecord."""
-        return self.path / RECORD
-
-    @property
-    def epochs_file(self) -> Path:
-        """The EpochRecords."""
-        return self.path / "epochs.jsonl"
-
-    @property
-    def preprocessing(self) -> Path:
-        """What was done to the images."""
-        return self.path / "preprocessing.json"
-
-    @property
-    def weights(self) -> Path:
-        """The network's weights."""
-        return self.path / "weights.npz"
-
-    @property
-    def start(self) -> Path:
-        """Where the first weights came from; missing where all were fresh."""
-        return self.path / "start.json"
-
-    @property
-    def checkpoint(self) -> Path:
-        """All that a resume needs, after the last epoch."""
-        return self.path / "checkpoint.npz"
-
-    @property
-    def previous_checkpoint(self) -> Path:
-        """The same after the epoch before, should the newer file be damaged."""
-        return self.path / "checkpoint.previous.npz"
-
-    @property
-    def damaged_checkpoint(self) -> Path:
-        """A checkpoint that was found damaged, kept out of the way of the good ones."""
-        return self.path / "checkpoint.damaged.npz"
-
-    @property
-    def lock(self) -> Path:
-        """The file that a trainer holds."""
-        return self.path / "lock"
-
     def locked(self) -> AbstractContextManager[None]:
         """Keep other trainers out for a block; entering raises RunError where one is at work."""
         return lock.locked(self.lock)
@@ -197,131 +175,102 @@ class RunFolder:
         """Whether a process is training here."""
         return lock.is_locked(self.lock)
 
-    def remove_leftovers(self) -> None:
-        """Remove what dead trainers were writing; whoever calls this holds the lock.
-
-        Raises:
-            RunError: the folder is read-only.
-        """
-        remove_leftovers(self.path)
-
     def replacing_checkpoint(self) -> AbstractContextManager[BinaryIO]:
-        """A binary file that becomes the checkpoint when the block ends well; the earlier one is kept, too.
-
-        Raises:
-            RunError: the file cannot be written; both checkpoints are as they were.
-        """
+        """A binary file that becomes the checkpoint when the block ends well; the earlier one is kept."""
         return replacing(self.checkpoint, keep=self.previous_checkpoint)
 
     def write_spec(self, written: str, resolved: str) -> None:
-        """Keep the spec, as written and with every default.
-
-        Raises:
-            RunError: a file cannot be written.
-        """
+        """Save the spec, as written and with every default."""
         atomic_write(self.spec, written.encode())
         atomic_write(self.resolved, resolved.encode())
 
     def write_preprocessing(
         self, scaling: Mapping[str, Any], image_shape: Sequence[int], class_names: Sequence[str]
     ) -> None:
-        """Keep what a prediction needs beside the weights.
+        """Save what a prediction needs beside the weights.
 
         Args:
             scaling: how pixels become numbers, as JSON values.
             image_shape: (height, width, channels).
             class_names: what each class is called, in the order of the network's outputs.
-
-        Raises:
-            RunError: the file cannot be written.
         """
-        kept = {"scaling": dict(scaling), "image_shape": list(image_shape), "class_names": list(class_names)}
-        atomic_write(self.preprocessing, json.dumps(kept, indent=2).encode() + b"\n")
+        values = {"scaling": dict(scaling), "image_shape": image_shape, "class_names": class_names}
+        atomic_write(self.preprocessing, json.dumps(values, indent=2).encode() + b"\n")
 
     def write_start(self, source: str, afresh: Sequence[str]) -> None:
-        """Keep where the first weights came from.
-
-        Args:
-            source: the run folder that they were taken from.
-            afresh: the layers that they did not fit.
-
-        Raises:
-            RunError: the file cannot be written.
-        """
-        kept = {"start_from": source, "afresh": list(afresh)}
-        atomic_write(self.start, json.dumps(kept, indent=2).encode() + b"\n")
+        """Save from which run folder the first weights were taken, and the layers that they did not fit."""
+        values = {"start_from": source, "afresh": afresh}
+        atomic_write(self.start, json.dumps(values, indent=2).encode() + b"\n")
 
     def afresh(self) -> tuple[str, ...]:
-        """The layers that the weights of another run did not fit; none where there is no such run.
-
-        Raises:
-            RunError: the file is damaged.
-        """
+        """The layers that the weights of another run did not fit; none where there is no such run."""
+        if not self.start.exists():
+            return ()
         with reading(self.start):
-            content = self.start.read_bytes() if self.start.exists() else b'{"afresh": []}'
+            content = self.start.read_bytes()
         try:
             return tuple(map(str, json.loads(content)["afresh"]))
         except (ValueError, KeyError, TypeError) as error:
             raise RunError(str(Problem(str(self.start), "the names of layers, afresh", str(error)))) from None
 
     def write(self, record: RunRecord) -> None:
-        """Replace the run's record.
-
-        Raises:
-            RunError: the file cannot be written.
-        """
+        """Replace the run's record."""
         atomic_write(self.record, to_json(record, indent=2) + b"\n")
 
     def read(self) -> RunRecord:
-        """The run's record, as it was written last.
-
-        Raises:
-            RunError: the file is missing or damaged.
-        """
-        with reading(self.record):
-            content = self.record.read_bytes()
-        return from_json(RunRecord, content, str(self.record))
+        """The run's record, as it was written last."""
+        return _read(RunRecord, self.record)
 
     def append(self, epoch: EpochRecord) -> None:
-        """Add one epoch, down to the disk.
-
-        Raises:
-            RunError: the file cannot be written.
-        """
+        """Add one epoch, down to the disk, in the place of half a line that a killed process left."""
         with writing(self.epochs_file), self.epochs_file.open("a+b") as handle:
-            _cut_half_line(handle)
+            if size := handle.seek(0, os.SEEK_END):
+                handle.seek(0)
+                handle.truncate(handle.read(size).rfind(b"\n") + 1)
             handle.write(to_json(epoch) + b"\n")
             handle.flush()
             os.fsync(handle.fileno())
 
     def epochs(self) -> list[EpochRecord]:
-        """The epochs that ended; a last line that was cut short is passed over.
-
-        Raises:
-            RunError: a whole line is damaged.
-        """
+        """The epochs that ended; a last line that was cut short is passed over."""
         with reading(self.epochs_file):
             content = self.epochs_file.read_bytes() if self.epochs_file.exists() else b""
         return from_lines(content, str(self.epochs_file))
 
     def write_epochs(self, epochs: Iterable[EpochRecord]) -> None:
-        """Replace the epochs that ended: what a dead trainer wrote after its checkpoint, or did not write.
-
-        Raises:
-            RunError: the file cannot be written.
-        """
+        """Replace the epochs that ended: what a dead trainer wrote after its checkpoint, or did not write."""
         atomic_write(self.epochs_file, to_lines(epochs))
 
 
-def _cut_half_line(handle: BinaryIO) -> None:
-    """Remove what a process that was killed while writing left behind the last line end."""
-    end = handle.seek(0, os.SEEK_END)
-    if not end:
-        return
-    handle.seek(end - 1)
-    if handle.read() != b"\n":
-        handle.seek(0)
-        handle.truncate(handle.read().rfind(b"\n") + 1)
+def is_study(folder: Path) -> bool:
+    """Whether a folder holds the record of a study."""
+    return (folder / STUDY).is_file()
+
+
+def write_study(folder: Path, record: StudyRecord) -> None:
+    """Make a record the one of a study's folder; a file that says the same already stays as it is.
+
+    Raises:
+        RunError: the file cannot be written.
+    """
+    path, content = folder / STUDY, to_json(record, indent=2) + b"\n"
+    if not path.exists() or path.read_bytes() != content:
+        atomic_write(path, content)
+
+
+def read_study(folder: Path) -> StudyRecord:
+    """The record of a study's folder.
+
+    Raises:
+        RunError: it is not there, or damaged.
+    """
+    return _read(StudyRecord, folder / STUDY)
+
+
+def _read(kind: type[Record], path: Path) -> Record:
+    with reading(path):
+        content = path.read_bytes()
+    return from_json(kind, content, str(path))
 
 
 def write_epochs_csv(folder: RunFolder) -> None:

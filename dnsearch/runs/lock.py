@@ -1,11 +1,11 @@
 """Who is training in a folder: one process at most, and none once it has died.
 
 The kernel lets go of an ``flock`` when its process ends, however it ends; so a lock that is taken proves
-that the trainer lives, which no process number in a file can. Where Python has no ``fcntl`` there are no
-locks, and nobody is kept out.
+that the trainer lives, which no process number in a file can.
 """
 
 import contextlib
+import fcntl
 import json
 import os
 import time
@@ -18,70 +18,52 @@ from dnsearch.runs.atomic import reading, writing
 
 PAUSE_SECONDS = 0.02
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]  # a module, or none
-
-
-def available() -> bool:
-    """Whether this platform has locks that end with their process."""
-    return fcntl is not None
-
 
 @contextlib.contextmanager
 def locked(path: Path, wait_seconds: float = 0.12) -> Iterator[None]:
-    """Hold the lock file ``path`` for the block.
+    """Hold the lock file ``path`` for the block; it is made where there is none.
 
     Args:
-        path: the file; it is made where there is none.
+        path: the file.
         wait_seconds: how long to wait for whoever holds it. A reader that asks ``is_locked`` holds a shared
             lock for an instant; that is no reason to refuse a trainer.
 
     Raises:
         RunError: another process holds it, or the file cannot be written.
     """
-    if fcntl is None:
-        yield
-        return
     with contextlib.ExitStack() as stack:
         with writing(path):
             handle = stack.enter_context(path.open("a+b"))
-            taken = _take(handle, wait_seconds)
-        if not taken:
-            raise _refusal(path)
-        with writing(path):
-            _sign(handle)
+            last = time.monotonic() + wait_seconds
+            while not _take(handle, fcntl.LOCK_EX):
+                if time.monotonic() > last:
+                    found = f"is being trained by {holder(path)}"
+                    hint = "Wait for it or end that process; a lock goes away with its process."
+                    raise RunError(str(Problem(str(path.parent), found, hint=hint)))
+                time.sleep(PAUSE_SECONDS)
+            handle.truncate(0)
+            handle.write(json.dumps({"process": os.getpid(), "host": host()}).encode())
+            handle.flush()
         yield
 
 
 def is_locked(path: Path) -> bool:
-    """Whether some process holds the lock file; False where there are no locks.
+    """Whether some process holds the lock file.
 
     Raises:
         RunError: the file cannot be read.
     """
-    if fcntl is None:
-        return False
     try:
         with reading(path), path.open("rb") as handle:
-            return not _try(handle, fcntl.LOCK_SH)
+            return not _take(handle, fcntl.LOCK_SH)
     except RunError:
         if path.exists():
             raise
         return False
 
 
-def _take(handle: BinaryIO, wait_seconds: float) -> bool:
-    last = time.monotonic() + wait_seconds
-    while not _try(handle, fcntl.LOCK_EX):
-        if time.monotonic() > last:
-            return False
-        time.sleep(PAUSE_SECONDS)
-    return True
-
-
-def _try(handle: BinaryIO, how: int) -> bool:
+def _take(handle: BinaryIO, how: int) -> bool:
+    """Lock an open file if nobody else's lock forbids it."""
     try:
         fcntl.flock(handle, how | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -92,17 +74,6 @@ def _try(handle: BinaryIO, how: int) -> bool:
 def host() -> str:
     """This machine's name, as locks and records have it."""
     return os.uname().nodename
-
-
-def _sign(handle: BinaryIO) -> None:
-    handle.truncate(0)
-    handle.write(json.dumps({"process": os.getpid(), "host": host()}).encode())
-    handle.flush()
-
-
-def _refusal(path: Path) -> RunError:
-    hint = "Wait for it or end that process; a lock goes away with its process."
-    return RunError(str(Problem(str(path.parent), f"is being trained by {holder(path)}", hint=hint)))
 
 
 def holder(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""What a run leaves behind, as values: one record per epoch, one per run.
+"""What a run leaves behind, as values: one record per epoch, one per run, one per study.
 
 The values are frozen dataclasses. ``record_json`` has Pydantic read and write them, by the types of their
 fields.
@@ -16,7 +16,7 @@ from dnsearch.spec.experiment import Experiment
 
 State = Literal["running", "paused", "finished", "pruned", "failed", "interrupted"]
 
-STRICT = ConfigDict(extra="forbid", strict=True, ser_json_inf_nan="strings")
+STRICT = ConfigDict(extra="forbid", strict=True, ser_json_inf_nan="strings", defer_build=True)
 """How records are read and written: no unknown keys, no conversions but the one of ``Number``."""
 
 
@@ -181,6 +181,44 @@ def with_epoch(
         images_per_second=epoch.images_per_second,
         peak_memory_bytes=peak_memory_bytes,
     )
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, slots=True)
+class StudyRecord:
+    """One study: what a search leaves behind beside its runs.
+
+    Args:
+        name: the study's name.
+        state: searching or ended. Of a search that was killed the file still says searching; read with
+            ``scan.study_as_it_is`` it is interrupted.
+        objectives: what it searches for, validation first in most studies.
+        select: which epoch's validation figure a trial is judged by.
+        trials: how many there are: finished, pruned, failed, paused, running.
+        proposals: what the sampler has asked for, trials and infeasible ones together.
+        infeasible: constraint → how many proposals broke it; one that broke two is counted with each.
+        infeasible_proposals: how many proposals broke any.
+        epochs_trained: epochs of all trials.
+        epochs_saved: further epochs that the pruned and paused trials would have taken to their ends.
+        importances: parameter → its share of the importance (PED-ANOVA), the largest first; they sum to 1.
+        importances_missing: why there are none.
+        front: numbers of the finished trials that no other one beats in every objective; with one objective
+            there are none.
+    """
+
+    name: str
+    state: Literal["searching", "ended", "interrupted"] = "searching"
+    objectives: tuple[str, ...] = ("validation",)
+    select: Literal["last", "best"] = "last"
+    trials: Mapping[str, int] = field(default_factory=dict)
+    proposals: int = 0
+    infeasible: Mapping[str, int] = field(default_factory=dict)
+    infeasible_proposals: int = 0
+    epochs_trained: int = 0
+    epochs_saved: int = 0
+    importances: Mapping[str, Number] = field(default_factory=dict)
+    importances_missing: str = ""
+    front: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from dnsearch.errors import Problem, RunError
-from dnsearch.runs.record import EpochRecord
+from dnsearch.runs.record import EpochRecord, RunRecord, StudyRecord
 
 HINT = "The file was damaged, or written by another version of dnsearch."
 MOST_SHOWN = 3
@@ -31,23 +31,17 @@ EXPECTED = {
 }
 """Pydantic's type of an error → what was expected. Other errors speak for themselves."""
 
-Record = TypeVar("Record")
-"""One of the dataclasses of this room."""
+ADAPTERS: dict[type, TypeAdapter[Any]] = {
+    kind: TypeAdapter(kind) for kind in (EpochRecord, RunRecord, StudyRecord)
+}
+"""Pydantic's reader and writer of each kind of record."""
+
+Record = TypeVar("Record", bound=EpochRecord | RunRecord | StudyRecord)
 
 
-_ADAPTERS: dict[type, TypeAdapter[Any]] = {}
-
-
-def _adapter(kind: type) -> TypeAdapter[Any]:
-    """Pydantic's reader and writer of a dataclass, built at its first use."""
-    if kind not in _ADAPTERS:
-        _ADAPTERS[kind] = TypeAdapter(kind)
-    return _ADAPTERS[kind]
-
-
-def to_json(record: object, indent: int | None = None) -> bytes:
+def to_json(record: EpochRecord | RunRecord | StudyRecord, indent: int | None = None) -> bytes:
     """A record as UTF-8 JSON; on one line without ``indent``, else one value per line."""
-    return _adapter(type(record)).dump_json(record, indent=indent)
+    return ADAPTERS[type(record)].dump_json(record, indent=indent)
 
 
 def from_json(kind: type[Record], content: bytes, where: str) -> Record:
@@ -57,7 +51,7 @@ def from_json(kind: type[Record], content: bytes, where: str) -> Record:
         RunError: no JSON, or keys or values that the record does not have.
     """
     try:
-        record: Record = _adapter(kind).validate_json(content)
+        record: Record = ADAPTERS[kind].validate_json(content)
         return record
     except ValidationError as error:
         problems = [str(_problem(each, where)) for each in error.errors(include_url=False)]
@@ -82,18 +76,15 @@ def from_lines(content: bytes, where: str) -> list[EpochRecord]:
 
 def _problem(details: ErrorDetails, where: str) -> Problem:
     kind, path = details["type"], ".".join(map(str, details["loc"]))
+    expected = EXPECTED.get(kind, details["msg"])
     match kind:
         case "json_invalid":
             expected, found = "JSON", str(details["ctx"]["error"])
         case "missing":
-            expected, found = EXPECTED[kind], "none"
-        case "literal_error":
-            expected, found = f"one of {details['ctx']['expected']}", _shown(details["input"])
+            found = "none"
         case _:
-            expected, found = EXPECTED.get(kind, details["msg"]), _shown(details["input"])
+            if kind == "literal_error":
+                expected = f"one of {details['ctx']['expected']}"
+            found = json.dumps(details["input"], ensure_ascii=False)
+            found = found if len(found) <= 60 else f"{found[:57]}..."
     return Problem(f"{where}  {path}" if path else where, expected, found)
-
-
-def _shown(found: object) -> str:
-    text = json.dumps(found, ensure_ascii=False)
-    return text if len(text) <= 60 else f"{text[:57]}..."

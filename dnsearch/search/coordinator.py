@@ -13,6 +13,7 @@ from pathlib import Path
 from optuna.trial import Trial
 
 from dnsearch import environment
+from dnsearch.runs.atomic import remove_leftovers
 from dnsearch.runs.folder import RunFolder, trial_name
 from dnsearch.runs.record import EpochRecord, RunRecord, Stop
 from dnsearch.search.confirm import confirm, confirmed, write_best
@@ -297,7 +298,7 @@ class Coordinator:
         self._ask_again = 0.0
         if record.state == "paused":
             return
-        folder.remove_leftovers()  # of a process that was killed while it wrote
+        remove_leftovers(folder.path)  # of a process that was killed while it wrote
         ranked = self._store.ranked()
         self._rules.trial_ended(record, ranked)
         if ranked[:1] == [trial.number]:

@@ -17,8 +17,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from dnsearch.errors import Problem, SpecError, StudyError
 from dnsearch.runs.atomic import writing
-from dnsearch.runs.folder import trial_name
-from dnsearch.runs.study_record import write_study
+from dnsearch.runs.folder import trial_name, write_study
 from dnsearch.search.confirm import BEST, CONFIRM
 from dnsearch.search.database import reachable, sqlite_file, storage
 from dnsearch.search.feasibility import Judge

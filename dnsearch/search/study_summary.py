@@ -20,10 +20,9 @@ from optuna.trial import FrozenTrial, TrialState
 
 from dnsearch import environment
 from dnsearch.errors import RunError
-from dnsearch.runs.folder import trial_name
-from dnsearch.runs.record import Metrics, Parameters, RunRecord
+from dnsearch.runs.folder import read_study, trial_name, write_study
+from dnsearch.runs.record import Metrics, Parameters, RunRecord, StudyRecord
 from dnsearch.runs.scan import NO_WORD
-from dnsearch.runs.study_record import StudyRecord, read_study, write_study
 from dnsearch.search.database import reachable
 from dnsearch.search.pruning import COSTS, scores_of
 from dnsearch.search.samplers import PAUSED

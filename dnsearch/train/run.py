@@ -8,6 +8,7 @@ from pathlib import Path
 from dnsearch import environment
 from dnsearch.data.sources import load
 from dnsearch.plan.limits import Planned
+from dnsearch.runs.atomic import remove_leftovers
 from dnsearch.runs.folder import RunFolder
 from dnsearch.runs.record import EpochRecord, Notice, Origin, RunRecord, StepEnded, Stop, with_epoch
 from dnsearch.spec.document import resolved_yaml
@@ -47,7 +48,7 @@ def run(planned: Planned, folder: RunFolder, watch: Watch, origin: Origin | None
     plan, experiment, training = planned.plan, planned.experiment, planned.experiment.training
     with folder.locked():
         refuse_imported(folder)
-        folder.remove_leftovers()
+        remove_leftovers(folder.path)
         record = begun(folder, experiment, planned.summary.cost, origin)
         spent = record.wall_seconds
         if not folder.resolved.exists():  # the later of the two

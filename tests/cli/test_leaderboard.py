@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from dnsearch.runs.record import Metrics, Parameters
-from dnsearch.runs.study_record import StudyRecord, write_study
+from dnsearch.runs.folder import write_study
+from dnsearch.runs.record import Metrics, Parameters, StudyRecord
 
 
 @pytest.fixture

@@ -16,8 +16,9 @@ from pathlib import Path
 import optuna
 import pytest
 
+from dnsearch.runs.folder import write_study
 from dnsearch.runs.lock import locked
-from dnsearch.runs.study_record import StudyRecord, write_study
+from dnsearch.runs.record import StudyRecord
 
 STARTED = [sys.executable, "-c", "from dnsearch.cli.main import main; main()"]
 

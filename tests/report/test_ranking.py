@@ -9,8 +9,7 @@ import pytest
 from dnsearch.errors import DnsearchError
 from dnsearch.report.columns import differing
 from dnsearch.report.ranking import HIGHER_IS_BETTER, Row, rank, rank_trials
-from dnsearch.runs.record import Metrics, Parameters, RunRecord
-from dnsearch.runs.study_record import StudyRecord
+from dnsearch.runs.record import Metrics, Parameters, RunRecord, StudyRecord
 
 Make = Callable[..., RunRecord]
 

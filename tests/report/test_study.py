@@ -13,8 +13,7 @@ from rich.console import Console
 from dnsearch.report.formats import as_csv, as_json, as_markdown, study_json
 from dnsearch.report.leaderboard import facts, study_board
 from dnsearch.report.ranking import Row, rank_trials
-from dnsearch.runs.record import Metrics, RunRecord
-from dnsearch.runs.study_record import StudyRecord
+from dnsearch.runs.record import Metrics, RunRecord, StudyRecord
 
 Make = Callable[..., RunRecord]
 STUDY = StudyRecord(

@@ -104,7 +104,7 @@ def test_a_file_in_the_place_of_the_folder_says_so(tmp_path: Path) -> None:
     (tmp_path / "runs").write_bytes(b"")
     with pytest.raises(RunError) as caught:
         atomic_write(tmp_path / "runs" / "a", b"")
-    assert "cannot be written: Not a directory\n  A file stands where a folder should be" in str(caught.value)
+    assert "cannot be written: Not a directory\n  A file is where a folder should be" in str(caught.value)
 
 
 def test_a_folder_in_the_place_of_the_file_says_so(tmp_path: Path) -> None:
@@ -122,9 +122,7 @@ def test_a_folder_that_is_gone_says_so(tmp_path: Path) -> None:
 def test_reading_says_which_file(tmp_path: Path) -> None:
     with pytest.raises(RunError) as caught, reading(tmp_path):
         tmp_path.read_bytes()
-    assert str(caught.value).startswith(
-        f"{tmp_path}\n  cannot be read: Is a directory\n  A file stands where"
-    )
+    assert str(caught.value).startswith(f"{tmp_path}\n  cannot be read: Is a directory\n  A file is where")
 
 
 def test_a_reason_that_needs_no_advice_gets_none(tmp_path: Path) -> None:

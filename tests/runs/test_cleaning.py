@@ -176,7 +176,8 @@ def test_a_folder_that_is_not_there(tmp_path):
     with pytest.raises(RunError) as caught:
         clean(tmp_path / "runz", None, damaged=False, dry_run=True)
     expected = (
-        "expected a run, a study or a folder of runs, found nothing\n  Runs are made by train and tune."
+        "expected a run, a study or a folder of runs, found nothing\n"
+        "  Runs are made by: dnsearch train SPEC, or dnsearch tune SPEC"
     )
     assert str(caught.value) == f"{tmp_path / 'runz'}\n  {expected}"
 

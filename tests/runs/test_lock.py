@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from dnsearch.errors import RunError
-from dnsearch.runs import lock
 from dnsearch.runs.lock import is_locked, locked
 
 HOLDER = """
@@ -104,11 +103,3 @@ def test_a_lock_that_cannot_be_asked_says_so(tmp_path: Path) -> None:
     (tmp_path / "lock").mkdir()
     with pytest.raises(RunError, match="lock\n  cannot be read: Is a directory"):
         is_locked(tmp_path / "lock")
-
-
-def test_a_platform_without_locks_keeps_nobody_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert lock.available()
-    monkeypatch.setattr(lock, "fcntl", None)
-    with locked(tmp_path / "lock"), locked(tmp_path / "lock"):
-        assert not is_locked(tmp_path / "lock")
-    assert not lock.available()

@@ -6,10 +6,9 @@ import pytest
 
 from dnsearch.errors import RunError
 from dnsearch.runs import lock
-from dnsearch.runs.folder import RunFolder
-from dnsearch.runs.record import RunRecord, State
+from dnsearch.runs.folder import RunFolder, read_study, write_study
+from dnsearch.runs.record import RunRecord, State, StudyRecord
 from dnsearch.runs.scan import NO_WORD, as_it_is, scan, study_as_it_is
-from dnsearch.runs.study_record import StudyRecord, read_study, write_study
 
 Put = Callable[..., RunFolder]
 
@@ -106,12 +105,6 @@ def test_other_states_are_left_alone(put: Put, state: State) -> None:
     assert as_it_is(folder) == folder.read()
 
 
-def test_without_locks_a_run_is_what_it_says(put: Put, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = put("a", "running")
-    monkeypatch.setattr(lock, "fcntl", None)
-    assert as_it_is(folder).state == "running"
-
-
 def test_a_lock_that_cannot_be_asked_is_listed(tmp_path: Path, put: Put) -> None:
     put("a", "running").lock.mkdir()
     found = scan([tmp_path])
@@ -136,9 +129,3 @@ def test_a_study_whose_search_died_is_interrupted(tmp_path: Path, put: Put) -> N
     assert read_study(folder).state == "searching", "a leaderboard writes nothing"
     write_study(folder, StudyRecord("small", state="ended"))
     assert study_as_it_is(folder, []).state == "ended"
-
-
-def test_without_locks_a_study_is_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_study(tmp_path, StudyRecord("small"))
-    monkeypatch.setattr(lock, "fcntl", None)
-    assert study_as_it_is(tmp_path, []).state == "searching"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dnsearch.errors import RunError
-from dnsearch.runs.atomic import atomic_write, replacing
+from dnsearch.runs.atomic import atomic_write, remove_leftovers, replacing
 from dnsearch.runs.folder import RunFolder
 from dnsearch.runs.record import EpochRecord, RunRecord
 
@@ -51,7 +51,7 @@ def test_a_file_in_the_place_of_the_runs_says_so(tmp_path: Path) -> None:
     (tmp_path / "runs").write_text("")
     with pytest.raises(RunError) as caught:
         RunFolder.create(tmp_path / "runs", "a")
-    assert str(caught.value).startswith(f"{tmp_path}/runs\n  cannot be written: File exists\n  A file stands")
+    assert str(caught.value).startswith(f"{tmp_path}/runs\n  cannot be written: File exists\n  A file is")
 
 
 def test_runs_in_a_read_only_folder_say_so(unprivileged: Path) -> None:
@@ -218,16 +218,16 @@ def test_what_the_dead_were_writing_is_removed(folder: RunFolder) -> None:
     (folder.path / ".weights.npz.4711-00c0ffee.tmp").write_bytes(b"half")
     (folder.path / "notes.tmp").write_text("somebody's")
     (folder.path / ".hidden").write_text("somebody's")
-    folder.remove_leftovers()
+    remove_leftovers(folder.path)
     assert sorted(path.name for path in folder.path.iterdir()) == [".hidden", "notes.tmp"]
-    folder.remove_leftovers()
+    remove_leftovers(folder.path)
 
 
 def test_leftovers_that_cannot_be_removed_say_so(folder: RunFolder) -> None:
     leftover = folder.path / ".weights.npz.4711-00c0ffee.tmp"
     leftover.mkdir()
     with pytest.raises(RunError) as caught:
-        folder.remove_leftovers()
+        remove_leftovers(folder.path)
     assert str(caught.value).startswith(f"{leftover}\n  cannot be written: ")
 
 

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from dnsearch.errors import RunError
-from dnsearch.runs.study_record import StudyRecord, is_study, read_study, write_study
+from dnsearch.runs.folder import is_study, read_study, write_study
+from dnsearch.runs.record import StudyRecord
 
 STUDY = StudyRecord(
     name="small",

@@ -6,10 +6,9 @@ import psutil
 import pytest
 from small_study import Tune, left_alive, wait_until
 
-from dnsearch.runs.folder import RunFolder
+from dnsearch.runs.folder import RunFolder, read_study
 from dnsearch.runs.record import EpochRecord
 from dnsearch.runs.scan import scan
-from dnsearch.runs.study_record import read_study
 
 pytestmark = [pytest.mark.xdist_group("tune"), pytest.mark.slow]
 

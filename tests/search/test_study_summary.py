@@ -10,7 +10,7 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState, create_trial
 
-from dnsearch.runs.study_record import read_study
+from dnsearch.runs.folder import read_study
 from dnsearch.search import study_summary
 from dnsearch.search.pruning import EPOCHS
 from dnsearch.search.study_lock import StudyLock

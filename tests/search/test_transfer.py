@@ -5,7 +5,7 @@ import pytest
 from small_study import opened
 
 from dnsearch.errors import StudyError
-from dnsearch.runs.study_record import StudyRecord
+from dnsearch.runs.record import StudyRecord
 from dnsearch.search.pruning import COSTS
 from dnsearch.search.samplers import KNOWLEDGE
 from dnsearch.search.study_summary import records, summary
