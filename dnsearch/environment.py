@@ -10,14 +10,10 @@ import importlib.util
 import os
 import platform
 import resource
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from importlib.metadata import version
 from typing import Any
-
-import psutil
 
 from dnsearch.errors import DnsearchError, Problem
 
@@ -38,6 +34,11 @@ def set_environment() -> None:
     """Set what TensorFlow shall find when it is imported; what a person set stays."""
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+
+
+def without_pydantic_plugins() -> None:
+    """Keep pydantic from reading the metadata of every installed package in search of plugins."""
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 
 @contextlib.contextmanager
@@ -106,11 +107,14 @@ def stderr_to(path: str) -> Iterator[None]:
 
 def versions() -> dict[str, str]:
     """Library → version, of what a run's result depends on."""
+    from importlib.metadata import version
+
     return {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
 
 
 def hardware() -> dict[str, Any]:
     """What this process runs on: processor, cores that it may use, memory, GPUs."""
+    import psutil
     import tensorflow as tf
 
     devices = tf.config.list_physical_devices("GPU")
@@ -147,7 +151,7 @@ def installed_gpus() -> tuple[str, ...]:
 
 def cores() -> int:
     """Processors that this process may use."""
-    return len(psutil.Process().cpu_affinity()) if sys.platform == "linux" else os.cpu_count() or 1
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 def _processor() -> str:
@@ -167,12 +171,14 @@ def peak_memory_bytes() -> int:
 
 def free_memory_bytes() -> int:
     """Memory that can be had without swapping."""
+    import psutil
+
     return psutil.virtual_memory().available
 
 
 def process_identity() -> dict[str, Any]:
     """Host name and process id, so that a person can find a run's trainer."""
-    return {"host": socket.gethostname(), "pid": os.getpid()}
+    return {"host": platform.node(), "pid": os.getpid()}
 
 
 def require(extra: str, *libraries: str) -> None:

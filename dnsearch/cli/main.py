@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
-from dnsearch import __version__
+from dnsearch import __version__, environment
 from dnsearch.cli import console
 from dnsearch.cli.options import SEVERAL_MACHINES
 from dnsearch.errors import DnsearchError
@@ -203,6 +203,7 @@ def options(
 
 def main() -> None:
     """Run the program; an error of ours becomes its text and its exit code."""
+    environment.without_pydantic_plugins()
     try:
         app(prog_name="dnsearch")
     except DnsearchError as error:

@@ -6,9 +6,10 @@ The last ones are what ``train`` and ``tune`` print without a terminal: one plai
 import json
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from dnsearch.runs.record import EpochRecord, Metrics, RunRecord
+if TYPE_CHECKING:
+    from dnsearch.runs.record import EpochRecord, Metrics, RunRecord
 
 NOTHING = "–"
 
@@ -122,7 +123,7 @@ def shortened(text: str, longest: int) -> str:
     return text if len(text) <= longest else f"{text[: max(0, longest - 1)].rstrip()}…"
 
 
-def epoch_line(epoch: EpochRecord, planned: int) -> str:
+def epoch_line(epoch: "EpochRecord", planned: int) -> str:
     """One epoch of so many planned ones."""
     parts = [
         f"epoch {epoch.epoch:>{len(str(planned))}}/{planned}",
@@ -134,21 +135,22 @@ def epoch_line(epoch: EpochRecord, planned: int) -> str:
     return "  ".join(parts)
 
 
-def _metrics(metrics: Metrics) -> str:
+def _metrics(metrics: "Metrics") -> str:
     overlap = "" if metrics.mean_iou is None else f", {score(metrics)}"
     return f"{percent(metrics.accuracy)} (loss {metrics.loss:.4f}{overlap})"
 
 
-def score(metrics: Metrics) -> str:
+def score(metrics: "Metrics") -> str:
     """What networks are chosen by, by its name.
 
+    >>> from dnsearch.runs.record import Metrics
     >>> score(Metrics(0.3, 0.9, 100)), score(Metrics(0.3, 0.9, 100, 0.75))
     ('accuracy 90.00 %', 'mean IoU 75.00 %')
     """
     return f"{'accuracy' if metrics.mean_iou is None else 'mean IoU'} {percent(metrics.score)}"
 
 
-def run_line(record: RunRecord) -> str:
+def run_line(record: "RunRecord") -> str:
     """One run that has ended, in whichever state."""
     parts = [
         one_line(record.name) if record.trial is None else f"trial {record.trial}",
@@ -170,5 +172,5 @@ def in_parts(parts: int) -> str:
     return f"in {parts} parts"
 
 
-def _brief(metrics: Metrics) -> str:
+def _brief(metrics: "Metrics") -> str:
     return score(metrics).removeprefix("accuracy ")

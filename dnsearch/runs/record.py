@@ -7,12 +7,13 @@ fields.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, PlainSerializer, with_config
 
-from dnsearch.spec.document import fingerprint, settings
-from dnsearch.spec.experiment import Experiment
+if TYPE_CHECKING:
+    from dnsearch.spec.experiment import Experiment
+
 
 State = Literal["running", "paused", "finished", "pruned", "failed", "interrupted"]
 
@@ -268,7 +269,11 @@ class StepEnded:
 
 
 def opening(
-    name: str, experiment: Experiment, parameters: Parameters | None, macs: int | None, origin: Origin | None
+    name: str,
+    experiment: "Experiment",
+    parameters: Parameters | None,
+    macs: int | None,
+    origin: Origin | None,
 ) -> RunRecord:
     """A run that starts now.
 
@@ -279,6 +284,8 @@ def opening(
         macs: multiply-adds of its network for one image, likewise.
         origin: the trial that the run is, if it belongs to a study.
     """
+    from dnsearch.spec.document import fingerprint, settings
+
     return RunRecord(
         name=name,
         experiment=experiment.name,

@@ -89,6 +89,7 @@ MAY_BE_LAZY = (
     "environment",
     "processes",
     "export.outside",
+    "runs.record",  # records are read without the sections of a spec
 )  # imports inside functions
 MUST_BE_LAZY = {"tensorflow": ("environment",), "keras": ("environment",)}
 ENVIRONMENT = {"environ", "environb", "getenv", "getenvb", "putenv", "unsetenv"}
