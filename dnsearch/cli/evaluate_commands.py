@@ -107,7 +107,7 @@ def predict(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Say what images show, with a trained run; a U-Net writes a mask and an overlay of each.
+    """Tell what images show, with a trained run; a U-Net writes a mask and an overlay of each.
 
     Example: [cyan]dnsearch predict runs/article cat.png[/cyan]
     """

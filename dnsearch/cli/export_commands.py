@@ -49,7 +49,7 @@ def export(
     force: Annotated[bool, typer.Option("--force", help="Replace an earlier export.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Export a trained network, from raw pixels to probabilities, and check it in its own runtime.
+    """Export a trained network, from raw pixels to probabilities, and check it in the runtime it is for.
 
     Example: [cyan]dnsearch export runs/article --format onnx[/cyan]
     """
