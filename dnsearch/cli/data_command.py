@@ -81,7 +81,7 @@ def _draw(out: Path, experiment: "Experiment", dataset: "Dataset", count: int, e
     from dnsearch import environment
 
     environment.prepare_tensorflow()
-    from dnsearch.data.samples import samples
+    from dnsearch.data.batches import samples
     from dnsearch.report.drawing.picture import write_picture
     from dnsearch.report.pictures import Pair, contact_sheet
 

@@ -17,8 +17,10 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from dnsearch.data.augment import Varied
-from dnsearch.data.dataset import Scaling, Split
+from dnsearch.data.augment import Varied, augmenter, bounds
+from dnsearch.data.dataset import Dataset, Scaling, Split
+from dnsearch.data.masks import Pixels, overlaid, visible
+from dnsearch.spec.training import Training
 
 Batch = tuple[Any, Any]
 """Tensors: images and their labels."""
@@ -28,6 +30,8 @@ AHEAD = 4
 THREADS = 2
 FEWEST = 2
 """Images that batch normalization needs for a variance."""
+MOST_TOLD = 6
+"""Classes of a mask that are named."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -133,3 +137,67 @@ def _batches(
 
     starts = range(0, len(order), batch_size)
     return Batches(make, [slice(start, min(start + batch_size, len(order))) for start in starts])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """One training image as the network will see it, next to what it was, for people to look at.
+
+    Args:
+        original: (height, width, 3), from 0 to 1; under its mask, where it has one.
+        seen: the same after augmentation.
+        classes: the names and shares of its classes (of a mask, of the pixels that are seen and count), the
+            largest share first.
+    """
+
+    original: Pixels
+    seen: Pixels
+    classes: tuple[tuple[str, float], ...]
+
+
+def samples(dataset: Dataset, training: Training, count: int, epoch: int) -> list[Sample]:
+    """The first images of an epoch, in its order.
+
+    Args:
+        dataset: the images.
+        training: seed, batch size and augmentation.
+        count: how many; fewer where there are not so many.
+        epoch: number of the epoch, from 1.
+    """
+    split, scaling = dataset.training, dataset.scaling
+    order = epoch_order(len(split), training.seed, epoch)
+    augment = augmenter(dataset, training)
+    batches = training_batches(
+        split, scaling, training.batch_size, order, augment(epoch) if augment else None
+    )
+    limits, chosen = bounds(split.images), split.take(order[:count])
+    offset, scale = np.asarray(scaling.offset, np.float32), np.asarray(scaling.scale, np.float32)
+
+    def shown(pixels: NDArray[Any], label: NDArray[Any]) -> Pixels:
+        image = visible(pixels, limits)
+        return overlaid(image, label, len(dataset.class_names)) if dataset.has_masks else image
+
+    return [
+        Sample(
+            shown(original, own), shown(seen * scale + offset, label), _classes(label, dataset.class_names)
+        )
+        for original, own, (seen, label) in zip(
+            chosen.first(count), chosen.labels, _each(batches), strict=False
+        )
+    ]
+
+
+def _each(batches: Batches) -> Iterator[tuple[Pixels, NDArray[np.generic]]]:
+    for images, labels in batches:
+        yield from zip(images.numpy(), labels.numpy(), strict=True)
+
+
+def _classes(label: NDArray[Any], names: tuple[str, ...]) -> tuple[tuple[str, float], ...]:
+    """Of a class or, where labels are mixed or a mask, of the shares of all classes."""
+    if label.ndim == 0:
+        return ((names[int(label)], 1.0),)
+    if label.ndim == 2:
+        counts = np.bincount(label[label >= 0], minlength=len(names))
+        label = counts / max(1, counts.sum())
+    shares = {names[int(number)]: float(label[number]) for number in np.argsort(-label, kind="stable")}
+    return tuple((name, share) for name, share in shares.items() if share > 0)[:MOST_TOLD]

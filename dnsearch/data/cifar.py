@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from dnsearch.data.cifar_archive import contents, md5, unpickle
 from dnsearch.data.data_checks import check_range, checked_labels, refuse
-from dnsearch.data.dataset import Images, Labels, Original, Split
+from dnsearch.data.dataset import Original, Split
 from dnsearch.spec.data_section import Data, Facts, Source
 
 PAGE = "www.cs.toronto.edu/~kriz/cifar.html"
@@ -48,8 +48,7 @@ class Layout:
         archive: what the official page calls the archive.
         md5: the archive's MD5, as the official page gives it.
         folder: what it unpacks to.
-        training: the training batches.
-        test: the test batch.
+        batches: the training batches, then the test batch.
         meta: the file with the class names.
         form: how batches and class names are written.
     """
@@ -57,15 +56,9 @@ class Layout:
     archive: str
     md5: str
     folder: str
-    training: tuple[str, ...]
-    test: str
+    batches: tuple[str, ...]
     meta: str
     form: Binary | Pickled
-
-    @property
-    def files(self) -> tuple[str, ...]:
-        """All files that must be there."""
-        return (*self.training, self.test, self.meta)
 
 
 LAYOUTS: dict[Source, tuple[Layout, ...]] = {
@@ -74,8 +67,7 @@ LAYOUTS: dict[Source, tuple[Layout, ...]] = {
             archive="cifar-10-binary.tar.gz",
             md5="c32a1d4ab5d03f1284b67883e8d87530",
             folder="cifar-10-batches-bin",
-            training=tuple(f"data_batch_{number}.bin" for number in range(1, 6)),
-            test="test_batch.bin",
+            batches=(*(f"data_batch_{number}.bin" for number in range(1, 6)), "test_batch.bin"),
             meta="batches.meta.txt",
             form=Binary(label_bytes=1),
         ),
@@ -83,8 +75,7 @@ LAYOUTS: dict[Source, tuple[Layout, ...]] = {
             archive="cifar-10-python.tar.gz",
             md5="c58f30108f718f92721af3b95e74349a",
             folder="cifar-10-batches-py",
-            training=tuple(f"data_batch_{number}" for number in range(1, 6)),
-            test="test_batch",
+            batches=(*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"),
             meta="batches.meta",
             form=Pickled(labels="labels", names="label_names"),
         ),
@@ -94,8 +85,7 @@ LAYOUTS: dict[Source, tuple[Layout, ...]] = {
             archive="cifar-100-binary.tar.gz",
             md5="03b5dce01913d631647c71ecec9e9cb8",
             folder="cifar-100-binary",
-            training=("train.bin",),
-            test="test.bin",
+            batches=("train.bin", "test.bin"),
             meta="fine_label_names.txt",
             form=Binary(label_bytes=2),
         ),
@@ -103,8 +93,7 @@ LAYOUTS: dict[Source, tuple[Layout, ...]] = {
             archive="cifar-100-python.tar.gz",
             md5="eb9058c3a382ffc7106e4002c42a8d85",
             folder="cifar-100-python",
-            training=("train",),
-            test="test",
+            batches=("train", "test"),
             meta="meta",
             form=Pickled(labels="fine_labels", names="fine_label_names"),
         ),
@@ -124,28 +113,33 @@ def read(data: Data) -> Original:
     Raises:
         DataError: a file is missing, broken, unsafe or another one than it should be.
     """
-    classes = CLASSES[data.source]
     place, layout, found = _found(data)
-    files = {name: (content, _where(place, name)) for name, content in found.items()}
-    batches = [_batch(*files[name], layout.form, classes) for name in (*layout.training, layout.test)]
-    images, labels = ([part[kind] for part in batches[:-1]] for kind in (0, 1))
-    names = _class_names(*files[layout.meta], layout.form, classes)
-    return Original(Split(np.concatenate(images), np.concatenate(labels)), Split(*batches[-1]), names, 255)
+    where = f"{place.absolute()}, " if place.is_file() else f"{place.absolute()}/"
+    classes = CLASSES[data.source]
+    *batches, test = (_batch(found[name], where + name, layout.form, classes) for name in layout.batches)
+    images = np.concatenate([batch.images for batch in batches])
+    training = Split(images, np.concatenate([batch.labels for batch in batches]))
+    names = _class_names(found[layout.meta], where + layout.meta, layout.form, classes)
+    return Original(training, test, names, 255)
 
 
 def _found(data: Data) -> tuple[Path, Layout, dict[str, bytes]]:
     """Where the files are, what they are, and their bytes."""
     layouts, path = LAYOUTS[data.source], Path(data.location)
-    wanted = frozenset(name for layout in layouts for name in layout.files)
+    wanted = frozenset(name for layout in layouts for name in (*layout.batches, layout.meta))
     within = [path / name for layout in layouts for name in (layout.folder, layout.archive)]
     for place in (path, *within):
         if data.verify and place.is_file():
             _verify(place, layouts)
         found = contents(place, wanted)
         for layout in layouts:
-            if found.keys() & set(layout.files):
-                _check_complete(place, layout, found)
-                return place, layout, {name: found[name] for name in layout.files}
+            files = (*layout.batches, layout.meta)
+            missing = [name for name in files if name not in found]
+            if not missing:
+                return place, layout, found
+            if len(missing) < len(files):
+                hint = f"Get {layout.archive} from {PAGE} again."
+                raise refuse(place, f"the files {', '.join(files)}", f"no {', no '.join(missing)}", hint)
     official = " or ".join(f"{layout.archive}, {layout.folder}" for layout in layouts)
     hint = f"Put an archive from {PAGE} there, unpacked or not, or set data.path to where it is."
     raise refuse(path, f"{official} or what is in them", "neither", hint)
@@ -159,17 +153,7 @@ def _verify(archive: Path, layouts: tuple[Layout, ...]) -> None:
         raise refuse(archive, f"the MD5 {known}", found, hint)
 
 
-def _check_complete(place: Path, layout: Layout, found: dict[str, bytes]) -> None:
-    if missing := [name for name in layout.files if name not in found]:
-        hint = f"Get {layout.archive} from {PAGE} again."
-        raise refuse(place, f"the files {', '.join(layout.files)}", f"no {', no '.join(missing)}", hint)
-
-
-def _where(place: Path, name: str) -> str:
-    return f"{place.absolute()}, {name}" if place.is_file() else str(place.absolute() / name)
-
-
-def _batch(content: bytes, where: str, form: Binary | Pickled, classes: int) -> tuple[Images, Labels]:
+def _batch(content: bytes, where: str, form: Binary | Pickled, classes: int) -> Split:
     match form:
         case Binary(label_bytes=label_bytes):
             planes, labels = _records(content, where, label_bytes)
@@ -178,7 +162,7 @@ def _batch(content: bytes, where: str, form: Binary | Pickled, classes: int) -> 
     checked = checked_labels(labels, (len(planes),), f"{where}, labels")
     check_range(checked, classes, f"{where}, labels")
     upright = planes.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
-    return np.ascontiguousarray(upright), checked
+    return Split(np.ascontiguousarray(upright), checked)
 
 
 def _records(content: bytes, where: str, label_bytes: int) -> tuple[NDArray[np.uint8], NDArray[Any]]:
@@ -193,8 +177,8 @@ def _pickled(content: bytes, where: str, key: str) -> tuple[NDArray[np.uint8], N
     batch = unpickle(content, where)
     planes, labels = batch.get("data"), batch.get(key)
     if not isinstance(planes, np.ndarray) or planes.ndim != 2 or planes.shape[1] != PIXELS or not len(planes):
-        shape = planes.shape if isinstance(planes, np.ndarray) else type(planes).__name__
-        raise refuse(where, f"data: bytes of shape (n, {PIXELS})", f"{shape}", AGAIN)
+        found = planes.shape if isinstance(planes, np.ndarray) else type(planes).__name__
+        raise refuse(where, f"data: bytes of shape (n, {PIXELS})", f"{found}", AGAIN)
     if not isinstance(labels, list) or not all(type(label) is int for label in labels):
         raise refuse(where, f"{key}: a list of whole numbers", hint=AGAIN)
     # float64 is exact for every sensible label, and a million digits give infinity, not an error.

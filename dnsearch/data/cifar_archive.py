@@ -1,7 +1,7 @@
-"""The CIFARs' files, read as bytes and pickles of a stranger: nothing is written, nothing is called.
+"""The CIFARs' archives and pickles, read as those of a stranger: nothing is written, nothing is called.
 
-An archive is unpacked in memory. An entry that leads out of its folder could do no harm; it is refused all
-the same, as are links, devices and whatever is too large: an honest archive has no such entries.
+An archive is unpacked in memory. Links, devices and entries that lead out of its folder could do no harm
+there; they are refused all the same: an honest archive has none.
 
 A pickle is a program: it may name any function and have it called. Those of the CIFAR archives name only
 what NumPy needs to rebuild an array, so here these few names lead to stand-ins that merely remember their
@@ -19,33 +19,20 @@ import pickle
 import tarfile
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, cast
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dnsearch.data.data_checks import refuse
+from dnsearch.data.data_checks import reading, refuse
 from dnsearch.errors import DataError
 
 MAX_BYTES = 2**29
 """Of one file, and of all that an archive unpacks to; the CIFARs take 190 MB."""
 MAX_ENTRIES = 100
-CHUNK_BYTES = 2**20
-HINT = "Do not use it. Get the archive from its official page."
-
-
-class _Limited:
-    """What comes out of a compressed file, up to MAX_BYTES."""
-
-    def __init__(self, stream: BinaryIO, path: Path) -> None:
-        self._stream, self._path, self._left = stream, path, MAX_BYTES
-
-    def read(self, size: int) -> bytes:
-        content = self._stream.read(size)
-        self._left -= len(content)
-        if self._left < 0:
-            raise refuse(self._path, f"at most {MAX_BYTES:,} bytes when unpacked", "more", HINT)
-        return content
+MAX_HEADER = 2**20
+"""Bytes that tarfile reads at once; a header has 512, and a long name or an extended header follows it."""
+NO_CIFAR = "Do not use it. Get the archive from its official page."
 
 
 def contents(place: Path, wanted: frozenset[str]) -> dict[str, bytes]:
@@ -55,8 +42,13 @@ def contents(place: Path, wanted: frozenset[str]) -> dict[str, bytes]:
         DataError: a file is too large or cannot be read, or an archive is broken or unsafe.
     """
     if place.is_file():
-        return _packed(place, wanted)
-    return {name: _content(place / name) for name in sorted(wanted) if (place / name).is_file()}
+        return _unpacked(place, wanted)
+    found = {}
+    for path in (place / name for name in sorted(wanted)):
+        if path.exists() and not path.is_dir():
+            with reading(path, "a file that can be read", NO_CIFAR, MAX_BYTES) as stream:
+                found[path.name] = stream.read()
+    return found
 
 
 def md5(path: Path) -> str:
@@ -65,56 +57,37 @@ def md5(path: Path) -> str:
     Raises:
         DataError: it cannot be read.
     """
-    try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-    except OSError as error:
-        raise _unreadable(path, error) from error
+    with reading(path, "a file that can be read") as stream:
+        return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
-def _content(path: Path) -> bytes:
-    try:
-        size = path.stat().st_size
-        if size > MAX_BYTES:
-            raise refuse(path, f"at most {MAX_BYTES:,} bytes", f"{size:,}", HINT)
-        return path.read_bytes()
-    except OSError as error:
-        raise _unreadable(path, error) from error
+class _Headers(io.BytesIO):
+    """An unpacked archive of which tarfile reads the headers."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Refuse long headers, which tarfile would take apart at any length."""
+        if size is None or not 0 <= size <= MAX_HEADER:
+            raise ValueError(f"a header of more than {MAX_HEADER:,} bytes")
+        return super().read(size)
 
 
-def _unreadable(path: Path, error: OSError) -> DataError:
-    return refuse(path, "a file that can be read", error.strerror or str(error))
-
-
-def _packed(path: Path, wanted: frozenset[str]) -> dict[str, bytes]:
-    try:
-        with gzip.open(path) as unpacked:
-            limited = cast(BinaryIO, _Limited(cast(BinaryIO, unpacked), path))
-            with tarfile.open(fileobj=limited, mode="r|") as archive:
-                found = _members(archive, path, wanted)
-            while limited.read(CHUNK_BYTES):
-                pass  # gzip's checksum is compared at the end
-            return found
-    except DataError:
-        raise
-    # A broken archive runs into whatever gzip, zlib and tarfile stumble over: EOFError, RecursionError, ...
-    except Exception as error:
-        told = str(error) or type(error).__name__
-        raise refuse(path, "a whole .tar.gz archive", told, "Get the archive again.") from error
-
-
-def _members(archive: tarfile.TarFile, path: Path, wanted: frozenset[str]) -> dict[str, bytes]:
+def _unpacked(path: Path, wanted: frozenset[str]) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
-    for number, member in enumerate(archive):
-        if number >= MAX_ENTRIES:
-            raise refuse(path, f"at most {MAX_ENTRIES} entries", "more", HINT)
-        _check(member, path)
-        name = PurePosixPath(member.name).name
-        stream = archive.extractfile(member) if name in wanted else None
-        if stream is not None:
-            if name in found:
-                raise refuse(path, f"{name} once", "it again", HINT)
-            found[name] = stream.read()
+    with reading(path, "a whole .tar.gz archive", "Get the archive again.", MAX_BYTES) as stream:
+        with gzip.open(stream) as packed:
+            content = packed.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            raise refuse(path, f"at most {MAX_BYTES:,} bytes when unpacked", "more", NO_CIFAR)
+        with tarfile.open(fileobj=_Headers(content), mode="r:") as archive:
+            for number, member in enumerate(archive):
+                if number >= MAX_ENTRIES:
+                    raise refuse(path, f"at most {MAX_ENTRIES} entries", "more", NO_CIFAR)
+                _check(member, path)
+                name = PurePosixPath(member.name).name
+                if name in found:
+                    raise refuse(path, f"{name} once", "it again", NO_CIFAR)
+                if name in wanted and member.isfile():
+                    found[name] = content[member.offset_data : member.offset_data + member.size]
     return found
 
 
@@ -123,16 +96,12 @@ def _check(member: tarfile.TarInfo, path: Path) -> None:
     name = f"{member.name:.100}"
     inside = PurePosixPath(member.name)
     if inside.is_absolute() or ".." in inside.parts:
-        raise refuse(path, "entries within one folder", name, HINT)
+        raise refuse(path, "entries within one folder", name, NO_CIFAR)
     if member.type not in {tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.DIRTYPE}:
         kind = "a link" if member.issym() or member.islnk() else "a special file"
-        raise refuse(path, "files and folders alone", f"{kind}, {name}", HINT)
+        raise refuse(path, "files and folders alone", f"{kind}, {name}", NO_CIFAR)
     if not 0 <= member.size <= MAX_BYTES:
-        raise refuse(path, f"entries of at most {MAX_BYTES:,} bytes", f"{name} of {member.size:,}", HINT)
-
-
-UNSIGNED_BYTE = ("u1", "|u1", "uint8")
-NO_CIFAR = "This is no CIFAR file; do not use it. Get the archive from its official page."
+        raise refuse(path, f"entries of at most {MAX_BYTES:,} bytes", f"{name} of {member.size:,}", NO_CIFAR)
 
 
 class DtypeParts:
@@ -187,12 +156,31 @@ STAND_INS = {
     "numpy.dtype": StandIn(lambda code, align, copy: DtypeParts(code)),
     "_codecs.encode": StandIn(_encoded),
 }
+NEVER = (
+    *(pickle.EMPTY_SET, pickle.ADDITEMS, pickle.FROZENSET, pickle.EXT1, pickle.EXT2, pickle.EXT4),
+    *(pickle.BYTEARRAY8, pickle.NEXT_BUFFER, pickle.READONLY_BUFFER),
+)
+"""Operations that no CIFAR file has: sets, whose hashes can take for ever, and memory without contents."""
+
+
+class _Named(dict[object, object]):
+    """A dict of a pickle: only names and numbers are keys, since nested ones can take for ever to hash."""
+
+    __slots__ = ()
+
+    def __setitem__(self, key: object, value: object) -> None:
+        if not isinstance(key, bytes | str | int):
+            raise TypeError("a key is a name or a number")
+        super().__setitem__(key, value)
 
 
 # The unpickler in C makes room for as many memos as a pickle claims to need, gigabytes if it likes; the
 # one in Python keeps them in a dict, and these pickles are few operations around large strings.
 class _Unpickler(pickle._Unpickler):
     """Refuses every name but those of STAND_INS."""
+
+    append: Callable[[object], None]
+    pop_mark: Callable[[], list[object]]
 
     def __init__(self, content: bytes, where: str) -> None:
         super().__init__(io.BytesIO(content), encoding="bytes")  # Python 2's strings are bytes
@@ -202,10 +190,24 @@ class _Unpickler(pickle._Unpickler):
         """The stand-in for a name, or a refusal."""
         wanted = f"{module}.{name}"
         if wanted not in STAND_INS:
-            raise refuse(
-                self._where, "a pickle of arrays, lists and text alone", f"a call of {wanted}", NO_CIFAR
-            )
+            found = f"a call of {wanted:.200}"
+            raise refuse(self._where, "a pickle of arrays, lists and text alone", found, NO_CIFAR)
         return STAND_INS[wanted]
+
+    def _empty_dict(self) -> None:
+        self.append(_Named())
+
+    def _filled_dict(self) -> None:
+        items, made = self.pop_mark(), _Named()
+        for key, value in zip(items[::2], items[1::2], strict=True):
+            made[key] = value
+        self.append(made)
+
+    dispatch: ClassVar[dict[int, Callable[[Any], None]]] = {
+        **{code: load for code, load in pickle._Unpickler.dispatch.items() if bytes([code]) not in NEVER},
+        pickle.EMPTY_DICT[0]: _empty_dict,
+        pickle.DICT[0]: _filled_dict,
+    }
 
 
 def unpickle(content: bytes, where: str) -> dict[str, object]:
@@ -214,24 +216,21 @@ def unpickle(content: bytes, where: str) -> dict[str, object]:
     Raises:
         DataError: it is broken, no dict, or asks for a forbidden name.
     """
-    found = _loaded(content, where)
-    if not isinstance(found, dict) or not all(isinstance(key, bytes | str) for key in found):
-        raise refuse(where, "a pickled dict with names as keys", type(found).__name__, NO_CIFAR)
-    return {
-        _text(key): _array(value, where) if isinstance(value, ArrayParts) else value
-        for key, value in found.items()
-    }
-
-
-def _loaded(content: bytes, where: str) -> object:
     try:
-        return _Unpickler(content, where).load()
+        found = _Unpickler(content, where).load()
     except DataError:
         raise
     # A broken pickle runs into whatever its operations stumble over: IndexError, KeyError, TypeError, ...
     except Exception as error:
         hint = "The file is truncated or damaged; unpack the archive again."
         raise refuse(where, "a whole pickle", f"{type(error).__name__} while reading", hint) from error
+    if not isinstance(found, _Named) or not all(isinstance(key, bytes | str) for key in found):
+        told = "other keys" if isinstance(found, _Named) else type(found).__name__
+        raise refuse(where, "a pickled dict with names as keys", told, NO_CIFAR)
+    return {
+        _text(key): _array(value, where) if isinstance(value, ArrayParts) else value
+        for key, value in found.items()
+    }
 
 
 def _array(parts: ArrayParts, where: str) -> NDArray[np.uint8]:
@@ -241,12 +240,13 @@ def _array(parts: ArrayParts, where: str) -> NDArray[np.uint8]:
             pass
         case _:
             raise refuse(where, "arrays of unsigned bytes", "an array of something else", NO_CIFAR)
-    if code not in UNSIGNED_BYTE:
+    if code not in {"u1", "|u1", "uint8"}:
         raise refuse(where, "arrays of unsigned bytes (u1)", f"an array of {code[:20]}", NO_CIFAR)
-    if not all(type(side) is int and side >= 0 for side in shape) or math.prod(shape) != len(content):
-        raise refuse(
-            where, f"as many bytes as an array of shape {shape!r:.60} has", f"{len(content)}", NO_CIFAR
-        )
+    if len(shape) > 4 or not all(type(side) is int and 0 <= side < 2**31 for side in shape):
+        raise refuse(where, "arrays of at most 4 dimensions below 2^31", "another shape", NO_CIFAR)
+    if math.prod(shape) != len(content):
+        expected = f"as many bytes as an array of shape {shape} has"
+        raise refuse(where, expected, f"{len(content)}", NO_CIFAR)
     return np.frombuffer(content, np.uint8).reshape(shape, order="F" if fortran else "C")
 
 

@@ -5,8 +5,6 @@ The sub-folders' names, sorted, are the classes. Test images have a tree of thei
     flowers/daisy/1.jpg          flowers/train/daisy/1.jpg
     flowers/rose/2.png           flowers/train/rose/2.png
                                  flowers/test/daisy/3.jpg
-
-The images are brought to one shape by ``image_files``; here their files are found.
 """
 
 from pathlib import Path
@@ -15,7 +13,7 @@ import numpy as np
 
 from dnsearch.data.data_checks import refuse
 from dnsearch.data.dataset import Original, Split, of_files
-from dnsearch.data.image_files import ENDINGS, Files, target_shape
+from dnsearch.data.image_files import ENDINGS, file_shape, files_of, listed
 from dnsearch.spec.data_section import Data, Facts
 
 OTHER_ENDINGS = (".bmp", ".gif", ".tif", ".tiff", ".webp")
@@ -27,7 +25,7 @@ def facts(data: Data) -> Facts:
     Raises:
         DataError: there are no sub-folders to count.
     """
-    return Facts(target_shape(data), data.classes or len(class_names(Path(data.location))))
+    return Facts(file_shape(data.image_shape), data.classes or len(class_names(Path(data.location))))
 
 
 def read(data: Data) -> Original:
@@ -38,8 +36,7 @@ def read(data: Data) -> Original:
     """
     training_folder, test_folder = _parts(Path(data.location))
     names = class_names(Path(data.location))
-    training = _split(training_folder, names, names, data)
-    test = None
+    training, test = _split(training_folder, names, names, data), None
     if test_folder is not None:
         test = _split(test_folder, names, _present(test_folder, names), data)
     return of_files(training, test, names)
@@ -87,19 +84,18 @@ def _present(folder: Path, names: tuple[str, ...]) -> tuple[str, ...]:
 
 def _split(folder: Path, names: tuple[str, ...], present: tuple[str, ...], data: Data) -> Split:
     """The files of the sub-folders ``present``, each in the order of its file names."""
-    found = [(str(path), names.index(name)) for name in present for path in _files(folder / name)]
-    files = Files(tuple(path for path, _ in found), target_shape(data), data.resize)
-    return Split(files, np.array([label for _, label in found], np.int32))
+    found = [(path, names.index(name)) for name in present for path in _images(folder / name)]
+    labels = np.array([label for _, label in found], np.int32)
+    return Split(files_of((path for path, _ in found), data), labels)
 
 
-def _files(folder: Path) -> list[Path]:
-    """The images of one class, by name; other files, such as notes, are ignored."""
-    entries = sorted(entry for entry in folder.iterdir() if entry.name[0] != "." and entry.is_file())
-    foreign = [entry for entry in entries if entry.suffix.lower() in OTHER_ENDINGS]
-    if foreign:
+def _images(folder: Path) -> list[Path]:
+    """The images of one class; other files, such as notes, are ignored."""
+    files = listed(folder)
+    if foreign := [path for path in files if path.suffix.lower() in OTHER_ENDINGS]:
         raise refuse(foreign[0], "PNG or JPEG images", foreign[0].suffix, "Convert it, or remove it.")
-    files = [entry for entry in entries if entry.suffix.lower() in ENDINGS]
-    if not files:
+    images = [path for path in files if path.suffix.lower() in ENDINGS]
+    if not images:
         expected = f"images ending in {', '.join(ENDINGS)}"
         raise refuse(folder, expected, "none", "Add some, or remove the class.")
-    return files
+    return images

@@ -1,28 +1,29 @@
 """A CSV file that lists PNG and JPEG images and what they show.
 
 The first line names the columns: ``path`` and ``label``, and ``part`` where there are test images; others
-are ignored. Paths start at the CSV file's folder. Labels are names; sorted (numbers by their value)
-they are the classes. ``part`` is ``train`` or ``test``, and the validation images are taken from the
-training images as with every source::
+are ignored. Labels are names; sorted (numbers by their value) they are the classes. ``part`` is ``train`` or
+``test``, and the validation images are taken from the training images as with every source::
 
     path,label,part
     images/1.jpg,daisy,train
     images/2.png,rose,test
 
-A path may not lead out of the folder: the table may come from a stranger, who has no say in which of the
-reader's other files are opened.
+Paths start at the CSV file's folder and may not lead out of it, not even by a symbolic link: the table may
+come from a stranger, who has no say in which of the reader's other files are opened.
 """
 
 import csv
+import functools
+import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import numpy as np
 
-from dnsearch.data.data_checks import refuse
+from dnsearch.data.data_checks import reading, refuse
 from dnsearch.data.dataset import Original, Split, of_files
-from dnsearch.data.image_files import ENDINGS, Files, target_shape
+from dnsearch.data.image_files import ENDINGS, file_shape, files_of
 from dnsearch.errors import DataError
 from dnsearch.spec.data_section import Data, Facts
 
@@ -47,7 +48,7 @@ def facts(data: Data) -> Facts:
         DataError: the table is needed and broken, or there are fewer than two classes.
     """
     path = Path(data.location)
-    return Facts(target_shape(data), data.classes or len(_class_names(_rows(path), path)))
+    return Facts(file_shape(data.image_shape), data.classes or len(_class_names(_rows(path), path)))
 
 
 def read(data: Data) -> Original:
@@ -59,9 +60,14 @@ def read(data: Data) -> Original:
     path = Path(data.location)
     rows = _rows(path)
     names = _class_names(rows, path)
+    resolved = functools.cache(Path.resolve)  # of a million images few have a folder of their own
     for row in rows:
-        if not (path.parent / row.path).is_file():
+        image = path.parent / row.path
+        if not image.is_file():
             raise _refusal(path, row.line, "an image that is there", f"no file {row.path:.100}")
+        place = image.resolve() if image.is_symlink() else resolved(image.parent)
+        if not place.is_relative_to(resolved(path.parent)):
+            raise _outside(path, row)
     training, test = (_split([row for row in rows if row.part == part], names, data) for part in PARTS)
     return of_files(training, test if len(test) else None, names)
 
@@ -80,18 +86,16 @@ def _class_names(rows: Iterable[Row], path: Path) -> tuple[str, ...]:
 
 def _split(rows: list[Row], names: tuple[str, ...], data: Data) -> Split:
     folder, numbers = Path(data.location).parent, {name: number for number, name in enumerate(names)}
-    files = Files(tuple(str(folder / row.path) for row in rows), target_shape(data), data.resize)
+    files = files_of((folder / row.path for row in rows), data)
     return Split(files, np.array([numbers[row.label] for row in rows], np.int32))
 
 
 def _rows(path: Path) -> list[Row]:
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise refuse(path, f"a CSV file of at most {MAX_BYTES:,} bytes", f"{path.stat().st_size:,}")
-        with path.open(encoding="utf-8-sig", newline="") as lines:
-            return list(_parsed(lines, path))
-    except (OSError, UnicodeError, csv.Error) as error:
-        raise refuse(path, "a CSV file in UTF-8", str(error)) from error
+    with (
+        reading(path, "a CSV file in UTF-8", most_bytes=MAX_BYTES) as stream,
+        io.TextIOWrapper(stream, "utf-8-sig", newline="") as lines,
+    ):
+        return list(_parsed(lines, path))
 
 
 def _parsed(lines: Iterable[str], path: Path) -> Iterator[Row]:
@@ -102,21 +106,21 @@ def _parsed(lines: Iterable[str], path: Path) -> Iterator[Row]:
         raise refuse(path, "the columns path and label", f"{', '.join(columns):.100}" or "nothing", hint)
     for entry in table:
         row = Row(table.line_num, entry["path"], entry["label"].strip(), entry.get("part", "train").strip())
-        _check(row, path)
+        if row.part not in PARTS:
+            raise _refusal(path, row.line, f"part {' or '.join(PARTS)}", f"{row.part:.40}" or "nothing")
+        if not row.label:
+            raise _refusal(path, row.line, "a label", "nothing")
+        if not row.path.lower().endswith(ENDINGS):
+            expected = f"a path ending in {', '.join(ENDINGS)}"
+            raise _refusal(path, row.line, expected, f"{row.path:.100}" or "nothing")
+        absolute = any(kind(row.path).is_absolute() for kind in (PurePosixPath, PureWindowsPath))
+        if absolute or ".." in PureWindowsPath(row.path).parts:
+            raise _outside(path, row)
         yield row
 
 
-def _check(row: Row, path: Path) -> None:
-    if row.part not in PARTS:
-        raise _refusal(path, row.line, f"part {' or '.join(PARTS)}", f"{row.part:.40}" or "nothing")
-    if not row.label:
-        raise _refusal(path, row.line, "a label", "nothing")
-    if not row.path.lower().endswith(ENDINGS):
-        expected = f"a path ending in {', '.join(ENDINGS)}"
-        raise _refusal(path, row.line, expected, f"{row.path:.100}" or "nothing")
-    outside = any(kind(row.path).is_absolute() for kind in (PurePosixPath, PureWindowsPath))
-    if outside or ".." in PureWindowsPath(row.path).parts:
-        raise _refusal(path, row.line, "a path within the CSV file's folder", f"{row.path:.100}")
+def _outside(path: Path, row: Row) -> DataError:
+    return _refusal(path, row.line, "a path within the CSV file's folder", f"{row.path:.100}")
 
 
 def _refusal(path: Path, line: int, expected: str, found: str) -> DataError:

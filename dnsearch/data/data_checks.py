@@ -1,10 +1,15 @@
-"""What every source has to hold, and how it is refused where it does not.
+"""How files of images are opened, what they have to hold, and how they are refused where they do not.
 
-Files come from strangers: sizes are checked before memory is taken, labels before they index anything. A
-refusal names the file by its absolute path, since ``data.path`` is relative to where dnsearch was started.
+Files come from strangers: only regular files are opened, sizes are checked before memory is taken, labels
+before they index anything. A refusal names the file by its absolute path.
 """
 
 import math
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +18,6 @@ from numpy.typing import NDArray
 
 from dnsearch import environment
 from dnsearch.errors import DataError, Problem
-from dnsearch.spec.data_section import Data
 
 MOST = (4096, 4096, 64)
 """Height, width and channels."""
@@ -32,6 +36,43 @@ def refuse(where: Path | str, expected: str, found: str = "", hint: str = "") ->
     """
     place = str(where.absolute()) if isinstance(where, Path) else where
     return DataError(str(Problem(place, expected, found, hint)))
+
+
+@contextmanager
+def reading(
+    path: Path, expected: str, hint: str = "", most_bytes: int | None = None
+) -> Iterator[BufferedReader]:
+    """Open an input file for a block that reads it; what goes wrong in the block is refused as well.
+
+    Args:
+        path: the file; a symbolic link is followed.
+        expected: what the file should be, for the refusal.
+        hint: how to get such a file.
+        most_bytes: larger files are refused unread.
+
+    Raises:
+        DataError: the file is missing, broken, too large, or a folder, pipe, socket or device.
+    """
+    try:
+        with open(path, "rb", opener=_without_waiting) as stream:
+            status = os.fstat(stream.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise refuse(path, "a regular file", "a folder, pipe, socket or device")
+            if most_bytes is not None and status.st_size > most_bytes:
+                raise refuse(path, f"at most {most_bytes:,} bytes", f"{status.st_size:,}", hint)
+            yield stream
+    except (DataError, MemoryError):
+        raise
+    except OSError as error:
+        raise refuse(path, expected, error.strerror or str(error), hint) from error
+    # A broken file runs into whatever its decoder stumbles over: zlib.error, IndexError, RecursionError, ...
+    except Exception as error:
+        raise refuse(path, expected, f"{str(error) or type(error).__name__:.200}", hint) from error
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Open as ``open`` does; a pipe that nobody writes to is opened, too, and can then be refused."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def images_shape(
@@ -141,19 +182,3 @@ def count_classes(labels: NDArray[np.int32], where: Path | str) -> int:
     if classes < 2:
         raise refuse(where, "at least 2 classes", "label 0 alone", "There is nothing to tell apart.")
     return classes
-
-
-def check_declared(data: Data, image_shape: tuple[int, int, int], classes: int, where: Path | str) -> None:
-    """Compare what the spec says of the data with what the data is.
-
-    Raises:
-        DataError: data.image_shape or data.classes is given and wrong.
-    """
-    there = where.absolute() if isinstance(where, Path) else where
-    if data.image_shape is not None and data.image_shape != image_shape:
-        found = list(data.image_shape)
-        hint = f"Correct data.image_shape, or leave it out; {data.source} knows its own."
-        raise refuse("data.image_shape", f"{list(image_shape)}, as in {there}", str(found), hint)
-    if data.classes is not None and data.classes != classes:
-        hint = "Correct data.classes, or leave it out: it is counted then."
-        raise refuse("data.classes", f"{classes}, as in {there}", str(data.classes), hint)

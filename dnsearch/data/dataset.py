@@ -5,20 +5,21 @@ dnsearch sees::
 
     files ─▶ Original(training, test) ─split─▶ Dataset(training, validation, test, scaling)
 
-Images stay uint8 in memory, a quarter of float32's room; a ``Scaling`` turns a batch into what the network
-reads. Image files that would take too much memory stay files until their batch is made.
+Images stay uint8 in memory; a ``Scaling`` turns a batch into what the network reads. Image files that would
+take too much memory stay files until their batch is made.
 """
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Self, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dnsearch import environment
-from dnsearch.data.data_checks import refuse
+from dnsearch.data.data_checks import check_range, refuse
 from dnsearch.data.image_files import Files, reduced
 
 Images = NDArray[np.uint8 | np.float32]
@@ -48,6 +49,12 @@ class Split:
         """The number of images or, of masks, of pixels of each class."""
         counted: list[int] = np.bincount(self.labels[self.labels >= 0], minlength=classes).tolist()
         return counted
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(height, width, channels) of every image."""
+        _, height, width, channels = self.images.shape
+        return height, width, channels
 
     @property
     def strata(self) -> Labels:
@@ -145,6 +152,27 @@ def of_files(training: Split, test: Split | None, class_names: tuple[str, ...]) 
     return Original(training, test, class_names, 255)
 
 
+def check_alike(split: Split, training: Split, classes: int, images: Path | str, labels: Path | str) -> None:
+    """Check that test or validation images are like the training images.
+
+    Args:
+        split: the test or validation images.
+        training: the training images.
+        classes: the number of their classes.
+        images: what to call the images of ``split`` in a refusal.
+        labels: what to call its labels.
+
+    Raises:
+        DataError: labels instead of masks, a label that no class has, another shape or type of images.
+    """
+    if split.labels.ndim != training.labels.ndim:
+        raise refuse(labels, "labels like those of the training images", f"shape {split.labels.shape}")
+    check_range(split.labels, classes, labels)
+    ours, theirs = (f"{list(each.images.shape[1:])} {each.images.dtype}" for each in (split, training))
+    if ours != theirs:
+        raise refuse(images, f"images like the training images, {theirs}", ours)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Dataset:
     """Everything that a training needs to know about its images.
@@ -166,8 +194,7 @@ class Dataset:
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """(height, width, channels) of every image."""
-        _, height, width, channels = self.training.images.shape
-        return height, width, channels
+        return self.training.image_shape
 
     def at(self, size: tuple[int, int]) -> "Dataset":
         """The same images averaged down, with the scaling of the whole ones and without the test images."""

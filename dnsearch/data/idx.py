@@ -2,12 +2,11 @@
 
 An IDX file is a magic number (0, 0, 8 for unsigned bytes, the number of dimensions), the dimensions as
 big-endian 32-bit numbers, and the bytes. It may be gzipped: then no more is unpacked than its own header
-promises, and the header is checked first.
+promises.
 """
 
 import gzip
 import math
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,13 +17,13 @@ from numpy.typing import NDArray
 
 from dnsearch.data.data_checks import (
     check_memory,
-    check_range,
     checked_labels,
     count_classes,
     images_shape,
+    reading,
     refuse,
 )
-from dnsearch.data.dataset import Original, Split
+from dnsearch.data.dataset import Original, Split, check_alike
 from dnsearch.spec.data_section import Data, Facts
 
 IMAGES, LABELS = 3, 1
@@ -33,6 +32,7 @@ HINT = (
     "Put the four files of MNIST (yann.lecun.com/exdb/mnist) or Fashion-MNIST "
     "(github.com/zalandoresearch/fashion-mnist) there, gzipped or not, or set data.path to where they are."
 )
+AGAIN = "Get the file again."
 
 
 def facts(data: Data) -> Facts:
@@ -44,10 +44,8 @@ def facts(data: Data) -> Facts:
     folder = Path(data.location)
     shape, classes = data.image_shape, data.classes
     if shape is None:
-        path = _found(folder, "train", IMAGES)
-        with _opened(path) as stream:
-            _, height, width = _header(stream, path, IMAGES)
-        shape = (height, width, 1)
+        with _opened(_found(folder, "train", IMAGES), IMAGES) as (_, (_, height, width)):
+            shape = (height, width, 1)
     if classes is None:
         path = _found(folder, "train", LABELS)
         labels = _array(path, LABELS)
@@ -62,16 +60,11 @@ def read(data: Data) -> Original:
         DataError: a file is missing or broken, or the files do not fit together.
     """
     folder = Path(data.location)
-    training = _split(folder, "train")
+    training, test = _split(folder, "train"), None
     classes = count_classes(training.labels, _found(folder, "train", LABELS))
-    test = None
     if any(_candidates(folder, "t10k", kind) for kind in (IMAGES, LABELS)):
         test = _split(folder, "t10k")
-        check_range(test.labels, classes, _found(folder, "t10k", LABELS))
-        if test.images.shape[1:] != training.images.shape[1:]:
-            expected = "{}x{} pixels like the training images".format(*training.images.shape[1:])
-            found = "{}x{}".format(*test.images.shape[1:])
-            raise refuse(_found(folder, "t10k", IMAGES), expected, found)
+        check_alike(test, training, classes, *(_found(folder, "t10k", kind) for kind in (IMAGES, LABELS)))
     return Original(training, test, tuple(map(str, range(classes))), 255)
 
 
@@ -83,12 +76,11 @@ def _split(folder: Path, part: str) -> Split:
 
 def _names(part: str, kind: int) -> list[str]:
     what = "images" if kind == IMAGES else "labels"
-    plain = [f"{part}-{what}{mark}idx{kind}-ubyte" for mark in "-."]
-    return [name + ending for name in plain for ending in ("", ".gz")]
+    return [f"{part}-{what}{mark}idx{kind}-ubyte{ending}" for mark in "-." for ending in ("", ".gz")]
 
 
 def _candidates(folder: Path, part: str, kind: int) -> list[Path]:
-    return [folder / name for name in _names(part, kind) if (folder / name).is_file()]
+    return [folder / name for name in _names(part, kind) if (folder / name).exists()]
 
 
 def _found(folder: Path, part: str, kind: int) -> Path:
@@ -99,37 +91,31 @@ def _found(folder: Path, part: str, kind: int) -> Path:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[BinaryIO]:
-    try:
-        with cast(BinaryIO, gzip.open(path)) if path.suffix == ".gz" else path.open("rb") as stream:
-            yield stream
-    except (OSError, EOFError, zlib.error) as error:
-        raise refuse(path, "an IDX file that can be read", str(error), "Get the file again.") from error
-
-
-def _header(stream: BinaryIO, path: Path, kind: int) -> tuple[int, ...]:
-    """The dimensions, checked before anything of that size is read."""
-    raw = stream.read(4 + 4 * kind)
-    magic = bytes((0, 0, 8, kind))
-    if raw[:4] != magic:
-        hint = "Images have 3 dimensions and labels 1; perhaps the two files have changed places."
-        raise refuse(path, f"the magic number {magic.hex(' ')}", raw[:4].hex(" ") or "an empty file", hint)
-    if len(raw) < 4 + 4 * kind:
-        raise refuse(path, f"a header of {4 + 4 * kind} bytes", f"{len(raw)}", "The file is truncated.")
-    shape = tuple(np.frombuffer(raw, ">u4", offset=4).tolist())
-    if kind == IMAGES:
-        images_shape(shape, np.dtype(np.uint8), path)
-    check_memory(math.prod(shape), path)
-    return shape
+def _opened(path: Path, kind: int) -> Iterator[tuple[BinaryIO, tuple[int, ...]]]:
+    """The bytes after a file's header, and the dimensions in it, checked before anything else is read."""
+    with reading(path, "an IDX file that can be read", AGAIN) as stream:
+        unpacked = cast(BinaryIO, gzip.GzipFile(fileobj=stream)) if path.suffix == ".gz" else stream
+        raw, size = unpacked.read(4 + 4 * kind), 4 + 4 * kind
+        magic = bytes((0, 0, 8, kind))
+        if raw[:4] != magic:
+            found = raw[:4].hex(" ") or "an empty file"
+            hint = "Images have 3 dimensions and labels 1; perhaps the two files have changed places."
+            raise refuse(path, f"the magic number {magic.hex(' ')}", found, hint)
+        if len(raw) < size:
+            raise refuse(path, f"a header of {size} bytes", f"{len(raw)}", "The file is truncated.")
+        shape = tuple(np.frombuffer(raw, ">u4", offset=4).tolist())
+        if kind == IMAGES:
+            images_shape(shape, np.dtype(np.uint8), path)
+        check_memory(math.prod(shape), path)
+        yield unpacked, shape
 
 
 def _array(path: Path, kind: int) -> NDArray[np.uint8]:
     """The bytes of a file: as many as its header promises, neither fewer nor more."""
-    with _opened(path) as stream:
-        shape = _header(stream, path, kind)
+    with _opened(path, kind) as (stream, shape):
         size = math.prod(shape)
         content = stream.read(size + 1)
         if len(content) != size:
             found = f"{len(content)}; the file is truncated" if len(content) < size else "more"
-            raise refuse(path, f"{size} bytes after the header", found, "Get the file again.")
+            raise refuse(path, f"{size} bytes after the header", found, AGAIN)
     return np.frombuffer(content, np.uint8).reshape(shape)

@@ -1,7 +1,7 @@
 """PNG and JPEG files → arrays of one shape. Training and prediction read images here alone.
 
-Files come from strangers, so only these two formats are opened, the size is checked before anything is
-decoded, and whatever a decoder stumbles over is refused with the file's name. Many threads may read at once.
+Files come from strangers, so only these two formats are opened, and the size is checked before anything is
+decoded. Many threads may read at once.
 
 ``Files`` is a value beside arrays of pixels: it has an array's shape and length, and reads any positions on
 demand. So a set that is larger than the memory is split, measured and batched like any other, and gives the
@@ -9,14 +9,11 @@ same pixels bit for bit.
 """
 
 import math
-import struct
-import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +22,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 
 from dnsearch import environment
-from dnsearch.data.data_checks import refuse
+from dnsearch.data.data_checks import reading, refuse
 from dnsearch.spec.data_section import Data, Resize
 
 ENDINGS = (".png", ".jpg", ".jpeg")
@@ -39,8 +36,6 @@ MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 MAX_PIXELS = 89_478_485
 """Larger images are refused undecoded: 256 MiB of RGB, Pillow's own limit."""
 CHUNK_PIXELS = 2**18
-UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error)
-"""What Pillow's decoders raise over broken files."""
 
 
 def read_image(path: Path, image_shape: tuple[int, int, int], resize: Resize) -> NDArray[np.uint8]:
@@ -54,7 +49,7 @@ def read_image(path: Path, image_shape: tuple[int, int, int], resize: Resize) ->
     Raises:
         DataError: the file is missing, no image, broken, too large, or has more than 8 bits per channel.
     """
-    height, width, channels = supported(image_shape)
+    height, width, channels = file_shape(image_shape)
     with opened(path) as image:
         if image.mode.startswith(("I", "F")):
             hint = "Save it with 8 bits per channel."
@@ -71,39 +66,37 @@ def opened(path: Path) -> Iterator[PngImageFile | JpegImageFile]:
     Raises:
         DataError: the file is missing, no image, broken or too large.
     """
-    try:
-        with path.open("rb") as stream:
-            image = _opened(stream, path)
-            if image.width * image.height > MAX_PIXELS:
-                found = f"{image.width:,} x {image.height:,}"
-                raise refuse(path, f"at most {MAX_PIXELS:,} pixels", found, "Make the image smaller.")
-            yield image
-    except UNREADABLE as error:
-        raise refuse(path, "a PNG or JPEG image", str(error), "Remove or replace the file.") from error
+    expected, hint = "a PNG or JPEG image", "Remove or replace the file."
+    with reading(path, expected, hint) as stream:
+        beginning = stream.read(8)
+        stream.seek(0)
+        # Image.open warns of large images, and warnings belong to the whole process, not to one thread.
+        readers = [reader for start, reader in FORMATS.items() if beginning.startswith(start)]
+        if not readers:
+            raise refuse(path, expected, "another format", hint)
+        image = readers[0](stream)
+        if image.width * image.height > MAX_PIXELS:
+            found = f"{image.width:,} x {image.height:,}"
+            raise refuse(path, f"at most {MAX_PIXELS:,} pixels", found, "Make the image smaller.")
+        yield image
 
 
-def supported(image_shape: tuple[int, int, int]) -> tuple[int, int, int]:
-    """The same shape, if images can be brought to it.
+def file_shape(image_shape: tuple[int, int, int] | None) -> tuple[int, int, int]:
+    """The same shape, if image files can be brought to it.
 
     Raises:
         DataError: there are neither 1, 3 nor 4 channels.
     """
-    if image_shape[2] not in MODES:
+    channels = None if image_shape is None else image_shape[2]
+    if image_shape is None or channels not in MODES:
         hint = "Use 1 for grey, 3 for RGB or 4 for RGB and opacity; for others save arrays: source: npz."
-        raise refuse("data.image_shape", "1, 3 or 4 channels for PNG and JPEG", str(image_shape[2]), hint)
+        raise refuse("data.image_shape", "1, 3 or 4 channels for PNG and JPEG", f"{channels}", hint)
     return image_shape
 
 
-def target_shape(data: Data) -> tuple[int, int, int]:
-    """The shape that image files are brought to.
-
-    Raises:
-        DataError: the spec gives none, or one with another number of channels than files can have.
-    """
-    if data.image_shape is None:
-        hint = "For example image_shape: [32, 32, 3]."
-        raise refuse("data.image_shape", "the size to bring the images to", "nothing", hint)
-    return supported(data.image_shape)
+def listed(folder: Path) -> list[Path]:
+    """What lies in a folder, in the order of the names, without folders and hidden files."""
+    return sorted(entry for entry in folder.iterdir() if entry.name[0] != "." and not entry.is_dir())
 
 
 def fitted(
@@ -146,16 +139,6 @@ def fitted(
             inner = image.resize((across, down), resample)
             canvas.paste(inner, ((width - across) // 2, (height - down) // 2))
             return canvas
-
-
-def _opened(stream: BinaryIO, path: Path) -> PngImageFile | JpegImageFile:
-    # Image.open tells of large images by a process-wide warning, which threads cannot catch each for itself.
-    beginning = stream.read(8)
-    stream.seek(0)
-    for start, reader in FORMATS.items():
-        if beginning.startswith(start):
-            return reader(stream)
-    raise refuse(path, "a PNG or JPEG image", "another format", "Remove or replace the file.")
 
 
 def reduced(images: NDArray[np.uint8 | np.float32], size: tuple[int, int]) -> NDArray[np.uint8 | np.float32]:
@@ -258,3 +241,8 @@ class Files:
     def _read_into(self, room: NDArray[np.uint8], path: str) -> None:
         image = read_image(Path(path), self.image_shape, self.resize)
         room[...] = image if self.size is None else reduced(image[np.newaxis], self.size)[0]
+
+
+def files_of(paths: Iterable[Path], data: Data) -> Files:
+    """Image files as a section wants them."""
+    return Files(tuple(map(str, paths)), file_shape(data.image_shape), data.resize)

@@ -1,4 +1,4 @@
-"""A folder of images and one of masks, which pair by their names.
+"""A folder of images and one of masks, which pair by their names; and masks as pictures.
 
 A mask is a PNG whose grey values or palette indices are class numbers, of its image's size. Test images have
 a tree of their own, or there are none::
@@ -12,27 +12,38 @@ Images too many for the memory stay files; masks are read at once, four bytes a 
 
 import math
 from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 from PIL.PngImagePlugin import PngImageFile
 
 from dnsearch import environment
 from dnsearch.data.data_checks import IGNORED, check_memory, check_range, checked_labels, refuse
 from dnsearch.data.dataset import Labels, Original, Split, of_files
-from dnsearch.data.image_files import ENDINGS, Files, fitted, opened, target_shape
+from dnsearch.data.image_files import ENDINGS, Files, file_shape, files_of, fitted, listed, opened
 from dnsearch.spec.data_section import Data, Facts
 
 IMAGES, MASKS = "images", "masks"
 PALE = ("L", "P", "1")
 """Pillow's modes with one number per pixel."""
+MOST_CLASSES = 256
+"""Of a PNG with a palette."""
+VEIL = 0.5
+"""How much of an image a mask covers."""
 LAYOUT = "Put images into images/ and their masks, PNGs of the same names, into masks/."
+
+
+Pixels = NDArray[np.float32]
+Mask = NDArray[np.integer]
 
 
 def facts(data: Data) -> Facts:
     """The wanted shape and the classes, both from the spec."""
-    return Facts(target_shape(data), len(_names(data)), masks=True)
+    return Facts(file_shape(data.image_shape), len(_names(data)), masks=True)
 
 
 def read(data: Data) -> Original:
@@ -54,7 +65,7 @@ def _names(data: Data) -> tuple[str, ...]:
 
 def _split(folder: Path, data: Data) -> Split:
     pairs = _pairs(folder)
-    files = Files(tuple(str(image) for image, _ in pairs), target_shape(data), data.resize)
+    files = files_of((image for image, _ in pairs), data)
     check_memory(math.prod(files.shape[:3]) * np.dtype(np.int32).itemsize, folder)
     with ThreadPoolExecutor(environment.cores()) as threads:
         masks = threads.map(lambda pair: _mask(pair, files, len(_names(data)), data.ignore_label), pairs)
@@ -63,9 +74,7 @@ def _split(folder: Path, data: Data) -> Split:
 
 def _pairs(folder: Path) -> list[tuple[Path, Path]]:
     """Images with their masks, by name."""
-    images, masks = (
-        _files(folder / part, endings) for part, endings in ((IMAGES, ENDINGS), (MASKS, (".png",)))
-    )
+    images, masks = _files(folder / IMAGES, ENDINGS), _files(folder / MASKS, (".png",))
     if lone := [path for name, path in images.items() if name not in masks]:
         raise refuse(lone[0], f"a mask {MASKS}/{lone[0].stem}.png", "none", LAYOUT)
     if lone := [path for name, path in masks.items() if name not in images]:
@@ -78,7 +87,7 @@ def _files(folder: Path, endings: tuple[str, ...]) -> dict[str, Path]:
     if not folder.is_dir():
         raise refuse(folder, f"a folder of files ending in {', '.join(endings)}", "no such folder", LAYOUT)
     found: dict[str, Path] = {}
-    for path in sorted(entry for entry in folder.iterdir() if entry.name[0] != "." and entry.is_file()):
+    for path in listed(folder):
         if path.suffix.lower() not in endings:
             raise refuse(path, f"files ending in {', '.join(endings)} alone", path.suffix or "none", LAYOUT)
         if path.stem in found:
@@ -109,3 +118,51 @@ def _mask(pair: tuple[Path, Path], files: Files, classes: int, ignore_label: int
     whole = Image.fromarray(labels[0])
     shown = fitted(whole, width, height, files.resize, Image.Resampling.NEAREST, IGNORED)
     return np.asarray(shown, np.int32)
+
+
+def palette(classes: int) -> NDArray[np.uint8]:
+    """Colours that are easily told apart, (classes, 3): those of Pascal VOC, which begin with black.
+
+    A class's number has its bits dealt to red, green and blue in turn, the lowest to the highest bits.
+
+    >>> palette(4).tolist()
+    [[0, 0, 0], [128, 0, 0], [0, 128, 0], [128, 128, 0]]
+    """
+    numbers = np.arange(classes)[:, np.newaxis]
+    colours = np.zeros((classes, 3), np.int64)
+    for turn in range(8):
+        colours |= ((numbers >> (3 * turn + np.arange(3))) & 1) << (7 - turn)
+    return colours.astype(np.uint8)
+
+
+def visible(pixels: NDArray[Any], limits: tuple[float, float]) -> Pixels:
+    """From 0 to 1, in three channels: of one or two the first alone, of more than three the first three."""
+    low, high = limits
+    shown = pixels[..., :3] if pixels.shape[-1] >= 3 else np.repeat(pixels[..., :1], 3, axis=-1)
+    return ((shown.astype(np.float32) - low) / (high - low if high > low else 1)).clip(0, 1)
+
+
+def overlaid(image: Pixels, mask: Mask, classes: int) -> Pixels:
+    """An image (height, width, 3), from 0 to 1, under its mask; where labels do not count, as it is."""
+    colours = palette(classes)[mask.clip(0)].astype(np.float32) / 255
+    veil = np.where(mask >= 0, VEIL, 0.0).astype(np.float32)[..., np.newaxis]
+    painted: Pixels = (1 - veil) * image + veil * colours
+    return painted
+
+
+def mask_png(mask: Mask, classes: int) -> bytes:
+    """A PNG whose palette indices are the class numbers: what the source ``masks`` reads."""
+    image = Image.fromarray(mask.astype(np.uint8), mode="L")
+    image.putpalette(palette(classes).tobytes())
+    return _png(image)
+
+
+def image_png(image: Pixels) -> bytes:
+    """A PNG of an image from 0 to 1."""
+    return _png(Image.fromarray((image * 255).round().astype(np.uint8)))
+
+
+def _png(image: Image.Image) -> bytes:
+    content = BytesIO()
+    image.save(content, format="PNG")
+    return content.getvalue()

@@ -2,18 +2,13 @@
 
 Images are (n, height, width, channels), or (n, height, width) for one channel, uint8 or float. Labels are
 (n,), or masks: (n, height, width), a class number for every pixel. Object arrays are pickles in disguise
-and are never loaded. Headers are checked, also against the sizes that the archive states, before an array is
-read.
-
-Arrays in memory are checked by the same rules. ``from_arrays`` makes a dataset of them; ``save_arrays``
-writes them once, so that other processes and later commands can read them; ``of_arrays`` is that section.
+and are never loaded.
 """
 
 import hashlib
 import math
 import zipfile
-import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -28,19 +23,16 @@ from dnsearch.data.data_checks import (
     checked_labels,
     count_classes,
     images_shape,
+    reading,
     refuse,
 )
-from dnsearch.data.dataset import Dataset, Images, Labels, Original, Split
-from dnsearch.data.split import prepared
+from dnsearch.data.dataset import Images, Labels, Original, Split, check_alike
 from dnsearch.spec.data_section import Data, Facts
 
 SAVE = "Save it with numpy.savez(path, x_train=..., y_train=..., x_test=..., y_test=...)."
 OBJECTS = "Objects are never loaded; save numbers."
-ARRAYS = tuple(f"{kind}_{part}" for part in ("train", "validation", "test") for kind in "xy")
 
 Array = NDArray[Any]
-Pair = tuple[Array, Array]
-"""Images and their labels or masks."""
 Header = tuple[tuple[int, ...], np.dtype[Any]]
 """Shape and type."""
 
@@ -51,18 +43,18 @@ def facts(data: Data) -> Facts:
     Raises:
         DataError: an array is missing or does not hold what it should.
     """
-    path = Path(data.location)
-    if data.image_shape is not None and data.class_count is not None and not path.is_file():
-        return Facts(data.image_shape, data.class_count, None)
+    path, classes = Path(data.location), data.class_count
+    if data.image_shape is not None and classes is not None and not path.exists():
+        return Facts(data.image_shape, classes, None)
+    where = f"{path.absolute()}, "
     with _opened(path) as archive:
         with _member(archive, path, "x_train") as (_, header):
-            shape = images_shape(*header, f"{path.absolute()}, x_train")
+            shape = images_shape(*header, f"{where}x_train")
         with _member(archive, path, "y_train") as (_, header):
-            masks, classes = len(header[0]) > 2, data.class_count
+            masks = len(header[0]) > 2
         if classes is None:
-            where = f"{path.absolute()}, y_train"
-            labels = _labels(_array(archive, path, "y_train"), shape, where, data.ignore_label)
-            classes = count_classes(labels, where)
+            labels = _labels(_array(archive, path, "y_train"), shape, f"{where}y_train", data.ignore_label)
+            classes = count_classes(labels, f"{where}y_train")
     return Facts(data.image_shape or shape[1:], classes, masks)
 
 
@@ -73,58 +65,51 @@ def read(data: Data) -> Original:
         DataError: an array is missing, broken, unsafe or does not fit the others.
     """
     path = Path(data.location)
+    where = f"{path.absolute()}, "
     with _opened(path) as archive:
-        names = archive.namelist()
-        parts = {"train", *(name.split("_")[1] for name in ARRAYS if f"{name}.npy" in names)}
-        wanted = [name for name in ARRAYS if name.split("_")[1] in parts]
-        arrays = {name: _array(archive, path, name) for name in wanted}
-    return _original(arrays, data, f"{path.absolute()}, ")
+        there = archive.namelist()
+        parts = {
+            part: _split(archive, path, part, data.ignore_label)
+            for part in ("train", "validation", "test")
+            if part == "train" or f"x_{part}.npy" in there or f"y_{part}.npy" in there
+        }
+    training = parts.pop("train")
+    if training.labels.ndim == 3 and data.class_count is not None:
+        classes = data.class_count  # masks may lack some of them
+        check_range(training.labels, classes, f"{where}y_train")
+    else:
+        classes = count_classes(training.labels, f"{where}y_train")
+    names = data.class_names or tuple(map(str, range(classes)))
+    if len(names) != classes:
+        expected = f"{classes} names, one for each class of the labels"
+        raise refuse("data.class_names", expected, str(len(names)))
+    for part, split in parts.items():
+        check_alike(split, training, classes, f"{where}x_{part}", f"{where}y_{part}")
+    limit = 255 if training.images.dtype == np.uint8 else None
+    return Original(training, parts.get("test"), names, limit, parts.get("validation"))
 
 
-def from_arrays(
-    x: Array, y: Array, validation: Pair | None = None, test: Pair | None = None, *, data: Data
-) -> Dataset:
-    """A dataset of arrays in memory.
-
-    >>> x, y = np.zeros((20, 8, 8), np.uint8), np.arange(20) % 2
-    >>> dataset = from_arrays(x, y, data=of_arrays(Data(source="digits"), "arrays.npz"))
-    >>> len(dataset.training), len(dataset.validation), dataset.image_shape, dataset.class_names
-    (18, 2, (8, 8, 1), ('0', '1'))
-
-    Args:
-        x: (n, height, width) or (n, height, width, channels), uint8 or float.
-        y: (n,) whole numbers, or masks (n, height, width).
-        validation: images and labels to choose by; None: held out as ``data.validation_fraction`` says.
-        test: images and labels for the final evaluation.
-        data: the section with split, scaling and ``ignore_label``, of source npz.
-
-    Raises:
-        DataError: the arrays have other shapes or types, or do not fit each other or the section.
-    """
-    return prepared(_original(_named(x, y, validation, test), data, ""), data)
-
-
-def facts_of_arrays(x: Array, y: Array, *, data: Data) -> Facts:
-    """The facts of arrays in memory.
-
-    Raises:
-        DataError: the arrays have other shapes or types than images and labels.
-    """
-    images, labels = _named(x, y, None, None).values()
-    shape = images_shape(images.shape, images.dtype, "x_train")
-    found = _labels(labels, shape, "y_train", data.ignore_label)
-    return Facts(shape[1:], data.class_count or count_classes(found, "y_train"), found.ndim == 3)
-
-
-def save_arrays(
-    folder: Path, x: Array, y: Array, validation: Pair | None = None, test: Pair | None = None
-) -> Path:
+def save_arrays(folder: Path, x: Array, y: Array, validation: tuple[Array, Array] | None = None) -> Path:
     """Write arrays as an archive that ``read`` reads, unless it is there already; its path.
 
     The name has a hash of the content, so a spec that names the file is another one for other arrays.
+
+    Args:
+        folder: where to write it.
+        x: images, (n, height, width) or (n, height, width, channels).
+        y: labels, (n,), or masks, (n, height, width).
+        validation: images and labels to choose by.
+
+    Raises:
+        DataError: an array holds Python objects.
     """
-    arrays, digest = _named(x, y, validation, test), hashlib.sha256()
+    arrays = {"x_train": np.asarray(x), "y_train": np.asarray(y)}
+    if validation is not None:
+        arrays |= zip(("x_validation", "y_validation"), map(np.asarray, validation), strict=True)
+    digest = hashlib.sha256()
     for name, array in arrays.items():
+        if array.dtype.hasobject:
+            raise refuse(name, "an array of numbers", "Python objects", OBJECTS)
         digest.update(f"{name} {array.dtype} {array.shape} ".encode())
         digest.update(np.ascontiguousarray(array).data)
     path = folder / f"arrays-{digest.hexdigest()[:16]}.npz"
@@ -136,66 +121,14 @@ def save_arrays(
     return path
 
 
-def of_arrays(data: Data, path: Path | str) -> Data:
-    """The section of arrays saved at a path: split, scaling and limits of another section.
-
-    >>> of_arrays(Data(source="digits", split_seed=3), "arrays.npz").split_seed
-    3
-    """
-    kept = data.model_dump(exclude={"source", "path", "verify", "resize"})
-    return Data(source="npz", path=str(path), **kept)
-
-
-def _named(x: Array, y: Array, validation: Pair | None, test: Pair | None) -> dict[str, Array]:
-    named = {}
-    for part, pair in (("train", (x, y)), ("validation", validation), ("test", test)):
-        for kind, array in zip("xy", pair or (), strict=False):
-            named[f"{kind}_{part}"] = np.asarray(array)
-    for name, array in named.items():
-        if array.dtype.hasobject:
-            raise refuse(name, "an array of numbers", "Python objects", OBJECTS)
-    return named
-
-
-def _original(arrays: Mapping[str, Array], data: Data, prefix: str) -> Original:
-    """The source that checked arrays are."""
-    training = _split(arrays, "train", data.ignore_label, prefix)
-    where = f"{prefix}y_train"
-    if training.labels.ndim == 3 and data.class_count is not None:
-        check_range(training.labels, data.class_count, where)
-        classes = data.class_count  # masks may lack some of them
-    else:
-        classes = count_classes(training.labels, where)
-    names = data.class_names or tuple(map(str, range(classes)))
-    if len(names) != classes:
-        expected = f"{classes} names, one for each class of the labels"
-        raise refuse("data.class_names", expected, str(len(names)))
-    others = {}
-    for part in ("validation", "test"):
-        if f"x_{part}" in arrays:
-            others[part] = _split(arrays, part, data.ignore_label, prefix)
-            _check_alike(others[part], training, classes, part, prefix)
-    limit = 255 if training.images.dtype == np.uint8 else None
-    return Original(training, others.get("test"), names, limit, others.get("validation"))
-
-
-def _split(arrays: Mapping[str, Array], part: str, ignore_label: int | None, prefix: str) -> Split:
-    images, labels = arrays[f"x_{part}"], arrays[f"y_{part}"]
-    shape = images_shape(images.shape, images.dtype, f"{prefix}x_{part}")
+def _split(archive: zipfile.ZipFile, path: Path, part: str, ignore_label: int | None) -> Split:
+    images, labels = (_array(archive, path, f"{kind}_{part}") for kind in "xy")
+    where = f"{path.absolute()}, "
+    shape = images_shape(images.shape, images.dtype, f"{where}x_{part}")
     return Split(
-        _pixels(images.reshape(shape), f"{prefix}x_{part}"),
-        _labels(labels, shape, f"{prefix}y_{part}", ignore_label),
+        _pixels(images.reshape(shape), f"{where}x_{part}"),
+        _labels(labels, shape, f"{where}y_{part}", ignore_label),
     )
-
-
-def _check_alike(split: Split, training: Split, classes: int, part: str, prefix: str) -> None:
-    where = f"{prefix}y_{part}"
-    if split.labels.ndim != training.labels.ndim:
-        raise refuse(where, "labels like those of y_train", f"shape {split.labels.shape}")
-    check_range(split.labels, classes, where)
-    ours, theirs = (f"{list(each.images.shape[1:])} {each.images.dtype}" for each in (split, training))
-    if ours != theirs:
-        raise refuse(f"{prefix}x_{part}", f"images like those of x_train, {theirs}", ours)
 
 
 def _labels(labels: Array, shape: tuple[int, int, int, int], where: str, ignore_label: int | None) -> Labels:
@@ -221,14 +154,11 @@ def _pixels(images: Array, where: str) -> Images:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
-    if not path.is_file():
+    if not path.exists():
         raise refuse(path, "a NumPy archive (.npz)", "no such file", f"{SAVE} Set data.path to that file.")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            yield archive
-    # RuntimeError: an encrypted archive; NotImplementedError: a way of packing that Python does not know.
-    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, RuntimeError) as error:
-        raise refuse(path, "a NumPy archive (.npz) that can be read", str(error), SAVE) from error
+    expected = "a NumPy archive (.npz) that can be read"
+    with reading(path, expected, SAVE) as stream, zipfile.ZipFile(stream) as archive:
+        yield archive
 
 
 @contextmanager
@@ -237,15 +167,22 @@ def _member(archive: zipfile.ZipFile, path: Path, name: str) -> Iterator[tuple[I
     if f"{name}.npy" not in archive.namelist():
         there = ", ".join(sorted(entry.removesuffix(".npy") for entry in archive.namelist())) or "nothing"
         raise refuse(path, f"an array {name}", f"{there:.100}", SAVE)
-    where = f"{path.absolute()}, {name}"
-    with archive.open(f"{name}.npy") as stream:
+    where, info = f"{path.absolute()}, {name}", archive.getinfo(f"{name}.npy")
+    if info.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
+        # Python's readers of the other kinds unpack as much as there is, whatever they are asked for.
+        found = f"compression of kind {info.compress_type}"
+        raise refuse(where, "an array that is stored or deflated", found, SAVE)
+    check_memory(info.file_size, where)
+    with archive.open(info) as stream:
         shape, dtype = _header(stream)
         if dtype.hasobject:
             raise refuse(where, "an array of numbers", "Python objects", OBJECTS)
         expected = stream.tell() + math.prod(shape) * dtype.itemsize
-        if (found := archive.getinfo(f"{name}.npy").file_size) != expected:
+        if info.file_size != expected:
             hint = "Save the archive again."
-            raise refuse(where, f"{expected} bytes, as its header says", str(found), hint)
+            raise refuse(where, f"{expected} bytes, as its header says", str(info.file_size), hint)
+        if name.startswith("x"):
+            images_shape(shape, dtype, where)
         stream.seek(0)
         yield stream, (shape, dtype)
 
@@ -266,11 +203,6 @@ def _header(stream: IO[bytes]) -> Header:
 
 
 def _array(archive: zipfile.ZipFile, path: Path, name: str) -> Array:
-    """An array of numbers that fits into the free memory; images have images' shape and type."""
-    where = f"{path.absolute()}, {name}"
-    with _member(archive, path, name) as (stream, (shape, dtype)):
-        if name.startswith("x"):
-            images_shape(shape, dtype, where)
-        check_memory(math.prod(shape) * dtype.itemsize, where)
+    with _member(archive, path, name) as (stream, _):
         array: Array = npy.read_array(stream, allow_pickle=False)
     return array

@@ -5,12 +5,13 @@ from what is known, from the spec or from files' headers; it takes milliseconds 
 TensorFlow, scikit-learn nor SciPy. ``read`` reads everything. ``SOURCES`` in the spec names the modules.
 """
 
+from pathlib import Path
 from typing import Protocol, cast
 
 from dnsearch import environment
-from dnsearch.data.data_checks import check_declared
+from dnsearch.data.data_checks import refuse
 from dnsearch.data.dataset import Dataset, Original
-from dnsearch.data.split import prepared
+from dnsearch.data.split import hold_out, scaling, subset
 from dnsearch.spec.data_section import SOURCES, Data, Facts
 
 
@@ -22,10 +23,6 @@ class Source(Protocol):
 
     def read(self, data: Data, /) -> Original:
         """All images."""
-
-
-def _source(data: Data) -> Source:
-    return cast(Source, environment.imported(f"dnsearch.data.{SOURCES[data.source].module}"))
 
 
 def facts(data: Data) -> Facts:
@@ -52,6 +49,40 @@ def load(data: Data) -> Dataset:
     (1294, 144, (8, 8, 1))
 
     Raises:
-        DataError: files are missing, broken or unsafe, or they are not what the section declares.
+        DataError: files are missing, broken or unsafe, the images are not what the section declares, or they
+            are too few.
     """
-    return prepared(_source(data).read(data), data)
+    original = _source(data).read(data)
+    training, validation, names = original.training, original.validation, original.class_names
+    where = Path(data.location) if data.location else data.source
+    check_declared(data, training.image_shape, len(names), where)
+    if validation is None:
+        training, validation = hold_out(training, data.validation_fraction, data.split_seed, names)
+    if data.training_examples is not None:
+        training = subset(training, data.training_examples, data.split_seed)
+    for part in (training, validation, original.test):
+        if part is not None and not (part.labels >= 0).any():
+            found = f"ignore_label {data.ignore_label} alone"
+            raise refuse(where, "pixels that count in training, validation and test", found)
+    measured = scaling(training, data.normalize, original.largest_pixel)
+    return Dataset(training, validation, original.test, names, measured)
+
+
+def check_declared(data: Data, image_shape: tuple[int, int, int], classes: int, where: Path | str) -> None:
+    """Compare what the spec says of the data with what the data is.
+
+    Raises:
+        DataError: data.image_shape or data.classes is given and wrong.
+    """
+    there = where.absolute() if isinstance(where, Path) else where
+    if data.image_shape is not None and data.image_shape != image_shape:
+        hint = f"Correct data.image_shape, or leave it out; {data.source} knows its own."
+        found = f"{list(data.image_shape)}"
+        raise refuse("data.image_shape", f"{list(image_shape)}, as in {there}", found, hint)
+    if data.classes is not None and data.classes != classes:
+        hint = "Correct data.classes, or leave it out: it is counted then."
+        raise refuse("data.classes", f"{classes}, as in {there}", str(data.classes), hint)
+
+
+def _source(data: Data) -> Source:
+    return cast(Source, environment.imported(f"dnsearch.data.{SOURCES[data.source].module}"))

@@ -7,16 +7,14 @@ so a part keeps the order of its files.
 
 import math
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dnsearch.data.data_checks import check_declared, refuse
-from dnsearch.data.dataset import Dataset, Images, Original, Scaling, Split
+from dnsearch.data.data_checks import refuse
+from dnsearch.data.dataset import Images, Scaling, Split
 from dnsearch.data.image_files import Files
-from dnsearch.spec.data_section import Data
 
 HOLD_OUT, SUBSET = 0, 1
 """Second parts of the seeds, so that the two draws do not resemble each other."""
@@ -24,30 +22,6 @@ RANKING = (0, 1)
 """Last parts of the training's seed; the orders of its epochs, which count from 1, have others."""
 CHUNK_PIXELS = 2**18
 FLOAT32_RESOLUTION = float(np.finfo(np.float32).eps)
-
-
-def prepared(original: Original, data: Data) -> Dataset:
-    """A source as a dataset: some images held out, the rest limited and measured.
-
-    Raises:
-        DataError: the images are not what the section declares, or too few.
-    """
-    _, *image_shape = original.training.images.shape
-    where = Path(data.location) if data.location else data.source
-    check_declared(data, tuple(image_shape), len(original.class_names), where)
-    training, validation = original.training, original.validation
-    if validation is None:
-        training, validation = hold_out(
-            training, data.validation_fraction, data.split_seed, original.class_names
-        )
-    if data.training_examples is not None:
-        training = subset(training, data.training_examples, data.split_seed)
-    for part in (training, validation, original.test):
-        if part is not None and not (part.labels >= 0).any():
-            found = f"ignore_label {data.ignore_label} alone"
-            raise refuse(data.location, "pixels that count in training, validation and test", found)
-    measured = scaling(training, data.normalize, original.largest_pixel)
-    return Dataset(training, validation, original.test, original.class_names, measured)
 
 
 def hold_out(split: Split, fraction: float, seed: int, class_names: tuple[str, ...]) -> tuple[Split, Split]:
@@ -153,13 +127,11 @@ def scaling(
         case "channel":
             return _channel_statistics(training.images)
         case "unit":
-            largest = _largest(training.images) if largest_pixel is None else largest_pixel
+            largest = largest_pixel
+            if largest is None:
+                largest = max(float(chunk.max()) for chunk in _chunks(training.images))
             channels = training.images.shape[-1]
             return Scaling((0.0,) * channels, (largest if largest > 0 else 1.0,) * channels)
-
-
-def _largest(images: Images | Files) -> float:
-    return max(float(chunk.max()) for chunk in _chunks(images))
 
 
 def _channel_statistics(images: Images | Files) -> Scaling:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dnsearch.data.mask_images import MOST_CLASSES, image_png, mask_png, overlaid, visible
+from dnsearch.data.masks import MOST_CLASSES, image_png, mask_png, overlaid, visible
 from dnsearch.errors import Problem, RunError
 from dnsearch.evaluate.metrics import softmax
 from dnsearch.evaluate.trained_run import BATCH_SIZE, Trained, trained

@@ -5,9 +5,8 @@ from pathlib import Path
 
 from dnsearch import environment
 from dnsearch.data import class_folder
-from dnsearch.data.data_checks import check_declared
 from dnsearch.data.dataset import Scaling
-from dnsearch.data.sources import facts
+from dnsearch.data.sources import check_declared, facts
 from dnsearch.errors import Problem, SpecError
 from dnsearch.model.build import build
 from dnsearch.model.keras_weights import import_weights

@@ -47,7 +47,7 @@ SOURCES: dict[Source, Kind] = {
         largest_pixel=16,
     ),
     "scenes": Kind(
-        "scenes", "such digits scattered on grey canvases with a mask each, for U-Nets", path="refused"
+        "digits", "such digits scattered on grey canvases with a mask each, for U-Nets", path="refused"
     ),
     "cifar10": Kind("cifar", "the binary or Python archive", path="default", verified=True),
     "cifar100": Kind("cifar", "the binary or Python archive", path="default", verified=True),

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from dnsearch.cli.planning import planned_document
-from dnsearch.data import scenes
+from dnsearch.data import digits
 from dnsearch.spec.data_section import Data
 
 SPEC = """\
@@ -46,7 +46,7 @@ def at_work(dnsearch, trained):
     """The program beside a copy of the run, in ``runs/tiny``, and one scene, ``scene.png``."""
     shutil.copytree(trained.path, "runs/tiny")
     Path("spec.yaml").write_text(SPEC)
-    Image.fromarray(scenes.read(Data(source="scenes")).test.images[0, ..., 0]).save("scene.png")
+    Image.fromarray(digits.read(Data(source="scenes")).test.images[0, ..., 0]).save("scene.png")
     return dnsearch
 
 
@@ -101,7 +101,7 @@ def test_predict_writes_masks_and_overlays(at_work):
     assert (mode, shape) == ("P", (32, 32))
     assert opened(found["overlay"])[:2] == ("RGB", (32, 32, 3))
     assert found["classes"]["background"] == (mask == 0).mean()
-    assert (mask == 0)[scenes.read(Data(source="scenes")).test.labels[0] == 0].mean() > 0.9
+    assert (mask == 0)[digits.read(Data(source="scenes")).test.labels[0] == 0].mean() > 0.9
     assert sum(found["classes"].values()) == pytest.approx(1)
     line = at_work("predict", "runs/tiny", "scene.png").out
     assert line.startswith("scene.png  scene.mask.png  scene.overlay.png  background ")

@@ -10,10 +10,14 @@ from dnsearch.data.batches import (
     epoch_images,
     epoch_order,
     evaluation_batches,
+    samples,
     training_batches,
 )
 from dnsearch.data.dataset import Scaling, Split
+from dnsearch.data.sources import load
 from dnsearch.errors import DataError
+from dnsearch.spec.data_section import Data
+from dnsearch.spec.training import Training
 
 pytestmark = pytest.mark.usefixtures("tensorflow_ready")  # before anything else uses TensorFlow
 
@@ -142,3 +146,33 @@ def test_an_error_is_raised_when_it_is_the_turn_of_its_batch():
     assert [next(found)[0].stop for _ in range(2)] == [0, 1]
     with pytest.raises(DataError, match="the third is broken"):
         next(found)
+
+
+def training(augmentation=None):
+    return Training.model_validate({"epochs": 1, "learning_rate": 0.1, "augmentation": augmentation})
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return load(Data(source="digits", training_examples=100))
+
+
+def test_without_augmentation_an_image_is_what_it_was(digits):
+    found = samples(digits, training(), count=5, epoch=2)
+    order = epoch_order(100, 0, 2)
+    assert len(found) == 5
+    for sample, position in zip(found, order, strict=False):
+        np.testing.assert_allclose(sample.seen, sample.original, atol=1e-6)
+        np.testing.assert_array_equal(sample.original[..., 0], digits.training.images[position, ..., 0] / 16)
+        assert sample.original.shape == (8, 8, 3)
+        assert sample.classes == ((str(digits.training.labels[position]), 1.0),)
+
+
+def test_mixed_classes_are_told_with_their_shares(digits):
+    found = samples(digits, training({"mixup": 1.0}), count=1000, epoch=1)
+    assert len(found) == 100
+    assert any(len(sample.classes) == 2 for sample in found)
+    for sample in found:
+        shares = [share for _, share in sample.classes]
+        assert sum(shares) == pytest.approx(1, abs=1e-5) and shares == sorted(shares, reverse=True)
+        assert sample.seen.min() >= 0 and sample.seen.max() <= 1

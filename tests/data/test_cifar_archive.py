@@ -101,16 +101,23 @@ def test_an_entry_that_says_it_is_enormous_is_refused(tmp_path):
     )
 
 
-@pytest.mark.parametrize("kind", [tarfile.REGTYPE, tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME])
-def test_an_archive_that_unpacks_to_too_much_is_refused(tmp_path, monkeypatch, kind):
-    """Also where the bytes are a header that tarfile itself would take into memory."""
+def test_an_archive_that_unpacks_to_too_much_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(archive, "MAX_BYTES", 2**20)
     info = tarfile.TarInfo("set/notes.txt")
-    info.type, info.size = kind, 2**20
+    info.size = 2**20
     path = tmp_path / "archive.tar.gz"
     path.write_bytes(gzip.compress(info.tobuf() + bytes(2**22)))
     assert path.stat().st_size < 2**14
     assert "expected at most 1,048,576 bytes when unpacked, found more" in refusal(path)
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME])
+def test_long_headers_are_refused_before_tarfile_takes_them_apart(tmp_path, kind):
+    info = tarfile.TarInfo("set/a.bin")
+    info.type, info.size = kind, archive.MAX_HEADER + 1
+    path = tmp_path / "archive.tar.gz"
+    path.write_bytes(gzip.compress(info.tobuf() + bytes(2**21)))
+    assert "found a header of more than 1,048,576 bytes" in refusal(path)
 
 
 def test_many_entries_are_refused(packed):

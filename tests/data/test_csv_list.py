@@ -95,6 +95,22 @@ def test_paths_that_lead_outside_are_refused_unopened(table, tmp_path, outside):
     assert refusal(path) == f"{path}:6\n  expected a path within the CSV file's folder, found {outside}"
 
 
+def test_links_that_lead_outside_are_refused_and_others_followed(table, tmp_path):
+    outside = tmp_path / "secret.png"
+    Image.fromarray(np.zeros((4, 5), np.uint8)).save(outside)
+    path = table(rows(*GOOD, "images/link.png,cat", "elsewhere/secret.png,cat"))
+    link = path.parent / "images" / "link.png"
+    link.symlink_to(outside)
+    assert refusal(path) == f"{path}:6\n  expected a path within the CSV file's folder, found images/link.png"
+    link.unlink()
+    link.symlink_to("5.png")
+    (path.parent / "elsewhere").symlink_to(tmp_path)
+    assert refusal(path).startswith(f"{path}:7\n  expected a path within the CSV file's folder")
+    (tmp_path / "alias").symlink_to(path.parent)
+    path = table(rows(*GOOD, "images/link.png,cat"))
+    assert read(tmp_path / "alias" / path.name).training.images[-1, 0, 0, 0] == 5
+
+
 def test_what_is_no_image_is_never_opened(table):
     path = table(rows(*GOOD, "list.csv,cat"))
     assert f"{path}:6\n  expected a path ending in .png, .jpg, .jpeg, found list.csv" == refusal(path)
@@ -156,7 +172,7 @@ def test_what_is_no_table_is_refused(table, tmp_path, monkeypatch):
     assert "expected a CSV file in UTF-8, found field larger than field limit" in refusal(path)
     assert "No such file" in refusal(tmp_path / "gone.csv")
     monkeypatch.setattr(csv_list, "MAX_BYTES", 1000)
-    assert "expected a CSV file of at most 1,000 bytes, found 200,0" in refusal(path)
+    assert "expected at most 1,000 bytes, found 200,0" in refusal(path)
 
 
 def test_other_channel_numbers_are_refused(table):

@@ -186,4 +186,4 @@ def test_a_test_label_beyond_the_classes_is_refused(plain, idx_bytes):
 
 def test_test_images_of_another_size_are_refused(plain, idx_bytes):
     text = refused(plain, "t10k-images-idx3-ubyte", idx_bytes(np.zeros((12, 5, 6), np.uint8)))
-    assert "expected 6x5 pixels like the training images, found 5x6" in text
+    assert "expected images like the training images, [6, 5, 1] uint8, found [5, 6, 1] uint8" in text

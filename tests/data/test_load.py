@@ -6,7 +6,6 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from dnsearch.data.dataset import Scaling
 from dnsearch.data.sources import facts, load
 from dnsearch.errors import DataError
 from dnsearch.spec.data_section import SOURCES as SOURCE_KINDS
@@ -97,30 +96,6 @@ def test_another_split_seed_holds_out_other_images_and_keeps_the_test_images():
     assert not np.array_equal(first.validation.images, other.validation.images)
     assert not np.array_equal(first.training.images, other.training.images)
     assert np.array_equal(first.test.images, other.test.images)
-
-
-def test_no_digit_is_in_two_parts():
-    from sklearn.datasets import load_digits
-
-    dataset = load(Data(source="digits"))
-    parts = (dataset.training, dataset.validation, dataset.test)
-    found = sorted(image.tobytes() for part in parts for image in part.images)
-    assert found == sorted(image.astype(np.uint8).tobytes() for image in load_digits().images)
-
-
-def test_digits_keep_their_sixteen_shades():
-    dataset = load(Data(source="digits", normalize="unit"))
-    assert dataset.training.images.max() == 16
-    assert dataset.scaling == Scaling((0.0,), (16.0,))
-    assert dataset.scaling.apply(dataset.test.images).max() == 1.0
-    assert dataset.class_names == tuple("0123456789")
-
-
-def test_the_test_digits_are_a_fifth_of_each_class():
-    dataset = load(Data(source="digits"))
-    rest = np.bincount(dataset.training.labels) + np.bincount(dataset.validation.labels)
-    shares = np.bincount(dataset.test.labels) / (rest + np.bincount(dataset.test.labels))
-    np.testing.assert_allclose(shares, 0.2, atol=0.005)
 
 
 @pytest.mark.parametrize(
@@ -215,12 +190,6 @@ def test_facts_need_no_files_to_refuse_what_is_known(source):
 def test_facts_refuse_other_channel_numbers_of_a_folder(section):
     with pytest.raises(DataError, match="expected 1, 3 or 4 channels for PNG and JPEG, found 2"):
         facts(section("folder", image_shape=(8, 8, 2), classes=3))
-
-
-def test_a_folder_without_a_shape_is_refused_even_if_the_spec_was_not_validated():
-    unchecked = Data.model_construct(source="folder", path="flowers", image_shape=None, classes=2)
-    with pytest.raises(DataError, match=r"data\.image_shape\n  expected the size to bring the images to"):
-        facts(unchecked)
 
 
 def test_the_cifars_are_looked_for_in_their_default_place(tmp_path, monkeypatch, cifar10):

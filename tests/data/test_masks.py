@@ -1,9 +1,12 @@
-"""Images with masks: in folders and in archives."""
+"""Images with masks, in folders and in archives; masks as pictures."""
+
+import io
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from dnsearch.data.masks import image_png, mask_png, overlaid, palette
 from dnsearch.data.sources import facts, load
 from dnsearch.errors import DataError
 from dnsearch.spec.data_section import Data, Facts
@@ -203,7 +206,9 @@ def test_archives_whose_masks_do_not_fit(arrays, save_npz):
 
 def test_labels_beside_masks(arrays, save_npz):
     whole = {name: array.clip(0) for name, array in masked(arrays).items()} | {"y_test": np.zeros(9, int)}
-    with pytest.raises(DataError, match="y_test\n  expected labels like those of y_train, found shape"):
+    with pytest.raises(
+        DataError, match="y_test\n  expected labels like those of the training images, found shape"
+    ):
         load(Data(source="npz", path=str(save_npz(whole))))
 
 
@@ -215,5 +220,23 @@ def test_names_that_are_too_few(arrays, save_npz):
         load(data)
 
 
-UNET = "{family: unet, growth_rate: 4, layers_per_block: [1, 1]}"
-DENSENET = "{growth_rate: 4, layers_per_block: [1, 1]}"
+def test_a_mask_s_file_holds_its_numbers_and_colours():
+    mask = np.arange(12).reshape(3, 4)
+    image = Image.open(io.BytesIO(mask_png(mask, 12)))
+    assert image.mode == "P"
+    np.testing.assert_array_equal(np.asarray(image), mask)
+    np.testing.assert_array_equal(np.asarray(image.convert("RGB")), palette(12)[mask])
+
+
+def test_the_colours_are_those_of_pascal_voc_and_all_different():
+    colours = palette(256)
+    assert colours[[15, 20, 255]].tolist() == [[192, 128, 128], [0, 64, 128], [224, 224, 192]]
+    assert len(np.unique(colours, axis=0)) == 256
+
+
+def test_an_overlay_leaves_pixels_that_do_not_count():
+    image = np.full((1, 2, 3), 0.5, np.float32)
+    painted = overlaid(image, np.array([[-1, 1]]), 2)
+    np.testing.assert_allclose(painted[0], [[0.5] * 3, [0.25 + 64 / 255, 0.25, 0.25]], atol=1e-6)
+    shown = np.asarray(Image.open(io.BytesIO(image_png(painted))))
+    assert shown[0].tolist() == [[128] * 3, [128, 64, 64]]

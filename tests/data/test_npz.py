@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from dnsearch.data import npz
+from dnsearch.data.sources import load
 from dnsearch.errors import DataError
 from dnsearch.spec.data_section import Data
 
@@ -178,7 +179,9 @@ def test_numbers_that_are_not_finite_are_refused(refusal, value):
 
 def test_test_images_must_be_like_the_training_images(refusal):
     text = refusal(x_test=np.zeros((9, 5, 4, 3), np.uint8))
-    assert "x_test\n  expected images like those of x_train, [4, 5, 3] uint8, found [5, 4, 3] uint8" in text
+    assert (
+        "x_test\n  expected images like the training images, [4, 5, 3] uint8, found [5, 4, 3] uint8" in text
+    )
     assert "found [4, 5, 3] float32" in refusal(x_test=np.zeros((9, 4, 5, 3), np.float32))
 
 
@@ -244,11 +247,37 @@ def test_headers_that_lie_are_refused(tmp_path, header, message):
 def test_more_pixels_than_memory_should_hold_are_refused(tmp_path, monkeypatch, arrays, save_npz):
     from dnsearch import environment
 
-    monkeypatch.setattr(environment, "free_memory_bytes", lambda: 1799)
+    monkeypatch.setattr(environment, "free_memory_bytes", lambda: 1927)
     with pytest.raises(DataError, match="GiB of pixels, the memory that is free"):
         read(save_npz(arrays))
-    monkeypatch.setattr(environment, "free_memory_bytes", lambda: 1800)
+    monkeypatch.setattr(environment, "free_memory_bytes", lambda: 1928)
     assert len(read(save_npz(arrays)).training) == 30
+
+
+def test_an_entry_larger_than_the_memory_is_left_packed(tmp_path, monkeypatch, arrays):
+    """Not even its header is unpacked: the entry's first bytes are damaged, and nobody notices."""
+    from dnsearch import environment
+
+    path = tmp_path / "images.npz"
+    np.savez_compressed(path, **arrays | {"x_train": np.zeros((3000, 40, 50, 3), np.uint8)})
+    content = bytearray(path.read_bytes())
+    with zipfile.ZipFile(path) as archive:
+        start = archive.getinfo("x_train.npy").header_offset + 30 + len("x_train.npy")
+    content[start + 20 : start + 30] = b"\xff" * 10
+    path.write_bytes(content)
+    monkeypatch.setattr(environment, "free_memory_bytes", lambda: 2**20)
+    with pytest.raises(DataError, match="GiB of pixels, the memory that is free"):
+        read(path)
+
+
+@pytest.mark.parametrize("kind", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_compressions_that_numpy_does_not_write_are_refused(arrays, save_npz, tmp_path, kind):
+    path = save_npz(arrays)
+    with zipfile.ZipFile(path) as archive, zipfile.ZipFile(tmp_path / "other.npz", "w", kind) as other:
+        for name in archive.namelist():
+            other.writestr(name, archive.read(name))
+    with pytest.raises(DataError, match=f"stored or deflated, found compression of kind {kind}"):
+        read(tmp_path / "other.npz")
 
 
 def test_an_unknown_version_of_the_format_is_refused(arrays, tmp_path):
@@ -278,3 +307,40 @@ def test_truncated_archives_are_refused(arrays, save_npz):
         path.write_bytes(content[:end])
         with pytest.raises(DataError, match="expected a NumPy archive"):
             read(path)
+
+
+def test_saved_arrays_are_read(arrays, tmp_path):
+    x, y, validation = arrays["x_train"], arrays["y_train"], (arrays["x_test"], arrays["y_test"])
+    for expected in (x, x[..., 0], (x / 255).astype(np.float32)):
+        original = read(npz.save_arrays(tmp_path, expected, y))
+        assert np.array_equal(original.training.images.squeeze(), expected)
+        assert original.training.labels.tolist() == y.tolist()
+        assert original.validation is None and original.test is None
+    original = read(npz.save_arrays(tmp_path, x, y, validation))
+    assert np.array_equal(original.validation.images, validation[0])
+    assert original.validation.labels.tolist() == validation[1].tolist()
+
+
+def test_given_validation_images_are_not_taken_from_the_training_images(arrays, tmp_path):
+    path = npz.save_arrays(
+        tmp_path, arrays["x_train"], arrays["y_train"], (arrays["x_test"], arrays["y_test"])
+    )
+    dataset = load(section(path, training_examples=20))
+    assert len(dataset.training) == 20
+    assert np.array_equal(dataset.validation.images, arrays["x_test"])
+    assert dataset.scaling.offset == pytest.approx(dataset.training.images.mean(axis=(0, 1, 2)))
+
+
+def test_objects_are_not_saved(arrays, tmp_path):
+    with pytest.raises(DataError, match="y_train\n  expected an array of numbers, found Python objects"):
+        npz.save_arrays(tmp_path, arrays["x_train"], np.array([None] * 30))
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_equal_arrays_are_saved_once_and_others_under_another_name(arrays, tmp_path):
+    x, y = arrays["x_train"], arrays["y_train"]
+    first = npz.save_arrays(tmp_path, x, y)
+    written = first.stat().st_mtime_ns
+    assert npz.save_arrays(tmp_path, x.copy(), y) == first and first.stat().st_mtime_ns == written
+    others = {npz.save_arrays(tmp_path, *pair) for pair in ((x, y[::-1]), (x + 1, y), (x, y.astype(float)))}
+    assert len(others) == 3 and first not in others

@@ -124,7 +124,7 @@ def test_a_file_that_goes_during_a_training_is_told_of_as_at_any_time(photograph
         collected(batches), collected(whole)
     lines = str(caught.value).splitlines()
     assert lines[0] == str(gone)
-    assert lines[1].startswith("  expected a PNG or JPEG image, found [Errno 2] No such file")
+    assert lines[1].startswith("  expected a PNG or JPEG image, found No such file or directory")
     assert lines[2] == "  Remove or replace the file."
     assert len(lines) == 3
 
