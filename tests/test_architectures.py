@@ -10,7 +10,7 @@ from dnsearch.cli.planning import planned_document
 from dnsearch.runs.folder import RunFolder
 from dnsearch.runs.record import EpochRecord
 from dnsearch.spec.document import load
-from dnsearch.spec.network.families import UNet
+from dnsearch.spec.network import UNet
 from dnsearch.train.run import run
 
 DENSENETS = {

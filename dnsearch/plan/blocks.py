@@ -23,6 +23,7 @@ from dnsearch.plan.graph import (
     refuse,
 )
 from dnsearch.plan.shapes import output_shape
+from dnsearch.spec.network import Family, Stem
 from dnsearch.spec.network.connectivity import (
     Chain,
     Dense,
@@ -34,7 +35,6 @@ from dnsearch.spec.network.connectivity import (
     Strided,
     Window,
 )
-from dnsearch.spec.network.parts import Family, Stem
 from dnsearch.spec.section import of_block
 
 Named = tuple[str, Operation]

@@ -34,8 +34,8 @@ from dnsearch.plan.graph import (
     SpaceToDepth,
     refuse,
 )
-from dnsearch.spec.network.families import DenseNet, UNet
-from dnsearch.spec.network.parts import CrossBlock
+from dnsearch.spec.network import DenseNet, UNet
+from dnsearch.spec.network.connectivity import CrossBlock
 from dnsearch.spec.section import of_block
 
 

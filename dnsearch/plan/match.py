@@ -13,8 +13,7 @@ from dnsearch.errors import Problem, SpecError
 from dnsearch.plan.cost import cost
 from dnsearch.plan.graph import Shape
 from dnsearch.plan.network import plan_network
-from dnsearch.spec.network import Network
-from dnsearch.spec.network.families import UNet
+from dnsearch.spec.network import Network, UNet
 
 Figure = Literal["parameters", "macs"]
 GrowthRates = int | tuple[int, ...]

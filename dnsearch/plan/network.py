@@ -5,8 +5,7 @@ from typing import assert_never
 from dnsearch.plan.densenet import densenet
 from dnsearch.plan.graph import NetworkPlan, Shape
 from dnsearch.plan.unet import unet
-from dnsearch.spec.network import Network
-from dnsearch.spec.network.families import DenseNet, UNet
+from dnsearch.spec.network import DenseNet, Network, UNet
 
 
 def plan_network(network: Network, image_shape: Shape, classes: int) -> NetworkPlan:

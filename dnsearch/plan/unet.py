@@ -27,7 +27,7 @@ from dnsearch.plan.graph import (
     TransposedConvolution,
     refuse,
 )
-from dnsearch.spec.network.families import UNet
+from dnsearch.spec.network import UNet
 from dnsearch.spec.section import of_block
 
 STEM_CHANNELS = 48  # FC-DenseNet's

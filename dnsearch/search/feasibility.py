@@ -16,8 +16,8 @@ from dnsearch.plan.limits import Planned, planned
 from dnsearch.plan.memory import Summary
 from dnsearch.spec.data_section import Facts
 from dnsearch.spec.document import Document
-from dnsearch.spec.tune import Tune
-from dnsearch.spec.tune.conditions import Relation, excess
+from dnsearch.spec.tune import Relation, Tune
+from dnsearch.spec.tune.search_space import excess
 
 MAX_IN_A_ROW = 1000
 """Infeasible proposals after which a search gives up: by the rule of three, less than 0.3 % of

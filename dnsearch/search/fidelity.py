@@ -14,8 +14,7 @@ from dnsearch.plan.graph import Shape
 from dnsearch.plan.network import plan_network
 from dnsearch.search.rungs import rungs
 from dnsearch.spec.document import Document
-from dnsearch.spec.network import Network
-from dnsearch.spec.network.families import UNet
+from dnsearch.spec.network import Network, UNet
 from dnsearch.spec.training import Size, Stage
 from dnsearch.spec.tune import Tune
 

@@ -48,7 +48,7 @@ from dnsearch.search.study_metadata import (
 from dnsearch.search.study_summary import summary
 from dnsearch.search.trial_store import BASE, DROPPED, INFEASIBLE, is_base, is_trial
 from dnsearch.spec.document import settings
-from dnsearch.spec.tune.conditions import Label
+from dnsearch.spec.tune.parameters import Label
 from dnsearch.spec.tune.search_space import counts
 
 ASIDE = ".dropped"

@@ -17,10 +17,10 @@ from dnsearch.spec.document import Document, settings
 from dnsearch.spec.experiment import STAGES
 from dnsearch.spec.tree import overlap
 from dnsearch.spec.tune import SAMPLERS, Tune
-from dnsearch.spec.tune.conditions import Label, followers
 from dnsearch.spec.tune.parameters import (
     FloatRange,
     IntRange,
+    Label,
     Range,
     Searched,
     exact,
@@ -29,7 +29,7 @@ from dnsearch.spec.tune.parameters import (
     labelled,
     when,
 )
-from dnsearch.spec.tune.search_space import Choice, chosen, counts, in_order, value_of
+from dnsearch.spec.tune.search_space import Choice, chosen, counts, followers, in_order, value_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +235,7 @@ def check_base(document: Document, tune: Tune) -> None:
     problems = [
         Problem(f"tune.parameters.{path}", expected, _shown(own, path), hint)
         for path, searched in tune.parameters.items()
-        if path not in labels and when(searched) is None
+        if path not in labels and not when(searched)
     ]
     if problems:
         raise StudyError("\n\n".join(map(str, problems)))

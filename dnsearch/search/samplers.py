@@ -24,7 +24,7 @@ from optuna.trial import FrozenTrial, TrialState
 from dnsearch import environment
 from dnsearch.search.parameter_space import distribution
 from dnsearch.spec.tune import Tune
-from dnsearch.spec.tune.parameters import FloatRange, IntRange, Searched, highest, labelled, nearest
+from dnsearch.spec.tune.search_space import every_label
 
 PAUSED = "dnsearch:paused"
 """The user attribute of a trial that waits at a rung, with its epoch; 0 when it goes on."""
@@ -83,19 +83,7 @@ def population(trials: int) -> int:
 
 def grid(tune: Tune) -> dict[str, list[Any]]:
     """Every value of every parameter."""
-    return {path: _all_values(searched) for path, searched in tune.parameters.items()}
-
-
-def _all_values(searched: Searched) -> list[Any]:
-    match searched:
-        case IntRange(bounds=(low, high), step=step):
-            return list(range(low, high + 1, step))
-        case FloatRange(bounds=(low, high), step=step):
-            width = step or high - low  # the spec has refused a grid of any number
-            count = round((highest(low, high, width) - low) / width) + 1
-            return [nearest(low + index * width, low, width) for index in range(count)]
-        case choices:
-            return list(labelled(choices))
+    return {path: [*every_label(searched)] for path, searched in tune.parameters.items()}
 
 
 class Grid(GridSampler):

@@ -20,8 +20,7 @@ from dnsearch.spec.document import settings
 from dnsearch.spec.experiment import Experiment
 from dnsearch.spec.tree import overlap
 from dnsearch.spec.tune import Tune
-from dnsearch.spec.tune.conditions import Label, followers, operands
-from dnsearch.spec.tune.parameters import FloatRange, IntRange, Searched
+from dnsearch.spec.tune.parameters import FloatRange, IntRange, Label, Searched
 from dnsearch.spec.tune.search_space import (
     Choice,
     Extent,
@@ -30,6 +29,7 @@ from dnsearch.spec.tune.search_space import (
     counts,
     endless,
     extent,
+    followers,
     in_order,
     points,
     size,
@@ -153,7 +153,7 @@ def survey(judge: Judge, samples: int, seed: int, seconds: float) -> Survey:
 def _remembered(judge: Judge) -> Callable[[Choice], Found]:
     """A judge that works out each kind of network once: why it is refused, and what it costs."""
     known: dict[Key, Found] = {}
-    related = [path for relation in judge.tune.relations for path in operands(relation)]
+    related = [path for relation in judge.tune.relations for path in relation.operands]
     free = {path for path in judge.tune.parameters if _is_free(path, judge.tune, related)}
 
     def found(choice: Choice) -> Found:

@@ -22,7 +22,7 @@ from dnsearch.search.samplers import PAUSED, Grid, sampler
 from dnsearch.search.study_lock import StudyLock
 from dnsearch.spec.document import Document, fingerprint
 from dnsearch.spec.tune import Objective, Tune
-from dnsearch.spec.tune.conditions import Label
+from dnsearch.spec.tune.parameters import Label
 from dnsearch.spec.tune.search_space import Choice
 
 BASE = "dnsearch:base"

@@ -4,13 +4,14 @@
 ``dnsearch.data`` with two functions, ``facts`` and ``read``.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from dnsearch.errors import Problem
-from dnsearch.spec.section import Section, refuse
+from dnsearch.spec.section import Section
 
 Source = Literal["digits", "scenes", "cifar10", "cifar100", "svhn", "idx", "npz", "folder", "csv", "masks"]
 Resize = Literal["stretch", "crop", "pad"]
@@ -162,43 +163,37 @@ class Data(Section):
         "training images alone (the paper); unit: divide by the largest pixel value (the article).",
     )
 
-    @model_validator(mode="after")
-    def _source_has_what_it_needs(self) -> Self:
-        kind, problems = SOURCES[self.source], []
+    def misfits(self) -> Iterator[Problem]:
+        """What the source lacks, or does not know."""
+        kind = SOURCES[self.source]
         if kind.path == "refused" and self.path is not None:
             expected = f"{self.source} come with scikit-learn and have no path"
-            problems.append(Problem("path", expected, hint="Remove path, or choose another source."))
+            yield Problem("path", expected, hint="Remove path, or choose another source.")
         if kind.path == "required" and self.path is None:
-            problems.append(Problem("source", f"path is missing: where the {self.source} data lies"))
+            yield Problem("source", f"path is missing: where the {self.source} data lies")
         if kind.resized and self.image_shape is None:
             expected = f"image_shape is missing: the size to bring the {self.source}'s images to"
-            problems.append(Problem("source", expected, hint="For example image_shape: [32, 32, 3]."))
+            yield Problem("source", expected, hint="For example image_shape: [32, 32, 3].")
         if not self.verify and not kind.verified:
-            expected = f"only the CIFAR archives have a known MD5, {self.source} has none"
-            problems.append(Problem("verify", expected))
-        problems += self._class_problems()
-        if problems:
-            raise refuse(*problems)
-        return self
-
-    def _class_problems(self) -> list[Problem]:
-        problems = []
-        named = {"class_names": self.class_names, "ignore_label": self.ignore_label}
-        if not SOURCES[self.source].masks:
+            yield Problem("verify", f"only the CIFAR archives have a known MD5, {self.source} has none")
+        if not kind.masks:
             expected = f"only masks and npz have numbers that need it; {self.source} does not"
-            problems += [Problem(field, expected) for field, value in named.items() if value is not None]
+            named = {"class_names": self.class_names, "ignore_label": self.ignore_label}
+            yield from (Problem(field, expected) for field, value in named.items() if value is not None)
         elif self.class_names is not None:
-            expected = f"classes: {len(self.class_names)}, as many as class_names has"
-            if self.classes not in {None, len(self.class_names)}:
-                problems.append(Problem("classes", expected, str(self.classes), "Remove one of the two."))
-            if twice := [name for name in self.class_names if self.class_names.count(name) > 1]:
-                problems.append(Problem("class_names", "every name once", found=f"{twice[0]} again"))
+            yield from self._misnamed_classes(self.class_names)
         elif self.source == "masks" and self.classes is None:
+            expected = "class_names or classes is missing: what the masks show"
             hint = "For example class_names: [background, cell], or classes: 2."
-            problems.append(
-                Problem("source", "class_names or classes is missing: what the masks show", hint=hint)
-            )
-        return problems
+            yield Problem("source", expected, hint=hint)
+
+    def _misnamed_classes(self, names: Sequence[str]) -> Iterator[Problem]:
+        if self.classes not in {None, len(names)}:
+            expected = f"classes: {len(names)}, as many as class_names has"
+            yield Problem("classes", expected, str(self.classes), "Remove one of the two.")
+        if len(set(names)) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            yield Problem("class_names", "every name once", found=f"{twice} again")
 
     @property
     def class_count(self) -> int | None:

@@ -13,10 +13,20 @@ from pydantic import ValidationError
 from dnsearch.errors import Place, Problem, SpecError
 from dnsearch.spec import presets, validation_errors
 from dnsearch.spec.experiment import Experiment
-from dnsearch.spec.merge import completed, nested, overlay, spelled_out
 from dnsearch.spec.presets import with_recipe
 from dnsearch.spec.training import Stage
-from dnsearch.spec.tree import Leaf, Table, Tree, from_plain, plain, without
+from dnsearch.spec.tree import (
+    Leaf,
+    Table,
+    Tree,
+    completed,
+    from_plain,
+    nested,
+    overlay,
+    plain,
+    spelled_out,
+    without,
+)
 from dnsearch.spec.tune import space_checks
 from dnsearch.spec.yaml import MAX_BYTES, MAX_DEPTH, read, written
 
@@ -213,6 +223,6 @@ def _validated(tree: Tree) -> Experiment:
     except ValidationError as error:
         others = space_checks.besides(error, tree)
         raise SpecError(validation_errors.problems(error, tree, others=others)) from None
-    if wrong := space_checks.problems(experiment, tree):
+    if wrong := space_checks.problems(experiment.tune, tree):
         raise SpecError(wrong)
     return experiment

@@ -4,28 +4,18 @@ A whole spec: one experiment.
 """
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import Field
 
 from dnsearch.errors import Problem
 from dnsearch.spec.data_section import Data
-from dnsearch.spec.network import Network
-from dnsearch.spec.network.families import UNet
-from dnsearch.spec.section import Section, Whole, refuse
+from dnsearch.spec.network import Network, UNet
+from dnsearch.spec.section import Section, Whole
 from dnsearch.spec.training import OF_PIXELS, Training
 from dnsearch.spec.tune import Tune
 
-
-def _kind(value: Any) -> str:  # noqa: ANN401  (whatever the YAML holds)
-    return "#spec" if isinstance(value, str) else "#number"
-
-
-Target = Annotated[
-    Annotated[Annotated[int, Field(ge=1)], Tag("#number")]
-    | Annotated[Annotated[str, Field(min_length=1)], Tag("#spec")],
-    Discriminator(_kind),
-]
+Target = Annotated[int, Field(ge=1)] | Annotated[str, Field(min_length=1)]
 
 
 class Match(Section):
@@ -42,13 +32,10 @@ class Match(Section):
         "for the same images.",
     )
 
-    @model_validator(mode="after")
-    def _one_of_the_two(self) -> Self:
+    def misfits(self) -> Iterator[Problem]:
+        """Both targets, or none."""
         if (self.parameters is None) == (self.macs is None):
-            raise refuse(
-                Problem("parameters", "either parameters or macs; a growth rate can match one figure")
-            )
-        return self
+            yield Problem("parameters", "either parameters or macs; a growth rate can match one figure")
 
 
 class Limits(Section):
@@ -102,40 +89,31 @@ class Experiment(Section):
     tune: Tune | None = Field(None, description="The search, for dnsearch tune.")
     expect: Expect | None = Field(None, description="Facts to check.")
 
-    @model_validator(mode="after")
-    def _training_suits_network(self) -> Self:
-        problems, loss, augmentation = [], self.training.loss, self.training.augmentation
+    def misfits(self) -> Iterator[Problem]:
+        """A training or a search that the network cannot have."""
+        tune = self.tune
         if isinstance(self.network, UNet):
-            if augmentation is not None and augmentation.mixup:
-                expected = "0 for a U-Net: a blend of two masks is no mask"
-                hint = "Use cutmix, which pastes pixels with their labels."
-                where = "training.augmentation.mixup"
-                problems.append(Problem(where, expected, f"{augmentation.mixup:g}", hint))
-            problems += _averaged_masks(self.training, self.tune)
-        elif loss in OF_PIXELS:
+            yield from self._unsuited_to_masks()
+        elif self.training.loss in OF_PIXELS:
             expected = "cross_entropy or focal for a densenet: Dice is for masks"
-            problems.append(Problem("training.loss", expected, loss, "Or set network.family: unet."))
-        if problems:
-            raise refuse(*problems)
-        return self
+            yield Problem("training.loss", expected, self.training.loss, "Or set network.family: unet.")
+        if tune is not None and tune.fidelity != "epochs":
+            searched = any(f"{path}.".startswith(f"{STAGES}.") for path in tune.parameters)
+            if self.training.progressive or searched:
+                expected = f"epochs with {STAGES}, which the search would fill in itself"
+                yield Problem("tune.fidelity", expected, tune.fidelity, "Remove one of the two.")
 
-    @model_validator(mode="after")
-    def _stages_are_given_once(self) -> Self:
-        if self.tune is None or self.tune.fidelity == "epochs":
-            return self
-        searched = any(f"{path}.".startswith(f"{STAGES}.") for path in self.tune.parameters)
-        if self.training.progressive or searched:
-            expected = f"epochs with {STAGES}, which the search would fill in itself"
-            raise refuse(Problem("tune.fidelity", expected, self.tune.fidelity, "Remove one of the two."))
-        return self
-
-
-def _averaged_masks(training: Training, tune: Tune | None) -> Iterator[Problem]:
-    """Smaller images where every pixel has a label."""
-    for number, stage in enumerate(training.progressive):
-        if stage.image_size is not None:
-            where, found = f"{STAGES}.{number}.image_size", str(list(stage.image_size))
-            yield Problem(where, "null for a U-Net: classes have no average", found, "Use examples.")
-    if tune is not None and tune.fidelity == "image_size":
-        expected = "epochs or examples for a U-Net: classes have no average"
-        yield Problem("tune.fidelity", expected, "image_size")
+    def _unsuited_to_masks(self) -> Iterator[Problem]:
+        """Blended images, and smaller ones: classes have no average."""
+        augmentation = self.training.augmentation
+        if augmentation is not None and augmentation.mixup:
+            expected = "0 for a U-Net: a blend of two masks is no mask"
+            hint = "Use cutmix, which pastes pixels with their labels."
+            yield Problem("training.augmentation.mixup", expected, f"{augmentation.mixup:g}", hint)
+        for number, stage in enumerate(self.training.progressive):
+            if stage.image_size is not None:
+                where, found = f"{STAGES}.{number}.image_size", str(list(stage.image_size))
+                yield Problem(where, "null for a U-Net: classes have no average", found, "Use examples.")
+        if self.tune is not None and self.tune.fidelity == "image_size":
+            expected = "epochs or examples for a U-Net: classes have no average"
+            yield Problem("tune.fidelity", expected, "image_size")

@@ -6,14 +6,14 @@ Error messages and docs/spec.md are written from the schema, so they cannot lag 
 import inspect
 import json
 from collections.abc import Iterable, Iterator
-from functools import cache
+from functools import cache, reduce
 from typing import Any
 
 from dnsearch.spec.experiment import Experiment
-from dnsearch.spec.merge import SHORTHANDS
-from dnsearch.spec.tree import Table, Tree, entry, plain
+from dnsearch.spec.tree import SHORTHANDS, Table, Tree, entry, plain
 
 Schema = dict[str, Any]
+Path = tuple[str | int, ...]
 
 
 @cache
@@ -73,7 +73,7 @@ def options(subschema: Schema, root: Schema | None = None) -> Iterator[Schema]:
         yield from options(alternative, root)
 
 
-def at(path: tuple[str | int, ...], tree: Tree | None = None) -> tuple[Schema, ...]:
+def at(path: Path, tree: Tree | None = None) -> tuple[Schema, ...]:
     """What a path may hold: every alternative, or nothing when no spec has such a path.
 
     Args:
@@ -132,16 +132,13 @@ def kind(section: Schema) -> str:
     return next((str(name) for name in named if name), "")
 
 
-def keys(path: tuple[str | int, ...], tree: Tree | None = None) -> tuple[str, ...]:
+def keys(path: Path, tree: Tree | None = None) -> tuple[str, ...]:
     """The keys that the section at a path may have; of the kind that ``tree`` holds there, if it is given.
 
     >>> keys(("training", "early_stopping"))
     ('patience', 'minimum_delta')
     """
-    section = tree
-    for part in path:
-        section = entry(section, part)
-    kinds = _of_kind(at(path, tree), section)
+    kinds = _of_kind(at(path, tree), reduce(entry, path, tree))
     return tuple(dict.fromkeys(key for schema in kinds for key in schema.get("properties", {})))
 
 

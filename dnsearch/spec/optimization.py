@@ -1,11 +1,12 @@
 """The optimizers and the learning rate schedules of the ``training`` section: one class for each."""
 
-from typing import Annotated, Literal, Self
+from collections.abc import Iterator
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from dnsearch.errors import Problem
-from dnsearch.spec.section import Section, refuse
+from dnsearch.spec.section import Section
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 Decay = Annotated[float, Field(ge=0, le=1)]
@@ -112,11 +113,10 @@ class Step(Section):
         0.1, gt=0, lt=1, description="What the learning rate is multiplied by. The paper: 0.1."
     )
 
-    @model_validator(mode="after")
-    def _rising(self) -> Self:
+    def misfits(self) -> Iterator[Problem]:
+        """Points that do not rise."""
         if list(self.at) != sorted(set(self.at)):
-            raise refuse(Problem("at", "numbers that rise", found=str(list(self.at))))
-        return self
+            yield Problem("at", "numbers that rise", found=str(list(self.at)))
 
 
 class Cosine(Section):

@@ -9,9 +9,8 @@ from functools import cache
 from importlib import resources
 from typing import get_args
 
-from dnsearch.spec.merge import overlay, spelled_out
 from dnsearch.spec.training import Recipe
-from dnsearch.spec.tree import Leaf, Tree, entry
+from dnsearch.spec.tree import Leaf, Tree, entry, overlay, spelled_out
 from dnsearch.spec.yaml import read
 
 _FOLDER = resources.files("dnsearch.spec") / "presets"

@@ -1,14 +1,31 @@
-"""The base of every section of a spec, its refusals, and fields with one value or one value per block."""
+"""The base of every section of a spec, and fields with one value or one value per block."""
 
-from collections.abc import Sequence
-from typing import Annotated, Any, TypeVar
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
 from dnsearch.errors import Problem
 
 RULE = "dnsearch_rule"
+MAX_BLOCKS = 8
+
+
+class Section(BaseModel):
+    """A mapping in the YAML: frozen, strictly typed, without unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, defer_build=True)
+
+    def misfits(self) -> Iterable[Problem]:
+        """Values that do not fit together; each problem's ``where`` is relative to the section."""
+        return ()
+
+    @model_validator(mode="after")
+    def _values_fit_together(self) -> Self:
+        if problems := tuple(self.misfits()):
+            raise PydanticCustomError(RULE, "values do not fit together", {"problems": problems})
+        return self
 
 
 def _whole(value: object) -> object:
@@ -21,49 +38,21 @@ def _whole(value: object) -> object:
 Whole = BeforeValidator(_whole)
 
 
-class Section(BaseModel):
-    """A mapping in the YAML: frozen, strictly typed, without unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, defer_build=True)
-
-
-def refuse(*problems: Problem) -> PydanticCustomError:
-    """An error for a validator to raise; each problem's ``where`` is relative to the section."""
-    return PydanticCustomError(RULE, "values do not fit together", {"problems": problems})
-
-
-MAX_BLOCKS = 8
-
-Value = TypeVar("Value")
-
-Many = Field(min_length=1, max_length=MAX_BLOCKS)
-
-
 def _one_or_many(value: Any) -> str:  # noqa: ANN401  (whatever the YAML holds)
     return "#many" if isinstance(value, tuple | list) else "#one"
 
 
+Value = TypeVar("Value")
+One = Tag("#one")
+Many = Tag("#many")
 OneOrMany = Discriminator(_one_or_many)
-
-Growth = Annotated[int, Field(ge=1, le=1024)]
-GrowthRate = Annotated[
-    Annotated[Growth, Tag("#one")] | Annotated[tuple[Growth, ...], Many, Tag("#many")], OneOrMany
+PerBlock = Annotated[
+    Annotated[Value, One] | Annotated[tuple[Value, ...], Field(min_length=1, max_length=MAX_BLOCKS), Many],
+    OneOrMany,
 ]
 
+GrowthRate = PerBlock[Annotated[int, Field(ge=1, le=1024)]]
 Layers = Annotated[int, Field(ge=1, le=256)]
-
-Width = Annotated[int, Field(ge=1, le=64)]
-BottleneckWidth = Annotated[
-    Annotated[Width | None, Tag("#one")] | Annotated[tuple[Width | None, ...], Many, Tag("#many")], OneOrMany
-]
-
-Rate = Annotated[float, Field(ge=0, lt=1)]
-Dropout = Annotated[Annotated[Rate, Tag("#one")] | Annotated[tuple[Rate, ...], Many, Tag("#many")], OneOrMany]
-
-Slope = Annotated[float, Field(ge=0, le=1)]
-Slopes = Annotated[
-    Annotated[Slope, Tag("#one")] | Annotated[tuple[Slope, ...], Many, Tag("#many")], OneOrMany
-]
 
 
 def of_block(value: Value | Sequence[Value], block: int) -> Value:

@@ -14,14 +14,14 @@ as they are::
 from collections.abc import Iterator, Sequence
 from itertools import groupby, pairwise
 from operator import itemgetter
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from dnsearch.errors import Problem
 from dnsearch.spec.augmentation import Augmentation
 from dnsearch.spec.optimization import Constant, OneCycle, Optimizer, Schedule, Sgd, Share
-from dnsearch.spec.section import Section, refuse
+from dnsearch.spec.section import Section
 
 Side = Annotated[int, Field(ge=1, le=4096)]
 Size = tuple[Side, Side]
@@ -83,38 +83,31 @@ def in_words(stages: Sequence[Stage]) -> str:
     >>> in_words((Stage(epochs=3, examples=0.5, image_size=(16, 16)), Stage(epochs=5, image_size=(24, 24))))
     'to epoch 3: 50 % of the images at 16x16; to epoch 5: all images at 24x24; then all as they are'
     """
-    said = [f"to epoch {stage.epochs}: {_seen(stage)}" for stage in stages]
-    return "; ".join([*said, "then all as they are"])
+    words = ""
+    for stage in stages:
+        images = "all images" if stage.examples == 1 else f"{100 * stage.examples:.3g} % of the images"
+        size = f" at {stage.image_size[0]}x{stage.image_size[1]}" if stage.image_size else ""
+        words += f"to epoch {stage.epochs}: {images}{size}; "
+    return f"{words}then all as they are"
 
 
-def _seen(stage: Stage) -> str:
-    images = "all images" if stage.examples == 1 else f"{100 * stage.examples:.3g} % of the images"
-    if stage.image_size is None:
-        return images
-    height, width = stage.image_size
-    return f"{images} at {height}x{width}"
-
-
-def _asked(stage: Stage) -> tuple[float, Size | None]:
-    return stage.examples, stage.image_size
-
-
-def ill_placed(stages: Sequence[Stage], epochs: int) -> Iterator[Problem]:
+def _ill_placed(stages: Sequence[Stage], epochs: int) -> Iterator[Problem]:
     """What is wrong with the stages of a training of so many epochs."""
+    ends, images = 0, tuple[float, Size | None]((1.0, None))
     for number, stage in enumerate(stages):
-        where, before = f"progressive.{number}", stages[number - 1] if number else None
+        where, found = f"progressive.{number}", str(stage.epochs)
         if stage.epochs >= epochs:
             expected = f"less than the training's {epochs} epochs: its last ones see all images as they are"
-            yield Problem(f"{where}.epochs", expected, str(stage.epochs))
-        elif before is not None and stage.epochs <= before.epochs:
-            expected = f"more than {before.epochs}, where the stage before it ends"
-            yield Problem(f"{where}.epochs", expected, str(stage.epochs))
-        if _asked(stage) == (1, None):
+            yield Problem(f"{where}.epochs", expected, found)
+        elif stage.epochs <= ends:
+            yield Problem(f"{where}.epochs", f"more than {ends}, where the stage before it ends", found)
+        if (stage.examples, stage.image_size) == (1, None):
             hint = "Set examples below 1 or an image_size, or leave the stage out."
             yield Problem(where, "expected fewer or smaller images; this stage changes nothing", hint=hint)
-        elif before is not None and _asked(stage) == _asked(before):
+        elif (stage.examples, stage.image_size) == images:
             hint = "Make one stage of the two."
             yield Problem(where, "expected other images than in the stage before it", hint=hint)
+        ends, images = stage.epochs, (stage.examples, stage.image_size)
 
 
 OF_PIXELS = ("dice", "cross_entropy_dice")
@@ -282,32 +275,26 @@ class Training(Section):
         0, ge=0, lt=2**32, description="Seed of the first weights, the order of the images and dropout."
     )
 
-    @model_validator(mode="after")
-    def _fits_together(self) -> Self:
-        problems = [*ill_placed(self.progressive, self.epochs)]
+    def misfits(self) -> Iterator[Problem]:
+        """Values that contradict each other."""
+        yield from _ill_placed(self.progressive, self.epochs)
         if self.warmup_epochs > self.epochs:
             expected = f"at most the {self.epochs} epochs of the training"
-            problems.append(Problem("warmup_epochs", expected, found=f"{self.warmup_epochs:g}"))
+            yield Problem("warmup_epochs", expected, found=f"{self.warmup_epochs:g}")
         elif self.warmup_epochs and isinstance(self.schedule, OneCycle):
             expected, hint = "0 with one_cycle, which rises by itself", "Set schedule.peak_at instead."
-            problems.append(Problem("warmup_epochs", expected, f"{self.warmup_epochs:g}", hint))
+            yield Problem("warmup_epochs", expected, f"{self.warmup_epochs:g}", hint)
         if self.accumulate > self.batch_size:
-            expected = f"at most batch_size, {self.batch_size}"
-            problems.append(Problem("accumulate", expected, found=str(self.accumulate)))
+            yield Problem("accumulate", f"at most batch_size, {self.batch_size}", str(self.accumulate))
         if self.loss in OF_PIXELS and self.accumulate > 1:
             expected = f"1 with loss {self.loss}: Dice is a ratio over the whole batch"
-            problems.append(
-                Problem("accumulate", expected, str(self.accumulate), "Lower batch_size instead.")
-            )
+            yield Problem("accumulate", expected, str(self.accumulate), "Lower batch_size instead.")
         if self.loss == "dice" and self.label_smoothing:
             expected, hint = "0 with loss dice", "Smooth with cross_entropy_dice, or leave it out."
-            problems.append(Problem("label_smoothing", expected, f"{self.label_smoothing:g}", hint))
+            yield Problem("label_smoothing", expected, f"{self.label_smoothing:g}", hint)
         if self.loss in OF_PIXELS and self.devices == "all":
             expected = f"one with loss {self.loss}: Dice is a ratio over the whole batch"
-            problems.append(Problem("devices", expected, "all"))
+            yield Problem("devices", expected, "all")
         if self.xla == "on" and self.deterministic:
             expected, hint = "auto or off with deterministic: true", "XLA does not promise the same bits."
-            problems.append(Problem("xla", expected, "on", hint))
-        if problems:
-            raise refuse(*problems)
-        return self
+            yield Problem("xla", expected, "on", hint)

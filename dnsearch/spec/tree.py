@@ -1,10 +1,14 @@
-"""A YAML document whose every value remembers where it was written."""
+"""A YAML document whose every value remembers where it was written, and one document overriding another.
 
-from collections.abc import Iterable, Iterator, Mapping
+``extends``, ``--set`` and a trial's values are all this one step, ``overlay``.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from dnsearch.errors import Place
+from dnsearch.spec.network import DenseNet, UNet
 
 Scalar = str | int | float | bool | None
 
@@ -60,17 +64,21 @@ def from_plain(value: Any, place: Place) -> Tree:  # noqa: ANN401  (whatever the
             return Leaf(value, place)
 
 
-def walk(tree: Tree, path: tuple[str | int, ...]) -> Iterator[Tree]:
-    """The values met along a path, from the root on, as far as the path exists.
+def deepest(tree: Tree, path: Iterable[str | int]) -> Tree:
+    """The value at a path, as far as the path exists.
 
     Parts that the tree does not have are passed over: a validator names the branch that it took
     (``training.optimizer.sgd.momentum``), and the branch is no key of the document.
     """
-    yield tree
     for part in path:
-        if (below := entry(tree, part)) is not None:
-            tree = below
-            yield tree
+        tree = entry(tree, part) or tree
+    return tree
+
+
+def key_place(tree: Tree, path: Sequence[str | int]) -> Place:
+    """Where the last key of a path is written, or else the section that lacks it."""
+    section = deepest(tree, path[:-1])
+    return section.keys.get(str(path[-1]), section.place) if isinstance(section, Table) else section.place
 
 
 def entry(tree: Tree | None, part: str | int) -> Tree | None:
@@ -99,3 +107,182 @@ def overlap(key: str, path: str) -> bool:
     (True, False)
     """
     return f"{key}.".startswith(f"{path}.") or f"{path}.".startswith(f"{key}.")
+
+
+SHORTHANDS = {
+    "optimizer": ("name",),
+    "schedule": ("name",),
+    "ema": ("decay",),
+    "alpha": ("stem", "layers", "transitions", "head"),
+    "connectivity": ("name",),
+    "cross_block": ("links",),
+    "head": ("reads",),
+}
+"""Sections that a single scalar may stand for: the fields that the scalar is given to."""
+
+LISTED = ("connectivity",)
+"""Those of them that may also be a list, one entry per block."""
+
+OF_ONE_FAMILY = DenseNet.model_fields.keys() ^ UNet.model_fields.keys()
+"""Fields of the ``network`` section that one family has and the other does not."""
+
+BRANCHES = {
+    "optimizer": ("name", None),
+    "schedule": ("name", None),
+    "connectivity": ("name", None),
+    "network": ("family", OF_ONE_FAMILY),
+    "data": ("source", ("path", "verify", "image_shape", "classes", "class_names", "ignore_label")),
+}
+"""Sections of several kinds: the field that tells the kind, and what to drop when it changes (None: all)."""
+
+DEFAULT_KINDS = {"optimizer": "sgd", "schedule": "constant", "connectivity": "dense", "network": "densenet"}
+"""The kind of such a section where it does not say one."""
+
+
+def spelled_out(tree: Tree, key: str = "") -> Tree:
+    """The tree with every shorthand written as the mapping that it stands for.
+
+    >>> from dnsearch.spec.yaml import read
+    >>> plain(spelled_out(read(b"training: {optimizer: adam}", "a.yaml")))
+    {'training': {'optimizer': {'name': 'adam'}}}
+    """
+    match tree:
+        case Leaf(value, place) if key in SHORTHANDS and value is not None:
+            fields = SHORTHANDS[key]
+            return Table(dict.fromkeys(fields, tree), dict.fromkeys(fields, place), place)
+        case Table(entries, keys, place) if key not in SHORTHANDS:
+            return Table({name: spelled_out(entry, name) for name, entry in entries.items()}, keys, place)
+        case Items(items, place) if key in LISTED:
+            return Items(tuple(spelled_out(item, key) for item in items), place)
+        case _:
+            return tree
+
+
+def shortened(tree: Tree, key: str) -> Tree:
+    """The scalar that was spelled out into a mapping; any other tree as it is.
+
+    >>> from dnsearch.spec.yaml import read
+    >>> shortened(spelled_out(read(b"adam", "a.yaml"), "optimizer"), "optimizer").value
+    'adam'
+    """
+    match tree:
+        case Table(entries, _, place) if tuple(entries) == SHORTHANDS.get(key):
+            first, *others = entries.values()
+            alike = isinstance(first, Leaf) and all(other is first for other in others)
+            return first if alike and first.place == place else tree
+        case _:
+            return tree
+
+
+def overlay(base: Tree, top: Tree, key: str = "", *, in_place: bool = False) -> Tree:
+    """``base`` overridden by ``top``: mappings join, everything else replaces.
+
+    A section of several kinds gives up what does not belong to a new kind. Of a list of such sections each
+    takes a mapping that says no kind. A mapping of positions, from 0, changes those items of a list.
+
+    Args:
+        base: what is below; where it is a whole text, completed.
+        top: what is above.
+        key: the key that both are found under; empty for whole documents.
+        in_place: ``top`` is no text of its own but changes to a whole, completed one: sections stay at their
+            place in ``base``, and those that are new are completed.
+
+    >>> from dnsearch.spec.yaml import read
+    >>> plain(overlay(read(b"a: {x: 1, y: 2}", "base"), read(b"a: {y: 3}", "top")))
+    {'a': {'x': 1, 'y': 3}}
+    >>> plain(overlay(read(b"n: [4, 4]", "base"), read(b"n: {1: 6}", "top")))
+    {'n': (4, 6)}
+    """
+    if isinstance(base, Items) and isinstance(top, Table) and _positions(top) <= set(range(len(base.items))):
+        return _with_items(base, top, key, in_place=in_place)
+    if isinstance(base, Items) and key in LISTED and isinstance(top, Table) and _kind(top, key) is None:
+        items = tuple(overlay(item, top, key, in_place=in_place) for item in base.items)
+        return Items(items, base.place if in_place else top.place)
+    if not (isinstance(base, Table) and isinstance(top, Table)) or key == "parameters":
+        return _added(top, key, in_place=in_place)
+    base = _kept(base, top, key)
+    joined = {
+        name: overlay(base.entries[name], entry, name, in_place=in_place)
+        if name in base.entries
+        else _added(entry, name, in_place=in_place)
+        for name, entry in top.entries.items()
+    }
+    place = base.place if in_place else top.place
+    return Table({**base.entries, **joined}, {**base.keys, **top.keys}, place)
+
+
+def _added(top: Tree, key: str, *, in_place: bool) -> Tree:
+    """What there is nothing below of, or what replaces it."""
+    return completed(top, key) if in_place else top
+
+
+def _positions(top: Table) -> set[int]:
+    """The positions that a mapping names; one that no list has, where there are other keys or none."""
+    named = {int(key) if key.isdecimal() else -1 for key in top.entries}
+    return named or {-1}
+
+
+def _with_items(base: Items, top: Table, key: str, *, in_place: bool) -> Items:
+    """A list with some of its items changed."""
+    changed = {int(position): entry for position, entry in top.entries.items()}
+    items = (
+        overlay(item, changed[position], key, in_place=in_place) if position in changed else item
+        for position, item in enumerate(base.items)
+    )
+    return Items(tuple(items), base.place if in_place else top.place)
+
+
+def nested(path: str, tree: Tree, place: Place) -> Tree:
+    """The document that has a tree at a dotted path and nothing else.
+
+    >>> place = Place("--set", 1, 1, 1, "")
+    >>> plain(nested("training.schedule", from_plain("cosine", place), place))
+    {'training': {'schedule': {'name': 'cosine'}}}
+    """
+    keys = path.split(".")
+    above, last = ["", *keys][-2:]
+    section = above if last.isdecimal() else last  # connectivity.0 is a connectivity
+    is_field = above in SHORTHANDS and section == last  # alpha.head is no head
+    tree = tree if is_field else spelled_out(tree, section)
+    for key in reversed(keys):
+        tree = Table({key: tree}, {key: place}, place)
+    return tree
+
+
+def completed(tree: Tree, key: str = "") -> Tree:
+    """The tree with the kind written in every section of several kinds that does not say it.
+
+    >>> from dnsearch.spec.yaml import read
+    >>> plain(completed(read(b"optimizer: {momentum: 0.8}", "a.yaml")))
+    {'optimizer': {'name': 'sgd', 'momentum': 0.8}}
+    """
+    match tree:
+        case Table(entries, keys, place):
+            kind, _ = BRANCHES.get(key, ("", None))
+            inner = {name: completed(entry, name) for name, entry in entries.items()}
+            if key in DEFAULT_KINDS and kind not in entries:
+                return Table({kind: Leaf(DEFAULT_KINDS[key], place), **inner}, {kind: place, **keys}, place)
+            return Table(inner, keys, place)
+        case Items(items, place) if key in LISTED:
+            return Items(tuple(completed(item, key) for item in items), place)
+        case _:
+            return tree
+
+
+def _kept(base: Table, top: Table, key: str) -> Table:
+    """What of ``base`` still applies when ``top`` chooses another kind."""
+    if key not in BRANCHES:
+        return base
+    before, chosen = _kind(base, key), _kind(top, key)
+    if before is None or chosen is None or before == chosen:
+        return base
+    _, dropped = BRANCHES[key]
+    kept = {} if dropped is None else {k: v for k, v in base.entries.items() if k not in dropped}
+    return Table(kept, {name: base.keys[name] for name in kept}, base.place)
+
+
+def _kind(section: Table, key: str) -> Scalar:
+    """The kind that a section says it is of; None where it says none or has none."""
+    field, _ = BRANCHES.get(key, ("", None))
+    kind = section.entries.get(field)
+    return kind.value if isinstance(kind, Leaf) else None

@@ -5,6 +5,7 @@ import json
 import math
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import reduce
 from typing import Any
 
 from pydantic import ValidationError
@@ -12,13 +13,10 @@ from pydantic_core import ErrorDetails
 
 from dnsearch.errors import Problem
 from dnsearch.spec import json_schema
-from dnsearch.spec.json_schema import Schema, at, either, in_words
-from dnsearch.spec.merge import shortened
+from dnsearch.spec.json_schema import Path, either, in_words, kind
 from dnsearch.spec.section import RULE
-from dnsearch.spec.tree import Items, Leaf, Table, Tree, entry, plain, walk
+from dnsearch.spec.tree import Items, Leaf, Table, Tree, deepest, entry, key_place, plain, shortened
 from dnsearch.spec.yaml import scalar
-
-Path = tuple[str | int, ...]
 
 MAX_PROBLEMS = 100
 """More would be no help, and a hostile text could have tens of thousands."""
@@ -110,8 +108,7 @@ def _document_path(location: Path) -> Path:
 def located(problem: Problem, tree: Tree, section: Path = ()) -> Problem:
     """The problem with its full path, pointing at the value (or the section) that it names."""
     path = (*section, *parse_path(problem.where))
-    *_, deepest = walk(tree, path)
-    return replace(problem, where=_dotted(path), place=deepest.place)
+    return replace(problem, where=_dotted(path), place=deepest(tree, path).place)
 
 
 def parse_path(dotted: str) -> Path:
@@ -125,16 +122,13 @@ def parse_path(dotted: str) -> Path:
 
 
 def _unknown_key(path: Path, tree: Tree) -> Problem:
-    *_, section = walk(tree, path[:-1])
-    key = str(path[-1])
+    *above, last = path
     known = json_schema.keys(path[:-1], tree)
-    place = section.keys.get(key, section.place) if isinstance(section, Table) else section.place
-    kinds = [
-        json_schema.kind(each) for each in json_schema.at(path[:-1]) if key in each.get("properties", {})
-    ]
+    kinds = [kind(each) for each in json_schema.at(tuple(above)) if last in each.get("properties", {})]
     owners = dict.fromkeys(filter(None, kinds))
-    hint = f"{key} belongs to {either(owners)}." if owners else ""
-    return Problem(_dotted(path), f"unknown key{did_you_mean(key, known)}", hint=hint, place=place)
+    hint = f"{last} belongs to {either(owners)}." if owners else ""
+    expected = f"unknown key{did_you_mean(str(last), known)}"
+    return Problem(_dotted(path), expected, hint=hint, place=key_place(tree, path))
 
 
 def did_you_mean(word: str, known: tuple[str, ...]) -> str:
@@ -151,23 +145,17 @@ def did_you_mean(word: str, known: tuple[str, ...]) -> str:
 
 
 def _missing_key(path: Path, tree: Tree) -> Problem:
-    *_, section = walk(tree, path[:-1])
     expected = f"missing: {expectation(path, tree)}"
-    return Problem(_dotted(path), expected, hint=description(path, tree), place=section.place)
+    place = deepest(tree, path[:-1]).place
+    return Problem(_dotted(path), expected, hint=description(path, tree), place=place)
 
 
 def _wrong_value(path: Path, tree: Tree) -> Problem:
-    path = _as_written(path, tree)
-    *_, value = walk(tree, path)
+    if isinstance(shortened(deepest(tree, path[:-1]), _key(path[:-1])), Leaf):
+        path = path[:-1]  # a person wrote one scalar, which was spelled out into a section
+    value = deepest(tree, path)
     found = shown(plain(shortened(value, _key(path))))
-    expected, hint = expectation(path, tree), description(path, tree)
-    return Problem(_dotted(path), expected, found, hint, value.place)
-
-
-def _as_written(path: Path, tree: Tree) -> Path:
-    """The path without the field that a shorthand was spelled out into: a person wrote one scalar."""
-    *_, section = walk(tree, path[:-1])
-    return path[:-1] if isinstance(shortened(section, _key(path[:-1])), Leaf) else path
+    return Problem(_dotted(path), expectation(path, tree), found, description(path, tree), value.place)
 
 
 def _key(path: Path) -> str:
@@ -208,7 +196,7 @@ def _dotted(path: Path) -> str:
     return ".".join(map(str, path))
 
 
-def expectation(path: tuple[str | int, ...], tree: Tree | None = None) -> str:
+def expectation(path: Path, tree: Tree | None = None) -> str:
     """What a path may hold, in words; of the sort that ``tree`` holds there, if there is such a sort.
 
     >>> expectation(("training", "epochs"))
@@ -216,33 +204,28 @@ def expectation(path: tuple[str | int, ...], tree: Tree | None = None) -> str:
     >>> expectation(("network", "stem", "pooling"))
     'none or max'
     """
-    section = tree
-    for part in path:
-        section = entry(section, part)
-    words = [part for part in path if isinstance(part, str)]
-    return in_words(_of_sort(at(path, tree), section, key=words[-1] if words else ""))
+    found = reduce(entry, path, tree)
+    written = found and shortened(found, _key(path))
+    alternatives = json_schema.at(path, tree)
+    sorts = _sorts(written)
+    if isinstance(written, Leaf) and isinstance(written.value, str) and written is not found:
+        sorts = set()  # a name can be alone or in a mapping
+    alike = [each for each in alternatives if each.get("type", "words") in sorts]
+    return in_words(alike or alternatives)
 
 
-def _of_sort(alternatives: tuple[Schema, ...], found: Tree | None, key: str) -> tuple[Schema, ...]:
-    """The alternatives of the sort of what was found under a key, where there is such a sort; else all."""
-    written = found and shortened(found, key)
+def _sorts(written: Tree | None) -> set[str]:
+    """The types of JSON Schema that a value could be of; nothing where it has no sort."""
     match written:
-        case Leaf(str()) if written is not found:
-            return alternatives  # a name can stand alone or in a mapping
         case Leaf(bool()):
-            sort = {"boolean"}
+            return {"boolean"}
         case Leaf(int() | float()):
-            sort = {"integer", "number"}
+            return {"integer", "number"}
         case Leaf(str()):
-            sort = {"string", "words"}
+            return {"string", "words"}
         case Items():
-            sort = {"array"}
+            return {"array"}
         case Table():
-            sort = {"object"}
+            return {"object"}
         case _:
-            return alternatives
-    return tuple(each for each in alternatives if _sort(each) in sort) or alternatives
-
-
-def _sort(schema: Schema) -> str:
-    return str(schema["type"]) if "type" in schema else "words"
+            return set()

@@ -1,9 +1,9 @@
 """Bytes → a tree of values with their places: a small, strict part of YAML 1.2; and values → YAML.
 
-PyYAML composes nodes; what a plain scalar means is decided here, since PyYAML's own constructor follows YAML
+PyYAML parses events; what a plain scalar means is decided here, since PyYAML's own constructor follows YAML
 1.1: it reads ``1e-3`` as text, ``on`` as true and ``012`` as ten, and keeps the last of two equal keys.
 Anchors, aliases, tags and several documents are refused, and size, depth and the number of values are capped
-while nodes are composed, so that no text takes long or much memory.
+event by event, so that no text takes long or much memory.
 """
 
 import re
@@ -62,8 +62,7 @@ def read(content: bytes, file: str) -> Tree:
     if strange := _UNPRINTABLE.search(text):
         place = _place_of(text, file, strange.start())
         raise SpecError([Problem("", "printable characters", found=_code_point(strange), place=place)])
-    loader = _Loader(text, file)
-    return loader.tree(loader.document())
+    return _Reader(text, file).document()
 
 
 def scalar(text: str) -> Scalar:
@@ -90,90 +89,38 @@ def _code_point(strange: re.Match[str]) -> str:
     return f"character U+{ord(strange.group()):04X}"
 
 
-class _Loader(yaml.SafeLoader):
-    """Composes the nodes of one document and refuses on the way what specs do not use."""
+class _Reader:
+    """Builds the tree of one document and refuses on the way what specs do not use."""
 
     def __init__(self, text: str, file: str) -> None:
-        super().__init__(text)
         self._text = text
         self._file = file
+        self._loader: Any = yaml.SafeLoader(text)  # the stubs lack the types of its methods
         self._values = 0
-        self._depth = 0
 
-    def document(self) -> yaml.Node:
-        """The nodes of the only document."""
+    def document(self) -> Tree:
+        """The values of the only document."""
         try:
-            self.get_event()  # type: ignore[no-untyped-call]  # the stream's start; the stubs lack types
-            if self.check_event(yaml.StreamEndEvent):
-                raise self._refusal(self._next_event(), "some YAML, and this is empty")
-            node: Any = self.compose_document()
-            if not self.check_event(yaml.StreamEndEvent):
-                more = self._next_event()
+            self._next()  # the stream's start
+            if isinstance(start := self._next(), yaml.StreamEndEvent):
+                raise self._refusal(start, "some YAML, and this is empty")
+            tree = self._tree(self._next(), depth=1)
+            self._next()  # the document's end
+            if not isinstance(more := self._next(), yaml.StreamEndEvent):
                 raise self._refusal(more, "one document; remove the line --- and what follows it")
         except yaml.MarkedYAMLError as error:
-            raise self._syntax(error.problem, error.problem_mark or self.get_mark()) from None
+            raise self._syntax(error.problem, error.problem_mark or self._loader.get_mark()) from None
         except (ValueError, OverflowError):  # from PyYAML's own int() and chr()
-            raise self._syntax("found a number that is too large", self.get_mark()) from None
-        return node  # type: ignore[no-any-return]  # the stubs allow None
+            raise self._syntax("found a number that is too large", self._loader.get_mark()) from None
+        return tree
 
-    def _next_event(self) -> yaml.Event:
-        event: yaml.Event = self.peek_event()  # type: ignore[no-untyped-call]  # the stubs lack types
+    def _next(self) -> yaml.Event:
+        event: yaml.Event = self._loader.get_event()
+        self._check(event)
         return event
 
-    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:  # noqa: ANN401  (a node or a position)
-        """The next node; PyYAML calls this for each one, with the key as ``index`` for a mapping's value."""
-        event = self._next_event()
-        self._refuse_references(event)
-        if isinstance(event, yaml.ScalarEvent) and (strange := _UNPRINTABLE.search(event.value)):
-            raise self._refusal(event, f"printable characters, found {_code_point(strange)}")  # by an escape
-        is_key = isinstance(parent, yaml.MappingNode) and index is None
-        if is_key:
-            if not isinstance(event, yaml.ScalarEvent) or not 0 < len(event.value) <= MAX_KEY:
-                raise self._refusal(event, f"a word of at most {MAX_KEY} characters as key")
-            return super().compose_node(parent, index)
-        self._values += 1
-        self._depth += 1
-        if self._values > MAX_VALUES:
-            raise self._refusal(event, f"at most {MAX_VALUES:,} values")
-        if self._depth > MAX_DEPTH:
-            raise self._refusal(event, f"at most {MAX_DEPTH} levels of nesting")
-        node = super().compose_node(parent, index)
-        self._depth -= 1
-        return node
-
-    def resolve(self, kind: object, value: object, implicit: object) -> str:
-        """No tag: YAML 1.1's are not used."""
-        return ""
-
-    def tree(self, node: yaml.Node) -> Tree:
-        """The values of a node, with their places."""
-        place = self._place(node)
-        match node:
-            case yaml.ScalarNode(value=value, style=style):
-                return Leaf(value if style else self._plain(node, value), place)
-            case yaml.SequenceNode(value=items):
-                return Items(tuple(map(self.tree, items)), place)
-            case _:
-                return self._table(node, place)
-
-    def _table(self, node: yaml.Node, place: Place) -> Table:
-        entries: dict[str, Tree] = {}
-        keys: dict[str, Place] = {}
-        for key, value in node.value:
-            if key.value in keys:
-                line = keys[key.value].line
-                raise self._refusal(key, f"each key once; {key.value} is already on line {line}")
-            keys[key.value] = self._place(key)
-            entries[key.value] = self.tree(value)
-        return Table(entries, keys, place)
-
-    def _plain(self, node: yaml.Node, value: str) -> Scalar:
-        if len(value) > MAX_DIGITS and (_INTEGER.fullmatch(value) or _FLOAT.fullmatch(value)):
-            raise self._refusal(node, f"a number of at most {MAX_DIGITS} digits")
-        return scalar(value)
-
-    def _refuse_references(self, event: yaml.Event) -> None:
-        """Refuse aliases, anchors and tags, which let a text mean more than it shows."""
+    def _check(self, event: yaml.Event) -> None:
+        """Refuse aliases, anchors, tags and escaped controls: a text means no more than it shows."""
         match event:
             case yaml.AliasEvent():
                 raise self._refusal(event, "no aliases (*name); write the value again, or use extends")
@@ -181,21 +128,59 @@ class _Loader(yaml.SafeLoader):
                 raise self._refusal(event, "no anchors (&name); write the value again, or use extends")
             case yaml.ScalarEvent(tag=str()) | yaml.CollectionStartEvent(tag=str()):
                 raise self._refusal(event, "no tags (!name)")
+            case yaml.ScalarEvent(value=value) if strange := _UNPRINTABLE.search(value):
+                raise self._refusal(event, f"printable characters, found {_code_point(strange)}")
 
-    def _refusal(self, found: yaml.Event | yaml.Node, expected: str) -> SpecError:
-        return SpecError([Problem("", f"expected {expected}", place=self._place(found))])
+    def _tree(self, event: yaml.Event, depth: int) -> Tree:
+        """The value that begins with an event, with its place."""
+        self._values += 1
+        if self._values > MAX_VALUES:
+            raise self._refusal(event, f"at most {MAX_VALUES:,} values")
+        if depth > MAX_DEPTH:
+            raise self._refusal(event, f"at most {MAX_DEPTH} levels of nesting")
+        place = self._place(event)
+        match event:
+            case yaml.ScalarEvent(value=value, style=style):
+                return Leaf(value if style else self._plain(event, value), place)
+            case yaml.SequenceStartEvent():
+                items = []
+                while not isinstance(item := self._next(), yaml.SequenceEndEvent):
+                    items.append(self._tree(item, depth + 1))
+                return Items(tuple(items), place)
+            case _:
+                return self._table(place, depth)
+
+    def _table(self, place: Place, depth: int) -> Table:
+        entries: dict[str, Tree] = {}
+        keys: dict[str, Place] = {}
+        while not isinstance(event := self._next(), yaml.MappingEndEvent):
+            if not isinstance(event, yaml.ScalarEvent) or not 0 < len(event.value) <= MAX_KEY:
+                raise self._refusal(event, f"a word of at most {MAX_KEY} characters as key")
+            key = event.value
+            if key in keys:
+                raise self._refusal(event, f"each key once; {key} is already on line {keys[key].line}")
+            keys[key] = self._place(event)
+            entries[key] = self._tree(self._next(), depth + 1)
+        return Table(entries, keys, place)
+
+    def _plain(self, event: yaml.Event, value: str) -> Scalar:
+        if len(value) > MAX_DIGITS and (_INTEGER.fullmatch(value) or _FLOAT.fullmatch(value)):
+            raise self._refusal(event, f"a number of at most {MAX_DIGITS} digits")
+        return scalar(value)
+
+    def _refusal(self, event: yaml.Event, expected: str) -> SpecError:
+        return SpecError([Problem("", f"expected {expected}", place=self._place(event))])
 
     def _syntax(self, problem: str | None, mark: yaml.Mark) -> SpecError:
         hint = "A value with : or # in it needs quotes; indent with spaces."
         place = Place(self._file, mark.line + 1, mark.column + 1, 1, self._text)
         return SpecError([Problem("", f"expected YAML, but {problem}", hint=hint, place=place)])
 
-    def _place(self, found: yaml.Event | yaml.Node) -> Place:
-        """Where it begins; as wide as a scalar on one line, else one character."""
-        start: Any = found.start_mark  # PyYAML's stubs allow None; its parser sets both marks
-        end: Any = found.end_mark
-        one_line = end.line == start.line and not isinstance(found, yaml.CollectionNode)
-        width = end.column - start.column if one_line else 1
+    def _place(self, event: yaml.Event) -> Place:
+        """Where it begins; as wide as it is on one line, else one character."""
+        start: Any = event.start_mark  # PyYAML's stubs allow None; its parser sets both marks
+        end: Any = event.end_mark
+        width = end.column - start.column if end.line == start.line else 1
         return Place(self._file, start.line + 1, start.column + 1, max(1, width), self._text)
 
 

@@ -7,8 +7,7 @@ import pytest
 
 from dnsearch.plan import graph
 from dnsearch.plan.network import plan_network
-from dnsearch.spec.network import example
-from dnsearch.spec.network.families import UNet
+from dnsearch.spec.network import UNet, example
 
 OFFSET, SCALE = (90.0, 128.0, 140.0), (60.0, 70.0, 50.0)
 STRIDED = {"channels": 8, "kernel": 7, "stride": 2, "normalize": True, "pooling": "max"}

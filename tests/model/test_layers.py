@@ -5,8 +5,7 @@ import pytest
 
 from dnsearch.plan.graph import Activation
 from dnsearch.plan.network import plan_network
-from dnsearch.spec.network import example
-from dnsearch.spec.network.families import UNet
+from dnsearch.spec.network import UNet, example
 
 FEATURES = np.linspace(-3, 3, 24, dtype="float32").reshape(1, 2, 3, 4)
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from dnsearch.errors import SpecError
 from dnsearch.plan.cost import cost
 from dnsearch.plan.network import plan_network
-from dnsearch.spec.network.families import DenseNet, UNet
+from dnsearch.spec.network import DenseNet, UNet
 
 EXAMPLES = int(os.environ.get("DNSEARCH_EXAMPLES", "25"))
 

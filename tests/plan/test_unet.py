@@ -7,7 +7,7 @@ from dnsearch.plan.cost import cost
 from dnsearch.plan.graph import Link
 from dnsearch.plan.network import plan_network
 from dnsearch.spec.document import load
-from dnsearch.spec.network.families import UNet
+from dnsearch.spec.network import UNet
 
 
 def unet(**fields):

@@ -16,8 +16,7 @@ from dnsearch.plan.network import plan_network
 from dnsearch.report.drawing.marks import INK, LOOKS
 from dnsearch.report.drawing.picture import draw, network_figure
 from dnsearch.spec import presets
-from dnsearch.spec.network import example
-from dnsearch.spec.network.families import UNet
+from dnsearch.spec.network import UNet, example
 
 FAST = {"article-cross-block", "article-unet", "starter"}
 NETWORKS = {

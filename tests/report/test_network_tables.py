@@ -101,7 +101,7 @@ def test_equal_blocks_are_shown_once():
 
 
 def test_a_network_without_dense_blocks_says_so():
-    from dnsearch.spec.network.families import UNet
+    from dnsearch.spec.network import UNet
 
     network = UNet.model_validate({"family": "unet", "unit": "conv", "channels": (4, 8)})
     assert "no dense block" in matrices(plan_network(network, (8, 8, 1), 2))

@@ -2,9 +2,9 @@
 
 import pytest
 
-from dnsearch.spec.tune import Tune
-from dnsearch.spec.tune.conditions import Relation, excess, holds
-from dnsearch.spec.tune.search_space import extent, in_order
+from dnsearch.spec.tune import Relation, Tune
+from dnsearch.spec.tune.parameters import holds
+from dnsearch.spec.tune.search_space import excess, extent, in_order
 
 
 def tune(**parameters):

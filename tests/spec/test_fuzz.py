@@ -16,8 +16,7 @@ from hypothesis import strategies as st
 from dnsearch.errors import SpecError
 from dnsearch.spec import presets
 from dnsearch.spec.document import Document, parse, resolved_yaml
-from dnsearch.spec.merge import overlay, spelled_out
-from dnsearch.spec.tree import Items, Leaf, Table, Tree, plain
+from dnsearch.spec.tree import Items, Leaf, Table, Tree, overlay, plain, spelled_out
 from dnsearch.spec.yaml import MAX_BYTES, read
 
 MAX_SECONDS = 1.0

@@ -6,8 +6,19 @@ import pytest
 
 from dnsearch.errors import SpecError
 from dnsearch.spec.document import load
-from dnsearch.spec.merge import SHORTHANDS, completed, nested, overlay, shortened, spelled_out
-from dnsearch.spec.tree import Leaf, Table, Tree, plain, walk
+from dnsearch.spec.tree import (
+    SHORTHANDS,
+    Table,
+    Tree,
+    completed,
+    deepest,
+    key_place,
+    nested,
+    overlay,
+    plain,
+    shortened,
+    spelled_out,
+)
 from dnsearch.spec.yaml import read
 
 
@@ -48,9 +59,9 @@ def test_neither_tree_changes() -> None:
 
 def test_places_come_along() -> None:
     result = overlay(tree("a:\n  x: 1\n  y: 1\n", "base.yaml"), tree("a: {y: 22}\n", "top.yaml"))
-    places = {key: list(walk(result, ("a", key)))[-1].place for key in "xy"}
+    places = {key: deepest(result, ("a", key)).place for key in "xy"}
     assert {key: str(place) for key, place in places.items()} == {"x": "base.yaml:2:6", "y": "top.yaml:1:8"}
-    (_, section) = walk(result, ("a",))
+    section = deepest(result, ("a",))
     assert isinstance(section, Table)
     assert {key: str(place) for key, place in section.keys.items()} == {
         "x": "base.yaml:2:3",
@@ -62,7 +73,7 @@ def test_places_come_along() -> None:
 def test_sections_can_stay_in_place() -> None:
     base, top = tree("a:\n  b:\n    c: 1\n", "base.yaml"), tree("{a: {b: {d: 22}, e: {f: 1}}}", "--set")
     result = overlay(base, top, in_place=True)
-    places = {path: str(list(walk(result, tuple(path)))[-1].place) for path in ["", "a", "ab", "abd", "ae"]}
+    places = {path: str(deepest(result, path).place) for path in ["", "a", "ab", "abd", "ae"]}
     assert places == {
         "": "base.yaml:1:1",
         "a": "base.yaml:2:3",
@@ -284,7 +295,7 @@ def test_another_source_forgets_where_the_first_one_lies() -> None:
 
 def test_what_is_forgotten_has_no_keys_left() -> None:
     result = overlay(tree("optimizer: {name: sgd, momentum: 0.8}"), tree("optimizer: adam"))
-    (_, section) = walk(result, ("optimizer",))
+    section = deepest(result, ("optimizer",))
     assert isinstance(section, Table)
     assert set(section.keys) == set(section.entries) == {"name"}
 
@@ -295,15 +306,19 @@ def test_the_searched_parameters_are_one_value() -> None:
     assert joined(base, top) == {"tune": {"parameters": {"training.optimizer": ("sgd", "adam")}, "trials": 9}}
 
 
-# Walking
+# Places of what is not there
 
 
-def test_walk_passes_over_what_is_not_there() -> None:
+def test_the_deepest_value_passes_over_what_is_not_there() -> None:
     root = tree("a: {b: [1, {c: 2}]}")
-    values = [value.value for value in walk(root, ("a", "sgd", "b", 1, "c", "d")) if isinstance(value, Leaf)]
-    assert values == [2]
-    assert list(walk(root, ("x", 0))) == [root]
-    assert len(list(walk(root, ("a", "b", 7)))) == 3
+    assert plain(deepest(root, ("a", "sgd", "b", 1, "c", "d"))) == 2
+    assert deepest(root, ("x", 0)) is root
+    assert plain(deepest(root, ("a", "b", 7))) == (1, {"c": 2})
+
+
+def test_the_place_of_a_key_or_of_the_section_without_it() -> None:
+    root = tree("a:\n  b: {c: 2}\n")
+    assert [str(key_place(root, ("a", "b", key))) for key in "cd"] == ["a.yaml:2:7", "a.yaml:2:6"]
 
 
 def test_an_item_of_a_list_by_its_position():

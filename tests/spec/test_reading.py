@@ -7,7 +7,7 @@ import pytest
 
 from dnsearch.errors import Place, SpecError
 from dnsearch.spec import yaml
-from dnsearch.spec.tree import Items, Leaf, Table, Tree, plain, walk
+from dnsearch.spec.tree import Items, Leaf, Table, Tree, deepest, plain
 from dnsearch.spec.yaml import MAX_BYTES, MAX_DEPTH, MAX_DIGITS, MAX_KEY, MAX_VALUES, read, scalar
 
 
@@ -27,8 +27,7 @@ def first_lines(text: str | bytes) -> list[str]:
 
 
 def place(tree: Tree, *path: str | int) -> Place:
-    *_, value = walk(tree, path)
-    return value.place
+    return deepest(tree, path).place
 
 
 @pytest.mark.parametrize(
@@ -225,7 +224,7 @@ def test_places_count_characters_not_bytes() -> None:
 
 def test_every_value_is_of_the_tree() -> None:
     tree = read(b"a: [1, {b: 2}]", "a.yaml")
-    kinds = [type(value) for value in walk(tree, ("a", 1, "b"))]
+    kinds = [type(deepest(tree, ("a", 1, "b")[:depth])) for depth in range(4)]
     assert kinds == [Table, Items, Table, Leaf]
 
 
@@ -356,8 +355,8 @@ def test_size_limit() -> None:
 
 @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ("{a: ", "}")])
 def test_depth_limit(opening: str, closing: str) -> None:
-    deepest = MAX_DEPTH - 1  # the scalar inside is a level too
-    assert values(opening * deepest + "1" + closing * deepest)
+    most = MAX_DEPTH - 1  # the scalar inside is a level too
+    assert values(opening * most + "1" + closing * most)
     assert first_lines(opening * MAX_DEPTH + "1" + closing * MAX_DEPTH) == [
         f"a.yaml:1:{len(opening) * MAX_DEPTH + 1}",
         "  expected at most 16 levels of nesting",

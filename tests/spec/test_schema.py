@@ -9,9 +9,8 @@ import pytest
 from dnsearch.spec import json_schema, presets, validation_errors
 from dnsearch.spec.document import load
 from dnsearch.spec.experiment import Experiment
-from dnsearch.spec.merge import BRANCHES, DEFAULT_KINDS, LISTED, OF_ONE_FAMILY, SHORTHANDS
 from dnsearch.spec.section import Section
-from dnsearch.spec.tree import entry
+from dnsearch.spec.tree import BRANCHES, DEFAULT_KINDS, LISTED, OF_ONE_FAMILY, SHORTHANDS, entry
 from dnsearch.spec.yaml import read
 
 Path = tuple[str | int, ...]

@@ -3,7 +3,7 @@
 import pytest
 
 from dnsearch.spec import json_schema, validation_errors
-from dnsearch.spec.merge import spelled_out
+from dnsearch.spec.tree import spelled_out
 from dnsearch.spec.yaml import read
 
 Path = tuple[str | int, ...]

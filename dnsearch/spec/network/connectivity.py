@@ -1,4 +1,4 @@
-"""Which earlier features each layer of a block reads, and which the block puts out.
+"""Which earlier features each layer of a block reads, which the block puts out, and links between blocks.
 
 Feature 0 is the block's input, layer l (from 1) writes feature l. A sparse block at the same growth rate is
 a smaller network, not a fair rival; papers compare at equal parameters by raising the growth rate.
@@ -6,9 +6,9 @@ a smaller network, not a fair rival; papers compare at equal parameters by raisi
 
 from typing import Annotated, Literal
 
-from pydantic import Field, Tag
+from pydantic import Field
 
-from dnsearch.spec.section import Many, OneOrMany, Section
+from dnsearch.spec.section import MAX_BLOCKS, Many, One, OneOrMany, PerBlock, Section
 
 
 class Pattern(Section):
@@ -101,6 +101,34 @@ class Explicit(Pattern):
 OnePattern = Annotated[
     Dense | Log | Harmonic | Window | Chain | Strided | Random | Explicit, Field(discriminator="name")
 ]
-Connectivity = Annotated[
-    Annotated[OnePattern, Tag("#one")] | Annotated[tuple[OnePattern, ...], Many, Tag("#many")], OneOrMany
+Connectivity = PerBlock[OnePattern]
+
+Block = Annotated[int, Field(ge=1, le=MAX_BLOCKS)]
+Links = Annotated[
+    Annotated[Literal["all", "non_adjacent"], One]
+    | Annotated[tuple[tuple[Block, Block], ...], Field(min_length=1, max_length=64), Many],
+    OneOrMany,
 ]
+
+
+class CrossBlock(Section):
+    """Each link reads a block's output, brings it to a later block's size and joins that block's input."""
+
+    links: Links = Field(
+        description="all: from every earlier block; non_adjacent: from every earlier block but the "
+        "neighbour (the article's proposal); or pairs [from, to] of block numbers, from 1."
+    )
+    downsampling: Literal["avg", "max", "conv3x3", "conv2x2", "space_to_depth"] = Field(
+        "avg",
+        description="How a link halves the image, as often as it takes. avg, max: pooling (CondenseNet: "
+        "avg); conv3x3, conv2x2: BN-activation-convolution of stride 2 (MSDNet and HRNet; RDNet); "
+        "space_to_depth: each 2x2 cell becomes four times the channels (YOLO). Odd last rows and columns are "
+        "left out first, as a transition's pooling does.",
+    )
+    compression: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="BN-activation-1x1 convolution to this share of the channels, before the "
+        "down-sampling. null: none; uncompressed copies of all features undo the transitions' compression.",
+    )

@@ -5,14 +5,13 @@ asked for is the one that is used, and ``SAMPLERS`` says what each one can do.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal, Self
+from dataclasses import dataclass
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from dnsearch.errors import Problem
-from dnsearch.spec.section import Section, refuse
-from dnsearch.spec.tune.conditions import Relation
+from dnsearch.spec.section import Many, One, OneOrMany, Section
 from dnsearch.spec.tune.parameters import Choices, FloatRange, Searched, when
 
 
@@ -42,8 +41,64 @@ class Constraints(Section):
         return self.model_dump(exclude_none=True)
 
 
+Paths = Annotated[
+    Annotated[str, One] | Annotated[tuple[str, ...], Field(min_length=1, max_length=64), Many], OneOrMany
+]
+
+
+class SumAtMost(Section):
+    """A bound for a sum: ``{of: network.layers_per_block, at_most: 12}``."""
+
+    of: Paths = Field(description="The field, or a list of fields, whose numbers are added up.")
+    at_most: float = Field(gt=0, description="The largest sum that is tried.")
+
+
+class Relation(Section):
+    """One relation: exactly one of the three."""
+
+    equal: Annotated[tuple[str, ...], Field(min_length=2, max_length=64)] | None = Field(
+        None,
+        description="A parameter, and fields that always take its value and are not searched themselves: "
+        "[network.layers_per_block.0, network.layers_per_block.1].",
+    )
+    non_decreasing: Paths | None = Field(
+        None,
+        description="A field with a list, or a list of fields, whose numbers never fall: "
+        "network.layers_per_block.",
+    )
+    sum_at_most: SumAtMost | None = Field(
+        None, description="Fields whose numbers add up to no more than a bound."
+    )
+
+    def misfits(self) -> Iterator[Problem]:
+        """Not exactly one of them."""
+        named = [field for field in Relation.model_fields if getattr(self, field) is not None]
+        if len(named) != 1:
+            expected = "exactly one of equal, non_decreasing and sum_at_most"
+            hint = "Write each relation as an item of the list, after its own dash."
+            yield Problem("", expected, " and ".join(named) or "none", hint)
+
+    @property
+    def operands(self) -> tuple[str, ...]:
+        """All fields that the relation names.
+
+        >>> Relation(non_decreasing="network.layers_per_block").operands
+        ('network.layers_per_block',)
+        """
+        named = self.sum_at_most.of if self.sum_at_most else self.non_decreasing or self.equal or ()
+        return (named,) if isinstance(named, str) else named
+
+    def __str__(self) -> str:
+        """How counts and refusals call it; two relations are called alike only if they are."""
+        if self.sum_at_most is not None:
+            return f"sum_at_most {self.sum_at_most.at_most:g} of {' + '.join(self.operands)}"
+        kind = "equal" if self.equal is not None else "non_decreasing"
+        return f"{kind} {' '.join(self.operands)}"
+
+
 Sampler = Literal["tpe", "random", "grid", "nsga2", "cmaes", "qmc", "gp"]
 Objective = Literal["validation", "parameters", "macs", "training_memory_bytes", "latency_seconds"]
+Difficulty = Literal["conditions", "choices", "any number", "several objectives", "a single parameter"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,21 +107,14 @@ class Abilities:
 
     Args:
         about: what it is, in a few words.
-        conditions: whether it can do parameters with ``when``.
-        choices: whether it can do parameters that are no numbers.
-        any_number: whether it can do ranges of floats without a step.
-        several_objectives: whether it can do more than one objective.
-        single_parameter: whether it can do a search of one parameter.
+        cannot: what of a search it cannot do. "choices" are parameters that are no numbers, "any number" is a
+            range of floats without a step.
         common_parameters_only: whether it proposes only parameters that every finished trial has.
         learns_from_studies: whether it can learn from another study's trials.
     """
 
     about: str
-    conditions: bool = True
-    choices: bool = True
-    any_number: bool = True
-    several_objectives: bool = True
-    single_parameter: bool = True
+    cannot: tuple[Difficulty, ...] = ()
     common_parameters_only: bool = False
     learns_from_studies: bool = False
 
@@ -74,61 +122,37 @@ class Abilities:
 SAMPLERS: Mapping[Sampler, Abilities] = {
     "tpe": Abilities("tree-structured Parzen estimator", learns_from_studies=True),
     "random": Abilities("every value as likely as the others"),
-    "grid": Abilities("every combination", conditions=False, any_number=False),
+    "grid": Abilities("every combination", ("conditions", "any number")),
     "nsga2": Abilities("genetic", common_parameters_only=True),
     "cmaes": Abilities(
         "an evolution strategy; extra cmaes",
-        conditions=False,
-        choices=False,
-        several_objectives=False,
-        single_parameter=False,
+        ("conditions", "choices", "several objectives", "a single parameter"),
         common_parameters_only=True,
     ),
-    "qmc": Abilities("a Sobol sequence", conditions=False, choices=False, common_parameters_only=True),
-    "gp": Abilities("a Gaussian process; extra gp", conditions=False, common_parameters_only=True),
+    "qmc": Abilities("a Sobol sequence", ("conditions", "choices"), common_parameters_only=True),
+    "gp": Abilities("a Gaussian process; extra gp", ("conditions",), common_parameters_only=True),
 }
 
 
-NEUTRAL: Mapping[str, Any] = {"about": "", "common_parameters_only": False, "learns_from_studies": False}
-"""Abilities that refuse no search."""
-
-
-def described() -> str:
-    """The samplers by name, each with what it is."""
-    return ", ".join(f"{name} ({each.about})" for name, each in SAMPLERS.items())
-
-
-def _all_rounders() -> str:
-    """The samplers that can do every search, in words."""
-    *others, last = (name for name, each in SAMPLERS.items() if replace(each, **NEUTRAL) == Abilities(""))
-    return f"{', '.join(others)} and {last}"
-
-
-def unsuited(
+def _unsuited(
     sampler: Sampler, parameters: Mapping[str, Searched], objectives: Sequence[Objective]
 ) -> Iterator[Problem]:
     """What a sampler cannot do of a search."""
-    can, hint = SAMPLERS[sampler], f"{_all_rounders()} can."
+    cannot = SAMPLERS[sampler].cannot
+    *others, last = (name for name, each in SAMPLERS.items() if not each.cannot)
+    hint = f"{', '.join(others)} and {last} can."
     for path, searched in parameters.items():
-        if not can.conditions and when(searched) is not None:
+        if "conditions" in cannot and when(searched):
             yield Problem("sampler", f"one that can do conditions: {path} has when", sampler, hint)
-        if not can.choices and isinstance(searched, Choices | tuple):
+        if "choices" in cannot and isinstance(searched, Choices | tuple):
             yield Problem("sampler", f"one that can do choices: {path} is no range of numbers", sampler, hint)
-        if not can.any_number and isinstance(searched, FloatRange) and searched.step is None:
+        if "any number" in cannot and isinstance(searched, FloatRange) and searched.step is None:
             found = f"{sampler}, which tries every value"
             yield Problem("sampler", f"one that can do any number: {path} has no step", found, hint)
-    if not can.several_objectives and len(objectives) > 1:
+    if "several objectives" in cannot and len(objectives) > 1:
         yield Problem("sampler", "one that can do several objectives", sampler, hint)
-    if not can.single_parameter and len(parameters) == 1:
+    if "a single parameter" in cannot and len(parameters) == 1:
         yield Problem("sampler", "one that can do a single parameter", sampler, hint)
-
-
-def ill_chosen(objectives: Sequence[Objective]) -> Iterator[Problem]:
-    """What is wrong with a list of objectives."""
-    if "validation" not in objectives:
-        yield Problem("objectives", "validation among them", found=", ".join(objectives))
-    if len(set(objectives)) < len(objectives):
-        yield Problem("objectives", "each one once", found=", ".join(objectives))
 
 
 class Confirm(Section):
@@ -179,7 +203,9 @@ class Tune(Section):
     )
     sampler: Sampler = Field(
         "tpe",
-        description=f"What proposes: {described()}.",
+        description="What proposes: "
+        + ", ".join(f"{name} ({each.about})" for name, each in SAMPLERS.items())
+        + ".",
     )
     pruner: Literal["halving", "hyperband", "median", "none"] = Field(
         "halving",
@@ -230,25 +256,18 @@ class Tune(Section):
     )
     seed: int = Field(0, ge=0, lt=2**32, description="Seed of the sampler.")
 
-    @model_validator(mode="after")
-    def _sampler_suits_search(self) -> Self:
-        problems = [*ill_chosen(self.objectives), *unsuited(self.sampler, self.parameters, self.objectives)]
-        if problems:
-            raise refuse(*problems)
-        return self
-
-    @model_validator(mode="after")
-    def _fidelity_has_rungs(self) -> Self:
+    def misfits(self) -> Iterator[Problem]:
+        """Objectives that make no search, and what does not go with the rest of it."""
+        if "validation" not in self.objectives:
+            yield Problem("objectives", "validation among them", found=", ".join(self.objectives))
+        if len(set(self.objectives)) < len(self.objectives):
+            yield Problem("objectives", "each one once", found=", ".join(self.objectives))
+        yield from _unsuited(self.sampler, self.parameters, self.objectives)
         if self.fidelity != "epochs" and self.pruner not in {"halving", "hyperband"}:
             expected = f"epochs with pruner {self.pruner}, which has no rungs"
             hint = "Set pruner: halving or hyperband, or leave fidelity out."
-            raise refuse(Problem("fidelity", expected, self.fidelity, hint))
-        return self
-
-    @model_validator(mode="after")
-    def _gpus_are_a_share_or_whole(self) -> Self:
+            yield Problem("fidelity", expected, self.fidelity, hint)
         share = self.gpus_per_trial
         if share > 1 and not share.is_integer():
             expected = "a share of a GPU up to 1, or a whole number of GPUs"
-            raise refuse(Problem("gpus_per_trial", expected, found=f"{share:g}"))
-        return self
+            yield Problem("gpus_per_trial", expected, found=f"{share:g}")

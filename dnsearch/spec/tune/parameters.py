@@ -1,41 +1,44 @@
-"""What a searched field may be: one of some choices, or a number of a range; always, or when others allow it.
+"""What a searched field may be: some choices, or a range of numbers; always, or ``when`` others allow it.
 
 A choice goes by its label, which the study stores and conditions speak of: the word that the YAML gives it,
 or else the value itself; a list or a mapping without a word goes by its JSON text.
+
+A condition is a mapping in the YAML; all its entries must hold. An entry is a parameter with the label that
+it shall have, several labels, or bounds for a number; ``any`` and ``all`` hold lists of such mappings. A
+parameter that does not count itself satisfies nothing.
 """
 
 import json
-from collections.abc import Mapping
+import operator
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from functools import cache
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, Tag
 
 from dnsearch.errors import Problem
-from dnsearch.spec.section import Section, refuse
-from dnsearch.spec.tune.conditions import Label, malformed
+from dnsearch.spec.section import Section
 
-Listed = Annotated[tuple[Any, ...], Field(min_length=1, max_length=1000)]
-Labelled = Annotated[dict[str, Any], Field(min_length=1, max_length=1000)]
+Label = str | int | float | bool | None
+When = Mapping[str, Any]
 
-
-def _well_formed(when: dict[str, Any]) -> dict[str, Any]:
-    if problems := malformed(when):
-        raise refuse(*problems)
-    return when
-
-
-When = Annotated[dict[str, Any], Field(min_length=1, max_length=100), AfterValidator(_well_formed)]
+GROUPS = {"any": any, "all": all}
+BOUNDS: Mapping[str, Callable[[Any, Any], bool]] = {"at_least": operator.ge, "at_most": operator.le}
 
 ROUNDING = 1e-8
 """How far a number may be from a value, in steps, to be the same; as Optuna holds it."""
 
-WHEN = (
-    "When the parameter counts: other parameters with the label that each shall have, a list of labels, or "
-    "{at_least: 3} or {at_most: 5} for numbers; all of them must hold. any: [...] and all: [...] hold such "
-    "mappings. Left out: always."
-)
+Listed = Annotated[tuple[Any, ...], Field(min_length=1, max_length=1000)]
+Labelled = Annotated[dict[str, Any], Field(min_length=1, max_length=1000)]
+Condition = Annotated[
+    Annotated[dict[str, Any], Field(min_length=1, max_length=100)] | None,
+    Field(
+        description="When the parameter counts: other parameters with the label that each shall have, a list "
+        "of labels, or {at_least: 3} or {at_most: 5} for numbers; all of them must hold. any: [...] and "
+        "all: [...] hold such mappings. Left out: always."
+    ),
+]
 
 
 class Choices(Section):
@@ -48,7 +51,11 @@ class Choices(Section):
         description="A list of values, or label: value. A value may be a whole section; the label is what "
         "the study stores and the leaderboard shows."
     )
-    when: When | None = Field(None, description=WHEN)
+    when: Condition = None
+
+    def misfits(self) -> Iterator[Problem]:
+        """What is wrong with the condition."""
+        return malformed(self.when or {}, "when")
 
 
 class IntRange(Section):
@@ -57,12 +64,11 @@ class IntRange(Section):
     bounds: tuple[int, int] = Field(alias="int", description="[low, high], both included.")
     step: int = Field(1, ge=1, description="Distance between two values.")
     log: bool = Field(False, description="Sample evenly in the logarithm.")
-    when: When | None = Field(None, description=WHEN)
+    when: Condition = None
 
-    @model_validator(mode="after")
-    def _fits_together(self) -> Self:
-        _check(self)
-        return self
+    def misfits(self) -> Iterator[Problem]:
+        """What is wrong with the range and its condition."""
+        yield from _ill_ranged(self, "int")
 
 
 class FloatRange(Section):
@@ -71,29 +77,25 @@ class FloatRange(Section):
     bounds: tuple[float, float] = Field(alias="float", description="[low, high], both included.")
     step: float | None = Field(None, gt=0, description="Distance between two values. null: any number.")
     log: bool = Field(False, description="Sample evenly in the logarithm.")
-    when: When | None = Field(None, description=WHEN)
+    when: Condition = None
 
-    @model_validator(mode="after")
-    def _fits_together(self) -> Self:
-        _check(self)
-        return self
+    def misfits(self) -> Iterator[Problem]:
+        """What is wrong with the range and its condition."""
+        yield from _ill_ranged(self, "float")
 
 
 Range = IntRange | FloatRange
 
 
-def _check(searched: Range) -> None:
+def _ill_ranged(searched: Range, kind: str) -> Iterator[Problem]:
     low, high = searched.bounds
-    kind = "int" if isinstance(searched, IntRange) else "float"
-    problems = []
     if low >= high:
-        problems.append(Problem(kind, "[low, high] with low below high", found=f"[{low}, {high}]"))
+        yield Problem(kind, "[low, high] with low below high", found=f"[{low}, {high}]")
     if searched.log and low <= 0:
-        problems.append(Problem(kind, "a low above 0, since log is true", found=str(low)))
+        yield Problem(kind, "a low above 0, since log is true", found=str(low))
     if searched.log and searched.step not in {1, None}:
-        problems.append(Problem("step", "no step together with log: true", found=str(searched.step)))
-    if problems:
-        raise refuse(*problems)
+        yield Problem("step", "no step together with log: true", found=str(searched.step))
+    yield from malformed(searched.when or {}, "when")
 
 
 def _kind(value: Any) -> str:  # noqa: ANN401  (whatever the YAML holds)
@@ -119,9 +121,90 @@ Searched = Annotated[
 ]
 
 
-def when(searched: Searched) -> Mapping[str, Any] | None:
-    """The condition of a searched field; nothing where it is always searched."""
-    return None if isinstance(searched, tuple) else searched.when
+def when(searched: Searched) -> When:
+    """The condition of a searched field; empty, so that it always holds, where there is none."""
+    return {} if isinstance(searched, tuple) else searched.when or {}
+
+
+def holds(when: When, labels: Mapping[str, Label]) -> bool:
+    """Whether a condition holds for the labels of the parameters that count.
+
+    >>> holds({"network.pooling": ["avg", "max"], "training.epochs": {"at_least": 5}},
+    ...       {"network.pooling": "max", "training.epochs": 9})
+    True
+    >>> holds({"any": [{"network.pooling": "conv"}, {"network.pooling": "avg"}]}, {})
+    False
+    """
+    return all(
+        GROUPS[key](holds(part, labels) for part in wanted)
+        if key in GROUPS
+        else key in labels and fits(labels[key], wanted)
+        for key, wanted in when.items()
+    )
+
+
+def fits(label: Label, wanted: Any) -> bool:  # noqa: ANN401  (whatever the YAML holds)
+    """Whether a label is the one, one of those, or within the bounds that a condition names.
+
+    >>> fits(4, {"at_least": 3}), fits("avg", "max"), fits(1, True)
+    (True, False, False)
+    """
+    match wanted:
+        case list() | tuple():
+            return any(fits(label, each) for each in wanted)
+        case dict():
+            return is_number(label) and all(BOUNDS[bound](label, limit) for bound, limit in wanted.items())
+        case _:
+            return label == wanted and isinstance(label, bool) == isinstance(wanted, bool)
+
+
+def is_number(value: Any) -> bool:  # noqa: ANN401  (whatever the YAML holds)
+    """Whether a value is a number; true and false are none."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def mentioned(when: When, where: str = "when") -> Iterator[tuple[str, str, Any]]:
+    """Each parameter that a condition names: the way to it, the parameter, and what it shall have.
+
+    >>> list(mentioned({"any": [{"a.b": 1}, {"c.d": 2}]}))
+    [('when.any.0', 'a.b', 1), ('when.any.1', 'c.d', 2)]
+    """
+    for key, wanted in when.items():
+        if key in GROUPS:
+            for number, part in enumerate(wanted):
+                yield from mentioned(part, f"{where}.{key}.{number}")
+        else:
+            yield where, key, wanted
+
+
+def malformed(when: When, where: str) -> Iterator[Problem]:
+    """What is wrong with the form of a condition, whatever parameters there are."""
+    for key, wanted in when.items():
+        if key not in GROUPS:
+            if not _well_formed(wanted):
+                expected = "a label, a list of labels, or a mapping with at_least or at_most and a number"
+                hint = "A choice that is a list or a mapping has a label: {choices: {label: value}}."
+                yield Problem(where, f"for {key} {expected}", hint=hint)
+        elif not isinstance(wanted, tuple | list) or not wanted:
+            expected = f"{key}: with a list of conditions, such as {key}: [{{network.pooling: max}}]"
+            yield Problem(f"{where}.{key}", expected)
+        else:
+            for number, part in enumerate(wanted):
+                place = f"{where}.{key}.{number}"
+                if isinstance(part, dict) and part:
+                    yield from malformed(part, place)
+                else:
+                    yield Problem(place, "a mapping of parameters and the labels that they shall have")
+
+
+def _well_formed(wanted: Any) -> bool:  # noqa: ANN401  (whatever the YAML holds)
+    match wanted:
+        case dict():
+            return bool(wanted) and all(key in BOUNDS and is_number(limit) for key, limit in wanted.items())
+        case list() | tuple():
+            return bool(wanted) and not any(isinstance(each, dict | list | tuple) for each in wanted)
+        case _:
+            return True
 
 
 def labelled(choices: Choices | tuple[Any, ...]) -> dict[Label, Any]:
@@ -169,19 +252,10 @@ def exact(searched: Searched, label: Label) -> Label:
     """
     match searched:
         case FloatRange(bounds=(low, _), step=float() as step) if isinstance(label, int | float):
-            return nearest(label, low, step)
+            first, number, width = (Decimal(str(each)) for each in (low, label, step))
+            return float(first + round((number - first) / width) * width)
         case _:
             return label
-
-
-def nearest(value: float, low: float, step: float) -> float:
-    """The number that is a whole number of steps away from ``low`` and the nearest to a value.
-
-    >>> nearest(0.62, 0.05, 0.1)
-    0.65
-    """
-    first, number, width = (Decimal(str(each)) for each in (low, value, step))
-    return float(first + round((number - first) / width) * width)
 
 
 def holds_value(searched: Range, value: float) -> bool:
@@ -192,12 +266,12 @@ def holds_value(searched: Range, value: float) -> bool:
     >>> holds_value(FloatRange(float=(0.05, 0.5), step=0.05), 0.15000000000000002)
     True
     """
-    low, high = searched.bounds
-    match searched:
-        case FloatRange(step=float() as step) if low - step < value < high + step:
-            there = nearest(value, low, step)
-            return low <= there <= high and abs(there - value) < ROUNDING * step
-        case IntRange(step=step):
-            return low <= value <= high and (value - low) % step == 0
-        case _:
-            return low <= value <= high
+    (low, high), step = searched.bounds, searched.step
+    if step is None:
+        return low <= value <= high
+    if not low - step < value < high + step:
+        return False
+    number = round((value - low) / step)
+    return 0 <= number <= round((highest(low, high, step) - low) / step) and (
+        abs(low + number * step - value) < ROUNDING * step
+    )

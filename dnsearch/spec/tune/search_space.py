@@ -7,18 +7,22 @@ come after those that their conditions name, and one that does not count is not 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
+from itertools import islice, pairwise
 from typing import Any, Protocol
 
-from dnsearch.spec.tune import Tune
-from dnsearch.spec.tune.conditions import Label, followers, holds, mentioned
+from dnsearch.spec.tune import Relation, Tune
 from dnsearch.spec.tune.parameters import (
     FloatRange,
     IntRange,
+    Label,
     Range,
     Searched,
     exact,
     highest,
+    holds,
+    is_number,
     labelled,
+    mentioned,
     when,
 )
 
@@ -80,8 +84,7 @@ def points(tune: Tune, draw: Draw) -> Iterator[Choice]:
 
 def counts(searched: Searched, labels: Mapping[str, Label]) -> bool:
     """Whether a parameter counts, given the labels of those before it."""
-    condition = when(searched)
-    return condition is None or holds(condition, labels)
+    return holds(when(searched), labels)
 
 
 def value_of(searched: Searched, label: Label) -> Any:  # noqa: ANN401  (whatever the YAML holds)
@@ -109,7 +112,7 @@ def in_order(parameters: Parameters) -> tuple[str, ...]:
 
 def parents(searched: Searched) -> tuple[str, ...]:
     """The parameters that the condition of another one names."""
-    return tuple(dict.fromkeys(name for _, name, _ in mentioned(when(searched) or {})))
+    return tuple(dict.fromkeys(name for _, name, _ in mentioned(when(searched))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,25 +174,86 @@ def size(searched: Searched) -> int:
             return len(labelled(choices))
 
 
-def told_apart(path: str, parameters: Parameters) -> Iterator[Label]:
-    """The labels of a parameter that conditions name; of one without steps, one number for each bound."""
-    searched = parameters[path]
+def every_label(searched: Searched) -> Iterator[Label]:
+    """The labels of a parameter that has steps, in their order."""
     match searched:
-        case FloatRange(bounds=(low, high), step=None):
-            yield from sorted({low, *(each for each in _bounds(path, parameters) if low <= each <= high)})
-        case IntRange(bounds=(low, _)) | FloatRange(bounds=(low, _)):
-            step = searched.step or 1
-            values = (low + number * step for number in range(min(size(searched), MAX_STATES + 1)))
-            yield from (exact(searched, value) for value in values)
+        case IntRange(bounds=(low, high), step=step):
+            yield from range(low, high + 1, step)
+        case FloatRange(bounds=(low, _), step=step):
+            yield from (exact(searched, low + number * (step or 0)) for number in range(size(searched)))
         case choices:
             yield from labelled(choices)
+
+
+def told_apart(path: str, parameters: Parameters) -> Iterator[Label]:
+    """The labels of a parameter that conditions name; of one without steps, one number for each bound."""
+    match searched := parameters[path]:
+        case FloatRange(bounds=(low, high), step=None):
+            yield from sorted({low, *(each for each in _bounds(path, parameters) if low <= each <= high)})
+        case _:
+            yield from islice(every_label(searched), MAX_STATES + 1)
 
 
 def _bounds(path: str, parameters: Parameters) -> Iterator[float]:
     """The numbers that conditions hold a parameter against."""
     for searched in parameters.values():
-        for _, name, wanted in mentioned(when(searched) or {}):
+        for _, name, wanted in mentioned(when(searched)):
             if name == path:
                 limits = wanted.values() if isinstance(wanted, dict) else wanted
                 several = limits if isinstance(limits, Iterable) else [limits]
                 yield from (each for each in several if isinstance(each, int | float))
+
+
+def followers(relations: tuple[Relation, ...], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that take a parameter's value, with that value.
+
+    >>> followers((Relation(equal=("a", "b", "c")),), {"a": 3})
+    {'b': 3, 'c': 3}
+    """
+    equal = (relation.equal for relation in relations if relation.equal is not None)
+    return {path: values[first] for first, *others in equal if first in values for path in others}
+
+
+def excess(relation: Relation, values: Mapping[str, Any], base: Mapping[str, Any]) -> float:
+    """How far a variant is from keeping a relation; at most 0 where it keeps it.
+
+    ``non_decreasing``: all falls together, as a share of the largest number. ``sum_at_most``: what the sum
+    is beyond its bound, as a share of the bound.
+
+    Args:
+        relation: the relation.
+        values: dotted path → value, of what the variant changes.
+        base: the settings of the base spec, as nested mappings.
+
+    >>> excess(Relation(non_decreasing="n"), {"n": (4, 2, 3)}, {})
+    0.5
+    >>> excess(Relation(sum_at_most={"of": "n", "at_most": 8}), {"n.1": 6}, {"n": [4, 4]})
+    0.25
+    """
+    found = [number for path in relation.operands for number in _numbers(path, values, base)]
+    if relation.sum_at_most is not None:
+        return sum(found) / relation.sum_at_most.at_most - 1
+    falls = sum(max(0.0, before - after) for before, after in pairwise(found))
+    return falls / max(map(abs, found), default=1) if falls else 0.0
+
+
+def _numbers(path: str, values: Mapping[str, Any], base: Mapping[str, Any]) -> tuple[float, ...]:
+    """The numbers that a variant has at a path: what it changes there, above or below, else the base's."""
+    found = _below(base, path)
+    for above in sorted(each for each in values if f"{path}.".startswith(f"{each}.")):
+        found = _below(values[above], path.removeprefix(above).removeprefix("."))
+    items = found if isinstance(found, list | tuple) else (found,)
+    changed = (values.get(f"{path}.{position}", item) for position, item in enumerate(items))
+    return tuple(each for each in changed if is_number(each))
+
+
+def _below(value: Any, path: str) -> Any:  # noqa: ANN401  (whatever the YAML holds)
+    for part in filter(None, path.split(".")):
+        match value:
+            case Mapping() if part in value:
+                value = value[part]
+            case list() | tuple() if part.isdecimal() and int(part) < len(value):
+                value = value[int(part)]
+            case _:
+                return None
+    return value
