@@ -59,7 +59,7 @@ def share_at(stages: Sequence[Stage], epoch: int) -> float:
     return next((stage.examples for stage in stages if epoch <= stage.epochs), 1.0)
 
 
-def stretches(stages: Sequence[Stage], epochs: int) -> Iterator[tuple[range, Size | None]]:
+def epochs_by_size(stages: Sequence[Stage], epochs: int) -> Iterator[tuple[range, Size | None]]:
     """The epochs of a training, parted where the size of its images changes.
 
     Args:
@@ -67,7 +67,7 @@ def stretches(stages: Sequence[Stage], epochs: int) -> Iterator[tuple[range, Siz
         epochs: how many it has.
 
     >>> small = Stage(epochs=2, image_size=(4, 4))
-    >>> list(stretches((small, Stage(epochs=4, examples=0.5)), 9))
+    >>> list(epochs_by_size((small, Stage(epochs=4, examples=0.5)), 9))
     [(range(1, 3), (4, 4)), (range(3, 10), None)]
     """
     bounds = pairwise([1, *(stage.epochs + 1 for stage in stages), epochs + 1])

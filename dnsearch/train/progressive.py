@@ -19,7 +19,7 @@ from dnsearch.plan.limits import recomputes
 from dnsearch.plan.network import plan_network
 from dnsearch.runs.record import Notice
 from dnsearch.spec.experiment import Experiment
-from dnsearch.spec.training import Size, Training, share_at, stretches
+from dnsearch.spec.training import Size, Training, epochs_by_size, share_at
 from dnsearch.train.devices import memory_errors_explained, training_devices, unmet
 from dnsearch.train.loop import Feed
 from dnsearch.train.losses import class_weights
@@ -99,7 +99,7 @@ def build_stage(
 
 def _around(training: Training, epoch: int) -> tuple[range, Size | None]:
     """The epochs like the one given, or like the last one, and the size of their images."""
-    found = stretches(training.progressive, training.epochs)
+    found = epochs_by_size(training.progressive, training.epochs)
     return next(each for each in found if min(epoch, training.epochs) in each[0])
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from dnsearch.spec.document import load, parse, resolved_yaml, settings
-from dnsearch.spec.training import Stage, in_words, share_at, stretches
+from dnsearch.spec.training import Stage, epochs_by_size, in_words, share_at
 
 UNET = """\
 version: 1
@@ -28,7 +28,7 @@ def test_no_stages_is_the_paper(minimal):
     assert found.training.progressive == ()
     assert settings(found)["training.progressive"] == []
     assert [share_at((), epoch) for epoch in (1, 2)] == [1.0, 1.0]
-    assert list(stretches((), 2)) == [(range(1, 3), None)]
+    assert list(epochs_by_size((), 2)) == [(range(1, 3), None)]
 
 
 def test_stages_are_read_and_written_back(minimal):
@@ -45,7 +45,7 @@ def test_one_stage_can_be_changed_alone(minimal, tmp_path):
     assert [stage.examples for stage in found.training.progressive] == [0.25, 0.75]
 
 
-def test_shares_and_stretches():
+def test_shares_and_sizes():
     found = (
         Stage(epochs=2, examples=0.1, image_size=(4, 4)),
         Stage(epochs=3, image_size=(4, 4)),
@@ -53,7 +53,8 @@ def test_shares_and_stretches():
         Stage(epochs=7, examples=0.5),
     )
     assert [share_at(found, epoch) for epoch in range(1, 10)] == [0.1, 0.1, 1, 0.5, 0.5, 0.5, 0.5, 1, 1]
-    assert list(stretches(found, 9)) == [(range(1, 4), (4, 4)), (range(4, 6), (6, 6)), (range(6, 10), None)]
+    sizes = [(range(1, 4), (4, 4)), (range(4, 6), (6, 6)), (range(6, 10), None)]
+    assert list(epochs_by_size(found, 9)) == sizes
 
 
 def test_in_words():
