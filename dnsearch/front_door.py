@@ -284,7 +284,7 @@ def search(
     folder = Path(runs) / (study or document.experiment.name)
     from dnsearch.search.coordinator import search as run_search
     from dnsearch.search.database import default_url
-    from dnsearch.search.request import Request
+    from dnsearch.search.messages import Request
 
     request = Request(
         document,

@@ -15,6 +15,7 @@ from dnsearch.runs.record import EpochRecord, RunRecord
 from dnsearch.runs.scan import scan
 from dnsearch.search.messages import (
     Job,
+    Request,
     SearchEvent,
     SearchStopped,
     TrialEnded,
@@ -24,7 +25,6 @@ from dnsearch.search.messages import (
     TrialRetried,
     TrialStarted,
 )
-from dnsearch.search.request import Request
 
 Tell = Callable[[SearchEvent], None]
 

@@ -137,13 +137,14 @@ def space(
     from dnsearch.cli.planning import planned_spec, tune_of
     from dnsearch.environment import process_identity
     from dnsearch.runs.scan import scan
-    from dnsearch.search.feasibility import Judge
+    from dnsearch.search.feasibility import SearchSpec
     from dnsearch.search.survey import estimate, survey
 
     plan = planned_spec(spec, overrides, limits=not no_limits)
     document, tune = plan.written, tune_of(plan.written, spec)
-    judge = Judge(document, tune, plan.facts.image_shape, plan.facts.classes, limits=not no_limits)
-    found = survey(judge, samples, seed, SECONDS)
+    facts = plan.facts
+    searched = SearchSpec(document, tune, facts.image_shape, facts.classes, limits=not no_limits)
+    found = survey(searched, samples, seed, SECONDS)
     records = scan([runs]).records if runs.is_dir() else []
     host = str(process_identity()["host"])
     estimated = estimate(records, document.experiment, found.feasible_macs, host)

@@ -31,10 +31,7 @@ from dnsearch.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from dnsearch.search.messages import Executor
-    from dnsearch.search.request import Request
-if TYPE_CHECKING:
-    from dnsearch.search.request import Request
+    from dnsearch.search.messages import Executor, Request
     from dnsearch.spec.document import Document
 
 
@@ -57,7 +54,7 @@ def requested(
     """What is asked for by a spec and its options; ``place``: the folder of runs and the study's name."""
     from dnsearch.cli.planning import planned_spec, tune_of
     from dnsearch.search.database import default_url
-    from dnsearch.search.request import Request
+    from dnsearch.search.messages import Request
 
     found = planned_spec(spec, overrides, limits=limits)
     document, facts = found.written, found.facts
@@ -122,7 +119,7 @@ def searched(request: "Request", kind: ExecutorKind, address: str | None, *, pla
 def _executor(request: "Request", kind: ExecutorKind, address: str | None) -> "Iterator[Executor]":
     match kind:
         case ExecutorKind.local:
-            from dnsearch.search.coordinator import local_executor
+            from dnsearch.search.local_executor import local_executor
 
             yield local_executor(request)
         case ExecutorKind.ray:
@@ -252,9 +249,10 @@ def tune(
 def _learn(request: "Request", name: str, runs: Path, storage: str | None) -> None:
     from dnsearch.search.transfer import learn, other_study
 
-    learnt = learn(request, other_study(name, runs, storage))
-    console.say(f"the sampler learns from {learnt.taken} finished trials of study {learnt.study}")
-    for reason, times in learnt.left.items():
+    other = other_study(name, runs, storage)
+    taken, left = learn(request, other)
+    console.say(f"the sampler learns from {taken} finished trials of study {other.study.study_name}")
+    for reason, times in left.items():
         console.say(f"  {times} left out: {reason}")
 
 

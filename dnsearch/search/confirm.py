@@ -7,33 +7,20 @@ mean over them. The trial itself does not count: it was chosen for its score, wh
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from zlib import crc32
 
 from dnsearch.errors import RunError
 from dnsearch.evaluate.intervals import Figure, mean_over_seeds
-from dnsearch.plan.limits import Planned, planned
-from dnsearch.runs.atomic import atomic_write, writing
+from dnsearch.plan.limits import planned
+from dnsearch.runs.atomic import atomic_write
 from dnsearch.runs.folder import RunFolder, is_run, trial_name
 from dnsearch.runs.record import Metrics, Origin, RunRecord, opening
-from dnsearch.search.messages import (
-    EpochEnded,
-    Executor,
-    Job,
-    RunEnded,
-    RunFailed,
-    RunLost,
-    SearchEvent,
-    TrialEnded,
-    TrialProgressed,
-    TrialRestarted,
-    TrialStarted,
-)
-from dnsearch.search.proposal import failed, known
-from dnsearch.search.request import MAX_LOST, Request
-from dnsearch.spec.data_section import Facts
+from dnsearch.search.feasibility import facts
+from dnsearch.search.messages import Request
+from dnsearch.search.proposal import Proposal, known
 from dnsearch.spec.document import load, resolved_yaml
 
 CONFIRM = "confirm"
@@ -97,23 +84,6 @@ def _mean_score(metrics: Sequence[Metrics]) -> Figure:
     return mean_over_seeds(scores) if len(scores) > 1 else Figure(scores[0], scores[0], scores[0])
 
 
-@dataclass(frozen=True, slots=True)
-class Retraining:
-    """A trial's spec on a fresh seed.
-
-    Args:
-        planned: the spec and its network.
-        folder: its run folder.
-        origin: the trial that it confirms.
-        record: what its folder shall say until a training writes there.
-    """
-
-    planned: Planned
-    folder: RunFolder
-    origin: Origin
-    record: RunRecord
-
-
 def fresh_seed(seed: int, trial: int, repetition: int, own: int) -> int:
     """The seed of a retraining, from 0 to 2³² - 1.
 
@@ -132,7 +102,7 @@ def fresh_seed(seed: int, trial: int, repetition: int, own: int) -> int:
     return fresh if fresh != own else fresh ^ 1
 
 
-def missing(request: Request, ranked: list[int]) -> list[Retraining]:
+def missing(request: Request, ranked: list[int]) -> list[Proposal]:
     """The retrainings that have not ended, the best trial's first.
 
     Args:
@@ -154,85 +124,26 @@ def missing(request: Request, ranked: list[int]) -> list[Retraining]:
     return [each for each in retrainings if not _has_ended(each.record)]
 
 
-def _retraining(request: Request, trial: RunFolder, repetition: int) -> Retraining:
+def _retraining(request: Request, trial: RunFolder, repetition: int) -> Proposal:
     record, document = trial.read(), load(str(trial.resolved))
     number = record.trial or 0
     seed = fresh_seed(request.tune.seed, number, repetition, document.experiment.training.seed)
     name = f"{trial.name}-seed-{repetition}"
-    height, width, channels = request.image_shape
-    facts = Facts((height, width, channels), request.classes, masks=None)
-    changed = planned(document.with_values({"training.seed": seed}, name), facts, limits=False)
+    changed = planned(
+        document.with_values({"training.seed": seed}, name),
+        facts(request.image_shape, request.classes),
+        limits=False,
+    )
     run = RunFolder(request.folder / CONFIRM / name)
     origin = Origin(request.folder.name, number, confirmation=True)
     opened = opening(name, changed.experiment, record.parameters, record.macs, origin)
-    return Retraining(changed, run, origin, known(run, replace(opened, parts=record.parts)))
+    return Proposal(changed, run, origin, known(run, replace(opened, parts=record.parts)), trial=None)
 
 
 def _has_ended(record: RunRecord) -> bool:
     """Whether it failed, or finished and was evaluated on the test images, if there are any."""
     tested = record.test is not None or bool(record.reason)
     return record.state == "failed" or (record.state == "finished" and tested)
-
-
-def confirm(
-    request: Request, executor: Executor, ranked: list[int], interrupts: Callable[[], int]
-) -> Iterator[SearchEvent]:
-    """Train what is missing and report what happens.
-
-    Args:
-        request: the search.
-        executor: where to train.
-        ranked: numbers of the finished trials, the best first.
-        interrupts: how often a person has asked to stop; as for a search.
-
-    Raises:
-        DnsearchError: a trial's spec cannot be read, or a folder not written to.
-    """
-    waiting = [] if interrupts() else missing(request, ranked)
-    at_work: dict[Path, Retraining] = {}
-    lost: dict[Path, int] = defaultdict(int)
-    while interrupts() < 2 and (at_work or (waiting and not interrupts())):
-        while waiting and not interrupts() and len(at_work) < request.workers:
-            retraining = waiting.pop(0)
-            at_work[retraining.folder.path] = retraining
-            yield TrialStarted(_start(executor, retraining))
-        for job, message in executor.poll():
-            retraining = at_work[job.folder]
-            match message:
-                case EpochEnded(epoch):
-                    yield TrialProgressed(job, epoch)
-                    executor.answer(job, None)
-                    continue
-                case RunLost(reason) if lost[job.folder] < MAX_LOST - 1:
-                    lost[job.folder] += 1
-                    executor.end(job)
-                    behind = known(retraining.folder, retraining.record).epochs
-                    yield TrialRestarted(_start(executor, retraining), reason, behind)
-                    continue
-                case RunEnded(record):
-                    ended = record
-                case RunFailed(reason) | RunLost(reason):
-                    ended = failed(retraining.folder, retraining.record, reason)
-            executor.end(job)
-            del at_work[job.folder]
-            yield _closed(retraining.folder, ended)
-
-
-def _start(executor: Executor, retraining: Retraining) -> Job:
-    folder = retraining.folder
-    with writing(folder.path):
-        folder.path.mkdir(parents=True, exist_ok=True)
-    folder.write(known(folder, retraining.record))
-    return executor.start(Job(retraining.planned, folder.path, retraining.origin))
-
-
-def _closed(folder: RunFolder, record: RunRecord) -> TrialEnded:
-    """Write down how a retraining ended; its weights stay, what only going on needs is removed."""
-    folder.write(record)
-    for checkpoint in (folder.checkpoint, folder.previous_checkpoint):
-        with writing(checkpoint):
-            checkpoint.unlink(missing_ok=True)
-    return TrialEnded(record)
 
 
 def write_best(folder: Path, number: int, confirmed: Confirmed | None = None) -> None:

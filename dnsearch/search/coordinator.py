@@ -12,18 +12,18 @@ from pathlib import Path
 
 from optuna.trial import Trial
 
-from dnsearch import environment
-from dnsearch.runs.atomic import remove_leftovers
+from dnsearch.runs.atomic import remove_leftovers, writing
 from dnsearch.runs.folder import RunFolder, trial_name
 from dnsearch.runs.record import EpochRecord, RunRecord, Stop
-from dnsearch.search.confirm import confirm, confirmed, write_best
-from dnsearch.search.feasibility import MAX_IN_A_ROW, Judge, hopeless
-from dnsearch.search.local_executor import LocalExecutor, check_gpus
+from dnsearch.search.confirm import confirmed, missing, write_best
+from dnsearch.search.feasibility import MAX_IN_A_ROW, hopeless
+from dnsearch.search.local_executor import local_executor
 from dnsearch.search.messages import (
     EpochEnded,
     Executor,
     Job,
     ProposalRefused,
+    Request,
     RunEnded,
     RunFailed,
     RunLost,
@@ -37,7 +37,6 @@ from dnsearch.search.messages import (
     TrialStarted,
 )
 from dnsearch.search.proposal import (
-    Infeasible,
     Proposal,
     caught_up,
     failed,
@@ -48,13 +47,14 @@ from dnsearch.search.proposal import (
     thin,
 )
 from dnsearch.search.pruning import StopRules, scores_of
-from dnsearch.search.request import MAX_LOST, Request, writable
 from dnsearch.search.study_summary import StudyFile
 from dnsearch.search.transfer import enqueue
-from dnsearch.search.trial_store import MAX_STARTS, TrialStore
+from dnsearch.search.trial_store import MAX_STARTS, TrialStore, writable
 
 IDLE_SECONDS = 2.0
 """How long to wait before the store is asked again after it had no trial to give."""
+MAX_LOST = 5
+"""Attempts of a trial that may lose their node before the trial has failed."""
 OVER = ("finished", "pruned", "failed")
 
 
@@ -83,21 +83,8 @@ def search(
             executor.close()
 
 
-def local_executor(request: Request) -> LocalExecutor:
-    """The executor on this machine that a request asks for.
-
-    Raises:
-        StudyError: a GPU is missing, or has no room for so many trials.
-    """
-    share = request.tune.gpus_per_trial
-    if request.gpus:
-        check_gpus(request.gpus, share, environment.installed_gpus(), request.workers)
-    log, timeout = request.folder / "workers.log", request.tune.trial_timeout_seconds
-    return LocalExecutor(request.workers, log, timeout, request.gpus, share)
-
-
 class Coordinator:
-    """The loop and the trials that it has in hand.
+    """The loop and the trainings that it has in hand.
 
     Args:
         request: what to do.
@@ -112,21 +99,17 @@ class Coordinator:
         self._study_file = StudyFile(request.folder, store.study, store.lock)
         self._at_work: dict[Path, Proposal] = {}
         self._followers: list[Proposal] = []
-        self._stops: dict[int, tuple[int, Stop]] = {}
-        self._lost: Counter[int] = Counter()
+        self._stops: dict[Path, tuple[int, Stop]] = {}
+        self._lost: Counter[Path] = Counter()
         self._ask_again = 0.0
         self._rules = StopRules(request.tune)
         self._refused: list[Mapping[str, str]] = []
-        images = request.image_shape, request.classes
-        self._judge = Judge(request.document, request.tune, *images, limits=request.limits)
+        self._spec = request.spec
 
     def go(self, interrupts: Callable[[], int]) -> Iterator[SearchEvent]:
         """Search until there is nothing left to do; ``interrupts``: how often a person has asked to stop."""
         self._renew_best()
         while interrupts() < 2:
-            if self._at_work:
-                self._store.lock.renew()
-                self._study_file.renew()
             while not interrupts() and not self._rules.reason() and (trial := self._next()) is not None:
                 yield from self._launch(trial)
             if not self._at_work and (interrupts() or self._is_over()):
@@ -138,9 +121,17 @@ class Coordinator:
         if not interrupts() and (self._rules.is_final or not self._rules.reason()):
             yield from self._end_waiting()
         if self._rules.is_final or self._store.ended() >= self._request.trials:
-            yield from confirm(self._request, self._executor, self._store.ranked(), interrupts)
+            yield from self._confirm(interrupts)
             self._renew_best()
         self._study_file.close()
+
+    def _confirm(self, interrupts: Callable[[], int]) -> Iterator[SearchEvent]:
+        """Train the best trials again on fresh seeds, as far as that has not been done."""
+        waiting = [] if interrupts() else missing(self._request, self._store.ranked())
+        while interrupts() < 2 and (self._at_work or (waiting and not interrupts())):
+            while waiting and not interrupts() and len(self._at_work) < self._request.workers:
+                yield TrialStarted(self._start(waiting.pop(0)))
+            yield from self._listen()
 
     def _next(self) -> Trial | None:
         """The next trial, if the executor has room for one and the study has one to give."""
@@ -153,9 +144,8 @@ class Coordinator:
 
     def _taken(self) -> Trial | None:
         """A trial that a dead coordinator left, one that may go on from its rung, or a new one."""
-        running = self._store.running()
-        left = [trial.number for trial in running if trial.number not in self._in_hand()]
-        counted = self._store.ended() + len(self._store.paused()) + len(running)
+        running, left = len(self._store.running()), self._left()
+        counted = self._store.ended() + len(self._store.paused()) + running
         if counted - len(left) < self._request.trials:
             # A child outlives its coordinator for an instant, and then its folder is free.
             free = [number for number in left if not self._folder(number).is_locked()]
@@ -165,8 +155,13 @@ class Coordinator:
             return promoted
         return self._store.new() if counted < self._request.trials else None
 
+    def _left(self) -> list[int]:
+        """Numbers of the trials that a dead coordinator left."""
+        in_hand = self._in_hand()
+        return [trial.number for trial in self._store.running() if trial.number not in in_hand]
+
     def _in_hand(self) -> set[int]:
-        return {each.trial.number for each in (*self._at_work.values(), *self._followers)}
+        return {each.origin.trial for each in (*self._at_work.values(), *self._followers)}
 
     def _folder(self, number: int) -> RunFolder:
         return RunFolder(self._request.folder / trial_name(number))
@@ -177,18 +172,17 @@ class Coordinator:
             return True
         if time.monotonic() >= self._ask_again:
             return False
-        left = [trial.number for trial in self._store.running() if trial.number not in self._in_hand()]
-        return not any(self._folder(number).is_locked() for number in left)
+        return not any(self._folder(number).is_locked() for number in self._left())
 
     def _launch(self, trial: Trial) -> Iterator[SearchEvent]:
         """Start a trial, unless it is over before it begins."""
-        self._stops.pop(trial.number, None)  # of a rung that it may go on from now
-        proposal = propose(self._store, trial, self._request.folder, self._judge)
-        if isinstance(proposal, Infeasible):
-            self._refused.append(proposal.reasons)
+        self._stops.pop(self._folder(trial.number).path, None)  # of a rung that it may go on from now
+        proposal = propose(self._store, trial, self._request.folder, self._spec)
+        if not isinstance(proposal, Proposal):
+            self._refused.append(proposal)
             if len(self._refused) >= MAX_IN_A_ROW:
                 raise hopeless(self._request.folder.name, self._refused)
-            yield ProposalRefused(proposal.reasons)
+            yield ProposalRefused(proposal)
             return
         self._refused.clear()
         if (twin := self._ended_twin(proposal)) is not None:
@@ -205,7 +199,7 @@ class Coordinator:
 
     def _caught_up(self, proposal: Proposal) -> RunRecord | None:
         """Report the epochs that a dead coordinator did not; the record if the trial stops after them."""
-        reported = scores_of(self._store.trials()[proposal.trial.number])
+        reported = scores_of(self._store.trials()[proposal.origin.trial])
         stop = None
         for epoch in proposal.folder.epochs():
             if epoch.epoch not in reported:
@@ -221,13 +215,18 @@ class Coordinator:
         return record if record.state in OVER else None
 
     def _start(self, proposal: Proposal) -> Job:
-        latency = "latency_seconds" in self._request.tune.objectives
-        proposal.folder.write(replace(proposal.record, state="running", reason=""))
-        self._at_work[proposal.folder.path] = proposal
-        job = Job(proposal.planned, proposal.folder.path, proposal.origin, latency=latency)
-        return self._executor.start(job)
+        folder = proposal.folder
+        with writing(folder.path):
+            folder.path.mkdir(parents=True, exist_ok=True)
+        folder.write(replace(proposal.record, state="running", reason=""))
+        self._at_work[folder.path] = proposal
+        latency = proposal.trial is not None and "latency_seconds" in self._request.tune.objectives
+        return self._executor.start(Job(proposal.planned, folder.path, proposal.origin, latency=latency))
 
     def _listen(self) -> Iterator[SearchEvent]:
+        if self._at_work:
+            self._store.lock.renew()
+            self._study_file.renew()
         for job, message in self._executor.poll():
             proposal = self._at_work[job.folder]
             self._ask_again = 0.0
@@ -244,14 +243,16 @@ class Coordinator:
 
     def _verdict(self, proposal: Proposal, epoch: EpochRecord) -> Stop | None:
         """A trial's verdict after an epoch; for one that is trained again, the verdict of before."""
-        number = proposal.trial.number
-        if number in self._stops and self._stops[number][0] == epoch.epoch:
-            return self._stops[number][1]
+        if proposal.trial is None:
+            return None
+        number, stopped = proposal.origin.trial, self._stops.get(proposal.folder.path)
+        if stopped is not None and stopped[0] == epoch.epoch:
+            return stopped[1]
         planned = proposal.planned.experiment.training.epochs
         verdict = self._store.verdict(proposal.trial, epoch, planned)
         self._rules.epoch_ended(number, epoch)
         if verdict is not None:
-            self._stops[number] = epoch.epoch, verdict
+            self._stops[proposal.folder.path] = epoch.epoch, verdict
         return verdict or self._rules.stop(number)
 
     def _failed(self, proposal: Proposal, reason: str, *, memory: bool) -> Iterator[SearchEvent]:
@@ -266,13 +267,13 @@ class Coordinator:
 
     def _restarted(self, proposal: Proposal, reason: str) -> Iterator[SearchEvent]:
         """Start a trial again whose node was lost, from what its folder has of it."""
-        number = proposal.trial.number
-        self._lost[number] += 1
+        path = proposal.folder.path
+        self._lost[path] += 1
         record = caught_up(proposal.folder, known(proposal.folder, proposal.record))
-        epoch, stop = self._stops.get(number, (0, None))
+        epoch, stop = self._stops.get(path, (0, None))
         if stop is not None and record.epochs == epoch:  # it was lost on its way to the end
             yield from self._close(proposal, replace(record, state=stop.state, reason=stop.reason))
-        elif self._lost[number] >= MAX_LOST:
+        elif self._lost[path] >= MAX_LOST:
             why = f"its node or process was lost {MAX_LOST} times; at last: {reason}"
             yield from self._close(proposal, replace(record, state="failed", reason=why))
         else:
@@ -281,15 +282,24 @@ class Coordinator:
 
     def _dismiss(self, proposal: Proposal) -> None:
         if self._at_work.pop(proposal.folder.path, None) is not None:
-            job = next(job for job in self._executor.jobs if job.folder == proposal.folder.path)
-            self._executor.end(job)
+            self._executor.end(proposal.folder.path)
 
     def _close(self, proposal: Proposal, record: RunRecord) -> Iterator[SearchEvent]:
-        """Write down how a trial ended, or that it waits at a rung; then end those that follow it."""
+        """Write down how a training ended, or that it waits at a rung; then end those that follow it."""
         self._dismiss(proposal)
-        self._write_down(proposal.trial, proposal.folder, record)
+        if proposal.trial is None:
+            self._write_down_retraining(proposal.folder, record)
+        else:
+            self._write_down(proposal.trial, proposal.folder, record)
         yield TrialPaused(record) if record.state == "paused" else TrialEnded(record)
         yield from self._end_followers()
+
+    def _write_down_retraining(self, folder: RunFolder, record: RunRecord) -> None:
+        """Its weights stay; what only going on needs is removed."""
+        folder.write(record)
+        for checkpoint in (folder.checkpoint, folder.previous_checkpoint):
+            with writing(checkpoint):
+                checkpoint.unlink(missing_ok=True)
 
     def _write_down(self, trial: Trial, folder: RunFolder, record: RunRecord) -> None:
         """First in its folder, then in the store: a search that takes it up again finds what was done."""
@@ -307,20 +317,19 @@ class Coordinator:
 
     def _end_followers(self) -> Iterator[SearchEvent]:
         """End the trials whose twins have ended."""
-        for follower in list(self._followers):
-            if (twin := self._ended_twin(follower)) is not None:
-                self._followers.remove(follower)
-                record = same_as(follower, twin)
-                self._write_down(follower.trial, follower.folder, record)
-                yield TrialEnded(record)
+        twins = [(follower, self._ended_twin(follower)) for follower in self._followers]
+        self._followers = [follower for follower, twin in twins if twin is None]
+        for follower, twin in twins:
+            if twin is not None:
+                yield from self._close(follower, same_as(follower, twin))
 
     def _end_waiting(self) -> Iterator[SearchEvent]:
         """End the trials that still wait at a rung, since no more trials will come."""
         for waiting in self._store.paused():
-            record = self._folder(waiting.number).read()
-            reason = f"did not go on after epoch {record.epochs}"
-            record = replace(record, state="pruned", reason=reason)
-            self._write_down(self._store.trial(waiting.number), self._folder(waiting.number), record)
+            folder = self._folder(waiting.number)
+            record = folder.read()
+            record = replace(record, state="pruned", reason=f"did not go on after epoch {record.epochs}")
+            self._write_down(self._store.trial(waiting.number), folder, record)
             yield TrialEnded(record)
         yield from self._end_followers()
 

@@ -44,8 +44,8 @@ class Judgement:
 
 
 @dataclass(frozen=True)
-class Judge:
-    """What proposals are judged by.
+class SearchSpec:
+    """What a study is about, and so what its proposals are judged by.
 
     Args:
         document: the base spec.
@@ -61,31 +61,33 @@ class Judge:
     classes: int
     limits: bool = True
 
-    def of(self, values: Mapping[str, Any], origin: str) -> Judgement:
+    def judge(self, values: Mapping[str, Any], origin: str) -> Judgement:
         """Judge a proposal, the cheapest questions first.
 
         Args:
             values: dotted path → value, which override the base spec's; empty for the base spec itself.
             origin: what to call the source of the values in problems, such as ``trial 3``.
         """
-        margins = self.kept_relations(values)
+        margins = {name: excess(relation, values, self._base) for name, relation in self._relations.items()}
         if broken := {name: "the proposed values break it" for name, share in margins.items() if share > 0}:
             return Judgement(margins, broken)
         try:
             document = self.document.with_values(values, origin) if values else self.document
-            found = planned(document, self._facts, limits=self.limits)
+            found = planned(document, facts(self.image_shape, self.classes), limits=self.limits)
         except SpecError as error:
             return Judgement({**margins, SPEC: 1.0}, {SPEC: str(error)})
-        beyond, reasons = self._costs(found.summary)
+        costs, bounds = costs_of(found.summary), self.tune.constraints.bounds()
+        beyond = {name: (costs[name] - bound) / bound for name, bound in bounds.items()}
+        reasons = {
+            name: f"{costs[name]:,}, at most {bound:,}"
+            for name, bound in bounds.items()
+            if costs[name] > bound
+        }
         return Judgement({**margins, **beyond}, reasons, found)
 
     def names(self) -> tuple[str, ...]:
         """The relations and constraints that can refuse something, in the order of the spec."""
-        return (*self._relations, *self._bounds)
-
-    def kept_relations(self, values: Mapping[str, Any]) -> dict[str, float]:
-        """Relation → how far some values are from keeping it."""
-        return {name: excess(relation, values, self._base) for name, relation in self._relations.items()}
+        return (*self._relations, *self.tune.constraints.bounds())
 
     @cached_property
     def _relations(self) -> dict[str, Relation]:
@@ -93,30 +95,15 @@ class Judge:
         return {str(each): each for each in self.tune.relations if each.equal is None}
 
     @cached_property
-    def _facts(self) -> Facts:
-        """What the images are like; that they suit the base spec's family was checked before."""
-        height, width, channels = self.image_shape
-        return Facts((height, width, channels), self.classes, masks=None)
-
-    @cached_property
-    def _bounds(self) -> dict[str, int]:
-        return self.tune.constraints.bounds()
-
-    @cached_property
     def _base(self) -> dict[str, Any]:
         """The base spec's settings, as nested mappings."""
         return self.document.experiment.model_dump(mode="json", include={"network", "training"})
 
-    def _costs(self, summary: Summary) -> tuple[dict[str, float], dict[str, str]]:
-        """Constraint → how far a network is beyond it, and why it is refused."""
-        costs, bounds = costs_of(summary), self._bounds
-        beyond = {name: (costs[name] - bound) / bound for name, bound in bounds.items()}
-        reasons = {
-            name: f"{costs[name]:,}, at most {bound:,}"
-            for name, bound in bounds.items()
-            if costs[name] > bound
-        }
-        return beyond, reasons
+
+def facts(image_shape: Shape, classes: int) -> Facts:
+    """What a search's images are like; that they suit the base spec's family was checked before."""
+    height, width, channels = image_shape
+    return Facts((height, width, channels), classes, masks=None)
 
 
 def hopeless(study: str, refused: Sequence[Mapping[str, str]]) -> StudyError:

@@ -3,9 +3,16 @@
 With ``--gpus`` every trial gets the same share: a part of one GPU, or some whole ones. A GPU has room for as
 many parts as fit into it. The next trial goes to the GPU with the fewest trials, so that work spreads before
 it stacks. TensorFlow takes memory as it needs it, so trials on one GPU share it.
+
+A child that dies without a message may have had too little memory. The system kills a process, the child
+(signal 9) or the server that knows its exit code, and counts such kills; a person's ``kill -9`` looks the
+same but is not counted. Or a library gives up (signal 6 or 11) after a last line on its error output. Or it
+does so silently while the address space is limited (``ulimit -v``): then it is likely, and reported as no
+more than that. Without such a sign nothing is claimed.
 """
 
 import math
+import resource
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -18,10 +25,13 @@ from pathlib import Path
 from dnsearch import environment, processes
 from dnsearch.errors import Problem, StudyError
 from dnsearch.runs.record import Stop
-from dnsearch.search import exit_reason
-from dnsearch.search.messages import Executor, Job, Message, RunFailed
+from dnsearch.search.messages import Executor, Job, Message, Request, RunFailed, timed_out
 
 POLL_SECONDS = 0.2
+KILLED = 9
+VMSTAT = Path("/proc/vmstat")
+LAST_WORDS = ("bad_alloc", "out of memory", "cannot allocate memory", "resource temporarily unavailable")
+"""What C++, CUDA and the system say of a lack of memory, the last of a thread that found none."""
 
 Gpus = tuple[str, ...]
 """Names of GPUs, as ``CUDA_VISIBLE_DEVICES`` has them."""
@@ -36,14 +46,27 @@ class Child:
         process: the process.
         connection: where its messages come from and the answers go to.
         deadline: when it has taken too long, on ``time.monotonic``'s clock.
-        before: what exit_reason compares with if the process dies.
+        before: what was measured just before it was started.
     """
 
     job: Job
     process: BaseProcess
     connection: Connection
     deadline: float
-    before: exit_reason.Before
+    before: "Before"
+
+
+def local_executor(request: Request) -> "LocalExecutor":
+    """The executor on this machine that a request asks for.
+
+    Raises:
+        StudyError: a GPU is missing, or has no room for so many trials.
+    """
+    share = request.tune.gpus_per_trial
+    if request.gpus:
+        check_gpus(request.gpus, share, environment.installed_gpus(), request.workers)
+    log, timeout = request.folder / "workers.log", request.tune.trial_timeout_seconds
+    return LocalExecutor(request.workers, log, timeout, request.gpus, share)
 
 
 class LocalExecutor(Executor):
@@ -67,18 +90,13 @@ class LocalExecutor(Executor):
         self._share = share
         self._children: dict[Path, Child] = {}
 
-    @property
-    def jobs(self) -> list[Job]:
-        """The jobs of the processes."""
-        return [child.job for child in self._children.values()]
-
     def start(self, job: Job) -> Job:
         """Start a process for a job."""
-        taken = (other.gpus or () for other in self.jobs)
+        taken = (child.job.gpus or () for child in self._children.values())
         gpus = place(self._gpus, self._share, taken) if self._gpus else None
         job = replace(job, threads=self._threads, gpus=gpus)
         here, there = Pipe()
-        before = exit_reason.before(self._log)
+        before = measured(self._log)
         process = processes.start_process(str(self._log), "dnsearch.search.trial_process", "main", there, job)
         there.close()  # the child's end lives in the child alone, so that its death closes the pipe
         deadline = time.monotonic() + (self._timeout_seconds or math.inf)
@@ -104,9 +122,9 @@ class LocalExecutor(Executor):
         except (BrokenPipeError, ConnectionResetError):
             return  # it died meanwhile; the next poll reports that
 
-    def end(self, job: Job) -> None:
+    def end(self, folder: Path) -> None:
         """Forget a process that has ended, or end it by force."""
-        child = self._children.pop(job.folder)
+        child = self._children.pop(folder)
         child.connection.close()
         child.process.join(timeout=2)
         if child.process.is_alive():
@@ -117,8 +135,8 @@ class LocalExecutor(Executor):
         """End all processes by force."""
         for child in self._children.values():
             child.process.kill()  # all at once, so that none outlives the others for long
-        for job in self.jobs:
-            self.end(job)
+        for folder in list(self._children):
+            self.end(folder)
 
 
 def _received(child: Child) -> Message:
@@ -127,13 +145,87 @@ def _received(child: Child) -> Message:
         message: Message = child.connection.recv()
     except (EOFError, ConnectionResetError):
         child.process.join()
-        message = exit_reason.explained(child.process.exitcode, child.before)
+        message = explained(child.process.exitcode, child.before)
     return message
 
 
-def timed_out(seconds: float | None) -> RunFailed:
-    """The end of a trial that took too long."""
-    return RunFailed(f"took longer than {seconds:g} seconds")
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What was measured when a child was started.
+
+    Args:
+        log: the file that the children's error output goes to.
+        length: how long it was.
+        kills: processes that the system had killed for a lack of memory; None where it does not tell.
+    """
+
+    log: Path
+    length: int
+    kills: int | None
+
+
+def measured(log: Path) -> Before:
+    """Measure, just before a child is started."""
+    return Before(log, log.stat().st_size if log.exists() else 0, memory_kills())
+
+
+def explained(exitcode: int | None, started: Before) -> RunFailed:
+    """Why a child died.
+
+    Args:
+        exitcode: of its process; below 0 it is the number of the signal that killed it.
+        started: what was measured before it was started.
+    """
+    signal = -exitcode if exitcode is not None and exitcode < 0 else None
+    how = f"was killed by signal {signal}" if signal else f"ended without a message (exit code {exitcode})"
+    death = f"the child process {how}"
+    kills = memory_kills()
+    if started.kills is not None and kills is not None and kills > started.kills:
+        return RunFailed(
+            f"out of memory: {death}, and the system killed a process for a lack of memory", memory=True
+        )
+    if signal == KILLED:
+        return RunFailed(f"{death}; {_doubt(kills)}")
+    if signal is None:
+        return RunFailed(death)
+    if words := _last_words(started):
+        return RunFailed(f"out of memory: {death} after {words!r}", memory=True)
+    if (limit := address_space_limit()) is not None:
+        return RunFailed(
+            f"perhaps out of memory: {death}, with an address space of {limit:,} bytes", memory=True
+        )
+    return RunFailed(death)
+
+
+def _doubt(kills: int | None) -> str:
+    if kills is None:
+        return "the system kills with signal 9 when memory runs out"
+    return "the system killed nothing for a lack of memory meanwhile"
+
+
+def _last_words(started: Before) -> str:
+    """The last line about memory that the children put on their error output since; others may share it."""
+    if not started.log.exists():
+        return ""
+    with started.log.open("rb") as log:
+        log.seek(started.length)
+        lines = log.read().decode(errors="replace").splitlines()
+    about = [line.strip() for line in lines if any(words in line.lower() for words in LAST_WORDS)]
+    return about[-1][:200] if about else ""
+
+
+def memory_kills() -> int | None:
+    """Processes that the system has killed for a lack of memory since it started; None: it does not tell."""
+    if not VMSTAT.is_file():
+        return None
+    counters = dict(line.split() for line in VMSTAT.read_text(encoding="utf-8").splitlines())
+    return int(counters["oom_kill"]) if "oom_kill" in counters else None
+
+
+def address_space_limit() -> int | None:
+    """Bytes of address space that this process and its children may have (``ulimit -v``); None: no limit."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    return None if limit == resource.RLIM_INFINITY else limit
 
 
 def room(gpus: Gpus, share: float) -> int:

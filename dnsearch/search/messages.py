@@ -1,4 +1,4 @@
-"""What the coordinator and an executor tell each other, and what a search tells its caller.
+"""A search to do, what the coordinator and an executor tell each other, and what a search tells its caller.
 
 ::
 
@@ -10,12 +10,53 @@
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from dnsearch.plan.limits import Planned
 from dnsearch.runs.record import EpochRecord, Origin, RunRecord, Stop
+from dnsearch.search.feasibility import SearchSpec
+from dnsearch.spec.document import Document
+from dnsearch.spec.tune import Tune
+
+
+@dataclass(frozen=True)
+class Request:
+    """A search to do.
+
+    Args:
+        document: the base spec.
+        tune: its ``tune`` section.
+        image_shape: (height, width, channels) of its images.
+        classes: number of its classes.
+        folder: the study's folder; its name is the study's.
+        url: the storage.
+        trials: ended trials that the study shall have in all.
+        workers: trials at once.
+        limits: whether the spec's limits hold.
+        gpus: the GPUs that trials are placed on; empty: every trial uses what TensorFlow finds.
+        enqueue: specs that shall be the next trials.
+        say: told in a sentence what a person should know while the search waits.
+    """
+
+    document: Document
+    tune: Tune
+    image_shape: tuple[int, ...]
+    classes: int
+    folder: Path
+    url: str
+    trials: int
+    workers: int
+    limits: bool = True
+    gpus: tuple[str, ...] = ()
+    enqueue: tuple[Document, ...] = ()
+    say: Callable[[str], None] = lambda _: None
+
+    @property
+    def spec(self) -> SearchSpec:
+        """What the study is about, however long it is searched and where."""
+        return SearchSpec(self.document, self.tune, self.image_shape, self.classes, self.limits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +96,7 @@ class RunEnded:
 
 @dataclass(frozen=True, slots=True)
 class RunFailed:
-    """The run cannot go on.
-
-    Args:
-        reason: why.
-        memory: whether memory ran out.
-    """
+    """The run cannot go on; ``memory``: since it ran out."""
 
     reason: str
     memory: bool = False
@@ -79,11 +115,6 @@ Message = EpochEnded | RunEnded | RunFailed | RunLost
 class Executor(ABC):
     """Where trials are trained: processes of this machine, or tasks of a Ray cluster."""
 
-    @property
-    @abstractmethod
-    def jobs(self) -> list[Job]:
-        """The jobs that were started and not ended."""
-
     @abstractmethod
     def start(self, job: Job) -> Job:
         """Start a job, or queue it where the executor has no room yet; returns it with its share."""
@@ -97,24 +128,29 @@ class Executor(ABC):
         """Tell a training that waits after an epoch to go on or to stop."""
 
     @abstractmethod
-    def end(self, job: Job) -> None:
-        """Forget a job, and end it by force if it is still running."""
+    def end(self, folder: Path) -> None:
+        """Forget the job of a run folder, and end it by force if it is still running."""
 
     @abstractmethod
     def close(self) -> None:
         """End all jobs by force; the executor starts no more."""
 
 
+def timed_out(seconds: float | None) -> RunFailed:
+    """The end of a job that took too long."""
+    return RunFailed(f"took longer than {seconds:g} seconds")
+
+
 @dataclass(frozen=True, slots=True)
 class TrialStarted:
-    """To the caller: a trial goes to the executor."""
+    """A trial goes to the executor."""
 
     job: Job
 
 
 @dataclass(frozen=True, slots=True)
 class TrialProgressed:
-    """To the caller: an epoch of a trial ended."""
+    """An epoch of a trial ended."""
 
     job: Job
     epoch: EpochRecord
@@ -122,7 +158,7 @@ class TrialProgressed:
 
 @dataclass(frozen=True, slots=True)
 class TrialRetried:
-    """To the caller: memory ran out, and the trial starts again with each batch in more parts."""
+    """Memory ran out, and the trial starts again with each batch in more parts."""
 
     job: Job
     parts: int
@@ -130,7 +166,7 @@ class TrialRetried:
 
 @dataclass(frozen=True, slots=True)
 class TrialRestarted:
-    """To the caller: the node that trained the trial was lost; it starts again after the given epoch."""
+    """The node that trained the trial was lost; it starts again after the given epoch."""
 
     job: Job
     reason: str
@@ -139,36 +175,28 @@ class TrialRestarted:
 
 @dataclass(frozen=True, slots=True)
 class ProposalRefused:
-    """To the caller: a proposal is infeasible; it is no trial.
-
-    Args:
-        reasons: constraint or relation → why it refuses.
-    """
+    """A proposal is infeasible; it is no trial. ``reasons``: constraint or relation → why it refuses."""
 
     reasons: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class TrialEnded:
-    """To the caller: a trial is finished, pruned or failed; or a retraining that confirms one."""
+    """A trial is finished, pruned or failed; or a retraining that confirms one."""
 
     record: RunRecord
 
 
 @dataclass(frozen=True, slots=True)
 class TrialPaused:
-    """To the caller: a trial waits at a rung; it may go on later."""
+    """A trial waits at a rung; it may go on later."""
 
     record: RunRecord
 
 
 @dataclass(frozen=True, slots=True)
 class SearchStopped:
-    """To the caller: the search ends before its budget is used up.
-
-    Args:
-        reason: which rule ends it.
-    """
+    """The search ends before its budget is used up. ``reason``: which rule ends it."""
 
     reason: str
 
@@ -183,3 +211,4 @@ SearchEvent = (
     | TrialEnded
     | SearchStopped
 )
+"""What a search tells its caller."""

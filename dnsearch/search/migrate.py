@@ -20,24 +20,14 @@ from dnsearch.runs.atomic import writing
 from dnsearch.runs.folder import trial_name, write_study
 from dnsearch.search.confirm import BEST, CONFIRM
 from dnsearch.search.database import reachable, sqlite_file, storage
-from dnsearch.search.feasibility import Judge
-from dnsearch.search.parameter_space import (
-    base_labels,
-    check_base,
-    distribution,
-    known_labels,
-    misfits,
-    same_labels,
-    spec_of,
-    values_of,
-)
-from dnsearch.search.request import Request
+from dnsearch.search.feasibility import SearchSpec
+from dnsearch.search.messages import Request
+from dnsearch.search.parameter_space import base_labels, check_base, distribution, values_of
 from dnsearch.search.samplers import KNOWLEDGE
 from dnsearch.search.study_lock import study_locked
 from dnsearch.search.study_metadata import (
     MIGRATED,
     SPEC,
-    StudyMetadata,
     existing_study,
     finish_migration,
     migrated_name,
@@ -46,6 +36,7 @@ from dnsearch.search.study_metadata import (
     write_metadata,
 )
 from dnsearch.search.study_summary import summary
+from dnsearch.search.transfer import ENQUEUED, asked, in_words, translated
 from dnsearch.search.trial_store import BASE, DROPPED, INFEASIBLE, is_base, is_trial
 from dnsearch.spec.document import settings
 from dnsearch.spec.tune.parameters import Label
@@ -55,8 +46,6 @@ ASIDE = ".dropped"
 """Folder of the study for the folders of dropped trials; it is hidden, so the leaderboard passes over it."""
 CONSTRAINTS = "constraints:"
 """How the names of a trial's constraints begin among its system attributes."""
-ENQUEUED = "fixed_params"
-"""Where Optuna keeps the labels of a trial that was enqueued, among its system attributes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,24 +65,12 @@ class Migrated:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a study was about, and what it shall be about."""
+    """What a study was and shall be about, and whether the base spec or the rules of proposals differ."""
 
-    before: StudyMetadata
-    after: StudyMetadata
-
-    @property
-    def base(self) -> bool:
-        """Whether the base spec has other settings."""
-        return settings(self.before.document.experiment) != settings(self.after.document.experiment)
-
-    @property
-    def rules(self) -> bool:
-        """Whether proposals are refused by other rules."""
-
-        def rules(of: StudyMetadata) -> tuple[object, ...]:
-            return of.tune.constraints, of.tune.relations, of.document.experiment.limits, of.limits
-
-        return rules(self.before) != rules(self.after)
+    before: SearchSpec
+    after: SearchSpec
+    base: bool
+    rules: bool
 
 
 def migrate(request: Request, *, dry_run: bool) -> Migrated:
@@ -117,34 +94,38 @@ def migrate(request: Request, *, dry_run: bool) -> Migrated:
     with study_locked(folder, url, request.say), reachable(url):
         finish_migration(url, name)
         study = existing_study(url, name)
-        change = Change(read_metadata(study, url), request.metadata)
-        _check_comparable(change)
+        change = _change(read_metadata(study, url), request.spec)
         trials = study.get_trials(deepcopy=False)
         moved = [_moved(trial, change) for trial in trials]
         if not dry_run:
             _replace(study, moved, request)
             _set_aside(request)
-    counted = [is_trial(trial) for trial in trials]
+    counted = {trial.number for trial in trials if is_trial(trial)}
     reasons = {number: each for number, each in enumerate(moved) if isinstance(each, str)}
     return Migrated(
-        tuple(number for number, counts in enumerate(counted) if counts and number not in reasons),
-        {number: reason for number, reason in reasons.items() if counted[number]},
-        sum(not counted[number] for number in reasons),
+        tuple(sorted(counted - reasons.keys())),
+        {number: reason for number, reason in reasons.items() if number in counted},
+        len(reasons.keys() - counted),
     )
 
 
-def _check_comparable(change: Change) -> None:
-    """Refuse a change after which a trial's values would mean something else."""
-    before, after = change.before, change.after
+def _change(before: SearchSpec, after: SearchSpec) -> Change:
+    """Compare two specs; a change after which a trial's values would mean something else is refused."""
+    one, other = before.document.experiment, after.document.experiment
     for where, old, new in (
         ("tune.objectives", before.tune.objectives, after.tune.objectives),
         ("tune.select", before.tune.select, after.tune.select),
         ("tune.fidelity", before.tune.fidelity, after.tune.fidelity),
-        ("match", before.document.experiment.match, after.document.experiment.match),
+        ("match", one.match, other.match),
     ):
         if old != new:
             hint = "No trial's value would mean the same: give the changed search a name of its own."
             raise StudyError(str(Problem(where, f"{old}, as in the study", str(new), hint)))
+    rules, others = (
+        (each.tune.constraints, each.tune.relations, each.document.experiment.limits, each.limits)
+        for each in (before, after)
+    )
+    return Change(before, after, base=settings(one) != settings(other), rules=rules != others)
 
 
 def _moved(trial: FrozenTrial, change: Change) -> FrozenTrial | str:
@@ -155,53 +136,48 @@ def _moved(trial: FrozenTrial, change: Change) -> FrozenTrial | str:
     if INFEASIBLE in trial.user_attrs:
         same = before.tune.parameters == after.tune.parameters and not change.base and not change.rules
         return trial if same else "an infeasible proposal of the spec before"
-    asked = trial.system_attrs.get(ENQUEUED, {}) if trial.state is TrialState.WAITING else trial.params
-    labels, document = known_labels(asked, before.tune), before.document
-    if not is_base(trial):
-        searched = before.tune.parameters.items()
-        if not all(path in labels for path, each in searched if counts(each, labels)):
-            return "not all of its values had been proposed"
-        try:
-            document = spec_of(labels, before.document, before.tune, f"trial {trial.number}")
-        except SpecError as error:
-            return str(error)
+    old = asked(trial, before)
+    searched = before.tune.parameters.items()
+    if not is_base(trial) and any(path not in old and counts(each, old) for path, each in searched):
+        return "not all of its values had been proposed"
+    try:
+        labels, problems = translated(trial, before, after)
+    except SpecError as error:
+        return str(error)
     stays_base = is_base(trial) and not change.base
-    own = {**base_labels(document, after.tune), **same_labels(labels, before.tune, after.tune)}
-    problems = [] if stays_base else list(misfits(document, own, after.document, after.tune, ""))
-    if problems:
-        return "; ".join(f"{each.where}: expected {each.expected}, found {each.found}" for each in problems)
-    margins = None
+    if problems and not stays_base:
+        return "; ".join(map(in_words, problems))
+    new = _rewritten(trial, labels, after)
     if change.rules:
-        judge = Judge(after.document, after.tune, after.image_shape, after.classes, after.limits)
-        values = {} if stays_base else values_of(own, after.tune)
-        judgement = judge.of(values, f"trial {trial.number}")
+        values = {} if stays_base else values_of(labels, after.tune)
+        judgement = after.judge(values, f"trial {trial.number}")
         if judgement.reasons:
             return "; ".join(f"{name}: {reason}" for name, reason in judgement.reasons.items())
-        margins = judgement.margins
-    rewritten = _rewritten(trial, own, after, margins)
+        others = {key: each for key, each in new.system_attrs.items() if not key.startswith(CONSTRAINTS)}
+        new.system_attrs = others
+        for name, margin in judgement.margins.items():
+            new.set_constraint(name, margin)
     if not stays_base:
-        rewritten.user_attrs = {key: each for key, each in rewritten.user_attrs.items() if key != BASE}
-    return rewritten
+        new.user_attrs = {key: each for key, each in new.user_attrs.items() if key != BASE}
+    return new
 
 
-def _rewritten(
-    trial: FrozenTrial, labels: dict[str, Label], after: StudyMetadata, margins: Mapping[str, float] | None
-) -> FrozenTrial:
-    """The trial with its new labels and distributions, and new constraints if it was judged again."""
+def _rewritten(trial: FrozenTrial, labels: Mapping[str, Label], after: SearchSpec) -> FrozenTrial:
+    """The trial with its new labels and distributions."""
     new = copy.deepcopy(trial)
     if trial.state is TrialState.WAITING:
-        new.system_attrs = {**new.system_attrs, ENQUEUED: labels}
+        new.system_attrs = {**new.system_attrs, ENQUEUED: dict(labels)}
     else:
-        new.params = labels
+        new.params = dict(labels)
         new.distributions = {path: distribution(after.tune.parameters[path]) for path in labels}
-    if margins is not None:
-        others = {key: each for key, each in new.system_attrs.items() if not key.startswith(CONSTRAINTS)}
-        new.system_attrs = {**others, **{f"{CONSTRAINTS}{name}": each for name, each in margins.items()}}
     return new
 
 
 def _replace(study: optuna.Study, moved: Sequence[FrozenTrial | str], request: Request) -> None:
-    """Make the new study under another name, complete it, and let it take the old one's place."""
+    """Make the new study under another name, complete it, and let it take the old one's place.
+
+    A dropped trial's place is taken by a failed one, so that the others keep their numbers.
+    """
     name, url = request.folder.name, request.url
     with suppress(KeyError):  # of a migration that was killed
         optuna.delete_study(study_name=migrated_name(name), storage=storage(url))
@@ -209,18 +185,16 @@ def _replace(study: optuna.Study, moved: Sequence[FrozenTrial | str], request: R
     for key, value in study.user_attrs.items():
         if key not in {SPEC, KNOWLEDGE, MIGRATED}:
             new.set_user_attr(key, value)
-    write_metadata(new, request.metadata)
-    placed = [_placeholder(each) if isinstance(each, str) else each for each in moved]
+    write_metadata(new, request.spec, request.trials)
+    placed = [
+        create_trial(state=TrialState.FAIL, user_attrs={DROPPED: each}) if isinstance(each, str) else each
+        for each in moved
+    ]
     new.add_trials(placed)
     if placed and not any(BASE in each.user_attrs for each in placed):
         new.enqueue_trial(base_labels(request.document, request.tune), user_attrs={BASE: True})
     new.set_user_attr(MIGRATED, True)
     finish_migration(url, name)
-
-
-def _placeholder(reason: str) -> FrozenTrial:
-    """What takes a dropped trial's place in the storage, so that the others keep their numbers."""
-    return create_trial(state=TrialState.FAIL, user_attrs={DROPPED: reason})
 
 
 def _set_aside(request: Request) -> None:

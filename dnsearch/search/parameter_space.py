@@ -178,44 +178,10 @@ def _shown(own: Mapping[str, Any], path: str) -> str:
     return ", ".join(str(value) for key, value in own.items() if overlap(key, path)) or "not set"
 
 
-def spec_of(labels: Mapping[str, Label], document: Document, tune: Tune, origin: str) -> Document:
-    """The spec of a search's trial.
-
-    Args:
-        labels: parameter → label, of the trial.
-        document: the search's base spec.
-        tune: its ``tune`` section.
-        origin: what to call the trial in problems.
-
-    Raises:
-        SpecError: its values do not fit together.
-    """
-    return document.with_values(values_of(labels, tune), origin)
-
-
 def values_of(labels: Mapping[str, Label], tune: Tune) -> dict[str, Any]:
     """Dotted path → value, of a trial's labels; with what ``equal`` adds."""
     values = {path: value_of(tune.parameters[path], label) for path, label in labels.items()}
     return {**values, **followers(tune.relations, values)}
-
-
-def known_labels(params: Mapping[str, Label], tune: Tune) -> dict[str, Label]:
-    """What a search asked of a trial, without what arithmetic has added to it.
-
-    Args:
-        params: parameter → label, as the trial store has them.
-        tune: the search.
-    """
-    return {path: exact(tune.parameters[path], label) for path, label in params.items()}
-
-
-def same_labels(labels: Mapping[str, Label], before: Tune, after: Tune) -> dict[str, Label]:
-    """The labels of parameters that two searches search alike."""
-    return {
-        path: label
-        for path, label in labels.items()
-        if path in after.parameters and after.parameters[path] == before.parameters[path]
-    }
 
 
 def check_base(document: Document, tune: Tune) -> None:

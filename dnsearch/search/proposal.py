@@ -1,25 +1,29 @@
-"""What a trial asks for, what is known of it before it is trained, and what a search keeps of the best.
+"""What a trial asks for, what is known of it before it is trained, and what a search keeps of the best."""
 
-Looking into every folder after every trial would make a search of 10,000 trials slow. A trial that ends is
-either among the best, and then the one just behind them loses its files, or it loses its own.
-"""
-
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import assert_never
 
 from optuna.trial import Trial
 
-from dnsearch.errors import RunError
+from dnsearch.errors import RunError, SpecError
+from dnsearch.plan.graph import Shape
 from dnsearch.plan.limits import Planned
+from dnsearch.plan.network import plan_network
 from dnsearch.runs.atomic import writing
 from dnsearch.runs.cleaning import heavy, remove
 from dnsearch.runs.folder import RunFolder, trial_name
 from dnsearch.runs.record import Origin, Parameters, RunRecord, opening, with_epoch
-from dnsearch.search.feasibility import Judge, costs_of
-from dnsearch.search.fidelity import staged
+from dnsearch.search.feasibility import SearchSpec, costs_of
+from dnsearch.search.pruning import rungs
 from dnsearch.search.trial_store import TrialStore
-from dnsearch.spec.training import OF_PIXELS, Training
+from dnsearch.spec.document import Document
+from dnsearch.spec.network import Network
+from dnsearch.spec.network.families import UNet
+from dnsearch.spec.training import OF_PIXELS, Size, Stage, Training
+from dnsearch.spec.tune import Tune
 
 SMALLEST_PART = 2
 """Images of a part of a batch, which BatchNorm needs for a variance."""
@@ -27,60 +31,52 @@ SMALLEST_PART = 2
 
 @dataclass(frozen=True)
 class Proposal:
-    """A trial with its spec and its run folder.
+    """A network to train: a trial, or a retraining that confirms one.
 
     Args:
-        trial: Optuna's trial.
         planned: its spec and network.
         folder: its run folder.
         origin: study and number.
         record: what its folder shall say until a training writes there.
+        trial: Optuna's trial; None for a retraining, of which the study knows nothing.
         twin: the number of an earlier trial with the same settings.
     """
 
-    trial: Trial
     planned: Planned
     folder: RunFolder
     origin: Origin
     record: RunRecord
+    trial: Trial | None
     twin: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Infeasible:
-    """A proposal that is no trial: what refuses it, and why."""
-
-    number: int
-    reasons: Mapping[str, str]
-
-
-def propose(store: TrialStore, trial: Trial, folder: Path, judge: Judge) -> Proposal | Infeasible:
-    """Work out what a trial asks for, and whether it may be tried.
+def propose(store: TrialStore, trial: Trial, folder: Path, spec: SearchSpec) -> Proposal | Mapping[str, str]:
+    """Work out what a trial asks for; or why it is infeasible: what refuses it → the reason.
 
     Args:
         store: the study's trials.
         trial: a new trial, or one that an earlier search left running.
         folder: the study's folder.
-        judge: what proposals are judged by.
+        spec: what the study is about.
 
     Raises:
         RunError: the run folder cannot be created.
     """
-    judgement = judge.of(store.choice(trial).values, f"trial {trial.number}")
+    judgement = spec.judge(store.choice(trial).values, f"trial {trial.number}")
     store.judge(trial, judgement)
     if judgement.planned is None or judgement.reasons:
-        return Infeasible(trial.number, judgement.reasons)
+        return judgement.reasons
     origin = Origin(folder.name, trial.number)
     run = RunFolder(folder / trial_name(trial.number))
-    with writing(run.path):
-        run.path.mkdir(exist_ok=True)
-    document = staged(judgement.planned.document, judge.tune, judge.image_shape, judge.classes)
+    document = staged(judgement.planned.document, spec.tune, spec.image_shape, spec.classes)
     planned, costs = replace(judgement.planned, document=document), judgement.planned.summary.cost
     store.note(trial, document, costs_of(planned.summary))
     parameters = Parameters(costs.trainable, costs.other)
     record = opening(run.name, document.experiment, parameters, costs.macs, origin)
+    with writing(run.path):
+        run.path.mkdir(exist_ok=True)
     twin = store.twin(trial.number, record.fingerprint)
-    return Proposal(trial, planned, run, origin, known(run, record), twin)
+    return Proposal(planned, run, origin, known(run, record), trial, twin)
 
 
 def known(run: RunFolder, record: RunRecord) -> RunRecord:
@@ -142,6 +138,8 @@ def in_more_parts(record: RunRecord, training: Training) -> RunRecord | None:
 def thin(folder: Path, ranked: Sequence[int], ended: int, keep: int) -> None:
     """Remove checkpoints and weights of a trial that ended, or of the one that it pushed out of the best.
 
+    Looking into every folder after every trial would make a search of 10,000 trials slow.
+
     Args:
         folder: the study's folder.
         ranked: numbers of the finished trials, the best first.
@@ -153,3 +151,76 @@ def thin(folder: Path, ranked: Sequence[int], ended: int, keep: int) -> None:
     """
     for number in {ended, *ranked[keep : keep + 1]} - {*ranked[:keep]}:
         remove(heavy(RunFolder(folder / trial_name(number))))
+
+
+def staged(document: Document, tune: Tune, image_shape: Shape, classes: int) -> Document:
+    """A trial's spec with the stages of its training up to each rung that the search's ``fidelity`` asks for.
+
+    They follow from the epochs and the network alone, not from the trial's number or its bracket. So all
+    trials that are compared have seen the same by then, and equal settings stay equal.
+
+    Args:
+        document: the spec, its growth rate found.
+        tune: the search.
+        image_shape: (height, width, channels) of its images.
+        classes: number of its classes.
+    """
+    network, epochs = document.experiment.network, document.experiment.training.epochs
+    match tune.fidelity:
+        case "epochs":
+            return document
+        case "examples":
+            stages = by_examples(epochs)
+        case "image_size":
+            stages = by_image_size(epochs, network, image_shape, classes)
+        case _:
+            assert_never(tune.fidelity)
+    return document.with_stages(stages) if stages else document
+
+
+def by_examples(epochs: int) -> tuple[Stage, ...]:
+    """Up to the rung after r of E epochs, the share sqrt(r / E) of the images.
+
+    >>> [(stage.epochs, stage.examples) for stage in by_examples(27)]
+    [(3, 0.3333), (9, 0.5774)]
+    """
+    return tuple(Stage(epochs=rung, examples=round(_share(rung, epochs), 4)) for rung in rungs(epochs))
+
+
+def by_image_size(epochs: int, network: Network, image_shape: Shape, classes: int) -> tuple[Stage, ...]:
+    """Up to the rung after r of E epochs, images of the share sqrt(r / E) of the area, to whole pixels.
+
+    Where the network cannot be built for so few pixels, as many as it needs. Rungs at which all are needed
+    have no stage.
+
+    >>> from dnsearch.spec.network import example
+    >>> small = by_image_size(27, example(layers_per_block=(2, 2)), (32, 32, 3), 10)
+    >>> [(stage.epochs, stage.image_size) for stage in small]
+    [(3, (18, 18)), (9, (24, 24))]
+    """
+    if isinstance(network, UNet):  # where the family is searched; masks have no smaller size
+        return ()
+    found: dict[Size, Stage] = {}
+    for rung in rungs(epochs):
+        size = _fitting(network, image_shape, classes, math.sqrt(_share(rung, epochs)))
+        if size != image_shape[:2]:
+            found[size] = Stage(epochs=rung, image_size=size)  # of two rungs of one size, the later
+    return tuple(found.values())
+
+
+def _share(rung: int, epochs: int) -> float:
+    return math.sqrt(rung / epochs)
+
+
+def _fitting(network: Network, image_shape: Shape, classes: int, factor: float) -> Size:
+    """The smallest size with sides of at least that share for which the network can be built."""
+    whole_height, whole_width, channels = image_shape
+    height, width = (max(1, round(factor * side)) for side in (whole_height, whole_width))
+    while (height, width) != (whole_height, whole_width):
+        try:
+            plan_network(network, (height, width, channels), classes)
+        except SpecError:
+            height, width = min(height + 1, whole_height), min(width + 1, whole_width)
+        else:
+            break
+    return height, width

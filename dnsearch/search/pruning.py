@@ -1,14 +1,24 @@
-"""Which trials are stopped early, and when the whole search ends before its budget is used up."""
+"""Which trials are stopped early, and when the whole search ends before its budget is used up.
 
+Trials are compared after certain epochs, the rungs. Whoever is among the best third of all that have come to
+a rung goes on; the others wait there, and go on later if enough worse ones arrive (ASHA: Li et al., 2020,
+arXiv 1810.05934). Hyperband (Li et al., 2018, arXiv 1603.06560) lets some trials skip the first rungs, where
+slow starters are stopped too soon. With several objectives "the best" are those that no other dominates,
+front by front (Deb et al., 2002; for ASHA: Schmucker et al., 2021, arXiv 2106.12639), and the best half goes
+on: a third lost networks that were on the front in the end (docs/search.md).
+"""
+
+import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
+from statistics import median
 from typing import assert_never
 
 from optuna.trial import FrozenTrial
 
 from dnsearch.runs.record import EpochRecord, RunRecord, Stop
-from dnsearch.search.rungs import Entrant, admitted, behind_median, rungs, skipped_rungs
 from dnsearch.spec.tune import Tune
 
 COSTS = "dnsearch:costs"
@@ -21,6 +31,141 @@ KNOWN = {
     "latency_seconds": "macs",
 }
 """Objective → the cost that represents it while trials are compared; a latency is measured at the end."""
+
+ETA = 3
+"""One in so many goes on from a rung, and the next one is at so many times its epochs."""
+
+OF_SEVERAL = 2
+"""With several objectives one in so many goes on."""
+
+MOST_RUNGS = 3
+MEDIAN_TRIALS, MEDIAN_EPOCHS = 4, 2
+"""The median says nothing before so many trials ended, nor before so many epochs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entrant:
+    """A trial as far as its rivals are concerned.
+
+    Args:
+        number: its number.
+        scores: epoch → validation score, higher is better.
+        costs: what it costs in the study's other objectives, lower is better; known before it is trained.
+    """
+
+    number: int
+    scores: Mapping[int, float]
+    costs: tuple[float, ...] = ()
+
+
+def first_rung(epochs: int) -> int:
+    """After how many epochs trials are compared first.
+
+    None after a single epoch of a longer training: what a network shows then says little about its end.
+
+    >>> [first_rung(epochs) for epochs in (1, 5, 10, 27, 300)]
+    [1, 2, 4, 3, 12]
+    """
+    rung = epochs
+    for _ in range(MOST_RUNGS):
+        if rung >= 5:
+            rung = math.ceil(rung / ETA)
+    return rung
+
+
+def rungs(epochs: int, skipped: int = 0) -> tuple[int, ...]:
+    """The epochs after which trials are compared, without the last epoch.
+
+    >>> rungs(5), rungs(9), rungs(27), rungs(300), rungs(300, skipped=1), rungs(1)
+    ((2,), (3,), (3, 9), (12, 36, 108), (36, 108), ())
+    """
+    first = first_rung(epochs)
+    all_of_them = takewhile(lambda rung: rung < epochs, (first * ETA**level for level in range(MOST_RUNGS)))
+    return tuple(all_of_them)[skipped:]
+
+
+def skipped_rungs(number: int, levels: int) -> int:
+    """How many of the first rungs a trial skips under Hyperband.
+
+    Every bracket takes about as many epochs in all: of ``levels`` rungs, ETA^s (levels + 1) / (s + 1) trials
+    in a row meet s of them. The brackets take turns by the trials' numbers, so that a study that is
+    continued goes on where it stood.
+
+    >>> [skipped_rungs(number, levels=1) for number in range(6)]
+    [0, 0, 0, 1, 1, 0]
+    """
+    sizes = [math.ceil((levels + 1) / (met + 1) * ETA**met) for met in range(levels, -1, -1)]
+    place = number % sum(sizes)
+    for skipped, size in enumerate(sizes):
+        if place < size:
+            return skipped
+        place -= size
+    return levels
+
+
+def admitted(entrants: Iterable[Entrant], rung: int) -> tuple[int, ...]:
+    """Numbers of the trials that go on from a rung, the best first.
+
+    The best ``max(1, floor(n / ETA))`` of the ``n`` that have come there. With costs, OF_SEVERAL stands for
+    ETA, and everyone goes on that no other dominates: a network that is the best of its size is never held
+    back by larger ones.
+
+    >>> admitted([Entrant(n, {2: score}) for n, score in enumerate([0.5, 0.9, 0.7, 0.8, 0.6, 0.1])], 2)
+    (1, 3)
+    >>> admitted([Entrant(0, {2: 0.9}, (9,)), Entrant(1, {2: 0.8}, (5,)), Entrant(2, {2: 0.7}, (6,))], 2)
+    (0, 1)
+    """
+    there = [entrant for entrant in entrants if rung in entrant.scores]
+    there.sort(key=lambda each: (-each.scores[rung], each.costs, each.number))
+    if not there or not there[0].costs:
+        return tuple(each.number for each in there[: max(1, len(there) // ETA)])
+    most = max(1, len(there) // OF_SEVERAL)
+    going: list[int] = []
+    for front in fronts(there, rung):
+        going += front if not going else front[: most - len(going)]
+        if len(going) >= most:
+            break
+    return tuple(going)
+
+
+def fronts(ordered: Sequence[Entrant], rung: int) -> Iterator[list[int]]:
+    """Numbers of the trials that none dominates, then of those that only the former dominate, and so on.
+
+    Args:
+        ordered: the trials, by falling score and then by rising costs: whoever dominates another comes first.
+        rung: the epoch that they are compared after.
+    """
+    left = list(ordered)
+    while left:
+        front: list[Entrant] = []
+        behind: list[Entrant] = []
+        for each in left:
+            dominated = any(_dominates(other, each, rung) for other in front)
+            (behind if dominated else front).append(each)
+        yield [each.number for each in front]
+        left = behind
+
+
+def _dominates(one: Entrant, other: Entrant, rung: int) -> bool:
+    """Whether one is nowhere worse and somewhere better; equal ones do not dominate each other."""
+    if one.scores[rung] < other.scores[rung]:
+        return False
+    if any(mine > theirs for mine, theirs in zip(one.costs, other.costs, strict=True)):
+        return False
+    return (one.scores[rung], one.costs) != (other.scores[rung], other.costs)
+
+
+def behind_median(entrant: Entrant, rivals: Iterable[Entrant], epoch: int) -> bool:
+    """Whether a trial's score is below the median of those that were trained as far (Golovin et al., 2017).
+
+    >>> rivals = [Entrant(n, {2: 0.1 * n}) for n in range(4)]
+    >>> behind_median(Entrant(9, {2: 0.1}), rivals, 2), behind_median(Entrant(9, {2: 0.2}), rivals, 2)
+    (True, False)
+    """
+    scores = [rival.scores[epoch] for rival in rivals if epoch in rival.scores]
+    if len(scores) < MEDIAN_TRIALS or epoch < MEDIAN_EPOCHS:
+        return False
+    return entrant.scores[epoch] < median(scores)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,14 +35,24 @@ from dnsearch.errors import Problem, StudyError
 from dnsearch.runs.atomic import atomic_write, reading
 from dnsearch.runs.folder import RunFolder
 from dnsearch.runs.record import EpochRecord, Stop
-from dnsearch.search.local_executor import POLL_SECONDS, timed_out
-from dnsearch.search.messages import EpochEnded, Executor, Job, Message, RunEnded, RunFailed, RunLost
-from dnsearch.search.request import Request
-from dnsearch.search.rungs import rungs
+from dnsearch.search.local_executor import POLL_SECONDS
+from dnsearch.search.messages import (
+    EpochEnded,
+    Executor,
+    Job,
+    Message,
+    Request,
+    RunFailed,
+    RunLost,
+    timed_out,
+)
+from dnsearch.search.pruning import rungs
 
 HOME_SECONDS = 60.0
 """After so long the files of a run come home with its next epoch."""
 
+Attempt = tuple[Path, int]
+"""A trial's run folder, and the number of a task: a trial that is started again has another one."""
 Files = Mapping[str, bytes]
 """Files of a run by their names in its folder."""
 
@@ -57,7 +67,7 @@ class Letter:
         files: the run's files as they are now; None where they stay on the node.
     """
 
-    attempt: str
+    attempt: Attempt
     message: Message | None
     files: Files | None = None
 
@@ -68,7 +78,7 @@ class Mailbox:
     def __init__(self) -> None:
         self._letters: list[Letter] = []
         self._arrived = asyncio.Event()
-        self._answers: dict[str, asyncio.Future[Stop | None]] = {}
+        self._answers: dict[Attempt, asyncio.Future[Stop | None]] = {}
 
     async def post(self, letter: Letter) -> None:
         """Leave a letter."""
@@ -91,13 +101,13 @@ class Mailbox:
         letters, self._letters = self._letters, []
         return letters
 
-    async def answer(self, attempt: str, stop: Stop | None) -> None:
+    async def answer(self, attempt: Attempt, stop: Stop | None) -> None:
         """Answer the last letter of an attempt."""
         if (waiting := self._answers.pop(attempt, None)) is not None and not waiting.done():
             waiting.set_result(stop)
 
 
-def train(job: Job, attempt: str, files: Files, mailbox: Any) -> None:  # noqa: ANN401  (Ray's handle of an actor)
+def train(job: Job, attempt: Attempt, files: Files, mailbox: Any) -> None:  # noqa: ANN401  (Ray's handle of an actor)
     """A task: train a job's network in a temporary folder.
 
     Args:
@@ -135,10 +145,8 @@ def train(job: Job, attempt: str, files: Files, mailbox: Any) -> None:  # noqa: 
 
 def packed(folder: RunFolder) -> Files:
     """The files of a run that another process needs to go on with it or to show it."""
-    first = (folder.spec, folder.resolved, folder.preprocessing, folder.start)
-    paths = (*first, folder.checkpoint, folder.epochs_file, folder.weights, folder.record)
     files = {}
-    for path in filter(Path.exists, paths):
+    for path in filter(Path.exists, _carried(folder)):
         with reading(path):
             files[path.name] = path.read_bytes()
     return files
@@ -147,20 +155,23 @@ def packed(folder: RunFolder) -> Files:
 def bring_home(files: Files, folder: RunFolder) -> None:
     """Write a run's files into its folder, so that after a kill at any moment the run can go on from there.
 
-    What a resume reads comes in the order in which a training writes it: the checkpoint before the epochs.
-
     Raises:
         RunError: a file cannot be written.
     """
-    for path in (folder.spec, folder.resolved, folder.preprocessing, folder.start):
-        if path.name in files and not path.exists():
+    for path in _carried(folder):
+        if path.name not in files:
+            continue
+        if path == folder.checkpoint:
+            with folder.replacing_checkpoint() as file:
+                file.write(files[path.name])
+        else:
             atomic_write(path, files[path.name])
-    if folder.checkpoint.name in files:
-        with folder.replacing_checkpoint() as file:
-            file.write(files[folder.checkpoint.name])
-    for path in (folder.epochs_file, folder.weights, folder.record):
-        if path.name in files:
-            atomic_write(path, files[path.name])
+
+
+def _carried(folder: RunFolder) -> tuple[Path, ...]:
+    """Ordered as a training writes what a resume reads: the checkpoint before the epochs."""
+    first = (folder.spec, folder.resolved, folder.preprocessing, folder.start)
+    return (*first, folder.checkpoint, folder.epochs_file, folder.weights, folder.record)
 
 
 @dataclass
@@ -169,15 +180,15 @@ class Task:
 
     Args:
         job: what it trains.
+        attempt: how its letters are signed.
         reference: Ray's reference to its end.
         deadline: when it has taken too long, on ``time.monotonic``'s clock; without end until it starts.
-        is_ending: whether its last letter has come.
     """
 
     job: Job
+    attempt: Attempt
     reference: Any
     deadline: float = math.inf
-    is_ending: bool = False
 
 
 class RayExecutor(Executor):
@@ -197,44 +208,38 @@ class RayExecutor(Executor):
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
         actor = ray.remote(num_cpus=0, max_concurrency=2 * workers + 10, scheduling_strategy=here)(Mailbox)
         self._mailbox = actor.remote()
-        self._tasks: dict[str, Task] = {}
+        self._tasks: dict[Path, Task] = {}
         self._numbers = itertools.count()
-
-    @property
-    def jobs(self) -> list[Job]:
-        """The jobs of the tasks."""
-        return [task.job for task in self._tasks.values()]
 
     def start(self, job: Job) -> Job:
         """Queue a task for a job, with what the study's folder has of it."""
-        job = replace(job, threads=self._cpus)
-        attempt = f"{job.folder.name} {next(self._numbers)}"
+        job, attempt = replace(job, threads=self._cpus), (job.folder, next(self._numbers))
         files = packed(RunFolder(job.folder))
-        self._tasks[attempt] = Task(job, self._task.remote(job, attempt, files, self._mailbox))
+        self._tasks[job.folder] = Task(job, attempt, self._task.remote(job, attempt, files, self._mailbox))
         return job
 
     def poll(self) -> list[tuple[Job, Message]]:
         """The messages that arrive within ``POLL_SECONDS``; the files that come with them are written."""
         broken = self._broken()  # before the letters are taken: a lost task may have posted one
-        messages: list[tuple[Job, Message]] = []
+        messages: dict[Path, Message] = {}
         for letter in self._letters():
-            task = self._tasks.get(letter.attempt)
-            if task is None:  # it was ended meanwhile
+            folder, _ = letter.attempt
+            task = self._tasks.get(folder)
+            if task is None or task.attempt != letter.attempt:  # it was ended meanwhile
                 continue
             if letter.files is not None:
-                bring_home(letter.files, RunFolder(task.job.folder))
-            match letter.message:
-                case None:
-                    task.deadline = time.monotonic() + (self._timeout_seconds or math.inf)
-                case message:
-                    task.is_ending = isinstance(message, RunEnded | RunFailed)
-                    messages.append((task.job, message))
-        for attempt, task in self._tasks.items():
-            if attempt in broken and not task.is_ending:
-                messages.append((task.job, broken[attempt]))
-            elif time.monotonic() > task.deadline and not task.is_ending:
-                messages.append((task.job, timed_out(self._timeout_seconds)))
-        return messages
+                bring_home(letter.files, RunFolder(folder))
+            if letter.message is None:
+                task.deadline = time.monotonic() + (self._timeout_seconds or math.inf)
+            else:
+                messages[folder] = letter.message
+        now = time.monotonic()
+        late = {
+            path: timed_out(self._timeout_seconds)
+            for path, task in self._tasks.items()
+            if now > task.deadline
+        }
+        return [(self._tasks[path].job, each) for path, each in {**late, **broken, **messages}.items()]
 
     def _letters(self) -> list[Letter]:
         try:
@@ -245,36 +250,34 @@ class RayExecutor(Executor):
             raise StudyError(str(Problem("--executor ray", expected, found, hint))) from error
         return letters
 
-    def _broken(self) -> dict[str, Message]:
-        """Attempt → why its task has ended without a last letter."""
+    def _broken(self) -> dict[Path, Message]:
+        """Run folder → why its task has ended without a last letter."""
         references = [task.reference for task in self._tasks.values()]
         if not references:
             return {}
         ended, _ = ray.wait(references, num_returns=len(references), timeout=0, fetch_local=False)
         return {
-            attempt: message
-            for attempt, task in self._tasks.items()
+            folder: message
+            for folder, task in self._tasks.items()
             if task.reference in ended and (message := _error_of(task.reference)) is not None
         }
 
     def answer(self, job: Job, stop: Stop | None) -> None:
         """Tell a task that waits after an epoch to go on or to stop."""
-        self._mailbox.answer.remote(self._attempt(job), stop)
+        self._mailbox.answer.remote(self._tasks[job.folder].attempt, stop)
 
-    def end(self, job: Job) -> None:
+    def end(self, folder: Path) -> None:
         """Forget a task that has ended, or cancel it."""
-        task = self._tasks.pop(self._attempt(job))
-        ended, _ = ray.wait([task.reference], timeout=1 if task.is_ending else 0)
+        task = self._tasks.pop(folder)
+        ended, _ = ray.wait([task.reference], timeout=1)  # its last letter may have come before its end
         if not ended:
             ray.cancel(task.reference, force=True)
 
-    def _attempt(self, job: Job) -> str:
-        return next(each for each, task in self._tasks.items() if task.job.folder == job.folder)
-
     def close(self) -> None:
         """Cancel all tasks."""
-        for job in self.jobs:
-            self.end(job)
+        for task in self._tasks.values():
+            ray.cancel(task.reference, force=True)
+        self._tasks.clear()
 
 
 def _error_of(reference: Any) -> Message | None:  # noqa: ANN401  (Ray's reference)
@@ -305,10 +308,11 @@ def ray_executor(request: Request, address: str | None) -> Iterator[RayExecutor]
     """
     environment.set_environment()
     try:
-        _call(address)
-        ray.init(
-            address=address or "local", log_to_driver=False, include_dashboard=False, logging_level="error"
-        )
+        host, colon, port = (address or "").rpartition(":")
+        if colon and "/" not in host:  # Ray itself would try for minutes where nobody listens
+            socket.create_connection((host, int(port)), timeout=10).close()
+        quiet = {"log_to_driver": False, "include_dashboard": False, "logging_level": "error"}
+        ray.init(address=address or "local", **quiet)
     except (OSError, ValueError, RuntimeError) as error:
         hint = "Start one with: ray start --head, or leave --address out for this machine alone."
         found = (str(error).splitlines() or [type(error).__name__])[0]
@@ -319,13 +323,6 @@ def ray_executor(request: Request, address: str | None) -> Iterator[RayExecutor]
         yield RayExecutor(cpus, gpus, request.workers, request.tune.trial_timeout_seconds)
     finally:
         ray.shutdown()
-
-
-def _call(address: str | None) -> None:
-    """Raise an OSError where nobody listens at HOST:PORT; Ray itself would try for minutes."""
-    host, colon, port = (address or "").rpartition(":")
-    if colon and "/" not in host:
-        socket.create_connection((host, int(port)), timeout=10).close()
 
 
 def share(nodes: list[dict[str, float]], workers: int, gpus_per_trial: float) -> tuple[int, float]:

@@ -2,7 +2,7 @@
 
 import json
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import optuna
@@ -10,7 +10,8 @@ from optuna.pruners import NopPruner
 
 from dnsearch.errors import Problem, StudyError
 from dnsearch.search.database import opening, reachable, shown, sqlite_file, storage
-from dnsearch.spec.document import Document, parse, resolved_yaml, settings
+from dnsearch.search.feasibility import SearchSpec
+from dnsearch.spec.document import parse, resolved_yaml, settings
 from dnsearch.spec.experiment import Experiment
 from dnsearch.spec.tune import Tune
 
@@ -23,27 +24,6 @@ LENGTH_AND_ROOM = {
     *("trial_timeout_seconds", "keep", "gpus_per_trial"),
 }
 """Fields of ``tune`` that do not change a trial: how long a search goes on and what it takes up."""
-
-
-@dataclass(frozen=True, slots=True)
-class StudyMetadata:
-    """What a study is about.
-
-    Args:
-        document: the base spec.
-        tune: its ``tune`` section.
-        image_shape: (height, width, channels) of its images.
-        classes: number of its classes.
-        trials: ended trials that the study shall have in all.
-        limits: whether the spec's limits hold.
-    """
-
-    document: Document
-    tune: Tune
-    image_shape: tuple[int, ...]
-    classes: int
-    trials: int
-    limits: bool = True
 
 
 def open_study(url: str, name: str, experiment: Experiment, tune: Tune) -> optuna.Study:
@@ -124,22 +104,19 @@ def _description(experiment: Experiment, tune: Tune) -> dict[str, str]:
     return {key: json.dumps(value) for key, value in {**settings(experiment), **rest, **parameters}.items()}
 
 
-def _same_spec(study: optuna.Study, description: dict[str, str]) -> None:
-    known = study.user_attrs.get(SPEC)
-    if known is None:
-        study.set_user_attr(SPEC, description)
-    elif known != description:
-        expected = "the spec that the study was started with; changed since:\n" + _changes(known, description)
+def _same_spec(study: optuna.Study, new: dict[str, str]) -> None:
+    old = study.user_attrs.get(SPEC)
+    if old is None:
+        study.set_user_attr(SPEC, new)
+    elif old != new:
+        keys = sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))
+        changes = [f"    {key}: {old.get(key, 'not set')} → {new.get(key, 'not set')}" for key in keys]
+        expected = "\n".join(["the spec that the study was started with; changed since:", *changes])
         hint = (
             "Give the changed search a name of its own: --study NAME\n"
             f"  or keep the trials that fit it: dnsearch study migrate {study.study_name} --to SPEC"
         )
         raise StudyError(str(Problem(f"study {study.study_name}", f"expected {expected}", hint=hint)))
-
-
-def _changes(old: dict[str, str], new: dict[str, str]) -> str:
-    keys = sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))
-    return "\n".join(f"    {key}: {old.get(key, 'not set')} → {new.get(key, 'not set')}" for key in keys)
 
 
 def setting(study: optuna.Study, path: str, otherwise: Any) -> Any:  # noqa: ANN401  (whatever a spec holds)
@@ -148,21 +125,21 @@ def setting(study: optuna.Study, path: str, otherwise: Any) -> Any:  # noqa: ANN
     return json.loads(known[path]) if path in known else otherwise
 
 
-def write_metadata(study: optuna.Study, metadata: StudyMetadata) -> None:
-    """Record what a study is about, unless it says so already."""
+def write_metadata(study: optuna.Study, spec: SearchSpec, trials: int) -> None:
+    """Record what a study is about and how many trials it shall have, unless it says so already."""
     written = {
-        "written": metadata.document.text,
-        "resolved": resolved_yaml(metadata.document.experiment),
-        "image_shape": list(metadata.image_shape),
-        "classes": metadata.classes,
-        "trials": metadata.trials,
-        "limits": metadata.limits,
+        "written": spec.document.text,
+        "resolved": resolved_yaml(spec.document.experiment),
+        "image_shape": list(spec.image_shape),
+        "classes": spec.classes,
+        "trials": trials,
+        "limits": spec.limits,
     }
     if study.user_attrs.get(METADATA) != written:
         study.set_user_attr(METADATA, written)
 
 
-def read_metadata(study: optuna.Study, url: str) -> StudyMetadata:
+def read_metadata(study: optuna.Study, url: str) -> SearchSpec:
     """What a study is about.
 
     Raises:
@@ -176,11 +153,10 @@ def read_metadata(study: optuna.Study, url: str) -> StudyMetadata:
         expected = "a study made by dnsearch, with its spec inside"
         hint = "Make it with: dnsearch tune SPEC --storage URL"
         raise StudyError(str(Problem(f"study {study.study_name}", expected, "one without", hint)))
-    return StudyMetadata(
-        document=replace(document, text=written["written"]),
-        tune=document.experiment.tune,
-        image_shape=tuple(written["image_shape"]),
-        classes=written["classes"],
-        trials=written["trials"],
-        limits=written["limits"],
+    return SearchSpec(
+        replace(document, text=written["written"]),
+        document.experiment.tune,
+        tuple(written["image_shape"]),
+        written["classes"],
+        written["limits"],
     )

@@ -75,22 +75,22 @@ class StudyFile:
 
     def _write(self, condition: Condition) -> None:
         started = time.monotonic()
-        earlier = None
+        before = None
         with contextlib.suppress(RunError):  # missing, or damaged and replaced now
-            earlier = read_study(self._folder)
-        record = self._lock.retried(lambda: summary(self._study, condition, earlier))
+            before = read_study(self._folder)
+        record = self._lock.retried(lambda: summary(self._study, condition, before))
         write_study(self._folder, record)
         now = time.monotonic()
         self._due = now + max(RENEW_SECONDS, (now - started) / SHARE_OF_TIME)
 
 
-def summary(study: optuna.Study, condition: Condition, earlier: StudyRecord | None = None) -> StudyRecord:
+def summary(study: optuna.Study, condition: Condition, before: StudyRecord | None = None) -> StudyRecord:
     """The facts about a study at this moment.
 
     Args:
         study: the open study.
         condition: whether it is searched, or was until its search died.
-        earlier: what was reported before; while as many trials are finished, its importances hold.
+        before: what was reported before; while as many trials are finished, its importances hold.
     """
     trials = study.get_trials(deepcopy=False)
     proposals = [
@@ -100,8 +100,8 @@ def summary(study: optuna.Study, condition: Condition, earlier: StudyRecord | No
     broken = Counter(name for trial in proposals for name in trial.user_attrs.get(INFEASIBLE, ()))
     aims = objectives(study)
     states: dict[str, int] = dict(Counter(map(state_of, trials)).most_common())
-    if earlier is not None and earlier.trials.get("finished") == states.get("finished"):
-        shares = earlier.importances
+    if before is not None and before.trials.get("finished") == states.get("finished"):
+        shares = before.importances
     else:
         shares = importances(study, aims.index("validation")) if "validation" in aims else {}
     stopped = [trial for trial in trials if state_of(trial) in {"pruned", "paused"}]

@@ -15,17 +15,16 @@ from statistics import median
 from typing import Any
 
 from dnsearch.runs.record import RunRecord
-from dnsearch.search.feasibility import SPEC, Judge, costs_of
+from dnsearch.search.feasibility import SPEC, SearchSpec, costs_of
 from dnsearch.spec.document import settings
 from dnsearch.spec.experiment import Experiment
 from dnsearch.spec.tree import overlap
 from dnsearch.spec.tune import Tune
-from dnsearch.spec.tune.parameters import FloatRange, IntRange, Label, Searched
+from dnsearch.spec.tune.parameters import FloatRange, IntRange, Label
 from dnsearch.spec.tune.search_space import (
     Choice,
     Extent,
     Values,
-    chosen,
     counts,
     endless,
     extent,
@@ -109,23 +108,23 @@ class Survey:
     idle: tuple[str, ...]
 
 
-def survey(judge: Judge, samples: int, seed: int, seconds: float) -> Survey:
+def survey(spec: SearchSpec, samples: int, seed: int, seconds: float) -> Survey:
     """Draw points of the space.
 
     Args:
-        judge: what proposals are judged by, with the space.
+        spec: what proposals are judged by, with the space.
         samples: how many points to draw at most.
         seed: equal seeds draw equal points.
         seconds: after this time no more points are drawn, but always one.
     """
-    tune, draw, judged = judge.tune, Uniform(Random(seed)), _remembered(judge)
+    tune, judged = spec.tune, _remembered(spec)
     end = time.monotonic() + seconds
     refused: Counter[str] = Counter()
     met: dict[str, list[Choice]] = {path: [] for path in tune.parameters}
     costs: dict[str, list[int]] = {}
     macs: list[int] = []
     drawn = 0
-    for choice in islice(points(tune, draw), samples):
+    for choice in islice(points(tune, Uniform(Random(seed))), samples):
         drawn += 1
         reasons, found = judged(choice)
         refused.update(reasons.keys())
@@ -142,24 +141,24 @@ def survey(judge: Judge, samples: int, seed: int, seconds: float) -> Survey:
         extent=extent(tune.parameters),
         samples=drawn,
         feasible=len(macs),
-        refused={name: refused[name] for name in (*judge.names(), SPEC)},
+        refused={name: refused[name] for name in (*spec.names(), SPEC)},
         costs={name: tuple(each) for name, each in costs.items()},
         feasible_macs=tuple(macs),
         never=tuple(path for path, choices in met.items() if not choices),
-        idle=tuple(path for path, choices in met.items() if choices and _is_idle(path, choices, judge, draw)),
+        idle=tuple(path for path, choices in met.items() if choices and _is_idle(path, choices, spec)),
     )
 
 
-def _remembered(judge: Judge) -> Callable[[Choice], Found]:
+def _remembered(spec: SearchSpec) -> Callable[[Choice], Found]:
     """A judge that works out each kind of network once: why it is refused, and what it costs."""
     known: dict[Key, Found] = {}
-    related = [path for relation in judge.tune.relations for path in relation.operands]
-    free = {path for path in judge.tune.parameters if _is_free(path, judge.tune, related)}
+    related = [path for relation in spec.tune.relations for path in relation.operands]
+    free = {path for path in spec.tune.parameters if _is_free(path, spec.tune, related)}
 
     def found(choice: Choice) -> Found:
         key = tuple((path, bool(label) if path in free else label) for path, label in choice.labels.items())
         if key not in known:
-            judgement = judge.of(choice.values, "sample")
+            judgement = spec.judge(choice.values, "sample")
             costs = costs_of(judgement.planned.summary) if judgement.planned else {}
             known[key] = judgement.reasons, costs
         return known[key]
@@ -174,39 +173,26 @@ def _is_free(path: str, tune: Tune, related: list[str]) -> bool:
     return endless(tune.parameters[path]) and without_cost and not compared
 
 
-def _is_idle(path: str, choices: list[Choice], judge: Judge, draw: Uniform) -> bool:
-    """Whether other values of a parameter make no difference to any of some points."""
-    if size(judge.tune.parameters[path]) == 1 and not endless(judge.tune.parameters[path]):
+def _is_idle(path: str, choices: list[Choice], spec: SearchSpec) -> bool:
+    """Whether each of some points stays what it is with the next one's value of a parameter."""
+    if size(spec.tune.parameters[path]) == 1 and not endless(spec.tune.parameters[path]):
         return True
-    compared = False
-    for choice in choices:
-        changed = _changed(path, choice, judge, draw)
-        if changed:
-            return False
-        compared = compared or changed is not None
-    return compared
+    others = (each.labels[path] for each in (*choices[1:], choices[0]))
+    changes = [_changes(path, label, choice, spec) for choice, label in zip(choices, others, strict=True)]
+    return any(each is not None for each in changes) and not any(changes)
 
 
-def _changed(path: str, choice: Choice, judge: Judge, draw: Uniform) -> bool | None:
-    """Whether another value of a parameter alone makes a difference; nothing where one cannot be built."""
-    only = judge.tune.model_copy(update={"parameters": {path: _always(path, judge.tune)}, "relations": ()})
-    label = chosen(only, draw).labels[path]
+def _changes(path: str, label: Label, choice: Choice, spec: SearchSpec) -> bool | None:
+    """Whether another value of a parameter alone makes a difference; None where one cannot be built."""
     if label == choice.labels[path]:
         return None
-    own, other = (
-        judge.of(values, "sample") for values in (choice.values, _with(path, label, choice, judge.tune))
-    )
-    if own.planned is None or other.planned is None:
+    values = _with(path, label, choice, spec.tune)
+    own, other = (spec.judge(each, "sample").planned for each in (choice.values, values))
+    if own is None or other is None:
         return None
     if path.startswith("network."):
-        return own.planned.plan != other.planned.plan
-    return settings(own.planned.document.experiment) != settings(other.planned.document.experiment)
-
-
-def _always(path: str, tune: Tune) -> Searched:
-    """A parameter without its condition."""
-    searched = tune.parameters[path]
-    return searched if isinstance(searched, tuple) else searched.model_copy(update={"when": None})
+        return own.plan != other.plan
+    return settings(own.experiment) != settings(other.experiment)
 
 
 def _with(path: str, label: Label, choice: Choice, tune: Tune) -> Values:

@@ -5,7 +5,6 @@ the sampler alone looks at, so that nothing counts, ranks or shows them.
 """
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,14 +14,19 @@ from optuna.trial import FrozenTrial, TrialState
 
 from dnsearch.errors import Problem, SpecError, StudyError
 from dnsearch.search.database import default_url, shown, sqlite_file
-from dnsearch.search.parameter_space import base_labels, known_labels, misfits, same_labels, spec_of
-from dnsearch.search.request import Request, writable
+from dnsearch.search.feasibility import SearchSpec
+from dnsearch.search.messages import Request
+from dnsearch.search.parameter_space import base_labels, misfits, values_of
 from dnsearch.search.samplers import KNOWLEDGE
-from dnsearch.search.study_metadata import StudyMetadata, existing_study, read_metadata, setting
-from dnsearch.search.trial_store import TrialStore, is_base
-from dnsearch.spec.document import Document
+from dnsearch.search.study_metadata import existing_study, read_metadata, setting
+from dnsearch.search.trial_store import TrialStore, is_base, writable
 from dnsearch.spec.tree import overlap
 from dnsearch.spec.tune import SAMPLERS
+from dnsearch.spec.tune.conditions import Label
+from dnsearch.spec.tune.parameters import exact
+
+ENQUEUED = "fixed_params"
+"""Where Optuna keeps the labels of a trial that was enqueued, among its system attributes."""
 
 
 def enqueue(request: Request, store: TrialStore) -> None:
@@ -31,25 +35,51 @@ def enqueue(request: Request, store: TrialStore) -> None:
     Raises:
         StudyError: a spec is outside of the search space, with every field; then none is enqueued.
     """
-    if problems := [str(each) for document in request.enqueue for each in _outside(store, document)]:
+    specs = [(document, base_labels(document, store.tune)) for document in request.enqueue]
+    problems = [
+        str(problem)
+        for document, labels in specs
+        for problem in misfits(
+            document, labels, store.document, store.tune, f"--enqueue {document.experiment.name}"
+        )
+    ]
+    if problems:
         raise StudyError("\n\n".join(problems))
-    if request.enqueue:
-        store.enqueue([base_labels(document, store.tune) for document in request.enqueue])
+    if specs:
+        store.enqueue([labels for _, labels in specs])
 
 
-def _outside(store: TrialStore, document: Document) -> Iterator[Problem]:
-    labels, hint = base_labels(document, store.tune), f"--enqueue {document.experiment.name}"
-    return misfits(document, labels, store.document, store.tune, hint)
+def asked(trial: FrozenTrial, spec: SearchSpec) -> dict[str, Label]:
+    """The labels that a search asked of a trial, without what arithmetic has added to them."""
+    params = trial.system_attrs.get(ENQUEUED, {}) if trial.state is TrialState.WAITING else trial.params
+    return {path: exact(spec.tune.parameters[path], label) for path, label in params.items()}
+
+
+def translated(
+    trial: FrozenTrial, before: SearchSpec, after: SearchSpec
+) -> tuple[dict[str, Label], list[Problem]]:
+    """A trial's labels in another search's space, and what keeps it from being a trial of that search.
+
+    Raises:
+        SpecError: its values do not fit together.
+    """
+    labels, document = asked(trial, before), before.document
+    if not is_base(trial):
+        document = document.with_values(values_of(labels, before.tune), f"trial {trial.number}")
+    there = after.tune.parameters
+    alike = {path: each for path, each in labels.items() if there.get(path) == before.tune.parameters[path]}
+    labels = {**base_labels(document, after.tune), **alike}
+    return labels, list(misfits(document, labels, after.document, after.tune, ""))
+
+
+def in_words(problem: Problem) -> str:
+    """Why a trial does not fit, on one line."""
+    return f"{problem.where}: expected {problem.expected}, found {problem.found}"
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A study to learn from.
-
-    Args:
-        study: the open study.
-        url: its database.
-    """
+    """A study to learn from, and its database."""
 
     study: optuna.Study
     url: str
@@ -59,21 +89,6 @@ class Source:
         """Where it is, the same whatever way its database is written."""
         file = sqlite_file(self.url)
         return f"{shown(self.url) if file is None else file.resolve()} {self.study.study_name}"
-
-
-@dataclass(frozen=True, slots=True)
-class Learnt:
-    """The result of learning from another study.
-
-    Args:
-        study: its name.
-        taken: how many of its finished trials the sampler learns from.
-        left: why others were left out, with how many.
-    """
-
-    study: str
-    taken: int
-    left: dict[str, int]
 
 
 def other_study(name: str, runs: Path, storage: str | None) -> Source:
@@ -95,8 +110,11 @@ def other_study(name: str, runs: Path, storage: str | None) -> Source:
     return Source(existing_study(url, Path(name).name), url)
 
 
-def learn(request: Request, other: Source) -> Learnt:
+def learn(request: Request, other: Source) -> tuple[int, dict[str, int]]:
     """Let a study's sampler learn from another's finished trials, in place of what it learnt from it before.
+
+    Returns:
+        From how many it learns, and why others were left out → how many.
 
     Raises:
         StudyError: another process searches the study, its sampler cannot learn so, or the other study has
@@ -104,19 +122,20 @@ def learn(request: Request, other: Source) -> Learnt:
     """
     with writable(request) as store:
         _check(store, request.url, other)
-        metadata = read_metadata(other.study, other.url)
+        before = read_metadata(other.study, other.url)
         lessons: list[dict[str, Any]] = []
         left: Counter[str] = Counter()
         for trial in other.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
-            match _lesson(trial, metadata, store):
-                case str() as reason:
-                    left[reason] += 1
-                case lesson:
-                    lessons.append({"study": other.place, "trial": trial.number, **lesson})
+            labels, reason = _lesson(trial, before, request.spec)
+            if reason:
+                left[reason] += 1
+            else:
+                lesson = {"study": other.place, "trial": trial.number, "params": labels}
+                lessons.append({**lesson, "values": trial.values})
         known = store.study.user_attrs.get(KNOWLEDGE, [])
         kept = [each for each in known if each["study"] != other.place]
         store.study.set_user_attr(KNOWLEDGE, [*kept, *lessons])
-    return Learnt(other.study.study_name, len(lessons), dict(left.most_common()))
+    return len(lessons), dict(left.most_common())
 
 
 def _check(store: TrialStore, url: str, other: Source) -> None:
@@ -133,17 +152,12 @@ def _check(store: TrialStore, url: str, other: Source) -> None:
             raise StudyError(str(Problem(where, f"tune.{field} {own}, as here", str(theirs), hint)))
 
 
-def _lesson(trial: FrozenTrial, metadata: StudyMetadata, store: TrialStore) -> dict[str, Any] | str:
-    """What the sampler learns from a trial; or why nothing."""
-    asked, document = known_labels(trial.params, metadata.tune), metadata.document
-    if not is_base(trial):
-        try:
-            document = spec_of(asked, metadata.document, metadata.tune, f"trial {trial.number}")
-        except SpecError as error:
-            return str(error)
-    labels = {**base_labels(document, store.tune), **same_labels(asked, metadata.tune, store.tune)}
-    searched = {*metadata.tune.parameters, *store.tune.parameters}
-    for problem in misfits(document, labels, store.document, store.tune, ""):
-        if any(overlap(problem.where, path) for path in searched):  # others, such as the data, may differ
-            return f"{problem.where}: expected {problem.expected}, found {problem.found}"
-    return {"params": labels, "values": trial.values}
+def _lesson(trial: FrozenTrial, before: SearchSpec, after: SearchSpec) -> tuple[dict[str, Label], str]:
+    """A trial's labels in this space; or why nothing is learnt from it."""
+    try:
+        labels, problems = translated(trial, before, after)
+    except SpecError as error:
+        return {}, str(error)
+    searched = {*before.tune.parameters, *after.tune.parameters}  # others, such as the data, may differ
+    outside = (each for each in problems if any(overlap(each.where, path) for path in searched))
+    return labels, next(map(in_words, outside), "")

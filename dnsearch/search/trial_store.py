@@ -6,7 +6,8 @@ is taken up again, from its checkpoint. Every method may be called twice: after 
 
 import gc
 import math
-from collections.abc import Callable, Collection, Container, Iterable, Mapping
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property, wraps
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -14,12 +15,18 @@ import optuna
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 
+from dnsearch.errors import Problem, StudyError
+from dnsearch.runs.atomic import writing
+from dnsearch.runs.folder import is_run
 from dnsearch.runs.record import EpochRecord, RunRecord, Stop
+from dnsearch.search.database import reachable, storage
 from dnsearch.search.feasibility import Judgement
-from dnsearch.search.parameter_space import base_labels, suggested, suggested_base
+from dnsearch.search.messages import Request
+from dnsearch.search.parameter_space import base_labels, check_base, suggested, suggested_base
 from dnsearch.search.pruning import COSTS, EPOCHS, Pruning, scores_of
 from dnsearch.search.samplers import PAUSED, Grid, sampler
-from dnsearch.search.study_lock import StudyLock
+from dnsearch.search.study_lock import StudyLock, study_locked
+from dnsearch.search.study_metadata import open_study, write_metadata
 from dnsearch.spec.document import Document, fingerprint
 from dnsearch.spec.tune import Objective, Tune
 from dnsearch.spec.tune.parameters import Label
@@ -269,13 +276,11 @@ class TrialStore:
         Of several objectives the validation score counts.
         """
         aim = self.tune.objectives.index("validation")
-        return [
-            each.number for each in sorted(self.trials((TrialState.COMPLETE,)), key=lambda t: _order(t, aim))
+        finished = [
+            (-each.values[aim], each.user_attrs[COSTS]["parameters"], each.number)
+            for each in self.trials((TrialState.COMPLETE,))
         ]
-
-
-def _order(trial: FrozenTrial, aim: int) -> tuple[float, int, int]:
-    return -trial.values[aim], trial.user_attrs[COSTS]["parameters"], trial.number
+        return [number for _, _, number in sorted(finished)]
 
 
 def is_base(trial: Trial | FrozenTrial) -> bool:
@@ -286,3 +291,29 @@ def is_base(trial: Trial | FrozenTrial) -> bool:
 def is_trial(trial: FrozenTrial) -> bool:
     """Whether it is one of the study's trials, not an infeasible proposal or a dropped one."""
     return not {INFEASIBLE, DROPPED} & trial.user_attrs.keys()
+
+
+@contextmanager
+def writable(request: Request) -> Iterator[TrialStore]:
+    """Create the study, or open it if it exists, and keep every other process from writing it for the block.
+
+    Raises:
+        StudyError: another process searches it, it cannot be opened, or is another spec's; or its sampler
+            cannot do such a spec.
+        RunError: its folder cannot be created.
+    """
+    folder = request.folder
+    if is_run(folder):
+        hint = "Give the study another name: --study NAME"
+        raise StudyError(str(Problem(str(folder), "the folder of a study", "that of a run", hint)))
+    check_base(request.document, request.tune)
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    with study_locked(folder, request.url, request.say) as lock:
+        study = open_study(request.url, folder.name, request.document.experiment, request.tune)
+        with reachable(request.url):
+            write_metadata(study, request.spec, request.trials)
+            planned = request.tune.model_copy(update={"trials": request.trials})
+            store = TrialStore(study, storage(request.url), request.document, planned, lock)
+            store.load()
+            yield store

@@ -21,8 +21,7 @@ from dnsearch.cli import live_view
 from dnsearch.cli.planning import planned_document
 from dnsearch.cli.tune_command import study_folder
 from dnsearch.runs.record import EpochRecord, Metrics, Origin
-from dnsearch.search.messages import Job, TrialEnded, TrialProgressed, TrialStarted
-from dnsearch.search.request import Request
+from dnsearch.search.messages import Job, Request, TrialEnded, TrialProgressed, TrialStarted
 from dnsearch.spec.document import load
 
 pytestmark = pytest.mark.xdist_group("tune")

@@ -11,7 +11,7 @@ from run_files import without_time
 from small_study import wait_until
 
 from dnsearch.runs.folder import RunFolder
-from dnsearch.search.rungs import rungs
+from dnsearch.search.pruning import rungs
 
 pytest.importorskip("ray")
 

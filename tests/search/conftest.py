@@ -11,8 +11,7 @@ from dnsearch.runs.folder import RunFolder
 from dnsearch.runs.record import EpochRecord, Metrics, RunRecord
 from dnsearch.search.coordinator import search
 from dnsearch.search.database import default_url, storage
-from dnsearch.search.messages import SearchEvent
-from dnsearch.search.request import Request
+from dnsearch.search.messages import Request, SearchEvent
 from dnsearch.search.study_lock import StudyLock
 from dnsearch.search.study_metadata import open_study
 from dnsearch.search.trial_store import TrialStore

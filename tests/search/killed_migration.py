@@ -14,8 +14,8 @@ import time
 from pathlib import Path
 
 from dnsearch.search.database import default_url
+from dnsearch.search.messages import Request
 from dnsearch.search.migrate import migrate
-from dnsearch.search.request import Request
 from dnsearch.spec.document import Document, load
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from dnsearch.runs.record import Metrics
 from dnsearch.search.confirm import write_best
-from dnsearch.search.feasibility import Judge
+from dnsearch.search.feasibility import SearchSpec
 from dnsearch.search.proposal import failed, propose, same_as
 from dnsearch.spec.document import fingerprint, load, resolved_yaml
 
@@ -16,7 +16,7 @@ def proposal(new_store, tmp_path):
     folder = tmp_path / "runs"
     folder.mkdir()
     store = new_store()
-    made = propose(store, store.new(), folder, Judge(store.document, store.tune, (8, 8, 1), 10))
+    made = propose(store, store.new(), folder, SearchSpec(store.document, store.tune, (8, 8, 1), 10))
     made.folder.write_spec(made.planned.document.text, resolved_yaml(made.planned.experiment))
     last, best = Metrics(1.0, 0.5, 144), Metrics(0.9, 0.75, 144)
     record = replace(made.record, state="finished", epochs=2, last=last, best=best, best_epoch=1)

@@ -22,7 +22,7 @@ from dnsearch.search.messages import (
     TrialRetried,
     TrialStarted,
 )
-from dnsearch.search.rungs import rungs
+from dnsearch.search.pruning import rungs
 from dnsearch.spec.document import resolved_yaml
 
 EPOCHS, RUNG = 9, 3
@@ -41,10 +41,6 @@ class MadeUp(Executor):
         self.scores, self.faults = scores, dict(faults)
         self.trained, self.answers, self._running = Counter(), {}, {}
 
-    @property
-    def jobs(self):
-        return [job for job, _ in self._running.values()]
-
     def start(self, job: Job) -> Job:
         self._running[job.folder] = job, self._training(job)
         return job
@@ -58,8 +54,8 @@ class MadeUp(Executor):
     def answer(self, job, stop):
         self.answers[job.folder] = stop
 
-    def end(self, job):
-        del self._running[job.folder]
+    def end(self, folder):
+        del self._running[folder]
 
     def close(self):
         self._running.clear()

@@ -7,12 +7,11 @@ import pytest
 from small_study import opened
 
 from dnsearch.errors import SpecError, StudyError
-from dnsearch.search.feasibility import Judge
-from dnsearch.search.fidelity import by_examples, by_image_size, staged
+from dnsearch.search.feasibility import SearchSpec
 from dnsearch.search.messages import TrialPaused
 from dnsearch.search.migrate import migrate
-from dnsearch.search.proposal import propose
-from dnsearch.search.rungs import rungs
+from dnsearch.search.proposal import by_examples, by_image_size, propose, staged
+from dnsearch.search.pruning import rungs
 from dnsearch.search.transfer import enqueue
 from dnsearch.search.trial_store import is_base
 from dnsearch.spec.document import load, parse, resolved_yaml
@@ -81,7 +80,7 @@ def test_each_trial_goes_by_its_own_epochs(new_store, tmp_path):
     )
     store.enqueue_base()
     store.study.enqueue_trial({"training.epochs": 9})
-    judge = Judge(store.document, store.tune, *IMAGES)
+    judge = SearchSpec(store.document, store.tune, *IMAGES)
     base, other = (propose(store, store.new(), tmp_path, judge) for _ in range(2))
     assert is_base(base.trial)
     assert base.planned.experiment.training.progressive == by_examples(5)
@@ -94,7 +93,7 @@ def test_each_trial_goes_by_its_own_epochs(new_store, tmp_path):
 def test_the_base_trial_s_spec_still_says_how_it_is_searched(new_store, tmp_path):
     """``clean`` reads there how many trials keep their weights."""
     store = new_store(LONG, pruner="halving", fidelity="examples", keep=7)
-    base = propose(store, store.new(), tmp_path, Judge(store.document, store.tune, *IMAGES))
+    base = propose(store, store.new(), tmp_path, SearchSpec(store.document, store.tune, *IMAGES))
     assert base.planned.experiment.tune.keep == 7
     assert base.planned.experiment.tune.fidelity == "epochs", "its stages are filled in"
 
@@ -102,7 +101,7 @@ def test_the_base_trial_s_spec_still_says_how_it_is_searched(new_store, tmp_path
 @pytest.mark.parametrize("pruner", ["halving", "hyperband"])
 def test_equal_settings_are_twins_in_every_bracket(new_store, tmp_path, pruner):
     store = new_store(LONG, pruner=pruner, fidelity="examples")
-    judge, wanted = Judge(store.document, store.tune, *IMAGES), {"network.growth_rate": 3}
+    judge, wanted = SearchSpec(store.document, store.tune, *IMAGES), {"network.growth_rate": 3}
     store.enqueue_base()
     for _ in range(4):
         store.study.enqueue_trial({**wanted, "training.learning_rate": 0.05})

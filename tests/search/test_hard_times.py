@@ -16,7 +16,8 @@ from dnsearch.report.columns import COLUMNS
 from dnsearch.report.ranking import rank
 from dnsearch.runs.cleaning import clean
 from dnsearch.runs.folder import RunFolder
-from dnsearch.search.exit_reason import memory_kills
+from dnsearch.search import database
+from dnsearch.search.local_executor import memory_kills
 from dnsearch.search.messages import TrialEnded, TrialProgressed, TrialStarted
 from dnsearch.spec.document import fingerprint, parse
 
@@ -182,7 +183,7 @@ def test_a_database_that_somebody_else_holds_for_a_while_is_waited_for(searching
 
 
 def test_a_database_that_stays_locked_is_an_error_that_says_so(searching, monkeypatch):
-    monkeypatch.setattr("dnsearch.search.database.BUSY_SECONDS", 0.5)
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.5)
     runs = searching()
     with ExitStack() as stack, pytest.raises(StudyError) as caught:
         for event in runs.start(2):

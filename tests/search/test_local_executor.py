@@ -45,7 +45,6 @@ def executor(monkeypatch, tmp_path):
 def test_what_a_process_says_comes_with_its_job(executor, job, epoch):
     local, children = executor()
     started = local.start(job)
-    assert local.jobs == [started]
     assert started.threads == environment.cores()
     assert local.poll() == []
     _, pipe = children[0]
@@ -73,8 +72,7 @@ def test_a_process_that_has_ended_has_not_taken_too_long(executor, job):
 
 def test_a_job_that_is_ended_has_no_process(executor, job):
     local, children = executor()
-    local.end(local.start(job))
-    assert local.jobs == []
+    local.end(local.start(job).folder)
     assert not children[0][0].is_alive()
     assert local.poll() == []
 

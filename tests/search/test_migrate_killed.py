@@ -15,10 +15,10 @@ from optuna.trial import create_trial
 from small_study import opened
 
 from dnsearch.search.database import default_url, storage
+from dnsearch.search.messages import Request
 from dnsearch.search.migrate import migrate
 from dnsearch.search.parameter_space import distribution
 from dnsearch.search.pruning import COSTS
-from dnsearch.search.request import Request
 from dnsearch.search.study_metadata import MIGRATED, migrated_name
 from dnsearch.search.trial_store import DROPPED
 from dnsearch.spec.document import resolved_yaml

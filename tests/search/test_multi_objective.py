@@ -6,7 +6,7 @@ import pytest
 from multi_objective import MadeUpSearch, Network, compared, hypervolume
 from optuna.trial import TrialState
 
-from dnsearch.search.rungs import rungs
+from dnsearch.search.pruning import rungs
 
 SEEDS, TRIALS, EPOCHS = range(3), 40, 27
 

@@ -8,12 +8,12 @@ import pytest
 from dnsearch.errors import RunError
 from dnsearch.runs.folder import trial_name
 from dnsearch.runs.record import Metrics
-from dnsearch.search.feasibility import Judge
-from dnsearch.search.proposal import Infeasible, known, propose
+from dnsearch.search.feasibility import SearchSpec
+from dnsearch.search.proposal import Proposal, known, propose
 
 
 def judge(store):
-    return Judge(store.document, store.tune, (8, 8, 1), 10)
+    return SearchSpec(store.document, store.tune, (8, 8, 1), 10)
 
 
 def proposed(store, folder, **enqueued):
@@ -51,14 +51,13 @@ def refused(store, folder, **enqueued):
     """The one proposal after the base spec: what refuses it, and its trial in the store."""
     proposed(store, folder)
     found = proposed(store, folder, **enqueued)
-    assert isinstance(found, Infeasible)
+    assert not isinstance(found, Proposal)
     assert not (folder / "trial-0001").exists()
     trial = store.study.get_trials()[1]
-    assert trial.number == found.number
     assert (trial.state.name, trial.values) == ("PRUNED", None)
-    assert trial.user_attrs["dnsearch:infeasible"] == dict(found.reasons)
+    assert trial.user_attrs["dnsearch:infeasible"] == dict(found)
     assert store.ended() == 0, "it is no trial"
-    return found.reasons, trial.constraints
+    return found, trial.constraints
 
 
 def test_values_that_do_not_fit_together(new_store, tmp_path):
@@ -90,9 +89,9 @@ def test_a_network_that_costs_too_much(new_store, tmp_path):
 def test_the_base_spec_is_held_to_the_constraints_too(new_store, tmp_path):
     store = new_store(constraints={"inference_peak_bytes": 100, "training_memory_bytes": 10**9})
     found = proposed(store, tmp_path / "runs")
-    assert isinstance(found, Infeasible)
-    assert list(found.reasons) == ["inference_peak_bytes"]
-    assert found.reasons["inference_peak_bytes"].endswith(", at most 100")
+    assert not isinstance(found, Proposal)
+    assert list(found) == ["inference_peak_bytes"]
+    assert found["inference_peak_bytes"].endswith(", at most 100")
 
 
 def test_a_relation_is_looked_at_before_the_network(new_store, tmp_path):
@@ -117,7 +116,7 @@ def test_a_proposal_that_was_being_refused_when_everything_died(new_store, tmp_p
     trial.set_constraint("parameters", (1766 - 100) / 100)
     (waiting,) = store.running()
     found = propose(store, store.trial(waiting.number), tmp_path / "runs", judge(store))
-    assert isinstance(found, Infeasible)
+    assert not isinstance(found, Proposal)
     assert store.running() == []
 
 

@@ -1,6 +1,7 @@
 """What of the Ray executor needs no cluster: letters, files that come home, shares. The rest: tests/scale."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
@@ -21,7 +22,8 @@ FILES = {
 
 
 def test_a_letter_that_asks_is_answered_and_one_that_tells_is_not():
-    first, second = (ray_executor.Letter(f"trial {number}", None) for number in range(2))
+    place = Path("trial-0000")
+    first, second = (ray_executor.Letter((place, number), None) for number in range(2))
 
     async def exchange():
         mailbox = ray_executor.Mailbox()
@@ -31,9 +33,9 @@ def test_a_letter_that_asks_is_answered_and_one_that_tells_is_not():
         letters = await mailbox.take(1)
         letters += await mailbox.take(0.01)
         assert sorted(letters, key=lambda letter: letter.attempt) == [first, second]
-        await mailbox.answer("trial 1", None)
+        await mailbox.answer((place, 1), None)
         assert not asking.done()
-        await mailbox.answer("trial 0", Stop("paused", "waits"))
+        await mailbox.answer((place, 0), Stop("paused", "waits"))
         return await asking
 
     assert asyncio.run(exchange()) == Stop("paused", "waits")
@@ -42,11 +44,9 @@ def test_a_letter_that_asks_is_answered_and_one_that_tells_is_not():
 def test_files_that_come_home_replace_those_of_before_and_one_checkpoint_is_kept(tmp_path):
     folder = RunFolder(tmp_path)
     folder.checkpoint.write_bytes(b"first")
-    folder.spec.write_bytes(b"as written here")
     ray_executor.bring_home(FILES | {"../evil": b"", "study.db": b""}, folder)
     assert folder.previous_checkpoint.read_bytes() == b"first"
-    assert folder.spec.read_bytes() == b"as written here"
-    assert ray_executor.packed(folder) == FILES | {"spec.yaml": b"as written here"}
+    assert ray_executor.packed(folder) == FILES
     names = {*FILES, "checkpoint.previous.npz"}
     assert {path.name for path in tmp_path.iterdir()} == names, "no other file, and no half one"
 

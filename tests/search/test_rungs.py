@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dnsearch.search.rungs import (
+from dnsearch.search.pruning import (
     ETA,
     MEDIAN_EPOCHS,
     MEDIAN_TRIALS,

@@ -10,6 +10,7 @@ import pytest
 from dnsearch.cli.planning import planned_spec
 from dnsearch.errors import StudyError
 from dnsearch.runs.scan import scan
+from dnsearch.search import coordinator
 from dnsearch.search.messages import ProposalRefused, TrialEnded, TrialProgressed, TrialStarted
 
 pytestmark = pytest.mark.xdist_group("tune")
@@ -252,7 +253,7 @@ def test_failed_trials_are_ended_trials(failing):
 
 
 def test_a_space_without_a_feasible_network_ends_the_search(searching, monkeypatch):
-    monkeypatch.setattr("dnsearch.search.coordinator.MAX_IN_A_ROW", 30)
+    monkeypatch.setattr(coordinator, "MAX_IN_A_ROW", 30)
     runs = searching(sampler="random", constraints={"parameters": 100})
     with pytest.raises(StudyError) as caught:
         runs.run(1)

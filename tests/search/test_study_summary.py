@@ -200,6 +200,6 @@ def test_a_damaged_file_is_replaced(tmp_path):
 
 
 def test_a_search_starts_without_what_importances_need():
-    code = "import sys, dnsearch.search.coordinator as _; "
+    code = "import sys; from dnsearch.search import coordinator; "
     code += "sys.exit(bool({'sklearn', 'tensorflow', 'ray'} & sys.modules.keys()))"
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0

@@ -10,7 +10,7 @@ import pytest
 from measure_spaces import ARTICLE
 
 from dnsearch.search import feasibility
-from dnsearch.search.feasibility import Judge
+from dnsearch.search.feasibility import SearchSpec
 from dnsearch.search.parameter_space import suggested
 from dnsearch.search.survey import TRIES, Uniform, _remembered, survey
 from dnsearch.spec.document import load, parse
@@ -30,7 +30,7 @@ SPACE = {
 
 
 def judge(document, **changes):
-    return Judge(document, document.experiment.tune, (8, 8, 1), 10, **changes)
+    return SearchSpec(document, document.experiment.tune, (8, 8, 1), 10, **changes)
 
 
 def test_both_ways_through_the_space_draw_alike():
@@ -111,7 +111,7 @@ def test_what_is_left_out_of_a_kind_of_network_makes_no_difference():
     remembered = _remembered(exact)
     for _ in range(150):
         choice = chosen(exact.tune, draw)
-        alone = exact.of(choice.values, "sample")
+        alone = exact.judge(choice.values, "sample")
         reasons, costs = remembered(choice)
         assert reasons == alone.reasons
         if alone.planned is not None:
@@ -144,14 +144,14 @@ def test_time_is_kept_to(tiny):
 
 def test_a_space_in_which_no_two_networks_are_alike_validates_and_plans_each_once(monkeypatch):
     document = parse(ARTICLE.encode(), "article_space.yaml")
-    own = Judge(document, document.experiment.tune, (32, 32, 3), 10)
-    real, planned = feasibility.budgeted, []
+    own = SearchSpec(document, document.experiment.tune, (32, 32, 3), 10)
+    real, planned = feasibility.planned, []
 
     def counting(*arguments, **options):
         planned.append(arguments)
         return real(*arguments, **options)
 
-    monkeypatch.setattr(feasibility, "budgeted", counting)
+    monkeypatch.setattr(feasibility, "planned", counting)
     found = survey(own, 300, seed=0, seconds=600)
     assert (found.samples, found.feasible, found.idle) == (300, 300, ())
     assert 270 < len(set(found.costs["macs"])) <= len(planned)

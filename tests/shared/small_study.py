@@ -14,8 +14,8 @@ import psutil
 
 from dnsearch.runs.folder import RunFolder
 from dnsearch.runs.record import RunRecord
-from dnsearch.search.request import Request, writable
-from dnsearch.search.trial_store import TrialStore
+from dnsearch.search.messages import Request
+from dnsearch.search.trial_store import TrialStore, writable
 
 SPEC = """\
 version: 1
