@@ -123,7 +123,7 @@ class Coordinator:
         if self._rules.is_final or self._store.ended() >= self._request.trials:
             yield from self._confirm(interrupts)
             self._renew_best()
-        self._study_file.close()
+        self._study_file.write("ended")
 
     def _confirm(self, interrupts: Callable[[], int]) -> Iterator[SearchEvent]:
         """Train the best trials again on fresh seeds, as far as that has not been done."""

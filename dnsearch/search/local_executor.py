@@ -25,7 +25,7 @@ from pathlib import Path
 from dnsearch import environment, processes
 from dnsearch.errors import Problem, StudyError
 from dnsearch.runs.record import Stop
-from dnsearch.search.messages import Executor, Job, Message, Request, RunFailed, timed_out
+from dnsearch.search.messages import Executor, Job, Message, Request, RunFailed, timed
 
 POLL_SECONDS = 0.2
 KILLED = 9
@@ -105,15 +105,12 @@ class LocalExecutor(Executor):
 
     def poll(self) -> list[tuple[Job, Message]]:
         """The messages that arrive within ``POLL_SECONDS``."""
-        by_connection = {child.connection: child for child in self._children.values()}
-        ready = wait(list(by_connection), timeout=POLL_SECONDS)
-        messages = [(child.job, _received(child)) for here, child in by_connection.items() if here in ready]
-        heard = {job.folder for job, _ in messages}
-        for child in by_connection.values():
-            if time.monotonic() > child.deadline and child.job.folder not in heard:
-                child.process.kill()
-                messages.append((child.job, timed_out(self._timeout_seconds)))
-        return messages
+        children = self._children
+        ready = wait([child.connection for child in children.values()], timeout=POLL_SECONDS)
+        messages = {path: _received(child) for path, child in children.items() if child.connection in ready}
+        deadlines = {path: child.deadline for path, child in children.items()}
+        found = timed(messages, deadlines, self._timeout_seconds)
+        return [(children[path].job, message) for path, message in found.items()]
 
     def answer(self, job: Job, stop: Stop | None) -> None:
         """Tell a process that waits after an epoch to go on or to stop."""

@@ -9,6 +9,7 @@
         └─ SearchEvent ─▶ whoever shows the search
 """
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -136,9 +137,23 @@ class Executor(ABC):
         """End all jobs by force; the executor starts no more."""
 
 
-def timed_out(seconds: float | None) -> RunFailed:
-    """The end of a job that took too long."""
-    return RunFailed(f"took longer than {seconds:g} seconds")
+def timed(
+    messages: Mapping[Path, Message], deadlines: Mapping[Path, float], seconds: float | None
+) -> dict[Path, Message]:
+    """Messages by run folder; a job past its deadline has failed, unless it has just ended by itself.
+
+    Args:
+        messages: what arrived.
+        deadlines: of the running jobs, on ``time.monotonic``'s clock.
+        seconds: how long each of them may take.
+    """
+    now = time.monotonic()
+    late = {
+        folder: RunFailed(f"took longer than {seconds:g} seconds")
+        for folder, deadline in deadlines.items()
+        if now > deadline and isinstance(messages.get(folder), EpochEnded | None)
+    }
+    return {**messages, **late}
 
 
 @dataclass(frozen=True, slots=True)

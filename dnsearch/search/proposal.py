@@ -20,8 +20,7 @@ from dnsearch.search.feasibility import SearchSpec, costs_of
 from dnsearch.search.pruning import rungs
 from dnsearch.search.trial_store import TrialStore
 from dnsearch.spec.document import Document
-from dnsearch.spec.network import Network
-from dnsearch.spec.network.families import UNet
+from dnsearch.spec.network import Network, UNet
 from dnsearch.spec.training import OF_PIXELS, Size, Stage, Training
 from dnsearch.spec.tune import Tune
 

@@ -44,7 +44,7 @@ from dnsearch.search.messages import (
     Request,
     RunFailed,
     RunLost,
-    timed_out,
+    timed,
 )
 from dnsearch.search.pruning import rungs
 
@@ -233,13 +233,9 @@ class RayExecutor(Executor):
                 task.deadline = time.monotonic() + (self._timeout_seconds or math.inf)
             else:
                 messages[folder] = letter.message
-        now = time.monotonic()
-        late = {
-            path: timed_out(self._timeout_seconds)
-            for path, task in self._tasks.items()
-            if now > task.deadline
-        }
-        return [(self._tasks[path].job, each) for path, each in {**late, **broken, **messages}.items()]
+        deadlines = {folder: task.deadline for folder, task in self._tasks.items()}
+        found = timed({**broken, **messages}, deadlines, self._timeout_seconds)
+        return [(self._tasks[folder].job, message) for folder, message in found.items()]
 
     def _letters(self) -> list[Letter]:
         try:

@@ -7,7 +7,6 @@ from typing import Any, assert_never
 from zlib import crc32
 
 import optuna
-from optuna.distributions import BaseDistribution
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import (
     BaseSampler,
@@ -22,14 +21,13 @@ from optuna.samplers import (
 from optuna.trial import FrozenTrial, TrialState
 
 from dnsearch import environment
-from dnsearch.search.parameter_space import distribution
+from dnsearch.search.parameter_space import distribution, suggested
 from dnsearch.spec.tune import Tune
+from dnsearch.spec.tune.parameters import Label
 from dnsearch.spec.tune.search_space import every_label
 
 PAUSED = "dnsearch:paused"
 """The user attribute of a trial that waits at a rung, with its epoch; 0 when it goes on."""
-
-
 KNOWLEDGE = "dnsearch:knowledge"
 """The user attribute of a study with other studies' trials: each its study, number, params and values."""
 
@@ -43,10 +41,10 @@ def sampler(tune: Tune, number: int) -> BaseSampler:
     Raises:
         DnsearchError: the sampler wants a library that is not installed.
     """
-    seed = crc32(f"{tune.seed} {number}".encode())
+    seed = _seed(tune, number)
     match tune.sampler:
         case "tpe":
-            return Parzen(tune, seed)
+            return TPESampler(seed=seed)
         case "random":
             return RandomSampler(seed=seed)
         case "grid":
@@ -104,63 +102,30 @@ class Evolution(CmaEsSampler):
         """Do nothing at a trial's end."""
 
 
-class Parzen(BaseSampler):
-    """Optuna's TPE, which learns from trials that wait at a rung as from pruned ones.
+def proposed(study: optuna.Study, tune: Tune, number: int) -> Mapping[str, Label] | None:
+    """What TPE proposes for a trial where it learns from more than Optuna's trials that have ended.
 
-    To Optuna they are running, and of such it learns nothing. So where trials wait, it is shown a copy of the
-    study in which all that has not ended is pruned; a trial at work then counts as a poor one, as with
-    Optuna's constant liar. The copy also has what is known from other studies.
+    Trials that wait at a rung are running to Optuna, which learns nothing from them. So TPE is asked in a
+    copy of the study in which all that has not ended is pruned; a trial at work then counts as a poor one, as
+    with Optuna's constant liar. The copy also has what is known from other studies.
 
-    Args:
-        tune: the search.
-        seed: of its random numbers.
+    Returns:
+        Parameter → label; None where no trial waits and nothing else is known.
     """
+    trials = study.get_trials(deepcopy=False)
+    known = study.user_attrs.get(KNOWLEDGE, [])
+    waiting = any(each.user_attrs.get(PAUSED) and not each.state.is_finished() for each in trials)
+    if tune.sampler != "tpe" or not (waiting or known):
+        return None
+    sampler = TPESampler(seed=_seed(tune, number), constant_liar=False)
+    copy = optuna.create_study(directions=study.directions, sampler=sampler)
+    copy.add_trials(_learnt(each, tune) for each in known)
+    copy.add_trials(each if each.state.is_finished() else _pruned(each) for each in trials if each.params)
+    return suggested(copy.ask(), tune).labels
 
-    def __init__(self, tune: Tune, seed: int) -> None:
-        self._tune = tune
-        self._usual = TPESampler(seed=seed)
-        self._of_copies = TPESampler(seed=seed, constant_liar=False)
-        self._latest: tuple[int, TPESampler, optuna.Study] | None = None
 
-    def infer_relative_search_space(
-        self, study: optuna.Study, trial: FrozenTrial
-    ) -> dict[str, BaseDistribution]:
-        """What is sampled together."""
-        sampler, shown = self._shown(study, trial)
-        return sampler.infer_relative_search_space(shown, trial)
-
-    def sample_relative(
-        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
-        """Values that are sampled together."""
-        sampler, shown = self._shown(study, trial)
-        return sampler.sample_relative(shown, trial, search_space)
-
-    def sample_independent(
-        self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
-    ) -> Any:  # noqa: ANN401  (whatever the distribution holds)
-        """A value that is sampled alone."""
-        sampler, shown = self._shown(study, trial)
-        return sampler.sample_independent(shown, trial, param_name, param_distribution)
-
-    def _shown(self, study: optuna.Study, trial: FrozenTrial) -> tuple[TPESampler, optuna.Study]:
-        """Who proposes and what from; the same for all parameters of a trial."""
-        if self._latest is None or self._latest[0] != trial.number:
-            self._latest = (trial.number, *self._look(study, trial))
-        _, sampler, shown = self._latest
-        return sampler, shown
-
-    def _look(self, study: optuna.Study, trial: FrozenTrial) -> tuple[TPESampler, optuna.Study]:
-        trials = study.get_trials(deepcopy=False)
-        known = study.user_attrs.get(KNOWLEDGE, [])
-        waiting = any(each.user_attrs.get(PAUSED) and not each.state.is_finished() for each in trials)
-        if not waiting and not known:
-            return self._usual, study
-        copy = optuna.create_study(directions=study.directions)
-        others = (each for each in trials if each.params and each.number != trial.number)
-        copy.add_trials(_learnt(each, self._tune) for each in known)
-        copy.add_trials(each if each.state.is_finished() else _pruned(each) for each in others)
-        return self._of_copies, copy
+def _seed(tune: Tune, number: int) -> int:
+    return crc32(f"{tune.seed} {number}".encode())
 
 
 def _learnt(known: Mapping[str, Any], tune: Tune) -> FrozenTrial:

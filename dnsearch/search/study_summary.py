@@ -10,7 +10,7 @@ import math
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -57,29 +57,17 @@ class StudyFile:
         self._due = 0.0
 
     def renew(self) -> None:
-        """Write the file, unless it was written a moment ago.
-
-        Raises:
-            RunError: it cannot be written.
-        """
+        """Write the file, unless it was written a moment ago; raises RunError where it cannot be."""
         if time.monotonic() >= self._due:
-            self._write("searching")
+            self.write("searching")
 
-    def close(self) -> None:
-        """Write the file for the last time.
-
-        Raises:
-            RunError: it cannot be written.
-        """
-        self._write("ended")
-
-    def _write(self, condition: Condition) -> None:
+    def write(self, condition: Condition) -> None:
+        """Write the file; raises RunError where it cannot be."""
         started = time.monotonic()
         before = None
         with contextlib.suppress(RunError):  # missing, or damaged and replaced now
             before = read_study(self._folder)
-        record = self._lock.retried(lambda: summary(self._study, condition, before))
-        write_study(self._folder, record)
+        write_study(self._folder, self._lock.retried(lambda: summary(self._study, condition, before)))
         now = time.monotonic()
         self._due = now + max(RENEW_SECONDS, (now - started) / SHARE_OF_TIME)
 
@@ -104,6 +92,9 @@ def summary(study: optuna.Study, condition: Condition, before: StudyRecord | Non
         shares = before.importances
     else:
         shares = importances(study, aims.index("validation")) if "validation" in aims else {}
+    finished = states.get("finished", 0)
+    few = f"too few trials ({finished} finished; it takes {FEWEST_TRIALS})"
+    missing = few if finished < FEWEST_TRIALS else "no parameter stands out"
     stopped = [trial for trial in trials if state_of(trial) in {"pruned", "paused"}]
     planned = setting(study, "training.epochs", 0)
     return StudyRecord(
@@ -120,17 +111,9 @@ def summary(study: optuna.Study, condition: Condition, before: StudyRecord | Non
             max(0, trial.params.get("training.epochs", planned) - _epochs(trial)) for trial in stopped
         ),
         importances=shares,
-        importances_missing="" if shares else _missing(trials),
+        importances_missing="" if shares else missing,
         front=tuple(trial.number for trial in study.best_trials) if len(aims) > 1 else (),
     )
-
-
-def _missing(trials: Iterable[FrozenTrial]) -> str:
-    """Why there are no importances."""
-    finished = sum(trial.state is TrialState.COMPLETE for trial in trials)
-    if finished < FEWEST_TRIALS:
-        return f"too few trials ({finished} finished; it takes {FEWEST_TRIALS})"
-    return "no parameter stands out"
 
 
 def importances(study: optuna.Study, objective: int) -> Mapping[str, float]:
@@ -149,9 +132,8 @@ def importances(study: optuna.Study, objective: int) -> Mapping[str, float]:
     finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     if len(finished) < FEWEST_TRIALS:
         return {}
-    optunas = environment.imported(
-        "optuna.importance"
-    )  # a second, for scikit-learn: no search starts with it
+    # Loading it takes a second, for scikit-learn: no search starts with it.
+    optunas = environment.imported("optuna.importance")
     share = max(BEST_SHARE, FEWEST_BEST / len(finished))
     with warnings.catch_warnings():
         # They say that lower is better, which the target sees to, and that a value was rarely tried.
@@ -159,17 +141,12 @@ def importances(study: optuna.Study, objective: int) -> Mapping[str, float]:
         found = optunas.get_param_importances(
             study,
             evaluator=optunas.PedAnovaImportanceEvaluator(target_quantile=share),
-            target=lambda trial: _loss(trial, objective),
+            target=lambda trial: -float(trial.values[objective]),
             normalize=False,
         )
     total = math.fsum(found.values())
     largest_first = sorted(found.items(), key=lambda item: (-item[1], item[0]))
     return {path: value / total for path, value in largest_first} if total else {}
-
-
-def _loss(trial: FrozenTrial, objective: int) -> float:
-    """PED-ANOVA looks for low figures."""
-    return -float(trial.values[objective])
 
 
 def state_of(trial: FrozenTrial) -> Literal["finished", "pruned", "failed", "paused", "running"]:
@@ -197,10 +174,6 @@ def _epochs(trial: FrozenTrial) -> int:
 def looking(url: str, name: str) -> Look:
     """A function that reads a study's storage as it is at the moment.
 
-    Args:
-        url: the storage.
-        name: the study's name.
-
     Raises:
         StudyError: there is no such study; the function also raises it, if the storage is gone.
     """
@@ -210,11 +183,10 @@ def looking(url: str, name: str) -> Look:
         with reachable(url):
             searched = is_searched(url, name)
             found = records(study)
-            if searched:
-                return found, summary(study, "searching")
-            was_searched = any(each.state == "running" for each in found)
-            return [_interrupted(each) for each in found], summary(
-                study, "interrupted" if was_searched else "ended"
+            left = not searched and any(each.state == "running" for each in found)
+            return (
+                [_interrupted(each) for each in found] if left else found,
+                summary(study, "searching" if searched else "interrupted" if left else "ended"),
             )
 
     return look
@@ -222,9 +194,7 @@ def looking(url: str, name: str) -> Look:
 
 def _interrupted(record: RunRecord) -> RunRecord:
     """A record as it is without a search: a trial that says running was left by a dead coordinator."""
-    if record.state != "running":
-        return record
-    return replace(record, state="interrupted", reason=NO_WORD)
+    return replace(record, state="interrupted", reason=NO_WORD) if record.state == "running" else record
 
 
 def records(study: optuna.Study) -> list[RunRecord]:
@@ -236,9 +206,11 @@ def records(study: optuna.Study) -> list[RunRecord]:
 
 
 def _record(study: optuna.Study, trial: FrozenTrial) -> RunRecord:
-    facts = trial.user_attrs
+    facts, aims, scores = trial.user_attrs, objectives(study), scores_of(trial)
     parameters = facts.get(COSTS, {}).get("parameters")
-    score = _score(study, trial)
+    score = scores.get(_epochs(trial))
+    if trial.values and "validation" in aims:
+        score = float(trial.values[aims.index("validation")])
     metrics = None if score is None else Metrics(math.nan, score, 0)
     return RunRecord(
         name=trial_name(trial.number),
@@ -259,12 +231,3 @@ def _record(study: optuna.Study, trial: FrozenTrial) -> RunRecord:
         best=metrics,
         wall_seconds=trial.duration.total_seconds() if trial.duration else 0.0,
     )
-
-
-def _score(study: optuna.Study, trial: FrozenTrial) -> float | None:
-    """The validation score of a finished trial, else that of the latest epoch."""
-    aims = objectives(study)
-    if trial.values and "validation" in aims:
-        return float(trial.values[aims.index("validation")])
-    scores = scores_of(trial)
-    return scores[max(scores)] if scores else None

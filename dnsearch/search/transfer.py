@@ -22,8 +22,7 @@ from dnsearch.search.study_metadata import existing_study, read_metadata, settin
 from dnsearch.search.trial_store import TrialStore, is_base, writable
 from dnsearch.spec.tree import overlap
 from dnsearch.spec.tune import SAMPLERS
-from dnsearch.spec.tune.conditions import Label
-from dnsearch.spec.tune.parameters import exact
+from dnsearch.spec.tune.parameters import Label, exact
 
 ENQUEUED = "fixed_params"
 """Where Optuna keeps the labels of a trial that was enqueued, among its system attributes."""

@@ -24,7 +24,7 @@ from dnsearch.search.feasibility import Judgement
 from dnsearch.search.messages import Request
 from dnsearch.search.parameter_space import base_labels, check_base, suggested, suggested_base
 from dnsearch.search.pruning import COSTS, EPOCHS, Pruning, scores_of
-from dnsearch.search.samplers import PAUSED, Grid, sampler
+from dnsearch.search.samplers import PAUSED, Grid, proposed, sampler
 from dnsearch.search.study_lock import StudyLock, study_locked
 from dnsearch.search.study_metadata import open_study, write_metadata
 from dnsearch.spec.document import Document, fingerprint
@@ -145,6 +145,8 @@ class TrialStore:
         self.study.sampler = proposer = sampler(self.tune, number)
         if number and isinstance(proposer, Grid) and proposer.is_exhausted(self.study):
             return None
+        if not waiting and (labels := proposed(self.study, self.tune, number)) is not None:
+            self.study.enqueue_trial(dict(labels))
         return self.study.ask()
 
     @_patient

@@ -58,9 +58,16 @@ def test_a_process_that_takes_too_long_has_failed_and_is_dead(executor, job):
     local, children = executor(timeout_seconds=0.01)
     started = local.start(job)
     assert local.poll() == [(started, RunFailed("took longer than 0.01 seconds"))]
-    process, _ = children[0]
-    process.join(timeout=10)
-    assert not process.is_alive()
+    local.end(started.folder)
+    assert not children[0][0].is_alive()
+
+
+def test_a_process_that_tells_of_epoch_after_epoch_still_takes_too_long(executor, job, epoch):
+    local, children = executor(timeout_seconds=0.01)
+    started = local.start(job)
+    children[0][1].send(EpochEnded(epoch(1, 0.5)))
+    time.sleep(0.02)
+    assert local.poll() == [(started, RunFailed("took longer than 0.01 seconds"))]
 
 
 def test_a_process_that_has_ended_has_not_taken_too_long(executor, job):

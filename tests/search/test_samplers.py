@@ -38,7 +38,7 @@ def test_a_trial_s_random_numbers_depend_on_the_seed_and_its_own_number(tiny, na
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("tpe", "Parzen"),
+        ("tpe", "TPESampler"),
         ("random", "RandomSampler"),
         ("grid", "Grid"),
         ("nsga2", "NSGAIISampler"),

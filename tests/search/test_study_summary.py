@@ -167,7 +167,7 @@ def test_the_file_is_written_at_once_then_seldom_and_at_the_end(tmp_path):
     put(study, TrialState.COMPLETE, 0.9)
     file.renew()
     assert read_study(tmp_path).trials == {}
-    file.close()
+    file.write("ended")
     assert read_study(tmp_path) == summary(study, "ended")
 
 
@@ -195,7 +195,7 @@ def test_importances_are_worked_out_anew_only_where_more_trials_are_finished(tmp
 def test_a_damaged_file_is_replaced(tmp_path):
     (tmp_path / "study.json").write_text("{")
     study = store()
-    file_of(tmp_path, study).close()
+    file_of(tmp_path, study).write("ended")
     assert read_study(tmp_path) == summary(study, "ended")
 
 
