@@ -5,7 +5,7 @@ The last ones are what ``train`` and ``tune`` print without a terminal: one plai
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -32,6 +32,20 @@ def count(number: int | None) -> str:
     if number is None:
         return NOTHING
     return f"{number:,}" if number < 10_000_000 else short_count(number)
+
+
+def counted(number: int, thing: str) -> str:
+    """A number of things.
+
+    >>> counted(1, "layer"), counted(1584, "edge")
+    ('1 layer', '1,584 edges')
+    """
+    return f"{number:,} {thing}{'s' * (number != 1)}"
+
+
+def shape(sides: Sequence[int]) -> str:
+    """A shape as it is read: 32x32x24."""
+    return "x".join(map(str, sides))
 
 
 def short_count(number: int | None) -> str:

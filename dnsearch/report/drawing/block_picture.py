@@ -7,16 +7,17 @@ left to right. A block that is too long for one row is folded:
 - not dense: the features of other rows that a layer reads are listed below it, each by its number.
 """
 
+import math
 from itertools import groupby
 from typing import NamedTuple
 
 from matplotlib.axes import Axes
-from matplotlib.patches import Circle, Rectangle
+from matplotlib.colors import ListedColormap
 from matplotlib.path import Path as Outline
 
 from dnsearch.report.drawing import marks
-from dnsearch.report.drawing.marks import INK, LOOKS, SMALL, Area, Point, label
-from dnsearch.report.drawing.picture_facts import Layers, title
+from dnsearch.report.drawing.marks import INK, LOOKS, SMALL, Point, label
+from dnsearch.report.drawing.picture_facts import Layers, change, title
 
 UNREAD = "#DDE1E5"
 LEFT, RIGHT = 0.3, 0.15  # inches beside the features, for the arrows that come in and go out
@@ -28,11 +29,11 @@ CELL = 0.115  # of a matrix
 
 
 class Ports(NamedTuple):
-    """Where arrows reach a block: the left of feature 0, the middle of the output, and the block's area."""
+    """Where arrows reach a block: the left of feature 0 and the middle of the output; where it ends."""
 
     entry: Point
     out: Point
-    area: Area
+    bottom: float
 
 
 def rows(layers: Layers, width: float) -> list[range]:
@@ -46,24 +47,13 @@ def rows(layers: Layers, width: float) -> list[range]:
     return [range(first, min(first + size, features)) for first in range(0, features, size)]
 
 
-def block_width(layers: Layers, most: float) -> float:
-    """Inches that a block needs, at most ``most``."""
-    found = rows(layers, most)
-    features = LEFT + RIGHT + (len(found[0]) + min(2, len(found))) * _pitch(layers)
-    name = marks.text_width(title(layers.block.part), 7.5, bold=True)
-    words = max(marks.text_width(layers.shapes) + name + 0.25, marks.text_width(layers.summary))
-    return min(most, max(features, words + 2 * TEXT))
-
-
 def draw_block(axes: Axes, layers: Layers, left: float, top: float, width: float) -> Ports:
     """Draw a block and return where arrows reach it."""
     found, pitch, part = rows(layers, width), _pitch(layers), layers.block.part
-    area = Area(
-        left, top, left + width, top + HEADING + sum(_row_height(layers, row) for row in found) + 0.06
-    )
-    marks.panel(axes, area, "#F4F6F8")
+    height = HEADING + sum(_row_height(layers, row) for row in found) + 0.06
+    marks.panel(axes, (left, top), width, height, "#F4F6F8")
     label(axes, (left + TEXT, top + 0.1), title(part), 7.5, "left", weight="bold")
-    label(axes, (area.right - TEXT, top + 0.1), layers.shapes, align="right")
+    label(axes, (left + width - TEXT, top + 0.1), change(layers.before, layers.after), align="right")
     label(axes, (left + TEXT, top + 0.1 + marks.LINE), layers.summary, align="left")
     places: dict[int, Point] = {}
     first = left + LEFT + RADIUS + (pitch if len(found) > 1 and layers.kind == "dense" else 0.0)
@@ -71,12 +61,39 @@ def draw_block(axes: Axes, layers: Layers, left: float, top: float, width: float
     for row in found:
         middle = y + _arcs_height(layers, row) + RADIUS
         places |= {feature: (first + number * pitch, middle) for number, feature in enumerate(row)}
-        _draw_row(axes, layers, row, places)
+        _draw_arcs(axes, layers, row, places)
+        for feature in row:
+            _draw_feature(axes, layers, row, feature, places[feature])
         y += _row_height(layers, row)
     x, y = places[layers.depth][0] + pitch + 0.03, places[layers.depth][1]
-    marks.panel(axes, Area(x - 0.12, y - RADIUS, x + 0.12, y + RADIUS), "white", INK)
+    marks.panel(axes, (x - 0.12, y - RADIUS), 0.24, 2 * RADIUS, "white", INK)
     label(axes, (x, y), "out", SMALL, weight="bold")
-    return Ports((places[0][0] - RADIUS, places[0][1]), (x, y), area)
+    return Ports((places[0][0] - RADIUS, places[0][1]), (x, y), top + height)
+
+
+def _pitch(layers: Layers) -> float:
+    """Inches from one feature to the next: enough for what is written below them."""
+    below = marks.text_width(f"+{max(layers.channels)}", SMALL) + 0.04 if layers.varying else 0.0
+    return max(0.3 if layers.kind == "sparse" else 0.26, below)
+
+
+def _row_height(layers: Layers, row: range) -> float:
+    below = max(len(_listed(layers, row, layer)) for layer in row) + layers.varying
+    return _arcs_height(layers, row) + 2 * RADIUS + 0.08 + below * LISTED
+
+
+def _arcs_height(layers: Layers, row: range) -> float:
+    grouped = len(row) if row[0] and layers.kind == "dense" else 1
+    return _rise(max([grouped, *(layer - read for read, layer in _arcs(layers, row))])) + 0.06
+
+
+def _rise(span: float) -> float:
+    """How high an arc over ``span`` places goes, in inches: flatter than a half circle."""
+    return 0.13 * float(span**0.6)
+
+
+def _arcs(layers: Layers, row: range) -> list[tuple[int, int]]:
+    return [(read, layer) for layer in row if layer for read in layers.block.reads[layer - 1] if read in row]
 
 
 def _listed(layers: Layers, row: range, layer: int) -> list[str]:
@@ -89,56 +106,20 @@ def _listed(layers: Layers, row: range, layer: int) -> list[str]:
     return [word for words in ranges for word in words]
 
 
-def _arcs(layers: Layers, row: range) -> list[tuple[int, int]]:
-    return [(read, layer) for layer in row if layer for read in layers.block.reads[layer - 1] if read in row]
-
-
-def _pitch(layers: Layers) -> float:
-    """Inches from one feature to the next: enough for what is written below them."""
-    below = marks.text_width(f"+{max(layers.channels)}", SMALL) + 0.04 if layers.varying else 0.0
-    return max(0.3 if layers.kind == "sparse" else 0.26, below)
-
-
-def _rise(span: float) -> float:
-    """How high an arc over ``span`` places goes, in inches: flatter than a half circle."""
-    return 0.13 * float(span**0.6)
-
-
-def _arcs_height(layers: Layers, row: range) -> float:
-    grouped = len(row) if row[0] and layers.kind == "dense" else 1
-    return _rise(max([grouped, *(layer - read for read, layer in _arcs(layers, row))])) + 0.06
-
-
-def _row_height(layers: Layers, row: range) -> float:
-    below = max(len(_listed(layers, row, layer)) for layer in row) + layers.varying
-    return _arcs_height(layers, row) + 2 * RADIUS + 0.08 + below * LISTED
-
-
-def _draw_row(axes: Axes, layers: Layers, row: range, places: dict[int, Point]) -> None:
-    arcs, look, part = _arcs(layers, row), LOOKS[layers.kind], layers.block.part
-    curves = [_arc(places[read], places[layer]) for read, layer in arcs]
-    marks.outlines(axes, curves, "none", look, f"edges of {part} from {row[0]}")
+def _draw_arcs(axes: Axes, layers: Layers, row: range, places: dict[int, Point]) -> None:
+    look, arcs = LOOKS[layers.kind], _arcs(layers, row)
     read = {layer for _, layer in arcs}
+    if arcs:
+        outlines = [_arc(places[start], places[end]) for start, end in arcs]
+        marks.curves(axes, outlines, look, f"edges of {layers.block.part} from {row[0]}")
     if row[0] and layers.kind == "dense":
         read.add(row[0])
-        x, y = places[row[0]][0] - 0.32, places[row[0]][1]
-        grouped = LOOKS["grouped"]
-        marks.outlines(axes, [_arc((x, y), places[layer]) for layer in row], "none", grouped)
-        marks.panel(axes, Area(x - 0.18, y - 0.08, x + 0.18, y + 0.08), "white", grouped.colour)
+        grouped, (x, y) = LOOKS["grouped"], (places[row[0]][0] - 0.32, places[row[0]][1])
+        marks.curves(axes, [_arc((x, y), places[layer]) for layer in row], grouped)
+        marks.panel(axes, (x - 0.18, y - 0.08), 0.36, 0.16, "white", grouped.colour)
         label(axes, (x, y), f"0–{row[0] - 1}", SMALL)
-    marks.outlines(axes, [_head(places[layer]) for layer in sorted(read)], look.colour, None)
-    for feature in row:
-        at, inside = places[feature], feature in layers.block.output
-        fill, corner = INK if inside else "white", (at[0] - RADIUS, at[1] - RADIUS)
-        shape = Circle(at, RADIUS) if feature else Rectangle(corner, 2 * RADIUS, 2 * RADIUS)
-        shape.set(facecolor=fill, edgecolor=INK, linewidth=0.8, zorder=4)
-        axes.add_patch(shape)
-        label(axes, at, str(feature), SMALL, color="white" if inside else INK)
-        added = [f"+{layers.channels[feature - 1]}"] if feature and layers.varying else []
-        listed, y = _listed(layers, row, feature), at[1] + RADIUS + 0.06
-        for number, word in enumerate([*added, *listed]):
-            style = {} if word in added else {"color": look.colour, "gid": f"{part} layer {feature}"}
-            label(axes, (at[0], y + number * LISTED), word, SMALL, **style)
+    tips = [(x - 0.4 * RADIUS, y - 0.9 * RADIUS - 0.03) for x, y in map(places.__getitem__, sorted(read))]
+    axes.plot(*zip(*tips, strict=True) if tips else ((), ()), "v", color=look.colour, markersize=3.6, mew=0)
 
 
 def _arc(start: Point, end: Point) -> Outline:
@@ -148,9 +129,18 @@ def _arc(start: Point, end: Point) -> Outline:
     return Outline(points, [Outline.MOVETO, Outline.CURVE4, Outline.CURVE4, Outline.CURVE4])
 
 
-def _head(at: Point) -> Outline:
-    x, y = at[0] - 0.4 * RADIUS, at[1] - 0.9 * RADIUS
-    return Outline([(x, y), (x - 0.025, y - 0.06), (x + 0.025, y - 0.06), (x, y)], closed=True)
+def _draw_feature(axes: Axes, layers: Layers, row: range, feature: int, at: Point) -> None:
+    x, y = at
+    inside = feature in layers.block.output
+    marks.dot(axes, at, "o" if feature else "s", 2 * RADIUS, INK if inside else "white", 0.8)
+    label(axes, at, str(feature), SMALL, color="white" if inside else INK)
+    y += RADIUS + 0.06
+    if feature and layers.varying:
+        label(axes, (x, y), f"+{layers.channels[feature - 1]}", SMALL)
+        y += LISTED
+    for number, word in enumerate(_listed(layers, row, feature)):
+        style = {"color": LOOKS[layers.kind].colour, "gid": f"{layers.block.part} layer {feature}"}
+        label(axes, (x, y + number * LISTED), word, SMALL, **style)
 
 
 def draw_matrices(axes: Axes, blocks: list[Layers], top: float) -> float:
@@ -159,35 +149,39 @@ def draw_matrices(axes: Axes, blocks: list[Layers], top: float) -> float:
     for layers in blocks:
         if layers.kind == "sparse":
             wirings.setdefault((layers.block.reads, layers.block.output), []).append(layers)
-    x, y, lowest = marks.MARGIN, top, top
+    if not wirings:
+        return top
+    label(axes, (marks.MARGIN, top + 0.08), "which features (columns) each layer (row) reads", align="left")
+    x, y, lowest, most = marks.MARGIN, top + 0.2, top, marks.WIDTH - 2 * marks.MARGIN
     for same in wirings.values():
-        side = min(CELL, (marks.WIDTH - 2 * marks.MARGIN - 0.4) / (same[0].depth + 1))
-        names = f"{', '.join(title(each.block.part) for each in same)}: which layer reads which feature"
-        width = max(0.4 + (same[0].depth + 1) * side, marks.text_width(names))
-        if x > marks.MARGIN and x + width > marks.WIDTH - marks.MARGIN:
+        side = min(CELL, (most - 0.4) / (same[0].depth + 1))
+        parts = ", ".join(title(each.block.part) for each in same)
+        names = marks.fitting(parts, most, marks.NORMAL, bold=True)
+        width = max(0.4 + (same[0].depth + 1) * side, marks.text_width(names, bold=True))
+        if x > marks.MARGIN and x + width > marks.MARGIN + most:
             x, y = marks.MARGIN, lowest + 0.12
-        label(axes, (x, y + 0.08), names, align="left")
+        label(axes, (x, y + 0.08), names, align="left", weight="bold")
         lowest = max(lowest, _draw_matrix(axes, same[0], (x + 0.3, y + 0.33), side))
         x += width + 0.3
     return lowest
 
 
 def _draw_matrix(axes: Axes, layers: Layers, corner: Point, side: float) -> float:
+    """A row per layer, then one for the output, a column per feature; returns where it ends."""
     (left, top), count, block = corner, layers.depth, layers.block
     step = 1 if count < 10 else next(step for step in (2, 5, 10, 20, 50, 100, 1000) if step * side >= 0.22)
     for feature in range(0, count + 1, step):
         label(axes, (left + (feature + 0.5) * side, top - 0.08), str(feature), SMALL)
     for layer in range(step, count + 1, step):
         label(axes, (left - 0.05, top + (layer - 0.5) * side), str(layer), SMALL, "right")
-    cells: dict[str, list[Outline]] = {LOOKS["sparse"].colour: [], UNREAD: [], INK: []}
-    bottom = top + count * side + 0.06
-    for feature in range(count + 1):
-        x = left + feature * side
-        for layer in range(feature + 1, count + 1):
-            colour = LOOKS["sparse"].colour if feature in block.reads[layer - 1] else UNREAD
-            cells[colour].append(marks.square(x, top + (layer - 1) * side, 0.86 * side))
-        cells[INK if feature in block.output else UNREAD].append(marks.square(x, bottom, 0.86 * side))
-    for colour, found in cells.items():
-        marks.outlines(axes, found, colour, None, f"matrix of {block.part} {colour}")
-    label(axes, (left - 0.05, bottom + 0.5 * side), "out", SMALL, "right", weight="bold")
-    return bottom + max(side, 0.1)
+    label(axes, (left - 0.05, top + (count + 1.5) * side), "out", SMALL, "right", weight="bold")
+    cells = [
+        [1 if feature in read else 0 for feature in range(layer)] for layer, read in enumerate(block.reads, 1)
+    ]
+    output = [2 if feature in block.output else 0 for feature in range(count + 1)]
+    table = [line + [math.nan] * (count + 1 - len(line)) for line in [*cells, [], output]]
+    x, y = ([start + side * line for line in range(count + 3)] for start in corner)
+    colours = ListedColormap([UNREAD, LOOKS["sparse"].colour, INK])
+    mesh = axes.pcolormesh(x[:-1], y, table, cmap=colours, vmin=0, vmax=2)
+    mesh.set(edgecolor="white", linewidth=9 * side, gid=f"matrix of {block.part}")
+    return top + (count + 2) * side

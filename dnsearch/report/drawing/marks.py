@@ -12,7 +12,6 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, PathPatch
 from matplotlib.path import Path as Outline
 from matplotlib.textpath import text_to_path
-from matplotlib.transforms import Affine2D
 
 Point = tuple[float, float]
 Kind = Literal["dense", "grouped", "sparse", "plain", "cross_block", "skip", "head"]
@@ -27,29 +26,20 @@ FONT = "DejaVu Sans"
 
 
 class Look(NamedTuple):
-    """How a line looks; ``width`` and ``dashes`` (on, off, …; none: solid) are in points."""
+    """How a line looks; ``width`` and ``dashes`` (on, off, …; None: solid) are in points."""
 
     colour: str
     width: float
-    dashes: tuple[float, ...] = ()
+    dashes: tuple[float, ...] | None = None
     meaning: str = ""
-
-
-class Area(NamedTuple):
-    """A rectangle of the page, in inches."""
-
-    left: float
-    top: float
-    right: float
-    bottom: float
 
 
 FLOW = Look(INK, 1.0)
 LOOKS: dict[Kind, Look] = {
-    "dense": Look("#0072B2", 0.5, (), "edge of a dense block"),
+    "dense": Look("#0072B2", 0.5, None, "edge of a dense block"),
     "grouped": Look("#56B4E9", 0.9, (1.6, 0.7), "edges from all features of the rows above"),
     "sparse": Look("#D55E00", 0.7, (3.2, 1.0), "edge of a sparse block, also as a number or a cell"),
-    "plain": Look("#777777", 0.8, (), "convolution after convolution"),
+    "plain": Look("#777777", 0.8, None, "convolution after convolution"),
     "cross_block": Look("#00825F", 1.2, (6.0, 1.8, 1.4, 1.8), "link between blocks"),
     "skip": Look("#882255", 1.2, (7.0, 2.0), "skip"),
     "head": Look("#8A6500", 1.2, (1.5, 1.2), "read by the head as well"),
@@ -65,19 +55,17 @@ def text_width(words: str, size: float = NORMAL, *, bold: bool = False) -> float
 
 def fitting(words: str, width: float, size: float, *, bold: bool = False) -> str:
     """A text, shortened with an ellipsis to what fits into ``width`` inches."""
-    shown = words
-    while len(shown) > 2 and text_width(shown, size, bold=bold) > width:
-        shown = f"{shown.removesuffix('…')[:-1]}…"
-    return shown
+    while len(words) > 2 and text_width(words, size, bold=bold) > width:
+        words = f"{words.removesuffix('…')[:-1]}…"
+    return words
 
 
 def wrapped(words: Sequence[str], width: float) -> list[str]:
     """Steps put into lines of at most ``width`` inches, with a dot between two; a step is never broken."""
     lines: list[str] = []
     for word in words:
-        longer = f"{lines[-1]} · {word}" if lines else word
-        if lines and text_width(longer) <= width:
-            lines[-1] = longer
+        if lines and text_width(f"{lines[-1]} · {word}") <= width:
+            lines[-1] += f" · {word}"
         else:
             lines.append(word)
     return lines
@@ -91,33 +79,29 @@ def label(
     axes.text(*at, words, fontsize=size, ha=align, parse_math=False, **look)
 
 
-def panel(axes: Axes, area: Area, fill: str, edge: str = "#9AA1A8") -> None:
-    """A rounded box."""
-    left, top, right, bottom = area
+def panel(axes: Axes, corner: Point, width: float, height: float, fill: str, edge: str = "#9AA1A8") -> None:
+    """A rounded box, from its left upper corner."""
     style = "round,pad=0,rounding_size=0.05"
-    box = FancyBboxPatch((left, top), right - left, bottom - top, style, fc=fill, ec=edge, lw=0.7, zorder=1)
-    axes.add_patch(box)
+    axes.add_patch(FancyBboxPatch(corner, width, height, style, fc=fill, ec=edge, lw=0.7, zorder=1))
 
 
 def route(axes: Axes, points: Sequence[Point], look: Look = FLOW, *, head: bool = True) -> None:
     """A line with corners, and an arrow head at its end."""
     style = "-|>,head_length=2.6,head_width=1.3" if head else "-"
     arrow = FancyArrowPatch(path=Outline(points), arrowstyle=style, mutation_scale=1, color=look.colour)
-    dashes = (0, look.dashes) if look.dashes else "solid"
-    arrow.set(linewidth=look.width, linestyle=dashes, capstyle="butt", joinstyle="miter", zorder=3)
+    arrow.set(linewidth=look.width, linestyle=(0, look.dashes), capstyle="butt", joinstyle="miter", zorder=3)
     axes.add_patch(arrow)
 
 
-def outlines(axes: Axes, paths: Sequence[Outline], fill: str, look: Look | None, gid: str = "") -> None:
-    """Many outlines as one patch, so that a file has one element for all of them."""
-    patch = PathPatch(Outline.make_compound_path(*paths), fc=fill, ec="none", lw=0, zorder=4, gid=gid or None)
-    if look:
-        dashes = (0, look.dashes) if look.dashes else "solid"
-        patch.set(edgecolor=look.colour, linewidth=look.width, linestyle=dashes, capstyle="butt", zorder=2)
-    if paths:
-        axes.add_patch(patch)
+def curves(axes: Axes, outlines: Sequence[Outline], look: Look, gid: str = "") -> None:
+    """Many curves as one patch, so that a file has one element for all of them."""
+    patch = PathPatch(
+        Outline.make_compound_path(*outlines), fc="none", ec=look.colour, lw=look.width, zorder=2
+    )
+    patch.set(linestyle=(0, look.dashes), capstyle="butt", gid=gid)
+    axes.add_patch(patch)
 
 
-def square(left: float, top: float, side: float) -> Outline:
-    """The outline of a square."""
-    return Outline.unit_rectangle().transformed(Affine2D().scale(side).translate(left, top))
+def dot(axes: Axes, at: Point, marker: str, side: float, fill: str = INK, edge: float = 0.0) -> None:
+    """A marker of matplotlib, ``side`` inches wide, with an edge of so many points."""
+    axes.plot(*at, marker, markersize=72 * side, mfc=fill, mec=INK, mew=edge, zorder=4)

@@ -7,20 +7,16 @@ from typing import NamedTuple, assert_never
 from dnsearch.plan import graph
 from dnsearch.plan.cost import cost
 from dnsearch.plan.graph import Block, NetworkPlan, Node, Operation, Shape
+from dnsearch.report import units
 from dnsearch.report.drawing.marks import Kind
 
 ACTIVATIONS = {"relu": "ReLU", "leaky_relu": "LeakyReLU", "prelu": "PReLU", "elu": "ELU"}
 ACTIVATIONS |= {"gelu": "GELU", "silu": "SiLU", "mish": "Mish"}
 
 
-def shape_words(shape: Shape) -> str:
-    """A shape as it is read: 32x32x24."""
-    return "x".join(map(str, shape))
-
-
 def change(before: Shape, after: Shape) -> str:
     """From one shape to another, or the one that stays."""
-    return shape_words(after) if before == after else f"{shape_words(before)} → {shape_words(after)}"
+    return units.shape(after) if before == after else f"{units.shape(before)} → {units.shape(after)}"
 
 
 def step_words(operation: Operation) -> str:
@@ -69,10 +65,7 @@ def steps(nodes: Iterable[Node]) -> list[str]:
 
 
 class Layers(NamedTuple):
-    """A block, or a U-Net's level of plain convolutions, and what a picture says of it.
-
-    ``block`` is the wiring, of plain convolutions a chain; ``channels`` are those that each layer writes.
-    """
+    """A block or a U-Net's level of plain convolutions, a chain; ``channels`` are those of each layer."""
 
     block: Block
     kind: Kind
@@ -81,13 +74,8 @@ class Layers(NamedTuple):
     after: Shape
 
     @property
-    def shapes(self) -> str:
-        """From its input's shape to its output's."""
-        return change(self.before, self.after)
-
-    @property
     def depth(self) -> int:
-        """How many layers there are."""
+        """The number of layers."""
         return len(self.block.reads)
 
     @property
@@ -99,11 +87,11 @@ class Layers(NamedTuple):
     def summary(self) -> str:
         """A line on its layers."""
         least, most = min(self.channels), max(self.channels)
-        channels = counted(f"{least}" if least == most else f"{least} to {most}", "channel")
+        channels = units.counted(least, "channel") if least == most else f"{least} to {most} channels"
         if self.kind == "plain":
-            return f"{counted(self.depth, 'convolution')} of {channels}"
-        wiring = "dense, " if self.kind == "dense" else ""
-        return f"{counted(self.depth, 'layer')} of {channels}, {wiring}{counted(self.block.edges, 'edge')}"
+            return f"{units.counted(self.depth, 'convolution')} of {channels}"
+        edges = f"{'dense, ' if self.kind == 'dense' else ''}{units.counted(self.block.edges, 'edge')}"
+        return f"{units.counted(self.depth, 'layer')} of {channels}, {edges}"
 
 
 class Lane(NamedTuple):
@@ -121,17 +109,11 @@ def title(part: str) -> str:
     return f"{name} {part[len(name) :]}".strip()
 
 
-def counted(number: int | str, thing: str) -> str:
-    """A number of things: 1 layer, 1,584 edges, 10 to 28 channels."""
-    shown = f"{number:,}" if isinstance(number, int) else number
-    return f"{shown} {thing}" if shown == "1" else f"{shown} {thing}s"
-
-
 def totals(plan: NetworkPlan) -> str:
     """Trainable parameters, multiply-adds and edges, for below the title."""
     costs, edges = cost(plan), sum(block.edges for block in plan.blocks)
     counts = [f"{costs.trainable:,} trainable parameters", f"{costs.macs:,} multiply-adds"]
-    return " · ".join([*counts, *([counted(edges, "edge")] if edges else [])])
+    return " · ".join([*counts, *([units.counted(edges, "edge")] if edges else [])])
 
 
 def of_part(plan: NetworkPlan, part: str) -> list[Node]:
@@ -142,37 +124,37 @@ def of_part(plan: NetworkPlan, part: str) -> list[Node]:
 def entry(plan: NetworkPlan, part: str) -> Shape:
     """The shape that comes into a part; where several different ones do, what its last node reads."""
     nodes = of_part(plan, part)
-    if isinstance(nodes[0].operation, graph.Input):
-        return nodes[0].shape
-    read = [plan.nodes[position] for node in nodes for position in node.inputs]
-    shapes = {node.shape for node in read if node.part != part}
-    return shapes.pop() if len(shapes) == 1 else plan.nodes[nodes[-1].inputs[0]].shape
+    read = [plan.nodes[position] for node in nodes for position in node.inputs] or nodes
+    shapes = {node.shape for node in read if node.part != part or not node.inputs}
+    return shapes.pop() if len(shapes) == 1 else read[-1].shape
 
 
 def all_layers(plan: NetworkPlan) -> dict[str, Layers]:
     """Part → its layers, for every dense block and every level of plain convolutions."""
-    blocks = {block.part: block for block in plan.blocks}
-    return {part: _layers(plan, part, blocks.get(part)) for part in plan.parts if _layer_ends(plan, part)}
-
-
-def _layers(plan: NetworkPlan, part: str, block: Block | None) -> Layers:
-    nodes, ends = of_part(plan, part), _layer_ends(plan, part)
-    first = next(node for node in nodes if node.name.startswith(f"{part}_layer1_"))
-    before = plan.nodes[first.inputs[0]].shape
-    channels = tuple(node.shape[-1] for node in ends)
-    if block is None:
-        chain = Block(part, 0, tuple((layer,) for layer in range(len(ends))), (len(ends),))
-        return Layers(chain, "plain", channels, before, nodes[-1].shape)
-    dense = all(len(reads) == layer for layer, reads in enumerate(block.reads, start=1))
-    return Layers(block, "dense" if dense else "sparse", channels, before, nodes[-1].shape)
+    blocks, found = {block.part: block for block in plan.blocks}, {}
+    for part in plan.parts:
+        nodes, ends, block = of_part(plan, part), _layer_ends(plan, part), blocks.get(part)
+        if not ends:
+            continue
+        first = next(node for node in nodes if node.name.startswith(f"{part}_layer1_"))
+        if block is None:
+            kind: Kind = "plain"
+            block = Block(part, 0, tuple((layer,) for layer in range(len(ends))), (len(ends),))
+        else:
+            dense = all(len(reads) == layer for layer, reads in enumerate(block.reads, start=1))
+            kind = "dense" if dense else "sparse"
+        channels = tuple(node.shape[-1] for node in ends)
+        found[part] = Layers(block, kind, channels, plan.nodes[first.inputs[0]].shape, nodes[-1].shape)
+    return found
 
 
 def _layer_ends(plan: NetworkPlan, part: str) -> list[Node]:
     """The convolution that ends each layer of a part."""
-    prefix = f"{part}_layer"
-    found = (node for node in plan.nodes if node.name.startswith(prefix))
-    convolutions = (node for node in found if isinstance(node.operation, graph.Convolution))
-    return list({node.name.removeprefix(prefix).partition("_")[0]: node for node in convolutions}.values())
+    ends: dict[str, Node] = {}
+    for node in of_part(plan, part):
+        if node.name.startswith(f"{part}_layer") and isinstance(node.operation, graph.Convolution):
+            ends[node.name.removeprefix(f"{part}_").partition("_")[0]] = node
+    return list(ends.values())
 
 
 def lanes(plan: NetworkPlan) -> list[Lane]:
@@ -180,11 +162,8 @@ def lanes(plan: NetworkPlan) -> list[Lane]:
     found = [_link_lane(plan, link.source, link.target) for link in plan.links if link.kind == "cross_block"]
     read = [plan.nodes[position] for node in of_part(plan, "head") for position in node.inputs]
     sources = {node.part: node.shape for node in read if node.part != "head"}
-    heads = [
-        Lane(part, "head", "head", ("read by the head", shape_words(shape)))
-        for part, shape in sources.items()
-    ]
-    return found + heads[:-1]
+    words = {part: ("read by the head", units.shape(shape)) for part, shape in sources.items()}
+    return found + [Lane(part, "head", "head", each) for part, each in words.items()][:-1]
 
 
 def _link_lane(plan: NetworkPlan, source: str, target: str) -> Lane:
