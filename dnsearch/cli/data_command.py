@@ -10,7 +10,7 @@ from dnsearch.cli.options import Json, Set, Spec
 
 if TYPE_CHECKING:
     from dnsearch.data.dataset import Dataset
-    from dnsearch.report.data_tables import Collection
+    from dnsearch.report.tables import Collection
     from dnsearch.spec.experiment import Experiment
 
 
@@ -37,7 +37,7 @@ def data(
     Example: [cyan]dnsearch data article --out samples.png[/cyan]
     """
     from dnsearch.data.sources import load
-    from dnsearch.report.data_tables import image_table, images_json
+    from dnsearch.report.tables import image_table, images_json
     from dnsearch.spec.document import load as load_spec
 
     _check(out)
@@ -61,7 +61,7 @@ def _check(out: Path | None) -> None:
 
 
 def _collection(name: str, dataset: "Dataset") -> "Collection":
-    from dnsearch.report.data_tables import Collection
+    from dnsearch.report.tables import Collection
 
     named = {"training": dataset.training, "validation": dataset.validation, "test": dataset.test}
     parts = {part: split for part, split in named.items() if split is not None}

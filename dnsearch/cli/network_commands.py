@@ -34,7 +34,7 @@ def inspect(
 
     found = _planned(specs, overrides, limits=not no_limits)
     if as_json:
-        from dnsearch.report.network_tables import network_json
+        from dnsearch.report.tables import network_json
 
         told = [network_json(_name(each), each.plan, each.summary) for each in found]
         rows = [{**one, **_circumstances(each)} for one, each in zip(told, found, strict=True)]
@@ -83,7 +83,7 @@ def _name(found: "Planned") -> str:
 
 
 def _compare(found: "list[Planned]") -> None:
-    from dnsearch.report.network_tables import comparison
+    from dnsearch.report.tables import comparison
 
     rows = [(_name(each), _growth(each), each.summary) for each in found]
     console.show(comparison(rows))
@@ -95,7 +95,7 @@ def _growth(found: "Planned") -> str:
 
 
 def _show(found: "Planned", *, layers: bool, matrix: bool) -> None:
-    from dnsearch.report.network_tables import layer_table, matrices, network_table
+    from dnsearch.report.tables import layer_table, matrices, network_table
 
     height, width, channels = found.facts.image_shape
     title = f"{_name(found)}, {height}x{width}x{channels}, {found.facts.classes} classes"

@@ -7,6 +7,7 @@
 ``dnsearch schema``: the format of a spec.
 """
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -60,7 +61,7 @@ def presets(as_json: Json = False) -> None:
     Example: [cyan]dnsearch presets[/cyan]
     """
     from dnsearch.cli.planning import planned_spec
-    from dnsearch.report.network_tables import Listed, preset_json, preset_table
+    from dnsearch.report.tables import Listed, preset_table
     from dnsearch.spec import presets as known
 
     listed = []
@@ -68,7 +69,7 @@ def presets(as_json: Json = False) -> None:
         about, costs = known.about(name), planned_spec(name, ()).summary.cost
         listed.append(Listed(name, about.title, about.source, about.published, costs.trainable, costs.macs))
     if as_json:
-        console.show_json(preset_json(listed))
+        console.show_json([asdict(preset) for preset in listed])
     else:
         console.show(preset_table(listed))
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from rich import box
 from rich.cells import cell_len, set_cell_size
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -13,6 +12,7 @@ from rich.text import Text
 from dnsearch.evaluate.intervals import Figure
 from dnsearch.evaluate.metrics import Assessment, Counts, mistakes
 from dnsearch.evaluate.segmentation import Segmentation
+from dnsearch.report.tables import table
 from dnsearch.report.units import NOTHING, one_line, percent, shortened
 
 MOST_CLASSES = 20
@@ -29,7 +29,7 @@ def evaluation_table(found: Assessment | Segmentation, title: str, width: int) -
     if max(map(cell_len, lines)) <= width:
         heading = f"rows: what the {unit} show; columns: what was predicted\n"
         confused = Text.assemble((heading, "bold"), "\n".join(lines), no_wrap=True)
-    headline = _table(title, "", ">", ">95 % interval", "")
+    headline = table(title, "", ">", ">95 % interval", "", gap=2)
     for row in _headline(found):
         headline.add_row(*row[:-1], Text(row[-1], "dim"))
     return Group(headline, "", _classes(found, names), "", confused)
@@ -65,33 +65,30 @@ def _share(figure: Figure | None) -> tuple[str, str]:
 
 def _classes(found: Assessment | Segmentation, names: Sequence[str]) -> Table:
     """All classes in their order or, where they are many, the worst of them."""
-    rows: list[tuple[float | None, list[str]]]
     headings: tuple[str, ...]
     match found:
         case Assessment():
             figure, headings = "F1", (">precision", ">recall", ">F1", ">images")
-            rows = [
-                (each.f1, [*map(percent, (each.precision, each.recall, each.f1)), f"{each.support:,}"])
-                for each in found.classes
+            scores = [each.f1 for each in found.classes]
+            cells = [
+                [percent(each.precision), percent(each.recall), percent(each.f1)] for each in found.classes
             ]
         case Segmentation():
             figure, headings = "IoU", (">IoU", ">95 % interval", ">precision", ">recall", ">pixels")
-            rows = [
-                (
-                    iou.value if iou else None,
-                    [*_share(iou), percent(each.precision), percent(each.recall), f"{each.support:,}"],
-                )
+            scores = [iou.value if iou else None for iou in found.ious]
+            cells = [
+                [*_share(iou), percent(each.precision), percent(each.recall)]
                 for each, iou in zip(found.classes, found.ious, strict=True)
             ]
-    table = _table("", "class", *headings)
-    shown = [(score, [name, *cells]) for name, (score, cells) in zip(names, rows, strict=True)]
-    if len(shown) > MOST_CLASSES:
-        shown = sorted(shown, key=lambda row: 1.0 if row[0] is None else row[0])[:MOST_CLASSES]
-        caption = f"the {MOST_CLASSES} lowest {figure} of {len(names)} classes; --json has all"
-        table.caption, table.caption_justify = Text(caption), "left"
-    for _, cells in shown:
-        table.add_row(*map(Text, cells))
-    return table
+    made = table("", "class", *headings, gap=2)
+    shown = list(range(len(names)))
+    if len(names) > MOST_CLASSES:
+        scored = [1.0 if score is None else score for score in scores]
+        shown = sorted(shown, key=scored.__getitem__)[:MOST_CLASSES]
+        made.caption = Text(f"the {MOST_CLASSES} lowest {figure} of {len(names)} classes; --json has all")
+    for place in shown:
+        made.add_row(Text(names[place]), *cells[place], f"{found.classes[place].support:,}")
+    return made
 
 
 def matrix_lines(counts: Counts, names: Sequence[str]) -> list[str]:
@@ -113,13 +110,10 @@ def matrix_lines(counts: Counts, names: Sequence[str]) -> list[str]:
             f"{label} {set_cell_size(name, longest)} " for label, name in zip(labels, names, strict=True)
         ]
     cell = max(digits, len(str(counts.max()))) + 2
+    marks = [numbers, *([f"{count}" if count else "·" for count in row] for row in counts.tolist())]
+    labels.insert(0, " " * cell_len(labels[0]))
     return [
-        label + "".join(f"{mark:>{cell}}" for mark in marks)
-        for label, marks in zip(
-            [" " * cell_len(labels[0]), *labels],
-            [numbers, *([f"{count}" if count else "·" for count in row] for row in counts.tolist())],
-            strict=True,
-        )
+        label + "".join(f"{mark:>{cell}}" for mark in row) for label, row in zip(labels, marks, strict=True)
     ]
 
 
@@ -128,44 +122,31 @@ def _mistakes(counts: Counts, names: Sequence[str], unit: str) -> RenderableType
     wrong = mistakes(counts, MOST_MISTAKES)
     if not wrong:
         return Text("nothing was taken for anything else")
-    table = _table("most often confused", "class", "predicted", f">{unit}", ">of its class")
+    made = table("most often confused", "class", "predicted", f">{unit}", ">of its class", gap=2)
     for truth, taken, count in wrong:
         share = percent(count / int(counts[truth].sum()))
-        table.add_row(Text(names[truth]), Text(names[taken]), f"{count:,}", share)
-    return table
-
-
-def _table(title: str, *headings: str) -> Table:
-    """A table without a frame; a heading that begins with > is aligned right."""
-    table = Table(
-        title=Text(title, style="bold") if title else None,
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        show_edge=False,
-        padding=(0, 2, 0, 0),
-        header_style="bold",
-    )
-    for heading in headings:
-        table.add_column(heading.removeprefix(">"), justify="right" if heading.startswith(">") else "left")
-    return table
+        made.add_row(Text(names[truth]), Text(names[taken]), f"{count:,}", share)
+    return made
 
 
 def evaluation_json(found: Assessment | Segmentation) -> dict[str, Any]:
     """All of it for ``json.dumps``: shares from 0 to 1; None where there is no such figure."""
-    names: tuple[str, ...]
+    figures: dict[str, Figure | None]
     match found:
         case Assessment():
-            names = ("accuracy", "top5_accuracy", "loss", "calibration_error")
-            counted: dict[str, Any] = {"examples": found.examples}
+            counted = {"examples": found.examples}
+            figures = {"accuracy": found.accuracy, "top5_accuracy": found.top5_accuracy, "loss": found.loss}
+            figures["calibration_error"] = found.calibration_error
             intervals = {"accuracy_wilson": list(found.wilson)}
             classes = [asdict(each) for each in found.classes]
         case Segmentation():
-            names = ("mean_iou", "accuracy", "loss")
-            counted, intervals = {"examples": found.examples, "pixels": found.pixels}, {}
+            counted = {"examples": found.examples, "pixels": found.pixels}
+            figures = {"mean_iou": found.mean_iou, "accuracy": found.accuracy, "loss": found.loss}
+            intervals = {}
             classes = [
                 {
                     "name": each.name,
-                    "iou": iou.value if iou else None,
+                    "iou": iou and iou.value,
                     "iou_interval": _ends(iou),
                     "precision": each.precision,
                     "recall": each.recall,
@@ -174,10 +155,9 @@ def evaluation_json(found: Assessment | Segmentation) -> dict[str, Any]:
                 }
                 for each, iou in zip(found.classes, found.ious, strict=True)
             ]
-    figures: dict[str, Figure | None] = {name: getattr(found, name) for name in names}
     return {
         **counted,
-        **{name: figure.value if figure else None for name, figure in figures.items()},
+        **{name: figure and figure.value for name, figure in figures.items()},
         "intervals": {name: _ends(figure) for name, figure in figures.items()} | intervals,
         "classes": classes,
         "confusion": found.confusion.tolist(),

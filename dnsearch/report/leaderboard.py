@@ -1,8 +1,7 @@
 """The leaderboard as a table that fits the terminal, what is reported below it, and the live view.
 
-Columns without room are left out, the least important ones first, and the caption says which. Every row is
-one line of text: a study can have thousands, and rich takes three times as long for a table of cells. Names
-and reasons are shown letter by letter: rich's markup in them is not obeyed.
+Columns without room are left out, the least important ones first, and the caption says which. Names and
+reasons are shown letter by letter: rich's markup in them is not obeyed.
 """
 
 import re
@@ -10,7 +9,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from rich.cells import cell_len, set_cell_size
+from rich import box
+from rich.cells import cell_len
 from rich.console import Group, RenderableType
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -19,10 +19,10 @@ from rich.text import Text
 from dnsearch.report import units
 from dnsearch.report.columns import Column, arranged, headings
 from dnsearch.report.ranking import Row
-from dnsearch.report.units import one_line, shortened
+from dnsearch.report.units import counted, one_line, shortened
 from dnsearch.runs.record import State, StudyRecord
 
-GAP = "  "
+GAP = 2  # cells between columns
 WIDEST_CELL, WIDEST_NAME, NARROWEST_NAME = 20, 32, 12
 FAILED, SHORTEST_REASON = 20, 10
 
@@ -38,10 +38,10 @@ STATE_STYLES: dict[State, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """A column, its heading on one or two lines, a text per row; how wide it must, should and can be."""
+    """A column: heading on one or two lines, a text per row; the least, usual and greatest width."""
 
     column: Column
-    heading: list[str]
+    heading: str
     cells: list[str]
     narrowest: int
     width: int
@@ -55,51 +55,26 @@ def leaderboard(rows: Sequence[Row], title: str, columns: Sequence[str] = (), wi
         DnsearchError: one of ``columns`` is unknown, see ``columns.arranged``.
     """
     shown, hidden = strips(rows, columns, width)
-    lines = max(len(strip.heading) for strip in shown)
-    heads = [[""] * (lines - len(strip.heading)) + strip.heading for strip in shown]
-    total = sum(strip.width for strip in shown) + len(GAP) * (len(shown) - 1)
-    caption = _caption(rows, hidden, total)
-    return Group(
-        *([Text(title, "bold")] if title else []),
-        *(_line(_joined(line, shown), "bold") for line in zip(*heads, strict=True)),
-        _line("─" * total),
-        *(_row(row, [strip.cells[place] for strip in shown], shown) for place, row in enumerate(rows)),
-        *([Text(caption, "dim italic")] if caption else []),
-    )
-
-
-def _line(text: str, style: str = "") -> Text:
-    return Text(text, style, no_wrap=True, overflow="ellipsis")
-
-
-def _joined(cells: Sequence[str], shown: Sequence[Strip]) -> str:
-    return GAP.join(
-        fitted(cell, strip.width, strip.column.numeric) for cell, strip in zip(cells, shown, strict=True)
-    )
-
-
-def _row(row: Row, cells: list[str], shown: Sequence[Strip]) -> Text:
-    """The best row stands out, and those of unfinished runs recede; the last column is the state."""
-    state, room = row.record.state, shown[-1].width
-    if room < len(state) + SHORTEST_REASON and cell_len(cells[-1]) > room:
-        cells[-1] = state
-    style = "bold" if row.rank == 1 else "" if state == "finished" else "dim"
-    line = _line(_joined(cells, shown), style)
-    begin = len(line) - len(fitted(cells[-1], room, numeric=False))
-    line.stylize(STATE_STYLES[state], begin, begin + len(state))
-    return line
-
-
-def fitted(text: str, width: int, numeric: bool) -> str:
-    """A text as wide as its column, with an ellipsis where it was wider.
-
-    >>> fitted("12", 4, numeric=True), fitted("a long name", 7, numeric=False)
-    ('  12', 'a long…')
-    """
-    missing = width - cell_len(text)
-    if missing < 0:
-        return set_cell_size(f"{set_cell_size(text, width - 1).rstrip()}…", width)
-    return f"{' ' * missing}{text}" if numeric else f"{text}{' ' * missing}"
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, GAP - 1, 0, 0))
+    for strip in shown:
+        table.add_column(
+            Text(strip.heading),
+            justify="right" if strip.column.numeric else "left",
+            vertical="bottom",
+            no_wrap=True,
+            width=strip.width,
+        )
+    for place, row in enumerate(rows):
+        *cells, last = (strip.cells[place] for strip in shown)
+        state, room = row.record.state, shown[-1].width
+        if room < len(state) + SHORTEST_REASON and cell_len(last) > room:
+            last = state
+        coloured = Text.assemble((state, STATE_STYLES[state]), last.removeprefix(state))
+        style = "bold" if row.rank == 1 else "" if state == "finished" else "dim"
+        table.add_row(*map(Text, cells), coloured, style=style)
+    caption = _caption(rows, hidden, sum(strip.width + GAP for strip in shown) - GAP)
+    head = [Text(title, "bold")] if title else []
+    return Group(*head, table, *([Text(caption, "dim italic")] if caption else []))
 
 
 def _caption(rows: Sequence[Row], hidden: Sequence[str], width: int) -> str:
@@ -107,7 +82,7 @@ def _caption(rows: Sequence[Row], hidden: Sequence[str], width: int) -> str:
         return "No runs. Make one with: dnsearch train SPEC"
     if not hidden:
         return ""
-    number = f"{len(hidden)} column{'s' if len(hidden) > 1 else ''} hidden at this width"
+    number = f"{counted(len(hidden), 'column')} hidden at this width"
     named = f"{number} ({', '.join(hidden)}); --json shows all."
     return named if len(named) <= width else f"{number}; --json shows all."
 
@@ -118,11 +93,11 @@ def strips(rows: Sequence[Row], columns: Sequence[str], width: int) -> tuple[lis
     Columns of importance 0 are kept even where they do not fit.
     """
     every = [_strip(column, rows) for column in arranged(rows, columns)]
-    room, places = width + len(GAP), set()
+    room, places = width + GAP, set()
     for place, strip in sorted(enumerate(every), key=lambda pair: pair[1].column.importance):
-        if strip.column.importance == 0 or strip.width + len(GAP) <= room:
+        if strip.column.importance == 0 or strip.width + GAP <= room:
             places.add(place)
-            room -= strip.width + len(GAP)
+            room -= strip.width + GAP
     shown = []
     # The last column, the reasons, takes what room is left; names give way where some is missing.
     for place in sorted(places, reverse=True):
@@ -136,23 +111,18 @@ def strips(rows: Sequence[Row], columns: Sequence[str], width: int) -> tuple[lis
 def _strip(column: Column, rows: Sequence[Row]) -> Strip:
     cells = [column.cell(row) for row in rows]
     longest = max(map(cell_len, cells), default=0)
-    widths = _widths(column.heading, longest, {row.record.state for row in rows})
+    usual = min(longest, WIDEST_CELL)
+    widths = usual, usual, usual
+    if column.heading == "name":
+        widths = min(longest, NARROWEST_NAME), min(longest, WIDEST_NAME), min(longest, WIDEST_NAME)
+    elif column.heading == "state":
+        states = {row.record.state for row in rows}
+        word = max(map(len, states), default=0)
+        # Why a run failed is worth some room; the other reasons take what is left.
+        widths = word, max(word, min(longest, FAILED)) if "failed" in states else word, longest
     heading = folded(column.heading) if len(column.heading) > widths[1] else [column.heading]
     least = max(map(len, heading))
-    return Strip(column, heading, cells, *(max(least, width) for width in widths))
-
-
-def _widths(heading: str, longest: int, states: set[State]) -> tuple[int, int, int]:
-    """How wide a column has to be, should be and can be."""
-    match heading:
-        case "name":
-            return min(longest, NARROWEST_NAME), min(longest, WIDEST_NAME), min(longest, WIDEST_NAME)
-        case "state":
-            word = max(map(len, states), default=0)
-            # Why a run failed is worth some room; the other reasons take what is left.
-            return word, max(word, min(longest, FAILED)) if "failed" in states else word, longest
-        case _:
-            return (min(longest, WIDEST_CELL),) * 3
+    return Strip(column, "\n".join(heading), cells, *(max(least, width) for width in widths))
 
 
 def folded(heading: str) -> list[str]:

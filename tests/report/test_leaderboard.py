@@ -6,7 +6,7 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from dnsearch.report.leaderboard import fitted, folded, leaderboard, strips
+from dnsearch.report.leaderboard import folded, leaderboard, strips
 from dnsearch.report.ranking import Row, rank
 from dnsearch.runs.record import Metrics, RunRecord
 
@@ -198,19 +198,3 @@ def test_the_test_accuracy_is_shown_where_somebody_looked(make: Make) -> None:
 )
 def test_headings_are_folded_between_words(heading: str, shown: list[str]) -> None:
     assert folded(heading) == shown
-
-
-@pytest.mark.parametrize(
-    ("text", "width", "numeric", "shown"),
-    [
-        ("12", 4, True, "  12"),
-        ("ab", 4, False, "ab  "),
-        ("abcd", 4, False, "abcd"),
-        ("abcdef", 4, False, "abc…"),
-        ("網路網路", 4, False, "網… "),
-        ("", 2, True, "  "),
-    ],
-)
-def test_texts_are_as_wide_as_their_column(text: str, width: int, numeric: bool, shown: str) -> None:
-    assert fitted(text, width, numeric) == shown
-    assert cell_len(fitted(text, width, numeric)) == width

@@ -1,13 +1,11 @@
-"""The contact sheet and the table of a data set."""
+"""The contact sheet."""
 
 import io
 
 import numpy as np
 import pytest
 from PIL import Image
-from rich.console import Console
 
-from dnsearch.report.data_tables import Collection, image_table, images_json
 from dnsearch.report.pictures import DPI, MARGIN, Pair, contact_sheet
 
 WHITE = np.ones((8, 8, 3), np.float32)
@@ -45,45 +43,3 @@ def test_long_names_and_wide_images_stay_on_the_page():
     )
     border = int(0.5 * MARGIN * DPI)
     assert (image[:, -border:] == 255).all() and (image[-border:] == 255).all()
-
-
-def collection(**changes):
-    fields = {
-        "name": "pets",
-        "image_shape": (32, 30, 3),
-        "class_names": ("cat", "[red]dog"),
-        "counts": {"training": [1200, 3], "validation": [10, 1]},
-        "images": {"training": 1203, "validation": 11},
-        "masks": False,
-        "offset": (125.0, 0.0, 1.5),
-        "scale": (63.25, 255.0, 2.0),
-    }
-    return Collection(**(fields | changes))
-
-
-def shown(images):
-    console = Console(width=60, file=io.StringIO())
-    console.print(image_table(images))
-    return [" ".join(line.split()) for line in console.file.getvalue().splitlines() if line.strip()]
-
-
-def test_the_table():
-    assert shown(collection())[0] == "pets, 32x30x3, 2 classes"
-    lines = shown(collection())
-    assert "cat 1,200 10" in lines and "[red]dog 3 1" in lines and "images 1,203 11" in lines
-    assert lines[-3:] == [
-        "channel 1: (pixel - 125) / 63.25",
-        "channel 2: (pixel - 0) / 255",
-        "channel 3: (pixel - 1.5) / 2",
-    ]
-
-
-def test_many_channels_are_not_all_told():
-    lines = shown(collection(offset=(0.0,) * 9, scale=(1.0,) * 9))
-    assert lines[-1] == "and 5 more channels"
-
-
-def test_the_json():
-    found = images_json(collection())
-    assert found["classes"][0] == {"name": "cat", "training": 1200, "validation": 10}
-    assert found["images"] == {"training": 1203, "validation": 11}

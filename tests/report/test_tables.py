@@ -1,4 +1,4 @@
-"""Tables of networks: parts, nodes, connectivity, several side by side, presets."""
+"""Tables of networks, presets and data sets."""
 
 import json
 
@@ -6,15 +6,17 @@ from rich.console import Console
 
 from dnsearch.plan.memory import Summary
 from dnsearch.plan.network import plan_network
-from dnsearch.report.network_tables import (
+from dnsearch.report.tables import (
+    Collection,
     Listed,
     comparison,
+    image_table,
+    images_json,
     layer_table,
     matrices,
     matrix_lines,
     network_json,
     network_table,
-    preset_json,
     preset_table,
 )
 from dnsearch.spec.document import load
@@ -70,7 +72,6 @@ def test_presets_with_source_and_result():
     said = shown(preset_table(rows))
     for words in ("a-net", "1,234", "5.6M", "5 % error", "A paper"):
         assert words in said
-    assert preset_json(rows)[0]["published"] == "5 % error"
 
 
 def plan(**fields):
@@ -105,3 +106,43 @@ def test_a_network_without_dense_blocks_says_so():
 
     network = UNet.model_validate({"family": "unet", "unit": "conv", "channels": (4, 8)})
     assert "no dense block" in matrices(plan_network(network, (8, 8, 1), 2))
+
+
+def collection(**changes):
+    fields = {
+        "name": "pets",
+        "image_shape": (32, 30, 3),
+        "class_names": ("cat", "[red]dog"),
+        "counts": {"training": [1200, 3], "validation": [10, 1]},
+        "images": {"training": 1203, "validation": 11},
+        "masks": False,
+        "offset": (125.0, 0.0, 1.5),
+        "scale": (63.25, 255.0, 2.0),
+    }
+    return Collection(**(fields | changes))
+
+
+def lines_of(images):
+    return [" ".join(line.split()) for line in shown(image_table(images), 60).splitlines() if line.strip()]
+
+
+def test_a_data_set_has_a_row_per_class():
+    assert lines_of(collection())[0] == "pets, 32x30x3, 2 classes"
+    lines = lines_of(collection())
+    assert "cat 1,200 10" in lines and "[red]dog 3 1" in lines and "images 1,203 11" in lines
+    assert lines[-3:] == [
+        "channel 1: (pixel - 125) / 63.25",
+        "channel 2: (pixel - 0) / 255",
+        "channel 3: (pixel - 1.5) / 2",
+    ]
+
+
+def test_many_channels_are_not_all_told():
+    lines = lines_of(collection(offset=(0.0,) * 9, scale=(1.0,) * 9))
+    assert lines[-1] == "and 5 more channels"
+
+
+def test_the_json_of_a_data_set():
+    found = images_json(collection())
+    assert found["classes"][0] == {"name": "cat", "training": 1200, "validation": 10}
+    assert found["images"] == {"training": 1203, "validation": 11}

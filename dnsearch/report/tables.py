@@ -1,10 +1,11 @@
-"""Networks as tables and for programs: what parts and layers cost, connectivity, comparisons, presets."""
+"""Networks, presets and data sets as tables and for programs."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from rich import box
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
@@ -12,10 +13,24 @@ from dnsearch.plan.cost import Cost, node_cost
 from dnsearch.plan.graph import Block, NetworkPlan
 from dnsearch.plan.memory import FLOAT_BYTES, Part, Summary, parts
 from dnsearch.report import units
+from dnsearch.report.units import count, counted, short_count, size
 
 READ, UNREAD = "■", "·"
 WIDTH = 80
 ROW_LABEL = 6
+SHOWN_CHANNELS = 4
+"""``--json`` has all."""
+
+
+def table(title: str, *headings: str, gap: int = 0) -> Table:
+    """A table without a frame; a heading that begins with > is aligned right."""
+    made = Table(title=Text(title, "bold") if title else None, box=box.SIMPLE_HEAD, show_edge=False)
+    made.title_justify = made.caption_justify = "left"
+    made.padding = (0, gap, 0, 0)
+    for heading in headings:
+        justify: Literal["left", "right"] = "right" if heading.startswith(">") else "left"
+        made.add_column(heading.removeprefix(">"), justify=justify, no_wrap=True)
+    return made
 
 
 def matrix_lines(block: Block) -> list[str]:
@@ -56,13 +71,11 @@ def matrices(plan: NetworkPlan) -> str:
 
 
 def _title(blocks: list[Block]) -> str:
-    names, first = [block.part for block in blocks], blocks[0]
-    named = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-    each = " each" if len(names) > 1 else ""
-    layers, edges = len(first.reads), first.edges
+    *others, last = (block.part for block in blocks)
+    first = blocks[0]
     return (
-        f"{named}: {layers} layer{'s' * (layers > 1)}, {edges:,} edge{'s' * (edges > 1)}{each}; "
-        f"a layer (row) reads features (columns)"
+        f"{', '.join(others)}{' and ' * bool(others)}{last}: {counted(len(first.reads), 'layer')}, "
+        f"{counted(first.edges, 'edge')}{' each' * bool(others)}; a layer (row) reads features (columns)"
     )
 
 
@@ -72,59 +85,44 @@ def network_table(title: str, plan: NetworkPlan, summary: Summary, batch_size: i
     Parameters are the trainable ones; MACs are multiply-adds of convolutions and classifier for one image;
     memory is what plain training keeps for the backward pass, for one image.
     """
-    table = _table("part", "output", ">layers", ">edges", ">parameters", ">", ">MACs", ">", ">memory", ">")
-    table.title = Text(title)
+    made = table(
+        title, "part", "output", ">layers", ">edges", ">parameters", ">", ">MACs", ">", ">memory", ">"
+    )
     rows = parts(plan)
     kept = sum(part.kept for part in rows)
     for part in rows:
-        table.add_row(*_part_cells(part, summary, kept))
-    table.add_section()
+        made.add_row(*_part_cells(part, summary, kept))
+    made.add_section()
     whole = Part("all", plan.nodes[-1].shape, summary.layers, summary.edges, summary.cost, kept)
-    table.add_row(*_part_cells(whole, summary, kept), style="bold")
-    table.caption = Text(_totals(summary, batch_size))
-    return table
+    made.add_row(*_part_cells(whole, summary, kept), style="bold")
+    made.caption = Text(_totals(summary, batch_size))
+    return made
 
 
 def layer_table(title: str, plan: NetworkPlan) -> Table:
     """One row per node."""
-    table = _table("node", "operation", "output", ">parameters", ">other", ">MACs")
-    table.title = Text(title)
+    made = table(title, "node", "operation", "output", ">parameters", ">other", ">MACs")
     for node in plan.nodes:
         cost = node_cost(plan, node)
-        figures = (units.count(cost.trainable), units.count(cost.other), units.short_count(cost.macs))
-        table.add_row(node.name, type(node.operation).__name__, _shape(node.shape), *figures)
-    return table
-
-
-def _table(*headings: str) -> Table:
-    """A table without a frame; a heading that begins with > is aligned right."""
-    table = Table(
-        title_justify="left", caption_justify="left", box=box.SIMPLE_HEAD, show_edge=False, padding=0
-    )
-    for heading in headings:
-        justify: Literal["left", "right"] = "right" if heading.startswith(">") else "left"
-        table.add_column(heading.removeprefix(">"), justify=justify, no_wrap=True)
-    return table
+        figures = count(cost.trainable), count(cost.other), short_count(cost.macs)
+        made.add_row(node.name, type(node.operation).__name__, units.shape(node.shape), *figures)
+    return made
 
 
 def _part_cells(part: Part, summary: Summary, kept: int) -> list[str]:
     whole = summary.cost
     return [
         part.name,
-        _shape(part.shape),
+        units.shape(part.shape),
         f"{part.layers}" if part.layers else "",
         f"{part.edges:,}" if part.edges else "",
-        units.count(part.cost.trainable),
+        count(part.cost.trainable),
         _share(part.cost.trainable, whole.trainable),
-        units.short_count(part.cost.macs),
+        short_count(part.cost.macs),
         _share(part.cost.macs, whole.macs),
-        units.size(FLOAT_BYTES * part.kept),
+        size(FLOAT_BYTES * part.kept),
         _share(part.kept, kept),
     ]
-
-
-def _shape(shape: Sequence[int]) -> str:
-    return "x".join(map(str, shape))
 
 
 def _share(amount: int, whole: int) -> str:
@@ -136,10 +134,10 @@ def _totals(summary: Summary, batch_size: int) -> str:
     return (
         f"{cost.parameters:,} parameters in all: {cost.trainable:,} trainable, {cost.other:,} moving "
         f"statistics; {cost.macs:,} multiply-adds\n"
-        f"weights {units.size(summary.weights_bytes)}, optimizer {units.size(summary.optimizer_bytes)}; "
-        f"a training with batches of {batch_size} takes {units.size(summary.training_memory_bytes)}, "
-        f"recomputing {units.size(summary.recompute_memory_bytes)}; "
-        f"inference of one {units.size(summary.inference_peak_bytes)}\n"
+        f"weights {size(summary.weights_bytes)}, optimizer {size(summary.optimizer_bytes)}; "
+        f"a training with batches of {batch_size} takes {size(summary.training_memory_bytes)}, "
+        f"recomputing {size(summary.recompute_memory_bytes)}; "
+        f"inference of one {size(summary.inference_peak_bytes)}\n"
         f"an output pixel sees {summary.receptive_field}x{summary.receptive_field} pixels, "
         f"{summary.output_stride:g} apart"
     )
@@ -185,13 +183,13 @@ def _counts(cost: Cost) -> dict[str, Any]:
 
 
 FIGURES: dict[str, tuple[Callable[[Summary], float], Callable[[int], str]]] = {
-    "parameters": (lambda summary: summary.cost.trainable, units.count),
-    "MACs": (lambda summary: summary.cost.macs, units.short_count),
-    "edges": (lambda summary: summary.edges, units.count),
-    "training": (lambda summary: summary.training_memory_bytes, units.size),
-    "recompute": (lambda summary: summary.recompute_memory_bytes, units.size),
-    "inference": (lambda summary: summary.inference_peak_bytes, units.size),
-    "sees": (lambda summary: summary.receptive_field, units.count),
+    "parameters": (lambda summary: summary.cost.trainable, count),
+    "MACs": (lambda summary: summary.cost.macs, short_count),
+    "edges": (lambda summary: summary.edges, count),
+    "training": (lambda summary: summary.training_memory_bytes, size),
+    "recompute": (lambda summary: summary.recompute_memory_bytes, size),
+    "inference": (lambda summary: summary.inference_peak_bytes, size),
+    "sees": (lambda summary: summary.receptive_field, count),
 }
 """Heading → the figure of a summary, and how it is written."""
 
@@ -202,16 +200,16 @@ def comparison(networks: Sequence[tuple[str, str, Summary]]) -> Table:
     Args:
         networks: for each its name, its growth rate in words, and its totals.
     """
-    table = _table("network", *(f">{heading}" for heading in FIGURES))
+    made = table("", "network", *(f">{heading}" for heading in FIGURES))
     first = networks[0][2]
     for name, growth, summary in networks:
         cells = (_cell(heading, summary, first) for heading in FIGURES)
-        table.add_row(Text(f"{name}\n{growth and f'k {growth}'}"), *cells)
-    table.caption = Text(
+        made.add_row(Text(f"{name}\n{growth and f'k {growth}'}"), *cells)
+    made.caption = Text(
         "training, recompute: memory of a training, plain and recompute; inference: activations of "
         "one image; sees: side of what an output pixel sees; below each its ratio to the first network's"
     )
-    return table
+    return made
 
 
 def _cell(heading: str, summary: Summary, first: Summary) -> str:
@@ -238,15 +236,67 @@ class Listed:
 
 def preset_table(presets: Sequence[Listed]) -> Table:
     """One preset per row, its source below its published result."""
-    table = _table("preset", ">parameters", ">MACs")
-    table.add_column("published, source")
-    table.padding = (0, 1, 0, 0)
+    made = table("", "preset", ">parameters", ">MACs", gap=1)
+    made.add_column("published, source")
     for preset in presets:
         result = Text(preset.published).append(f"\n{preset.source}", style="dim")
-        table.add_row(preset.name, units.count(preset.parameters), units.short_count(preset.macs), result)
-    return table
+        made.add_row(preset.name, count(preset.parameters), short_count(preset.macs), result)
+    return made
 
 
-def preset_json(presets: Sequence[Listed]) -> list[dict[str, Any]]:
-    """One mapping per preset."""
-    return [asdict(preset) for preset in presets]
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """The images of a spec.
+
+    Args:
+        name: the spec's name.
+        image_shape: (height, width, channels).
+        class_names: in the order of the labels.
+        counts: part → images or, of masks, pixels of each class.
+        images: part → images.
+        masks: whether pixels are counted.
+        offset: subtracted from the pixels, one number per channel.
+        scale: divides the pixels, one number per channel.
+    """
+
+    name: str
+    image_shape: tuple[int, int, int]
+    class_names: tuple[str, ...]
+    counts: Mapping[str, Sequence[int]]
+    images: Mapping[str, int]
+    masks: bool
+    offset: tuple[float, ...]
+    scale: tuple[float, ...]
+
+
+def image_table(images: Collection) -> Group:
+    """One row per class, one column per part; below it, how pixels are scaled."""
+    title = f"{images.name}, {units.shape(images.image_shape)}, {len(images.class_names)} classes"
+    heading = "pixels of class" if images.masks else "class"
+    made = table(title, heading, *(f">{part}" for part in images.counts), gap=1)
+    for name, *row in zip(images.class_names, *images.counts.values(), strict=True):
+        made.add_row(Text(units.one_line(name)), *map(count, row))
+    made.add_section()
+    made.add_row("images", *map(count, images.images.values()), style="bold")
+    scaling = [
+        f"channel {number}: (pixel - {offset:.4g}) / {scale:.4g}"
+        for number, (offset, scale) in enumerate(zip(images.offset, images.scale, strict=True), start=1)
+    ]
+    if (hidden := len(scaling) - SHOWN_CHANNELS) > 0:
+        scaling[SHOWN_CHANNELS:] = [f"and {counted(hidden, 'more channel')}"]
+    return Group(made, Text("\n".join(scaling)))
+
+
+def images_json(images: Collection) -> dict[str, Any]:
+    """The same for programs."""
+    return {
+        "name": images.name,
+        "image_shape": images.image_shape,
+        "classes": [
+            {"name": name, **dict(zip(images.counts, row, strict=True))}
+            for name, *row in zip(images.class_names, *images.counts.values(), strict=True)
+        ],
+        "images": dict(images.images),
+        "counted": "pixels" if images.masks else "images",
+        "scaling": {"offset": images.offset, "scale": images.scale},
+    }
