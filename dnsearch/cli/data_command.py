@@ -53,7 +53,7 @@ def data(
 
 
 def _check(out: Path | None) -> None:
-    """A wrong ending is said before a large data set is read."""
+    """A wrong ending is reported before a large data set is read."""
     from dnsearch.errors import Problem, SpecError
 
     if out is not None and out.suffix.lower() != ".png":

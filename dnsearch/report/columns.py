@@ -5,25 +5,17 @@ Settings that differ among the rows have columns of their own, under the shortes
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 from dnsearch.errors import DnsearchError, Problem
 from dnsearch.report import units
-from dnsearch.report.ranking import Estimate, Row, fact
+from dnsearch.report.ranking import Estimate, Row, Standing, fact
 from dnsearch.runs.record import RunRecord
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column.
-
-    Args:
-        heading: its heading.
-        cell: what to write for a row.
-        numeric: whether it is aligned right.
-        importance: 0 is always shown; of the others the highest is left out first.
-    """
+    """A column. Of those whose importance is not 0, the one with the highest number is left out first."""
 
     heading: str
     cell: Callable[[Row], str]
@@ -32,7 +24,17 @@ class Column:
 
 
 def _fact(key: str, heading: str, show: Callable[[Any], str] = units.text, numeric: bool = True) -> Column:
-    return Column(heading, lambda row: show(fact(row.record, key)), numeric)
+    def cell(row: Row) -> str:
+        value = fact(row.record, key)
+        return units.NOTHING if value is None else show(value)
+
+    return Column(heading, cell, numeric)
+
+
+def _standing(
+    heading: str, show: Callable[[Standing], str], missing: str = "", *, numeric: bool = True
+) -> Column:
+    return Column(heading, lambda row: show(row.standing) if row.standing else missing, numeric)
 
 
 def _state(row: Row) -> str:
@@ -43,61 +45,44 @@ def _state(row: Row) -> str:
     return f"{state}: {units.one_line(record.reason)}" if explained else state
 
 
-def interval(estimate: Estimate) -> str:
+def _figure(estimate: Estimate | None) -> str:
+    return units.percent(estimate.value if estimate else None)
+
+
+def interval(estimate: Estimate | None) -> str:
     """The interval of an estimate in percent: over seeds by its half width, else by its two ends.
 
     >>> interval(Estimate(0.92, (0.87, 0.97), 3)), interval(Estimate(0.9, (0.848, 0.936), 1))
     ('± 5.00', '84.8–93.6')
     """
-    if estimate.interval is None:
+    if estimate is None or estimate.interval is None:
         return ""
     low, high = estimate.interval
     return f"± {50 * (high - low):.2f}" if estimate.seeds > 1 else f"{100 * low:.1f}–{100 * high:.1f}"
 
 
-def _figure(row: Row) -> str:
-    estimate = row.standing and row.standing.validation
-    return units.percent(estimate.value if estimate else None)
-
-
-def _interval(row: Row) -> str:
-    estimate = row.standing and row.standing.validation
-    return interval(estimate) if estimate else ""
-
-
-def _test_figure(row: Row) -> str:
+def _test_figure(estimate: Estimate | None) -> str:
     """Over seeds with its interval; that of a single training is in the JSON."""
-    estimate = row.standing and row.standing.test
-    if estimate and estimate.seeds > 1:
-        return f"{100 * estimate.value:.2f} {interval(estimate)} %"
-    return units.percent(estimate.value if estimate else None)
+    if estimate is None or estimate.seeds == 1:
+        return _figure(estimate)
+    return f"{100 * estimate.value:.2f} {interval(estimate)} %"
 
 
-def _seeds(row: Row) -> str:
+def _seeds(standing: Standing) -> str:
     """How many fresh seeds confirm a trial, and of how many where some failed or are still training."""
-    if row.standing is None or not row.standing.confirmations:
-        return ""
-    done, begun = len(row.standing.seeds), row.standing.confirmations
-    return str(done) if done == begun else f"{done} of {begun}"
-
-
-def _speed(images_per_second: float | None) -> str:
-    return units.NOTHING if images_per_second is None else f"{images_per_second:,.0f}"
-
-
-def _latency(seconds: float | None) -> str:
-    return units.NOTHING if seconds is None else f"{1000 * seconds:.3g} ms"
+    done, begun = len(standing.seeds), standing.confirmations
+    return f"{done} of {begun}" if done != begun else str(done or "")
 
 
 COLUMNS = {
     "rank": Column("#", lambda row: units.text(row.rank)),
     "name": _fact("name", "name", numeric=False),
-    "tied": Column("tied", lambda row: "= #1" if row.standing and row.standing.tied else "", numeric=False),
-    "front": Column("front", lambda row: "◆" if row.standing and row.standing.front else "", numeric=False),
-    "figure": Column("validation", _figure),
-    "interval": Column("95 % interval", _interval),
-    "seeds": Column("seeds", _seeds),
-    "test_figure": Column("test", _test_figure),
+    "tied": _standing("tied", lambda standing: "= #1" * standing.tied, numeric=False),
+    "front": _standing("front", lambda standing: "◆" * bool(standing.front), numeric=False),
+    "figure": _standing("validation", lambda standing: _figure(standing.validation), units.NOTHING),
+    "interval": _standing("95 % interval", lambda standing: interval(standing.validation)),
+    "seeds": _standing("seeds", _seeds),
+    "test_figure": _standing("test", lambda standing: _test_figure(standing.test), units.NOTHING),
     "validation_accuracy": _fact("validation_accuracy", "validation", units.percent),
     "best_validation_accuracy": _fact("best_validation_accuracy", "best epoch", units.percent),
     "test_accuracy": _fact("test_accuracy", "test", units.percent),
@@ -108,11 +93,13 @@ COLUMNS = {
     "parameters_total": _fact("parameters_total", "all parameters", units.count),
     "macs": _fact("macs", "macs", units.short_count),
     "epochs": Column("epochs", lambda row: f"{row.record.epochs}/{row.record.epochs_planned}"),
-    "wall_seconds": _fact("wall_seconds", "time", lambda seconds: units.duration(seconds or None)),
+    "wall_seconds": _fact(
+        "wall_seconds", "time", lambda seconds: units.duration(seconds) if seconds else units.NOTHING
+    ),
     "first_step_seconds": _fact("first_step_seconds", "first step", units.duration),
-    "images_per_second": _fact("images_per_second", "images/s", _speed),
+    "images_per_second": _fact("images_per_second", "images/s", lambda speed: f"{speed:,.0f}"),
     "peak_memory_bytes": _fact("peak_memory_bytes", "memory", units.size),
-    "latency_seconds": _fact("latency_seconds", "latency", _latency),
+    "latency_seconds": _fact("latency_seconds", "latency", lambda seconds: f"{1000 * seconds:.3g} ms"),
     "experiment": _fact("experiment", "experiment", numeric=False),
     "study": _fact("study", "study", numeric=False),
     "trial": _fact("trial", "trial"),
@@ -141,9 +128,11 @@ def arranged(rows: Sequence[Row], extra: Sequence[str] = ()) -> list[Column]:
     """
     of_study = any(row.standing for row in rows)
     usual = [key for key in USUAL if not key.startswith("test") or (not of_study and _any(rows, key))]
+    # Trials of one study need no more than their names; beside other runs they need the study's.
+    several = len({row.record.study for row in rows}) > 1
     columns = {
         "rank": COLUMNS["rank"],
-        "name": _name_column(rows),
+        "name": Column("name", _full_name, numeric=False) if several else COLUMNS["name"],
         **(_study_figures(rows) if of_study else _run_figures(rows)),
         **{key: COLUMNS[key] for key in usual},
     }
@@ -164,6 +153,10 @@ def _any(rows: Sequence[Row], key: str) -> bool:
     return any(fact(row.record, key) is not None for row in rows)
 
 
+def _full_name(row: Row) -> str:
+    return units.one_line("/".join(filter(None, [row.record.study, row.record.name])))
+
+
 def _run_figures(rows: Sequence[Row]) -> dict[str, Column]:
     """The validation figures of runs that belong to no study."""
     best = "best_" if any(row.select == "best" for row in rows) else ""
@@ -173,32 +166,17 @@ def _run_figures(rows: Sequence[Row]) -> dict[str, Column]:
 
 def _study_figures(rows: Sequence[Row]) -> dict[str, Column]:
     """What a study's trials are ranked by, and how sure that is; columns that would be empty are left out."""
-    optional = ("tied", "front", "interval", "seeds")
-    absent = {key for key in optional if not any(map(COLUMNS[key].cell, rows))}
-    if not any(row.standing and row.standing.test for row in rows):
-        absent.add("test_figure")
     keys = ("tied", "front", "figure", "interval", "seeds", "test_figure")
+    shown = {key: COLUMNS[key] for key in keys if any(COLUMNS[key].cell(row).strip("–") for row in rows)}
     heading = next(iter(_run_figures(rows).values())).heading
-    return {key: COLUMNS[key] for key in keys if key not in absent} | {"figure": Column(heading, _figure)}
-
-
-def _name_column(rows: Sequence[Row]) -> Column:
-    """Trials of one study need no more than their names; beside other runs they need the study's."""
-    if len({row.record.study for row in rows}) <= 1:
-        return COLUMNS["name"]
-    return Column("name", _full_name, numeric=False)
-
-
-def _full_name(row: Row) -> str:
-    return units.one_line("/".join(filter(None, [row.record.study, row.record.name])))
+    return shown | {"figure": replace(COLUMNS["figure"], heading=heading)}
 
 
 def _setting_column(heading: str, key: str, importance: int = 0) -> Column:
-    return Column(heading, partial(_setting, key), importance=importance)
+    def cell(row: Row) -> str:
+        return units.setting(row.record.settings[key]) if key in row.record.settings else ""
 
-
-def _setting(key: str, row: Row) -> str:
-    return units.setting(row.record.settings[key]) if key in row.record.settings else ""
+    return Column(heading, cell, importance=importance)
 
 
 def _extra_column(key: str, rows: Sequence[Row]) -> Column:
@@ -222,38 +200,23 @@ def differing(records: Sequence[RunRecord]) -> dict[str, str]:
     and always equal (``alpha`` set by one number) are shown as that key.
     """
     siblings: dict[str, list[str]] = {}
-    keys = list(dict.fromkeys(key for record in records for key in record.settings))
+    values: dict[str, list[Any]] = {}
+    keys = dict.fromkeys(key for record in records for key in record.settings)
     for key in keys:
         siblings.setdefault(key.rpartition(".")[0], []).append(key)
+        values[key] = [(key in record.settings, _listed(record.settings.get(key))) for record in records]
     names: dict[str, str] = {}  # key to look up → key to show
     for parent, family in siblings.items():
-        varying = [key for key in family if _varies(key, records)]
-        alike = parent and len(family) > 1 and varying == family and _alike(family, records)
-        names |= {family[0]: parent} if alike else {key: key for key in varying}
+        varying = [key for key in family if any(value != values[key][0] for value in values[key])]
+        alike = parent and len(family) > 1 and all(values[key] == values[family[0]] for key in family)
+        names |= {family[0]: parent} if varying == family and alike else {key: key for key in varying}
     short = headings(names.values())
     return {short[names[key]]: key for key in keys if key in names}
 
 
-def _varies(key: str, records: Sequence[RunRecord]) -> bool:
-    first = _comparable(key, records[0].settings)
-    plain = first[1] if first[0] else None
-    # Most settings of most records are the very same value, and there may be 10,000 records.
-    others = (record.settings for record in records if record.settings.get(key) != plain or plain is None)
-    return any(_comparable(key, settings) != first for settings in others)
-
-
-def _alike(family: Sequence[str], records: Sequence[RunRecord]) -> bool:
-    return all(
-        _comparable(key, record.settings) == _comparable(family[0], record.settings)
-        for record in records
-        for key in family
-    )
-
-
-def _comparable(key: str, settings: Mapping[str, Any]) -> tuple[bool, Any]:
-    value = settings.get(key)
-    # A record that was read has lists where one that was just made may have tuples.
-    return key in settings, list(value) if isinstance(value, tuple) else value
+def _listed(value: Any) -> Any:  # noqa: ANN401  (whatever a spec can hold)
+    """A record that was read has lists where one that was just made may have tuples."""
+    return list(value) if isinstance(value, tuple) else value
 
 
 def headings(keys: Iterable[str]) -> dict[str, str]:
@@ -261,12 +224,10 @@ def headings(keys: Iterable[str]) -> dict[str, str]:
 
     ``.name`` at the end adds nothing (``training.optimizer.name`` is the optimizer) and is left out.
 
-    >>> headings(["network.growth_rate", "training.optimizer.name"])
-    {'network.growth_rate': 'growth_rate', 'training.optimizer.name': 'optimizer'}
-    >>> headings(["network.layers_per_block.2"])
-    {'network.layers_per_block.2': 'layers_per_block.2'}
-    >>> headings(["network.stem.normalize", "data.normalize"])
-    {'network.stem.normalize': 'stem.normalize', 'data.normalize': 'data.normalize'}
+    >>> headings(["network.growth_rate", "training.optimizer.name", "network.layers_per_block.2"]).values()
+    dict_values(['growth_rate', 'optimizer', 'layers_per_block.2'])
+    >>> headings(["network.stem.normalize", "data.normalize"]).values()
+    dict_values(['stem.normalize', 'data.normalize'])
     """
     parts = {key: tuple(key.removesuffix(".name").split(".")) for key in keys}
     return {key: _heading(key, parts) for key in parts}

@@ -61,7 +61,7 @@ def as_csv(rows: Sequence[Row]) -> str:
     """
     facts = as_json(rows)
     settings = dict.fromkeys(key for row in facts for key in row["settings"])
-    fixed = [key for key in (facts[0] if facts else {"rank": None} | FACTS) if key != "settings"]
+    fixed = [key for key in (facts[0] if facts else ("rank", *FACTS)) if key != "settings"]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*fixed, *settings])

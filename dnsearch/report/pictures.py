@@ -14,7 +14,7 @@ from matplotlib.patches import Rectangle
 
 from dnsearch.evaluate.bootstrap import Floats
 from dnsearch.evaluate.metrics import Counts
-from dnsearch.report.drawing.marks import FONT, fitting, text_width
+from dnsearch.report.drawing.marks import LINE, fitting, label, text_width
 from dnsearch.report.units import one_line, shortened
 from dnsearch.runs.atomic import atomic_write
 
@@ -42,14 +42,20 @@ def draw_confusion(counts: Counts, names: Sequence[str], title: str, path: Path)
 
 
 def _figure(counts: Counts, names: Sequence[str], title: str) -> Figure:
-    classes = len(names)
-    numbered = classes <= MOST_NUMBERED
-    side = max(3.0, classes * (CELL if numbered else FINEST_CELL))
+    numbered = len(names) <= MOST_NUMBERED
+    side = max(3.0, len(names) * (CELL if numbered else FINEST_CELL))
     figure = Figure(figsize=(side, side), facecolor="white")
     axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
     shares = counts / counts.sum(axis=1, keepdims=True).clip(1)
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    _label(axes, [shortened(one_line(name), LONGEST_NAME) for name in names], 9 if numbered else 6)
+    # A dollar sign would start a formula.
+    shown = [shortened(one_line(name), LONGEST_NAME).replace("$", r"\$") for name in names]
+    size = 9 if numbered else 6
+    axes.set_xticks(range(len(names)), shown, fontsize=size, rotation=90 if max(map(len, shown)) > 2 else 0)
+    axes.set_yticks(range(len(names)), shown, fontsize=size)
+    axes.set_xlabel("predicted", fontsize=10)
+    axes.set_ylabel("shown", fontsize=10)
+    axes.tick_params(length=0)
     axes.set_title(one_line(title), fontsize=11, loc="left", pad=10)
     if numbered:
         _number(axes, counts, shares)
@@ -57,15 +63,6 @@ def _figure(counts: Counts, names: Sequence[str], title: str) -> Figure:
     figure.colorbar(image, cax=bar).set_label("share of the row", fontsize=9)
     bar.tick_params(labelsize=8)
     return figure
-
-
-def _label(axes: Axes, names: Sequence[str], size: int) -> None:
-    plain = [name.replace("$", r"\$") for name in names]  # a dollar sign would start a formula
-    axes.set_xticks(range(len(names)), plain, fontsize=size, rotation=90 if max(map(len, names)) > 2 else 0)
-    axes.set_yticks(range(len(names)), plain, fontsize=size)
-    axes.set_xlabel("predicted", fontsize=10)
-    axes.set_ylabel("shown", fontsize=10)
-    axes.tick_params(length=0)
 
 
 def _number(axes: Axes, counts: Counts, shares: Floats) -> None:
@@ -83,11 +80,7 @@ DPI = 150
 LONGEST_SIDE = 65_000  # pixels; the rasteriser refuses 2^16
 MARGIN, GAP, SEAM = 0.3, 0.22, 0.045  # inches: around all, between the pairs, within a pair
 SIDE = 0.92  # inches of the longer side of an image
-CAPTION, LINE, HEADING = (
-    0.13,
-    0.125,
-    0.62,
-)  # inches: to the first line below a pair, per line, for the heading
+CAPTION, HEADING = 0.13, 0.62  # inches: to the first line below a pair, for the heading
 SMALL, MIDDLE, LARGE = 7.5, 8.5, 13.0
 
 Pixels = Any
@@ -128,21 +121,21 @@ def contact_sheet(title: str, subtitle: str, pairs: Sequence[Pair], *, compared:
     least = max(text_width(title, LARGE, bold=True), text_width(subtitle, MIDDLE))
     page_width = max(columns * (across + GAP) - GAP, least) + 2 * MARGIN
     page_height = 2 * MARGIN + HEADING + rows * step - GAP / 2
-    with style.context(["default", {"font.family": FONT}]):
+    with style.context("default"):
         figure = Figure(figsize=(page_width, page_height), facecolor="white")
         axes = figure.add_axes((0.0, 0.0, 1.0, 1.0), xlim=(0, page_width), ylim=(page_height, 0))
         axes.axis("off")
-        _write(axes, MARGIN, MARGIN + 0.06, title, LARGE, fontweight="bold")
-        _write(axes, MARGIN, MARGIN + 0.31, subtitle, MIDDLE, color="#6B7075")
+        label(axes, (MARGIN, MARGIN + 0.06), title, LARGE, "left", weight="bold")
+        label(axes, (MARGIN, MARGIN + 0.31), subtitle, MIDDLE, "left", color="#6B7075")
         for number, pair in enumerate(pairs):
             row, column = divmod(number, columns)
             left, top = MARGIN + column * (across + GAP), MARGIN + HEADING + row * step
             for line, (name, share) in enumerate(pair.classes):
                 words = name if len(pair.classes) == 1 else f"{100 * share:.0f} % {name}"
-                below = top + tall + CAPTION + line * LINE
-                _write(axes, left, below, fitting(one_line(words), across, SMALL), SMALL)
+                below = left, top + tall + CAPTION + line * LINE
+                label(axes, below, fitting(one_line(words), across, SMALL), SMALL, "left")
             for image in (pair.original, pair.seen) if compared else (pair.seen,):
-                _show(axes, image, left, top, (wide, tall))
+                _show(axes, image, (left, left + wide, top + tall, top))
                 left += wide + SEAM
         content = BytesIO()
         figure.savefig(content, format="png", dpi=min(DPI, LONGEST_SIDE / max(page_width, page_height)))
@@ -160,20 +153,10 @@ def _columns(pairs: int, compared: bool) -> int:
     return next((columns for columns in (about, about + 1, about - 1) if pairs % max(1, columns) == 0), about)
 
 
-def _show(axes: Axes, image: Pixels, left: float, top: float, size: tuple[float, float]) -> None:
+def _show(axes: Axes, image: Pixels, extent: tuple[float, float, float, float]) -> None:
     """Pixels with hard edges, and a thin frame that sets a white image apart from the page."""
-    wide, tall = size
-    axes.imshow(
-        image,
-        extent=(left, left + wide, top + tall, top),
-        interpolation="nearest" if max(image.shape) * 2 < SIDE * DPI else "antialiased",
-        aspect="auto",
-        zorder=1,
-    )
-    frame = Rectangle((left, top), wide, tall, fill=False, edgecolor="#9AA1A8", linewidth=0.5, zorder=2)
+    smooth = "nearest" if max(image.shape) * 2 < SIDE * DPI else "antialiased"
+    axes.imshow(image, extent=extent, interpolation=smooth, aspect="auto", zorder=1)
+    left, right, bottom, top = extent
+    frame = Rectangle((left, top), right - left, bottom - top, fill=False, ec="#9AA1A8", lw=0.5, zorder=2)
     axes.add_patch(frame)
-
-
-def _write(axes: Axes, left: float, middle: float, words: str, size: float, **look: Any) -> None:  # noqa: ANN401  (what matplotlib takes)
-    where: dict[str, Any] = {"verticalalignment": "center_baseline", "parse_math": False, "color": "#222222"}
-    axes.text(left, middle, words, fontsize=size, **(where | look))

@@ -13,7 +13,7 @@ and says nothing of what another seed would give. The mean IoU of a single train
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any, Literal
@@ -24,33 +24,19 @@ from dnsearch.runs.record import Metrics, RunRecord, StudyRecord
 
 Select = Literal["last", "best"]
 
-FACTS: dict[str, Callable[[RunRecord], Any]] = {
-    "name": lambda record: record.name,
-    "state": lambda record: record.state,
-    "validation_accuracy": lambda record: record.last and record.last.accuracy,
-    "best_validation_accuracy": lambda record: record.best and record.best.accuracy,
-    "test_accuracy": lambda record: record.test and record.test.accuracy,
-    "validation_mean_iou": lambda record: record.last and record.last.mean_iou,
-    "best_validation_mean_iou": lambda record: record.best and record.best.mean_iou,
-    "test_mean_iou": lambda record: record.test and record.test.mean_iou,
-    "parameters": lambda record: record.parameters and record.parameters.trainable,
-    "parameters_total": lambda record: record.parameters and record.parameters.total,
-    "macs": lambda record: record.macs,
-    "epochs": lambda record: record.epochs,
-    "epochs_planned": lambda record: record.epochs_planned,
-    "wall_seconds": lambda record: record.wall_seconds,
-    "first_step_seconds": lambda record: record.first_step_seconds,
-    "images_per_second": lambda record: record.images_per_second,
-    "peak_memory_bytes": lambda record: record.peak_memory_bytes,
-    "latency_seconds": lambda record: record.latency_seconds,
-    "seed": lambda record: record.seed,
-    "study": lambda record: record.study,
-    "trial": lambda record: record.trial,
-    "experiment": lambda record: record.experiment,
-    "fingerprint": lambda record: record.fingerprint,
-    "started_at": lambda record: record.started_at,
-    "reason": lambda record: record.reason,
+_PARTS = {
+    "validation_accuracy": ("last", "accuracy"),
+    "best_validation_accuracy": ("best", "accuracy"),
+    "test_accuracy": ("test", "accuracy"),
+    "validation_mean_iou": ("last", "mean_iou"),
+    "best_validation_mean_iou": ("best", "mean_iou"),
+    "test_mean_iou": ("test", "mean_iou"),
+    "parameters": ("parameters", "trainable"),
+    "parameters_total": ("parameters", "total"),
 }
+_COUNTED = ("macs", "epochs", "epochs_planned", "wall_seconds", "first_step_seconds", "images_per_second")
+_NAMED = ("seed", "study", "trial", "experiment", "fingerprint", "started_at", "reason")
+FACTS = ("name", "state", *_PARTS, *_COUNTED, "peak_memory_bytes", "latency_seconds", *_NAMED)
 """Everything that is reported of a run, but for its rank and its settings."""
 
 _SCORES = ("validation", "validation_accuracy", "validation_mean_iou", "test_accuracy", "test_mean_iou")
@@ -109,7 +95,9 @@ class Row:
 
 def fact(record: RunRecord, key: str) -> Any:  # noqa: ANN401  (whatever a record can hold)
     """A fact of ``FACTS``; None where it is unknown or not finite."""
-    value = FACTS[key](record)
+    value: Any = record
+    for name in _PARTS.get(key, (key,)):
+        value = None if value is None else getattr(value, name)
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
@@ -130,48 +118,36 @@ def rank(
     Raises:
         DnsearchError: an unknown ``sort``.
     """
-    return _rows(*_in_order(records, sort, select), select, top)
-
-
-def _in_order(
-    records: Iterable[RunRecord], sort: str, select: Select
-) -> tuple[list[RunRecord], list[RunRecord]]:
-    """The runs that have a figure, the best first, and those that have none, by name."""
     if sort not in HIGHER_IS_BETTER:
         raise DnsearchError(str(Problem("sort", f"one of {', '.join(HIGHER_IS_BETTER)}", found=sort)))
-    figures = [(record, _figure(record, sort, select)) for record in records]
-    placed = [(_order(record, figure, sort), record) for record, figure in figures if figure is not None]
-    others = sorted((record for record, figure in figures if figure is None), key=_name)
-    return [record for _, record in sorted(placed, key=lambda pair: pair[0])], others
+    rows = [Row(None, record, select) for record in records]
+    ordered = sorted(
+        ((_figure(row, sort), row) for row in rows), key=lambda pair: _order(pair[0], pair[1], sort)
+    )
+    return [
+        replace(row, rank=None if figure is None else place)
+        for place, (figure, row) in enumerate(ordered[:top], start=1)
+    ]
 
 
-def _figure(record: RunRecord, sort: str, select: Select) -> Any:  # noqa: ANN401  (a number, a name or None)
+def _figure(row: Row, sort: str) -> Any:  # noqa: ANN401  (a number, a name or None)
     if sort == "validation":
-        validation = record.best if select == "best" else record.last
+        validation = row.record.best if row.select == "best" else row.record.last
         return validation.score if validation and math.isfinite(validation.score) else None
-    if sort in {"epochs", "wall_seconds"} and not record.epochs:
+    if sort in {"epochs", "wall_seconds"} and not row.record.epochs:
         return None
-    best = select == "best" and sort in {"validation_accuracy", "validation_mean_iou"}
-    return fact(record, f"best_{sort}" if best else sort)
+    best = row.select == "best" and sort in {"validation_accuracy", "validation_mean_iou"}
+    return fact(row.record, f"best_{sort}" if best else sort)
 
 
-def _order(record: RunRecord, figure: Any, sort: str) -> tuple[Any, ...]:  # noqa: ANN401  (a number or a name)
+def _order(figure: Any, row: Row, sort: str) -> tuple[Any, ...]:  # noqa: ANN401  (a number, a name or None)
+    record = row.record
+    name = record.name, record.study or ""
+    if figure is None:
+        return True, name
     better_first = -figure if HIGHER_IS_BETTER[sort] else figure
     parameters = record.parameters.trainable if record.parameters else math.inf
-    return record.state != "finished", better_first, parameters, _name(record)
-
-
-def _name(record: RunRecord) -> tuple[str, str]:
-    return record.name, record.study or ""
-
-
-def _rows(placed: list[RunRecord], others: list[RunRecord], select: Select, top: int | None) -> list[Row]:
-    ranks = [*range(1, len(placed) + 1), *[None] * len(others)]
-    return [Row(place, record, select) for place, record in zip(ranks, [*placed, *others], strict=True)][:top]
-
-
-Confirmations = Mapping[int | None, Sequence[RunRecord]]
-"""Trial → its retrainings on fresh seeds."""
+    return False, record.state != "finished", better_first, parameters, name
 
 
 def rank_trials(
@@ -196,50 +172,50 @@ def rank_trials(
     Raises:
         DnsearchError: an unknown ``sort``.
     """
-    chosen = select or study.select
     trials: list[RunRecord] = []
     confirmations: dict[int | None, list[RunRecord]] = defaultdict(list)
     for record in records:
         (confirmations[record.trial] if record.confirmation else trials).append(record)
-    placed, others = _in_order(trials, sort, chosen)
+    rows = rank(trials, sort, select or study.select)
     if sort == "validation":
-        placed = sorted(placed, key=lambda trial: _confirmed_first(_finished(confirmations, trial), chosen))
-    rows = _rows(placed, others, chosen, top)
-    first = _trainings(rows[0].record, confirmations, chosen) if rows and sort == "validation" else []
-    return [replace(row, standing=_standing(row, confirmations, study, first)) for row in rows]
+        rows.sort(key=lambda row: _confirmed_first(row, confirmations[row.record.trial]))
+        rows = [replace(row, rank=row.rank and place) for place, row in enumerate(rows, start=1)]
+    first = _trainings(rows[0], confirmations[rows[0].record.trial]) if rows and sort == "validation" else []
+    return [
+        replace(row, standing=_standing(row, confirmations[row.record.trial], study, first))
+        for row in rows[:top]
+    ]
 
 
-def _finished(confirmations: Confirmations, trial: RunRecord) -> list[RunRecord]:
-    return [each for each in confirmations.get(trial.trial, ()) if each.state == "finished"]
+def _finished(confirmations: Iterable[RunRecord]) -> list[RunRecord]:
+    return [each for each in confirmations if each.state == "finished"]
 
 
-def _confirmed_first(finished: Sequence[RunRecord], select: Select) -> tuple[bool, float, int]:
+def _trainings(row: Row, confirmations: Iterable[RunRecord]) -> list[Metrics]:
+    """The validation figures that a trial is ranked by: its confirmations' or else its own."""
+    records = _finished(confirmations) or [row.record]
+    figures = (record.best if row.select == "best" else record.last for record in records)
+    return [figure for figure in figures if figure is not None]
+
+
+def _confirmed_first(row: Row, confirmations: Iterable[RunRecord]) -> tuple[bool, float, int]:
     """By the mean over fresh seeds; of equal ones the smallest network, as for ``best.yaml``."""
-    scores = [metrics.score for metrics in _validation(finished, select)]
+    finished = _finished(confirmations)
+    scores = [metrics.score for metrics in _trainings(row, finished)] if finished else []
     parameters = [record.parameters.trainable for record in finished if record.parameters is not None]
     return not scores, -fmean(scores) if scores else 0.0, parameters[0] if parameters else 0
 
 
-def _validation(records: Iterable[RunRecord], select: Select) -> list[Metrics]:
-    figures = (record.best if select == "best" else record.last for record in records)
-    return [figure for figure in figures if figure is not None]
-
-
-def _trainings(trial: RunRecord, confirmations: Confirmations, select: Select) -> list[Metrics]:
-    """The validation figures that a trial is ranked by: its confirmations' or else its own."""
-    return _validation(_finished(confirmations, trial) or [trial], select)
-
-
-def _standing(row: Row, confirmations: Confirmations, study: StudyRecord, first: list[Metrics]) -> Standing:
-    trial, finished = row.record, _finished(confirmations, row.record)
-    validation = _trainings(trial, confirmations, row.select)
-    comparable = row.rank != 1 and trial.state == "finished"
+def _standing(
+    row: Row, confirmations: Sequence[RunRecord], study: StudyRecord, first: Sequence[Metrics]
+) -> Standing:
+    trial, finished, validation = row.record, _finished(confirmations), _trainings(row, confirmations)
     return Standing(
         validation=estimated(validation),
         test=estimated([record.test for record in finished or [trial] if record.test is not None]),
         seeds=tuple(sorted(record.seed for record in finished)),
-        confirmations=len(confirmations.get(trial.trial, ())),
-        tied=comparable and tied(first, validation),
+        confirmations=len(confirmations),
+        tied=row.rank != 1 and trial.state == "finished" and tied(first, validation),
         front=trial.trial in study.front if len(study.objectives) > 1 else None,
     )
 

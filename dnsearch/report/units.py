@@ -23,14 +23,12 @@ def percent(share: float | None) -> str:
     return f"{100 * share:.2f} %" if share is not None and math.isfinite(share) else NOTHING
 
 
-def count(number: int | None) -> str:
+def count(number: int) -> str:
     """A number of things, all digits below ten millions.
 
     >>> count(504052), count(27_249_418)
     ('504,052', '27.2M')
     """
-    if number is None:
-        return NOTHING
     return f"{number:,}" if number < 10_000_000 else short_count(number)
 
 
@@ -48,50 +46,42 @@ def shape(sides: Sequence[int]) -> str:
     return "x".join(map(str, sides))
 
 
-def short_count(number: int | None) -> str:
+def short_count(number: int) -> str:
     """A large number in three or four digits.
 
     >>> short_count(12_345_678), short_count(950), short_count(999_960)
     ('12.3M', '950', '1.0M')
     """
-    if number is None:
-        return NOTHING
-    for unit, name in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if number >= min(unit, unit * 0.99995 + 0.5):
-            return f"{number / unit:.1f}{name}"
-    return str(number)
+    return _scaled(number, ("", "k", "M", "G", "T"))
 
 
-def duration(seconds: float | None) -> str:
-    """A time span in its two largest units.
-
-    >>> duration(12.34), duration(245), duration(3720), duration(200_000)
-    ('12.3 s', '4 m 05 s', '1 h 02 m', '2 d 07 h')
-    """
-    if seconds is None or not math.isfinite(seconds):
-        return NOTHING
-    if seconds < 59.95:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 3600:
-        return f"{whole // 60} m {whole % 60:02} s"
-    if whole < 86_400:
-        return f"{whole // 3600} h {whole % 3600 // 60:02} m"
-    return f"{whole // 86_400} d {whole % 86_400 // 3600:02} h"
-
-
-def size(number: int | None) -> str:
+def size(number: int) -> str:
     """A number of bytes, in units of 1000.
 
     >>> size(1_612_000_000)
     '1.6 GB'
     """
-    if number is None:
-        return NOTHING
-    for unit, name in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
-        if number >= unit * 0.99995:
-            return f"{number / unit:.1f} {name}"
-    return f"{number} B"
+    return _scaled(number, (" B", " kB", " MB", " GB"))
+
+
+def _scaled(number: int, units: Sequence[str]) -> str:
+    scaled, place = float(number), 0
+    while round(scaled, 1) >= 1000 and place < len(units) - 1:
+        scaled, place = scaled / 1000, place + 1
+    return f"{scaled:.1f}{units[place]}" if place else f"{number}{units[0]}"
+
+
+def duration(seconds: float) -> str:
+    """A time span in its two largest units.
+
+    >>> duration(12.34), duration(245), duration(3720), duration(200_000)
+    ('12.3 s', '4 m 05 s', '1 h 02 m', '2 d 07 h')
+    """
+    whole = round(seconds)
+    for unit, name, smaller, rest in ((86_400, "d", 3600, "h"), (3600, "h", 60, "m"), (60, "m", 1, "s")):
+        if whole >= unit and seconds >= 59.95:
+            return f"{whole // unit} {name} {whole % unit // smaller:02} {rest}"
+    return f"{seconds:.1f} s"
 
 
 def setting(value: Any) -> str:  # noqa: ANN401  (whatever a spec can hold)
