@@ -1,7 +1,7 @@
 """``dnsearch data``: what a spec's images are, and what augmentation makes of them."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,7 +10,6 @@ from dnsearch.cli.options import Json, Set, Spec
 
 if TYPE_CHECKING:
     from dnsearch.data.dataset import Dataset
-    from dnsearch.report.tables import Collection
     from dnsearch.spec.experiment import Experiment
 
 
@@ -37,15 +36,15 @@ def data(
     Example: [cyan]dnsearch data article --out samples.png[/cyan]
     """
     from dnsearch.data.sources import load
-    from dnsearch.report.tables import image_table, images_json
+    from dnsearch.report.tables import image_table
     from dnsearch.spec.document import load as load_spec
 
     _check(out)
     experiment = load_spec(spec, overrides or ()).experiment
     dataset = load(experiment.data)
-    found = _collection(experiment.name, dataset)
+    found = _counted(experiment.name, dataset)
     if as_json:
-        console.show_json(images_json(found))
+        console.show_json(found)
     else:
         console.show(image_table(found))
     if out is not None:
@@ -60,21 +59,21 @@ def _check(out: Path | None) -> None:
         raise SpecError([Problem(str(out), "a file that ends in .png", out.suffix or "no ending")])
 
 
-def _collection(name: str, dataset: "Dataset") -> "Collection":
-    from dnsearch.report.tables import Collection
-
+def _counted(name: str, dataset: "Dataset") -> dict[str, Any]:
     named = {"training": dataset.training, "validation": dataset.validation, "test": dataset.test}
     parts = {part: split for part, split in named.items() if split is not None}
-    return Collection(
-        name,
-        dataset.image_shape,
-        dataset.class_names,
-        counts={part: split.counts(len(dataset.class_names)) for part, split in parts.items()},
-        images={part: len(split) for part, split in parts.items()},
-        masks=dataset.has_masks,
-        offset=dataset.scaling.offset,
-        scale=dataset.scaling.scale,
-    )
+    counts = {part: split.counts(len(dataset.class_names)) for part, split in parts.items()}
+    return {
+        "name": name,
+        "image_shape": dataset.image_shape,
+        "classes": [
+            {"name": class_name, **{part: counts[part][label] for part in parts}}
+            for label, class_name in enumerate(dataset.class_names)
+        ],
+        "images": {part: len(split) for part, split in parts.items()},
+        "counted": "pixels" if dataset.has_masks else "images",
+        "scaling": {"offset": dataset.scaling.offset, "scale": dataset.scaling.scale},
+    }
 
 
 def _draw(out: Path, experiment: "Experiment", dataset: "Dataset", count: int, epoch: int) -> None:

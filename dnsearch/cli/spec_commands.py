@@ -7,7 +7,6 @@
 ``dnsearch schema``: the format of a spec.
 """
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -61,15 +60,16 @@ def presets(as_json: Json = False) -> None:
     Example: [cyan]dnsearch presets[/cyan]
     """
     from dnsearch.cli.planning import planned_spec
-    from dnsearch.report.tables import Listed, preset_table
+    from dnsearch.report.tables import preset_table
     from dnsearch.spec import presets as known
 
     listed = []
     for name in known.names():
         about, costs = known.about(name), planned_spec(name, ()).summary.cost
-        listed.append(Listed(name, about.title, about.source, about.published, costs.trainable, costs.macs))
+        told = {"name": name, "title": about.title, "source": about.source, "published": about.published}
+        listed.append({**told, "parameters": costs.trainable, "macs": costs.macs})
     if as_json:
-        console.show_json([asdict(preset) for preset in listed])
+        console.show_json(listed)
     else:
         console.show(preset_table(listed))
 

@@ -3,12 +3,12 @@
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from dnsearch.report.columns import arranged
-from dnsearch.report.ranking import FACTS, Estimate, Row, Standing, fact
+from dnsearch.report.ranking import FACTS, Row, Standing, fact
 from dnsearch.report.units import one_line
 from dnsearch.runs.record import StudyRecord
 
@@ -24,34 +24,30 @@ def as_json(rows: Sequence[Row]) -> list[dict[str, Any]]:
         {"rank": row.rank}
         | (_standing(row.standing) if row.standing else {})
         | {key: fact(row.record, key) for key in FACTS}
-        | {"settings": {key: _listed(value) for key, value in row.record.settings.items()}}
+        | {"settings": _listed(row.record.settings)}
         for row in rows
     ]
 
 
 def study_json(study: StudyRecord, trials: list[dict[str, Any]]) -> dict[str, Any]:
     """A study and its trials, for ``json.dumps``; ``trials`` is what ``as_json`` returned."""
-    return {"study": {name: _listed(value) for name, value in asdict(study).items()}, "trials": trials}
+    return {"study": _listed(asdict(study)), "trials": trials}
 
 
 def _listed(value: Any) -> Any:  # noqa: ANN401  (whatever a spec can hold)
+    """Lists where a record that was just made may have tuples."""
+    if isinstance(value, Mapping):
+        return {key: _listed(item) for key, item in value.items()}
     return [_listed(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _standing(standing: Standing) -> dict[str, Any]:
-    return {
-        **_estimate("figure", standing.validation),
-        **_estimate("test_figure", standing.test),
-        "seeds": list(standing.seeds),
-        "confirmations": standing.confirmations,
-        "tied_with_first": standing.tied,
-        "front": standing.front,
-    }
-
-
-def _estimate(name: str, estimate: Estimate | None) -> dict[str, float | None]:
-    low, high = (estimate.interval if estimate else None) or (None, None)
-    return {name: estimate.value if estimate else None, f"{name}_low": low, f"{name}_high": high}
+    found: dict[str, Any] = {}
+    for name, estimate in (("figure", standing.validation), ("test_figure", standing.test)):
+        low, high = (estimate and estimate.interval) or (None, None)
+        found |= {name: estimate and estimate.value, f"{name}_low": low, f"{name}_high": high}
+    found |= {"seeds": list(standing.seeds), "confirmations": standing.confirmations}
+    return found | {"tied_with_first": standing.tied, "front": standing.front}
 
 
 def as_csv(rows: Sequence[Row]) -> str:

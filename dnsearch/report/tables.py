@@ -1,7 +1,6 @@
 """Networks, presets and data sets as tables and for programs."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from rich import box
@@ -219,84 +218,35 @@ def _cell(heading: str, summary: Summary, first: Summary) -> str:
     return written(int(amount)) + ratio
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """One preset: its name for a command, what it is, who published it and what, and its cost.
-
-    ``parameters`` are the trainable ones, ``macs`` multiply-adds for one image.
-    """
-
-    name: str
-    title: str
-    source: str
-    published: str
-    parameters: int
-    macs: int
-
-
-def preset_table(presets: Sequence[Listed]) -> Table:
-    """One preset per row, its source below its published result."""
+def preset_table(presets: Sequence[Mapping[str, Any]]) -> Table:
+    """One preset per row, its source below its published result; ``presets`` is what ``--json`` prints."""
     made = table("", "preset", ">parameters", ">MACs", gap=1)
     made.add_column("published, source")
     for preset in presets:
-        result = Text(preset.published).append(f"\n{preset.source}", style="dim")
-        made.add_row(preset.name, count(preset.parameters), short_count(preset.macs), result)
+        result = Text(preset["published"]).append(f"\n{preset['source']}", style="dim")
+        made.add_row(preset["name"], count(preset["parameters"]), short_count(preset["macs"]), result)
     return made
 
 
-@dataclass(frozen=True, slots=True)
-class Collection:
-    """The images of a spec.
+def image_table(images: Mapping[str, Any]) -> Group:
+    """One row per class, one column per part; below it, how pixels are scaled.
 
     Args:
-        name: the spec's name.
-        image_shape: (height, width, channels).
-        class_names: in the order of the labels.
-        counts: part → images or, of masks, pixels of each class.
-        images: part → images.
-        masks: whether pixels are counted.
-        offset: subtracted from the pixels, one number per channel.
-        scale: divides the pixels, one number per channel.
+        images: what ``dnsearch data --json`` prints.
     """
-
-    name: str
-    image_shape: tuple[int, int, int]
-    class_names: tuple[str, ...]
-    counts: Mapping[str, Sequence[int]]
-    images: Mapping[str, int]
-    masks: bool
-    offset: tuple[float, ...]
-    scale: tuple[float, ...]
-
-
-def image_table(images: Collection) -> Group:
-    """One row per class, one column per part; below it, how pixels are scaled."""
-    title = f"{images.name}, {units.shape(images.image_shape)}, {len(images.class_names)} classes"
-    heading = "pixels of class" if images.masks else "class"
-    made = table(title, heading, *(f">{part}" for part in images.counts), gap=1)
-    for name, *row in zip(images.class_names, *images.counts.values(), strict=True):
-        made.add_row(Text(units.one_line(name)), *map(count, row))
+    parts, classes = images["images"], images["classes"]
+    title = f"{images['name']}, {units.shape(images['image_shape'])}, {len(classes)} classes"
+    heading = "class" if images["counted"] == "images" else f"{images['counted']} of class"
+    made = table(title, heading, *(f">{part}" for part in parts), gap=1)
+    for each in classes:
+        made.add_row(Text(units.one_line(each["name"])), *(count(each[part]) for part in parts))
     made.add_section()
-    made.add_row("images", *map(count, images.images.values()), style="bold")
-    scaling = [
+    made.add_row("images", *map(count, parts.values()), style="bold")
+    pixels = zip(images["scaling"]["offset"], images["scaling"]["scale"], strict=True)
+    lines = [
         f"channel {number}: (pixel - {offset:.4g}) / {scale:.4g}"
-        for number, (offset, scale) in enumerate(zip(images.offset, images.scale, strict=True), start=1)
+        for number, (offset, scale) in enumerate(pixels, start=1)
     ]
-    if (hidden := len(scaling) - SHOWN_CHANNELS) > 0:
-        scaling[SHOWN_CHANNELS:] = [f"and {counted(hidden, 'more channel')}"]
-    return Group(made, Text("\n".join(scaling)))
-
-
-def images_json(images: Collection) -> dict[str, Any]:
-    """The same for programs."""
-    return {
-        "name": images.name,
-        "image_shape": images.image_shape,
-        "classes": [
-            {"name": name, **dict(zip(images.counts, row, strict=True))}
-            for name, *row in zip(images.class_names, *images.counts.values(), strict=True)
-        ],
-        "images": dict(images.images),
-        "counted": "pixels" if images.masks else "images",
-        "scaling": {"offset": images.offset, "scale": images.scale},
-    }
+    if (hidden := len(lines) - SHOWN_CHANNELS) > 0:
+        lines[SHOWN_CHANNELS:] = [f"and {counted(hidden, 'more channel')}"]
+    return Group(made, Text("\n".join(lines)))

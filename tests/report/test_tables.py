@@ -7,11 +7,8 @@ from rich.console import Console
 from dnsearch.plan.memory import Summary
 from dnsearch.plan.network import plan_network
 from dnsearch.report.tables import (
-    Collection,
-    Listed,
     comparison,
     image_table,
-    images_json,
     layer_table,
     matrices,
     matrix_lines,
@@ -68,7 +65,15 @@ def test_json_holds_what_the_table_shows():
 
 
 def test_presets_with_source_and_result():
-    rows = [Listed("a-net", "A net.", "A paper", "5 % error", 1_234, 5_600_000)]
+    rows = [
+        {
+            "name": "a-net",
+            "source": "A paper",
+            "published": "5 % error",
+            "parameters": 1234,
+            "macs": 5_600_000,
+        }
+    ]
     said = shown(preset_table(rows))
     for words in ("a-net", "1,234", "5.6M", "5 % error", "A paper"):
         assert words in said
@@ -112,14 +117,15 @@ def collection(**changes):
     fields = {
         "name": "pets",
         "image_shape": (32, 30, 3),
-        "class_names": ("cat", "[red]dog"),
-        "counts": {"training": [1200, 3], "validation": [10, 1]},
+        "classes": [
+            {"name": "cat", "training": 1200, "validation": 10},
+            {"name": "[red]dog", "training": 3, "validation": 1},
+        ],
         "images": {"training": 1203, "validation": 11},
-        "masks": False,
-        "offset": (125.0, 0.0, 1.5),
-        "scale": (63.25, 255.0, 2.0),
+        "counted": "images",
+        "scaling": {"offset": (125.0, 0.0, 1.5), "scale": (63.25, 255.0, 2.0)},
     }
-    return Collection(**(fields | changes))
+    return fields | changes
 
 
 def lines_of(images):
@@ -138,11 +144,5 @@ def test_a_data_set_has_a_row_per_class():
 
 
 def test_many_channels_are_not_all_told():
-    lines = lines_of(collection(offset=(0.0,) * 9, scale=(1.0,) * 9))
+    lines = lines_of(collection(scaling={"offset": (0.0,) * 9, "scale": (1.0,) * 9}))
     assert lines[-1] == "and 5 more channels"
-
-
-def test_the_json_of_a_data_set():
-    found = images_json(collection())
-    assert found["classes"][0] == {"name": "cat", "training": 1200, "validation": 10}
-    assert found["images"] == {"training": 1203, "validation": 11}
