@@ -8,6 +8,7 @@ mean over them. The trial itself does not count: it was chosen for its score, wh
 
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from zlib import crc32
@@ -16,7 +17,7 @@ from dnsearch.errors import RunError
 from dnsearch.evaluate.intervals import Figure, mean_over_seeds
 from dnsearch.plan.limits import planned
 from dnsearch.runs.atomic import atomic_write
-from dnsearch.runs.folder import RunFolder, is_run, trial_name
+from dnsearch.runs.folder import RunFolder, trial_name
 from dnsearch.runs.record import Metrics, Origin, RunRecord, opening
 from dnsearch.search.feasibility import facts
 from dnsearch.search.messages import Request
@@ -56,32 +57,25 @@ def confirmed(folder: Path, select: str) -> list[Confirmed]:
     """
     by_trial: dict[int, list[RunRecord]] = defaultdict(list)
     for path in sorted((folder / CONFIRM).glob("trial-*-seed-*")):
-        try:
-            record = RunFolder(path).read() if is_run(path) else None
-        except RunError:  # the leaderboard names it; a damaged record confirms nothing
-            continue
-        if record is not None and record.state == "finished" and record.trial is not None:
-            by_trial[record.trial].append(record)
-    found = [_summed(trial, records, select) for trial, records in by_trial.items()]
+        with suppress(RunError):  # the leaderboard names it; a damaged record confirms nothing
+            record = RunFolder(path).read()
+            if record.state == "finished" and record.trial is not None:
+                by_trial[record.trial].append(record)
+    found: list[Confirmed] = []
+    for trial, records in by_trial.items():
+        validation = _mean_score([each.last if select == "last" else each.best for each in records])
+        if validation is not None:
+            parameters = records[0].parameters.trainable if records[0].parameters else 0
+            test = _mean_score([each.test for each in records])
+            found.append(Confirmed(trial, len(records), validation, test, parameters))
     return sorted(found, key=lambda each: (-each.validation.value, each.parameters, each.trial))
 
 
-def _summed(trial: int, records: Sequence[RunRecord], select: str) -> Confirmed:
-    validation = [record.last if select == "last" else record.best for record in records]
-    test = [record.test for record in records if record.test is not None]
-    parameters = records[0].parameters
-    return Confirmed(
-        trial,
-        len(records),
-        _mean_score([metrics for metrics in validation if metrics is not None]),
-        _mean_score(test) if test else None,
-        parameters.trainable if parameters else 0,
-    )
-
-
-def _mean_score(metrics: Sequence[Metrics]) -> Figure:
-    scores = [each.score for each in metrics]
-    return mean_over_seeds(scores) if len(scores) > 1 else Figure(scores[0], scores[0], scores[0])
+def _mean_score(metrics: Sequence[Metrics | None]) -> Figure | None:
+    scores = [each.score for each in metrics if each is not None]
+    if len(scores) > 1:
+        return mean_over_seeds(scores)
+    return Figure(scores[0], scores[0], scores[0]) if scores else None
 
 
 def fresh_seed(seed: int, trial: int, repetition: int, own: int) -> int:
@@ -105,13 +99,12 @@ def fresh_seed(seed: int, trial: int, repetition: int, own: int) -> int:
 def missing(request: Request, ranked: list[int]) -> list[Proposal]:
     """The retrainings that have not ended, the best trial's first.
 
+    Passed over are trials whose folder is gone, and those that were not trained, since another had the same
+    settings. Raises DnsearchError where a spec or record cannot be read.
+
     Args:
         request: the search.
-        ranked: numbers of the finished trials, the best first. One that was not trained, since another had
-            the same settings, or whose folder is gone, is passed over.
-
-    Raises:
-        DnsearchError: a trial's spec or record cannot be read.
+        ranked: numbers of the finished trials, the best first.
     """
     wanted = request.tune.confirm
     if wanted is None:
@@ -129,11 +122,8 @@ def _retraining(request: Request, trial: RunFolder, repetition: int) -> Proposal
     number = record.trial or 0
     seed = fresh_seed(request.tune.seed, number, repetition, document.experiment.training.seed)
     name = f"{trial.name}-seed-{repetition}"
-    changed = planned(
-        document.with_values({"training.seed": seed}, name),
-        facts(request.image_shape, request.classes),
-        limits=False,
-    )
+    reseeded = document.with_values({"training.seed": seed}, name)
+    changed = planned(reseeded, facts(request.image_shape, request.classes), limits=False)
     run = RunFolder(request.folder / CONFIRM / name)
     origin = Origin(request.folder.name, number, confirmation=True)
     opened = opening(name, changed.experiment, record.parameters, record.macs, origin)
@@ -151,11 +141,6 @@ def write_best(folder: Path, number: int, confirmed: Confirmed | None = None) ->
 
     ``dnsearch train`` takes it as it is. A file that says the same already stays as it is, and so it does
     where a person has removed the trial's folder.
-
-    Args:
-        folder: the study's folder.
-        number: number of the best trial.
-        confirmed: the result of its retrainings, if there are any.
 
     Raises:
         RunError: the trial cannot be read, or the file cannot be written.

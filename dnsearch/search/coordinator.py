@@ -36,16 +36,7 @@ from dnsearch.search.messages import (
     TrialRetried,
     TrialStarted,
 )
-from dnsearch.search.proposal import (
-    Proposal,
-    caught_up,
-    failed,
-    in_more_parts,
-    known,
-    propose,
-    same_as,
-    thin,
-)
+from dnsearch.search.proposal import Proposal, caught_up, failed, in_more_parts, known, propose, same_as, thin
 from dnsearch.search.pruning import StopRules, scores_of
 from dnsearch.search.study_summary import StudyFile
 from dnsearch.search.transfer import enqueue
@@ -84,13 +75,7 @@ def search(
 
 
 class Coordinator:
-    """The loop and the trainings that it has in hand.
-
-    Args:
-        request: what to do.
-        store: the study's trials.
-        executor: where they are trained.
-    """
+    """The loop and the trainings that it has in hand."""
 
     def __init__(self, request: Request, store: TrialStore, executor: Executor) -> None:
         self._request = request

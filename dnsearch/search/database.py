@@ -6,7 +6,7 @@ Two kinds: SQLite, a file on this machine, and PostgreSQL, a server.
 import re
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import psutil
@@ -93,11 +93,7 @@ def make_room(file: Path) -> None:
 
 
 def network_kind(folder: Path, mounts: Mapping[Path, str]) -> str | None:
-    """The kind of network file system that a folder is on; None on a disk of this machine.
-
-    Args:
-        folder: an absolute path.
-        mounts: mount point → kind of file system.
+    """The kind of network file system that a folder is on; ``mounts``: mount point → kind of file system.
 
     >>> network_kind(Path("/home/me/runs"), {Path("/"): "ext4", Path("/home"): "nfs4"})
     'nfs4'
@@ -109,11 +105,7 @@ def network_kind(folder: Path, mounts: Mapping[Path, str]) -> str | None:
 
 
 def is_lost_connection(error: BaseException) -> bool:
-    """Whether an error means that a PostgreSQL server is away for now, not that a statement is wrong.
-
-    Args:
-        error: what the database library or Optuna raised.
-    """
+    """Whether an error means that a PostgreSQL server is away for now, not that a statement is wrong."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, PendingRollbackError):  # Optuna went on after it was lost
@@ -125,19 +117,9 @@ def is_lost_connection(error: BaseException) -> bool:
     return False
 
 
-def opening(url: str) -> AbstractContextManager[None]:
-    """Like ``reachable``, for a block that opens the database."""
-    return reachable(url, OPENING_TROUBLE)
-
-
 @contextmanager
 def reachable(url: str, also: Kinds = ()) -> Iterator[None]:
-    """Turn database errors of the block into a StudyError.
-
-    Args:
-        url: the database.
-        also: further errors that the database causes in this block.
-    """
+    """Turn database errors of the block, and errors of the kinds ``also``, into a StudyError."""
     try:
         yield
     except TROUBLE + also as error:

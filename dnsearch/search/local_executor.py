@@ -39,14 +39,9 @@ Gpus = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """A process that trains one job.
+    """A process that trains one job until its ``deadline``, on ``time.monotonic``'s clock.
 
-    Args:
-        job: what it trains.
-        process: the process.
-        connection: where its messages come from and the answers go to.
-        deadline: when it has taken too long, on ``time.monotonic``'s clock.
-        before: what was measured just before it was started.
+    ``before``: what was measured just before it was started.
     """
 
     job: Job
@@ -148,13 +143,7 @@ def _received(child: Child) -> Message:
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """What was measured when a child was started.
-
-    Args:
-        log: the file that the children's error output goes to.
-        length: how long it was.
-        kills: processes that the system had killed for a lack of memory; None where it does not tell.
-    """
+    """The log and its length before a child, and how many kills for a lack of memory the system counts."""
 
     log: Path
     length: int
@@ -167,12 +156,7 @@ def measured(log: Path) -> Before:
 
 
 def explained(exitcode: int | None, started: Before) -> RunFailed:
-    """Why a child died.
-
-    Args:
-        exitcode: of its process; below 0 it is the number of the signal that killed it.
-        started: what was measured before it was started.
-    """
+    """Why a child died; an exit code below 0 is the number of the signal that killed it."""
     signal = -exitcode if exitcode is not None and exitcode < 0 else None
     how = f"was killed by signal {signal}" if signal else f"ended without a message (exit code {exitcode})"
     death = f"the child process {how}"
@@ -182,7 +166,11 @@ def explained(exitcode: int | None, started: Before) -> RunFailed:
             f"out of memory: {death}, and the system killed a process for a lack of memory", memory=True
         )
     if signal == KILLED:
-        return RunFailed(f"{death}; {_doubt(kills)}")
+        untold, told = (
+            "kills with signal 9 when memory runs out",
+            "killed nothing for a lack of memory meanwhile",
+        )
+        return RunFailed(f"{death}; the system {untold if kills is None else told}")
     if signal is None:
         return RunFailed(death)
     if words := _last_words(started):
@@ -192,12 +180,6 @@ def explained(exitcode: int | None, started: Before) -> RunFailed:
             f"perhaps out of memory: {death}, with an address space of {limit:,} bytes", memory=True
         )
     return RunFailed(death)
-
-
-def _doubt(kills: int | None) -> str:
-    if kills is None:
-        return "the system kills with signal 9 when memory runs out"
-    return "the system killed nothing for a lack of memory meanwhile"
 
 
 def _last_words(started: Before) -> str:
@@ -226,11 +208,7 @@ def address_space_limit() -> int | None:
 
 
 def room(gpus: Gpus, share: float) -> int:
-    """How many trials fit at once.
-
-    Args:
-        gpus: the GPUs of the search.
-        share: GPUs of a trial: up to 1, or a whole number.
+    """How many trials fit at once, each with a share of a GPU or a whole number of them.
 
     >>> room(("0", "1"), 0.5), room(("0", "1", "2"), 2), room(("0",), 2)
     (4, 1, 0)
@@ -239,12 +217,7 @@ def room(gpus: Gpus, share: float) -> int:
 
 
 def place(gpus: Gpus, share: float, taken: Iterable[Gpus]) -> Gpus:
-    """The GPUs of the next trial; there is room for it, as ``room`` tells.
-
-    Args:
-        gpus: the GPUs of the search.
-        share: GPUs of a trial: up to 1, or a whole number.
-        taken: the GPUs of each trial that runs.
+    """The GPUs of the next trial; there is room for it beside the trials that have ``taken`` theirs.
 
     >>> place(("0", "1"), 0.5, [("0",)]), place(("0", "1", "2"), 2, [])
     (('1',), ('0', '1'))
@@ -258,12 +231,6 @@ def place(gpus: Gpus, share: float, taken: Iterable[Gpus]) -> Gpus:
 
 def check_gpus(gpus: Gpus, share: float, installed: Sequence[str], workers: int) -> None:
     """Refuse GPUs that this machine does not have, and more trials at once than they have room for.
-
-    Args:
-        gpus: the GPUs that a search is given.
-        share: GPUs of a trial.
-        installed: the GPUs of this machine.
-        workers: trials at once.
 
     Raises:
         StudyError: with what there is.

@@ -140,13 +140,7 @@ class Executor(ABC):
 def timed(
     messages: Mapping[Path, Message], deadlines: Mapping[Path, float], seconds: float | None
 ) -> dict[Path, Message]:
-    """Messages by run folder; a job past its deadline has failed, unless it has just ended by itself.
-
-    Args:
-        messages: what arrived.
-        deadlines: of the running jobs, on ``time.monotonic``'s clock.
-        seconds: how long each of them may take.
-    """
+    """Messages by run folder; a job past its deadline has failed, unless it has just ended by itself."""
     now = time.monotonic()
     late = {
         folder: RunFailed(f"took longer than {seconds:g} seconds")

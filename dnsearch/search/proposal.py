@@ -57,9 +57,6 @@ def propose(store: TrialStore, trial: Trial, folder: Path, spec: SearchSpec) -> 
         trial: a new trial, or one that an earlier search left running.
         folder: the study's folder.
         spec: what the study is about.
-
-    Raises:
-        RunError: the run folder cannot be created.
     """
     judgement = spec.judge(store.choice(trial).values, f"trial {trial.number}")
     store.judge(trial, judgement)
@@ -120,10 +117,6 @@ def in_more_parts(record: RunRecord, training: Training) -> RunRecord | None:
     its folder goes by the record. The gradients of the parts add up to the batch's; BatchNorm sees each part
     for itself, which is a small difference, and so the leaderboard shows the parts.
 
-    Args:
-        record: the trial's, as its folder has it.
-        training: what its spec asks for.
-
     Returns:
         None where that was tried before, or batches cannot be divided further.
     """
@@ -144,9 +137,6 @@ def thin(folder: Path, ranked: Sequence[int], ended: int, keep: int) -> None:
         ranked: numbers of the finished trials, the best first.
         ended: number of the trial that ended just now.
         keep: how many of the best keep everything.
-
-    Raises:
-        RunError: a file cannot be removed.
     """
     for number in {ended, *ranked[keep : keep + 1]} - {*ranked[:keep]}:
         remove(heavy(RunFolder(folder / trial_name(number))))
@@ -157,12 +147,6 @@ def staged(document: Document, tune: Tune, image_shape: Shape, classes: int) -> 
 
     They follow from the epochs and the network alone, not from the trial's number or its bracket. So all
     trials that are compared have seen the same by then, and equal settings stay equal.
-
-    Args:
-        document: the spec, its growth rate found.
-        tune: the search.
-        image_shape: (height, width, channels) of its images.
-        classes: number of its classes.
     """
     network, epochs = document.experiment.network, document.experiment.training.epochs
     match tune.fidelity:

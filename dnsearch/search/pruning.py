@@ -12,7 +12,6 @@ import math
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import takewhile
 from statistics import median
 from typing import assert_never
 
@@ -58,38 +57,26 @@ class Entrant:
     costs: tuple[float, ...] = ()
 
 
-def first_rung(epochs: int) -> int:
-    """After how many epochs trials are compared first.
-
-    None after a single epoch of a longer training: what a network shows then says little about its end.
-
-    >>> [first_rung(epochs) for epochs in (1, 5, 10, 27, 300)]
-    [1, 2, 4, 3, 12]
-    """
-    rung = epochs
-    for _ in range(MOST_RUNGS):
-        if rung >= 5:
-            rung = math.ceil(rung / ETA)
-    return rung
-
-
 def rungs(epochs: int, skipped: int = 0) -> tuple[int, ...]:
     """The epochs after which trials are compared, without the last epoch.
+
+    No rung is after a single epoch: what a network shows then says little about its end.
 
     >>> rungs(5), rungs(9), rungs(27), rungs(300), rungs(300, skipped=1), rungs(1)
     ((2,), (3,), (3, 9), (12, 36, 108), (36, 108), ())
     """
-    first = first_rung(epochs)
-    all_of_them = takewhile(lambda rung: rung < epochs, (first * ETA**level for level in range(MOST_RUNGS)))
-    return tuple(all_of_them)[skipped:]
+    first = epochs
+    for _ in range(MOST_RUNGS):
+        if first >= 5:
+            first = math.ceil(first / ETA)
+    return tuple(first * ETA**level for level in range(MOST_RUNGS) if first * ETA**level < epochs)[skipped:]
 
 
 def skipped_rungs(number: int, levels: int) -> int:
     """How many of the first rungs a trial skips under Hyperband.
 
     Every bracket takes about as many epochs in all: of ``levels`` rungs, ETA^s (levels + 1) / (s + 1) trials
-    in a row meet s of them. The brackets take turns by the trials' numbers, so that a study that is
-    continued goes on where it stood.
+    in a row meet s of them. The trials' numbers alone decide, so that a study can be continued.
 
     >>> [skipped_rungs(number, levels=1) for number in range(6)]
     [0, 0, 0, 1, 1, 0]
@@ -148,11 +135,8 @@ def fronts(ordered: Sequence[Entrant], rung: int) -> Iterator[list[int]]:
 
 def _dominates(one: Entrant, other: Entrant, rung: int) -> bool:
     """Whether one is nowhere worse and somewhere better; equal ones do not dominate each other."""
-    if one.scores[rung] < other.scores[rung]:
-        return False
-    if any(mine > theirs for mine, theirs in zip(one.costs, other.costs, strict=True)):
-        return False
-    return (one.scores[rung], one.costs) != (other.scores[rung], other.costs)
+    mine, theirs = ((-each.scores[rung], *each.costs) for each in (one, other))
+    return mine != theirs and all(a <= b for a, b in zip(mine, theirs, strict=True))
 
 
 def behind_median(entrant: Entrant, rivals: Iterable[Entrant], epoch: int) -> bool:
@@ -170,24 +154,14 @@ def behind_median(entrant: Entrant, rivals: Iterable[Entrant], epoch: int) -> bo
 
 @dataclass(frozen=True, slots=True)
 class Pruning:
-    """The trials of a study as rivals.
-
-    Args:
-        trials: all that have not failed.
-        tune: the spec's ``tune`` section.
-        epochs: of the base spec; the rungs of Hyperband's brackets are counted by them.
-    """
+    """All trials of a study that have not failed, as rivals; ``epochs`` of the base spec set the brackets."""
 
     trials: Sequence[FrozenTrial]
     tune: Tune
     epochs: int
 
     def promoted(self, waiting: Mapping[int, int]) -> int | None:
-        """The number of the trial that may go on first, from the highest rung.
-
-        Args:
-            waiting: number of a trial → the epoch of the rung that it waits at.
-        """
+        """The trial that may go on first, from the highest rung; ``waiting``: number → epoch of its rung."""
         for rung in sorted(set(waiting.values()), reverse=True):
             for bracket in sorted({self._skipped(number) for number in waiting if waiting[number] == rung}):
                 for number in admitted(self._entrants(bracket), rung):
@@ -196,13 +170,7 @@ class Pruning:
         return None
 
     def verdict(self, number: int, epoch: int, planned: int) -> Stop | None:
-        """A Stop where the pruner gives a trial up, or lets it wait at a rung, after an epoch.
-
-        Args:
-            number: the trial's.
-            epoch: its latest; its score is in the store.
-            planned: how many epochs it shall have.
-        """
+        """A Stop where the pruner gives a trial up, or lets it wait at a rung, after one of its epochs."""
         skipped = self._skipped(number)
         match self.tune.pruner:
             case "none":
@@ -242,11 +210,7 @@ def scores_of(trial: FrozenTrial) -> dict[int, float]:
 
 
 class StopRules:
-    """When a search ends early: after a time, without progress, or at its target.
-
-    Args:
-        tune: the ``tune`` section.
-    """
+    """When a search ends early: after a time, without progress, or at its target."""
 
     def __init__(self, tune: Tune) -> None:
         self._tune = tune
@@ -272,20 +236,15 @@ class StopRules:
             self._reach(trial, epoch.validation.score)
 
     def trial_ended(self, record: RunRecord, ranked: Sequence[int]) -> None:
-        """Note a trial's end.
-
-        Args:
-            record: the trial's.
-            ranked: numbers of the finished trials, the best first.
-        """
+        """Note a trial's end; ``ranked``: numbers of the finished trials, the best first."""
         metrics = record.last if self._tune.select == "last" else record.best
         if record.state == "finished" and metrics is not None and record.trial is not None:
             self._reach(record.trial, metrics.score)
         patience = self._tune.patience
-        if patience is not None and ranked and record.trial is not None and not self._final:
-            later = record.trial - ranked[0]
-            if later >= patience:
-                self._final = f"no trial was better than trial {ranked[0]} for {later} trials"
+        if patience is None or not ranked or record.trial is None or self._final:
+            return
+        if (later := record.trial - ranked[0]) >= patience:
+            self._final = f"no trial was better than trial {ranked[0]} for {later} trials"
 
     def _reach(self, trial: int, score: float) -> None:
         target = self._tune.target

@@ -36,16 +36,7 @@ from dnsearch.runs.atomic import atomic_write, reading
 from dnsearch.runs.folder import RunFolder
 from dnsearch.runs.record import EpochRecord, Stop
 from dnsearch.search.local_executor import POLL_SECONDS
-from dnsearch.search.messages import (
-    EpochEnded,
-    Executor,
-    Job,
-    Message,
-    Request,
-    RunFailed,
-    RunLost,
-    timed,
-)
+from dnsearch.search.messages import EpochEnded, Executor, Job, Message, Request, RunFailed, RunLost, timed
 from dnsearch.search.pruning import rungs
 
 HOME_SECONDS = 60.0
@@ -59,12 +50,9 @@ Files = Mapping[str, bytes]
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """What a task tells the coordinator.
+    """What a task tells the coordinator: that it has started (no message), or what happened.
 
-    Args:
-        attempt: which attempt at which trial it is from.
-        message: what happened; None: the task has started.
-        files: the run's files as they are now; None where they stay on the node.
+    ``files``: the run's as they are now; None where they stay on the node.
     """
 
     attempt: Attempt
@@ -108,14 +96,7 @@ class Mailbox:
 
 
 def train(job: Job, attempt: Attempt, files: Files, mailbox: Any) -> None:  # noqa: ANN401  (Ray's handle of an actor)
-    """A task: train a job's network in a temporary folder.
-
-    Args:
-        job: what to train.
-        attempt: how the coordinator knows this task.
-        files: the files of the run, if it goes on.
-        mailbox: where letters go.
-    """
+    """A task: train a job's network in a temporary folder; ``files``: what the run has, if it goes on."""
     environment.set_environment()
     trial_process = environment.imported("dnsearch.search.trial_process")
     with tempfile.TemporaryDirectory(prefix="dnsearch-") as place:
@@ -153,11 +134,7 @@ def packed(folder: RunFolder) -> Files:
 
 
 def bring_home(files: Files, folder: RunFolder) -> None:
-    """Write a run's files into its folder, so that after a kill at any moment the run can go on from there.
-
-    Raises:
-        RunError: a file cannot be written.
-    """
+    """Write a run's files into its folder; after a kill at any moment the run can go on from there."""
     for path in _carried(folder):
         if path.name not in files:
             continue
@@ -176,14 +153,7 @@ def _carried(folder: RunFolder) -> tuple[Path, ...]:
 
 @dataclass
 class Task:
-    """A task in the cluster.
-
-    Args:
-        job: what it trains.
-        attempt: how its letters are signed.
-        reference: Ray's reference to its end.
-        deadline: when it has taken too long, on ``time.monotonic``'s clock; without end until it starts.
-    """
+    """A task in the cluster; ``reference``: Ray's to its end; ``deadline``: infinite until it starts."""
 
     job: Job
     attempt: Attempt
@@ -297,7 +267,7 @@ def ray_executor(request: Request, address: str | None) -> Iterator[RayExecutor]
 
     Args:
         request: the search.
-        address: the cluster, ``auto`` for the one that this machine is in; None starts one of this machine.
+        address: HOST:PORT, or ``auto`` for the cluster that this machine is in; None starts one of its own.
 
     Raises:
         StudyError: there is no such cluster, or no node has enough GPUs for a trial.

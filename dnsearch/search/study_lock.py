@@ -19,7 +19,15 @@ from sqlalchemy.pool import NullPool
 from dnsearch import environment
 from dnsearch.errors import Problem, RunError, StudyError
 from dnsearch.runs.lock import holder, is_locked, locked
-from dnsearch.search.database import TROUBLE, is_lost_connection, make_room, opening, shown, sqlite_file
+from dnsearch.search.database import (
+    OPENING_TROUBLE,
+    TROUBLE,
+    is_lost_connection,
+    make_room,
+    reachable,
+    shown,
+    sqlite_file,
+)
 
 SESSION = (
     "set tcp_keepalives_idle = 10",  # the server notices within half a minute that a machine went off
@@ -57,7 +65,7 @@ def study_locked(folder: Path, url: str, say: Callable[[str], None]) -> Iterator
     with _file_locked(folder / "lock", folder.name):
         lock = StudyLock(folder.name, url, say)
         try:
-            with opening(url):
+            with reachable(url, OPENING_TROUBLE):
                 lock.take()
             yield lock
         finally:
@@ -65,13 +73,7 @@ def study_locked(folder: Path, url: str, say: Callable[[str], None]) -> Iterator
 
 
 class StudyLock:
-    """A study's lock at its database, and the patience that a restart of a server asks for.
-
-    Args:
-        study: the study's name.
-        url: its database.
-        say: told once of every interruption, and of its end.
-    """
+    """A study's lock at its database, and the patience that a restart of a server asks for."""
 
     def __init__(self, study: str, url: str, say: Callable[[str], None] = lambda _: None) -> None:
         self._study = study
@@ -94,16 +96,16 @@ class StudyLock:
             make_room(file)
             self._held.enter_context(_file_locked(lock_file(file, self._study), self._study))
             return
-        self._connection = self._held.enter_context(closing(_connected(self._url)))
+        self._connection = connection = self._held.enter_context(closing(_connected(self._url)))
         identity = environment.process_identity()
         name = {"name": f"process {identity['pid']} on host {identity['host']}"[:63]}
         for statement in SESSION:
-            self._connection.execute(text(statement))
-        self._connection.execute(text("select set_config('application_name', :name, false)"), name)
+            connection.execute(text(statement))
+        connection.execute(text("select set_config('application_name', :name, false)"), name)
         number = {"key": key(self._study)}
-        taken = self._connection.execute(text("select pg_try_advisory_lock(:key)"), number).scalar_one()
-        by = None if taken else self._connection.execute(text(HOLDER), number).scalar()
-        self._connection.commit()  # the lock is the session's; an open transaction would keep old rows alive
+        taken = connection.execute(text("select pg_try_advisory_lock(:key)"), number).scalar_one()
+        by = None if taken else connection.execute(text(HOLDER), number).scalar()
+        connection.commit()  # the lock is the session's; an open transaction would keep old rows alive
         if not taken:
             self.release()
             raise _refusal(self._study, by or f"another session of {shown(self._url)}")
@@ -115,11 +117,7 @@ class StudyLock:
             self._held.close()
 
     def renew(self) -> None:
-        """Make sure from time to time that the lock is held; a server that was restarted has forgotten it.
-
-        Raises:
-            StudyError: another process has taken it.
-        """
+        """Make sure from time to time that the lock is held: a server that was restarted has forgotten it."""
         if self._connection is not None and time.monotonic() >= self._renewed + RENEW_SECONDS:
             self.retried(self._ask)
             self._renewed = time.monotonic()
@@ -132,11 +130,8 @@ class StudyLock:
     def retried(self, call: Callable[[], Result]) -> Result:
         """The result of a call that reads or writes the study; a server that went away is waited for.
 
-        The call is made again from its start, so making it twice must do no harm.
-
-        Raises:
-            StudyError: another process has taken the study meanwhile.
-            Exception: whatever the call raises, also when the server is away for ``GIVE_UP_SECONDS``.
+        The call is made again from its start, so making it twice must do no harm. What it raises is raised,
+        also when the server is away for ``GIVE_UP_SECONDS``; a StudyError if another process took the study.
         """
         pause, began, is_away = FIRST_PAUSE_SECONDS, time.monotonic(), False
         while True:
@@ -159,11 +154,7 @@ class StudyLock:
 
 
 def is_searched(url: str, study: str) -> bool:
-    """Whether some process searches a study, seen from its database.
-
-    Raises:
-        SQLAlchemyError: the server cannot be reached.
-    """
+    """Whether some process searches a study; raises SQLAlchemyError where the server cannot be reached."""
     file = sqlite_file(url)
     if file is not None:
         return is_locked(lock_file(file, study))
@@ -181,9 +172,9 @@ def _file_locked(file: Path, study: str) -> Iterator[None]:
         try:
             stack.enter_context(locked(file))
         except RunError as error:
-            if not is_locked(file):
-                raise
-            raise _refusal(study, holder(file)) from error
+            if is_locked(file):
+                raise _refusal(study, holder(file)) from error
+            raise
         yield
 
 

@@ -9,7 +9,7 @@ import optuna
 from optuna.pruners import NopPruner
 
 from dnsearch.errors import Problem, StudyError
-from dnsearch.search.database import opening, reachable, shown, sqlite_file, storage
+from dnsearch.search.database import OPENING_TROUBLE, reachable, shown, sqlite_file, storage
 from dnsearch.search.feasibility import SearchSpec
 from dnsearch.spec.document import parse, resolved_yaml, settings
 from dnsearch.spec.experiment import Experiment
@@ -33,7 +33,7 @@ def open_study(url: str, name: str, experiment: Experiment, tune: Tune) -> optun
         StudyError: the storage cannot be reached, or has a study of another spec under this name.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    with opening(url):
+    with reachable(url, OPENING_TROUBLE):
         finish_migration(url, name)
         study = optuna.create_study(
             storage=storage(url),
@@ -56,7 +56,7 @@ def existing_study(url: str, name: str) -> optuna.Study:
     file = sqlite_file(url)
     if file is not None and not file.is_file():
         raise _no_study(name, url, "no such file")
-    with opening(url):
+    with reachable(url, OPENING_TROUBLE):
         names = optuna.get_all_study_names(opened := storage(url))
     if name not in names:
         raise _no_study(name, url, ", ".join(names) or "no study")

@@ -94,7 +94,7 @@ def summary(study: optuna.Study, condition: Condition, before: StudyRecord | Non
         shares = importances(study, aims.index("validation")) if "validation" in aims else {}
     finished = states.get("finished", 0)
     few = f"too few trials ({finished} finished; it takes {FEWEST_TRIALS})"
-    missing = few if finished < FEWEST_TRIALS else "no parameter stands out"
+    missing = few if finished < FEWEST_TRIALS else "no parameter matters more than the others"
     stopped = [trial for trial in trials if state_of(trial) in {"pruned", "paused"}]
     planned = setting(study, "training.epochs", 0)
     return StudyRecord(
@@ -123,7 +123,7 @@ def importances(study: optuna.Study, objective: int) -> Mapping[str, float]:
     best trials and among all; parameters that exist under a condition alone count by how often they do
     (Optuna's conditional version, arXiv:2601.20800). Pruned trials did not come to their end.
 
-    Empty with fewer than ``FEWEST_TRIALS`` finished trials, and where no parameter stands out.
+    Empty with fewer than ``FEWEST_TRIALS`` finished trials, and where all parameters matter alike.
 
     Args:
         study: the study.

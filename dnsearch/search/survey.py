@@ -63,16 +63,14 @@ class Uniform:
         """A whole number of a range."""
         low, _ = searched.bounds
         if searched.log:
-            drawn = round(self._log(low - 0.5, high + 0.5))
-            return min(max(drawn, low), high)
+            return min(max(round(self._log(low - 0.5, high + 0.5)), low), high)
         return self.random.randrange(low, high + 1, searched.step)
 
     def number(self, path: str, searched: FloatRange, high: float) -> float:
         """A number of a range."""
         low, _ = searched.bounds
         if searched.step is not None:
-            steps = round((high - low) / searched.step)
-            return low + self.random.randint(0, steps) * searched.step
+            return low + self.random.randint(0, round((high - low) / searched.step)) * searched.step
         return min(max(self._log(low, high), low), high) if searched.log else self.random.uniform(low, high)
 
     def label(self, path: str, labels: Sequence[Label]) -> Label:
@@ -207,12 +205,7 @@ def _with(path: str, label: Label, choice: Choice, tune: Tune) -> Values:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A guess at the time of one trial to its last epoch, and what it rests on.
-
-    Args:
-        trial_seconds: of the middle one of the feasible networks.
-        runs: how many runs it was learned from.
-    """
+    """A guess at the seconds of one trial to its last epoch, learned from so many runs."""
 
     trial_seconds: float
     runs: int
@@ -228,11 +221,12 @@ def estimate(
         experiment: the spec of the search; what differs in ``data`` is no basis.
         macs: multiply-adds of feasible networks.
         host: this machine's name.
-
-    Returns:
-        Nothing where no such run has an epoch.
     """
-    data = _data(settings(experiment))
+
+    def data(values: Mapping[str, Any]) -> dict[str, Any]:
+        return {key: value for key, value in values.items() if key.startswith("data.")}
+
+    own, networks = data(settings(experiment)), sorted(macs)
     paces = [
         record.wall_seconds / (record.epochs * record.macs)
         for record in records
@@ -240,13 +234,8 @@ def estimate(
         and record.macs
         and record.wall_seconds
         and record.process.get("host") == host
-        and _data(record.settings) == data
+        and data(record.settings) == own
     ]
-    networks = sorted(macs)
     if not paces or not networks:
         return None
     return Estimate(median(paces) * median(networks) * experiment.training.epochs, len(paces))
-
-
-def _data(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in values.items() if key.startswith("data.")}

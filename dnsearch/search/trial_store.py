@@ -117,9 +117,8 @@ class TrialStore:
     @_patient
     def trial(self, number: int) -> Trial:
         """A trial to go on with."""
-        return Trial(
-            self.study, self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
-        )
+        trial_id = self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
+        return Trial(self.study, trial_id)
 
     @_patient
     def promoted(self, busy: Collection[int]) -> Trial | None:
@@ -139,7 +138,7 @@ class TrialStore:
     @_patient
     def new(self) -> Trial | None:
         """A new trial; the first one of a study is the unmodified base spec. None: the grid is used up."""
-        self.enqueue_base()
+        self._enqueue_base()
         waiting = self.trials((TrialState.WAITING,))
         number = waiting[0].number if waiting else len(self.trials())
         self.study.sampler = proposer = sampler(self.tune, number)
@@ -149,8 +148,7 @@ class TrialStore:
             self.study.enqueue_trial(dict(labels))
         return self.study.ask()
 
-    @_patient
-    def enqueue_base(self) -> None:
+    def _enqueue_base(self) -> None:
         """Make the base spec the first trial of a study that has none."""
         if not self.trials():
             self.study.enqueue_trial(self.base_labels, user_attrs={BASE: True})
@@ -158,7 +156,7 @@ class TrialStore:
     @_patient
     def enqueue(self, specs: Iterable[Mapping[str, Label]]) -> None:
         """Make specs the next trials, each by its labels; one that was a trial before is left out."""
-        self.enqueue_base()
+        self._enqueue_base()
         for labels in specs:
             self.study.enqueue_trial(dict(labels), skip_if_exists=True)
 
@@ -172,9 +170,11 @@ class TrialStore:
     @_patient
     def choice(self, trial: Trial) -> Choice:
         """What the trial changes in the base spec."""
-        if is_base(trial):
-            return suggested_base(trial, self.tune, self.base_labels)
-        return suggested(trial, self.tune)
+        return (
+            suggested_base(trial, self.tune, self.base_labels)
+            if is_base(trial)
+            else suggested(trial, self.tune)
+        )
 
     @_patient
     def judge(self, trial: Trial, judgement: Judgement) -> None:
@@ -189,20 +189,14 @@ class TrialStore:
 
     @_patient
     def note(self, trial: Trial, document: Document, costs: Mapping[str, int]) -> None:
-        """Note the settings that a trial is trained with, so that the same ones are not trained again.
-
-        Args:
-            trial: the trial.
-            document: its spec.
-            costs: what its network costs.
-        """
+        """Note a trial's spec, so that the same one is not trained again, and what its network costs."""
         trial.set_user_attr(FINGERPRINT, fingerprint(document.experiment))
         trial.set_user_attr(COSTS, dict(costs))
 
     def twin(self, number: int, own: str) -> int | None:
         """The number of an earlier trial with the same fingerprint."""
-        earlier = self.trials()[:number]
-        return next((each.number for each in earlier if each.user_attrs.get(FINGERPRINT) == own), None)
+        before = self.trials()[:number]
+        return next((each.number for each in before if each.user_attrs.get(FINGERPRINT) == own), None)
 
     def goes_on(self, number: int) -> bool:
         """Whether a trial is being trained or waits at a rung."""
@@ -212,12 +206,7 @@ class TrialStore:
     def verdict(self, trial: Trial, epoch: EpochRecord, planned: int) -> Stop | None:
         """Note an epoch; a Stop where the pruner gives the trial up or lets it wait.
 
-        The base spec goes to its end, and so does a trial that has reached its last epoch.
-
-        Args:
-            trial: the trial.
-            epoch: its latest epoch.
-            planned: how many epochs it shall have.
+        The base spec goes to its end, and so does a trial at the last of its ``planned`` epochs.
         """
         if trial.user_attrs.get(STARTS):
             trial.set_user_attr(STARTS, 0)
@@ -232,14 +221,12 @@ class TrialStore:
     def _pruning(self) -> Pruning:
         return Pruning(self.trials(COMPARED), self.tune, self.document.experiment.training.epochs)
 
-    @_patient
     def report(self, trial: Trial, epoch: EpochRecord) -> None:
         """Write an epoch's score down, once; Optuna's own place for it is for studies of one objective."""
         known = scores_of(self.trials()[trial.number])
         if epoch.epoch in known:  # trained again after a node was lost
             return
-        before = known.values() if self.tune.select == "best" else ()
-        score = max([epoch.validation.score, *before])
+        score = max([epoch.validation.score, *(known.values() if self.tune.select == "best" else ())])
         if len(self.tune.objectives) == 1:
             trial.report(score, step=epoch.epoch)
         else:
@@ -250,18 +237,18 @@ class TrialStore:
         """Note how a trial ended; one that waits at a rung has been noted by its verdict."""
         if record.reason:
             trial.set_user_attr(REASON, record.reason)
-        values, state = None, TrialState.FAIL
         match record.state:
             case "paused":
                 return
             case "finished" if record.last is not None and record.best is not None:
-                values = [self._figure(aim, trial, record) for aim in self.tune.objectives]
-                state = TrialState.COMPLETE
+                values = [self._value(aim, trial, record) for aim in self.tune.objectives]
+                self.study.tell(trial, values, skip_if_finished=True)
             case "pruned":
-                state = TrialState.PRUNED
-        self.study.tell(trial, values, state if values is None else None, skip_if_finished=True)
+                self.study.tell(trial, state=TrialState.PRUNED, skip_if_finished=True)
+            case _:
+                self.study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
 
-    def _figure(self, objective: Objective, trial: Trial, record: RunRecord) -> float:
+    def _value(self, objective: Objective, trial: Trial, record: RunRecord) -> float:
         match objective:
             case "validation":
                 metrics = record.last if self.tune.select == "last" else record.best
@@ -269,14 +256,10 @@ class TrialStore:
             case "latency_seconds":
                 return math.nan if record.latency_seconds is None else record.latency_seconds
             case "parameters" | "macs" | "training_memory_bytes":
-                cost: int = trial.user_attrs[COSTS][objective]
-                return cost
+                return int(trial.user_attrs[COSTS][objective])
 
     def ranked(self) -> list[int]:
-        """Numbers of the finished trials, the best first; of equal ones, that with the fewest parameters.
-
-        Of several objectives the validation score counts.
-        """
+        """Numbers of the finished trials by validation score, the best first; of equal ones, the smallest."""
         aim = self.tune.objectives.index("validation")
         finished = [
             (-each.values[aim], each.user_attrs[COSTS]["parameters"], each.number)

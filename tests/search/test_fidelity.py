@@ -78,7 +78,7 @@ def test_each_trial_goes_by_its_own_epochs(new_store, tmp_path):
     store = new_store(
         LONG, pruner="halving", fidelity="examples", parameters={"training.epochs": {"int": [5, 9]}}
     )
-    store.enqueue_base()
+    store.enqueue(())
     store.study.enqueue_trial({"training.epochs": 9})
     judge = SearchSpec(store.document, store.tune, *IMAGES)
     base, other = (propose(store, store.new(), tmp_path, judge) for _ in range(2))
@@ -102,7 +102,7 @@ def test_the_base_trial_s_spec_still_says_how_it_is_searched(new_store, tmp_path
 def test_equal_settings_are_twins_in_every_bracket(new_store, tmp_path, pruner):
     store = new_store(LONG, pruner=pruner, fidelity="examples")
     judge, wanted = SearchSpec(store.document, store.tune, *IMAGES), {"network.growth_rate": 3}
-    store.enqueue_base()
+    store.enqueue(())
     for _ in range(4):
         store.study.enqueue_trial({**wanted, "training.learning_rate": 0.05})
     found = [propose(store, store.new(), tmp_path, judge) for _ in range(5)]

@@ -152,7 +152,7 @@ def test_trials_that_are_all_alike_have_no_importances():
     for _ in range(12):
         put(study, TrialState.COMPLETE, 0.5)
     found = summary(study, "ended")
-    assert (found.importances, found.importances_missing) == ({}, "no parameter stands out")
+    assert (found.importances, found.importances_missing) == ({}, "no parameter matters more than the others")
 
 
 def file_of(folder, study):
