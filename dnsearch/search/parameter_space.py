@@ -1,15 +1,9 @@
 """The search space as Optuna's samplers walk through it, and whether a spec is in it."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, assert_never
 
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import Trial
 
 from dnsearch.errors import Problem, SpecError, StudyError
@@ -29,32 +23,10 @@ from dnsearch.spec.tune.parameters import (
     labelled,
     when,
 )
-from dnsearch.spec.tune.search_space import Choice, chosen, counts, followers, in_order, value_of
+from dnsearch.spec.tune.search_space import Choice, Draw, chosen, counts, followers, in_order, value_of
 
 
-@dataclass(frozen=True, slots=True)
-class Suggested:
-    """Draws what a trial's sampler suggests; what the trial has been given before, it is given again."""
-
-    trial: Trial
-
-    def whole(self, path: str, searched: IntRange, high: int) -> int:
-        """A whole number of a range."""
-        low, _ = searched.bounds
-        return self.trial.suggest_int(path, low, high, step=searched.step, log=searched.log)
-
-    def number(self, path: str, searched: FloatRange, high: float) -> float:
-        """A number of a range."""
-        low, _ = searched.bounds
-        return self.trial.suggest_float(path, low, high, step=searched.step, log=searched.log)
-
-    def label(self, path: str, labels: Sequence[Label]) -> Label:
-        """One of some labels."""
-        label: Label = self.trial.suggest_categorical(path, labels)
-        return label
-
-
-def distribution(searched: Searched) -> BaseDistribution:
+def distribution(searched: Searched) -> IntDistribution | FloatDistribution | CategoricalDistribution:
     """What Optuna knows of a parameter once it has been suggested.
 
     >>> distribution(IntRange(int=(4, 15), step=4))
@@ -69,15 +41,32 @@ def distribution(searched: Searched) -> BaseDistribution:
             return CategoricalDistribution(list(labelled(choices)))
 
 
+def suggestions(trial: Trial) -> Draw:
+    """Draws what a trial's sampler suggests; what the trial has been given before, it is given again."""
+
+    def draw(path: str, searched: Searched) -> Label:
+        match distribution(searched):
+            case IntDistribution(low=low, high=high, step=step, log=log):
+                return trial.suggest_int(path, low, high, step=step, log=log)
+            case FloatDistribution(low=low, high=high, step=step, log=log):
+                return trial.suggest_float(path, low, high, step=step, log=log)
+            case CategoricalDistribution(choices=choices):
+                return trial.suggest_categorical(path, choices)
+            case other:
+                assert_never(other)
+
+    return draw
+
+
 def suggested(trial: Trial, tune: Tune) -> Choice:
     """What a trial's sampler chooses."""
-    return chosen(tune, Suggested(trial))
+    return chosen(tune, suggestions(trial))
 
 
 def suggested_base(trial: Trial, tune: Tune, labels: Mapping[str, Label]) -> Choice:
     """Write the base spec's labels into its trial; nothing in the spec is changed."""
     own = {path: tune.parameters[path] for path in labels}
-    chosen(tune.model_copy(update={"parameters": own, "relations": ()}), Suggested(trial))
+    chosen(tune.model_copy(update={"parameters": own, "relations": ()}), suggestions(trial))
     return Choice(labels, {})
 
 

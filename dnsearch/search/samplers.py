@@ -7,6 +7,7 @@ from typing import Any, assert_never
 from zlib import crc32
 
 import optuna
+from optuna.distributions import BaseDistribution
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import (
     BaseSampler,
@@ -18,7 +19,7 @@ from optuna.samplers import (
     RandomSampler,
     TPESampler,
 )
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from dnsearch import environment
 from dnsearch.search.parameter_space import distribution, suggested
@@ -130,14 +131,15 @@ def _seed(tune: Tune, number: int) -> int:
 
 def _learnt(known: Mapping[str, Any], tune: Tune) -> FrozenTrial:
     """A trial of another study, in this one's space."""
-    distributions = {path: distribution(tune.parameters[path]) for path in known["params"]}
-    return optuna.trial.create_trial(
-        params=known["params"], distributions=distributions, values=known["values"]
-    )
+    params, values = known["params"], known["values"]
+    distributions: dict[str, BaseDistribution] = {
+        path: distribution(tune.parameters[path]) for path in params
+    }
+    return create_trial(params=params, distributions=distributions, values=values)
 
 
 def _pruned(trial: FrozenTrial) -> FrozenTrial:
-    return optuna.trial.create_trial(
+    return create_trial(
         state=TrialState.PRUNED,
         params=trial.params,
         distributions=trial.distributions,

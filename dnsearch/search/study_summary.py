@@ -21,7 +21,7 @@ from optuna.trial import FrozenTrial, TrialState
 from dnsearch import environment
 from dnsearch.errors import RunError
 from dnsearch.runs.folder import read_study, trial_name, write_study
-from dnsearch.runs.record import Metrics, Parameters, RunRecord, StudyRecord
+from dnsearch.runs.record import Metrics, Parameters, RunRecord, State, StudyRecord
 from dnsearch.runs.scan import NO_WORD
 from dnsearch.search.database import reachable
 from dnsearch.search.pruning import COSTS, scores_of
@@ -37,6 +37,11 @@ BEST_SHARE, FEWEST_BEST = 0.1, 5
 SHARE_OF_TIME = 0.02
 """How much of a coordinator's time summaries may take; a study of 10,000 trials needs more than a moment."""
 
+STATES: dict[TrialState, State] = {
+    TrialState.COMPLETE: "finished",
+    TrialState.PRUNED: "pruned",
+    TrialState.FAIL: "failed",
+}
 Condition = Literal["searching", "ended", "interrupted"]
 Look = Callable[[], tuple[list[RunRecord], StudyRecord]]
 
@@ -149,17 +154,10 @@ def importances(study: optuna.Study, objective: int) -> Mapping[str, float]:
     return {path: value / total for path, value in largest_first} if total else {}
 
 
-def state_of(trial: FrozenTrial) -> Literal["finished", "pruned", "failed", "paused", "running"]:
+def state_of(trial: FrozenTrial) -> State:
     """A trial's state as dnsearch calls it; a paused one is RUNNING to Optuna."""
-    match trial.state:
-        case TrialState.COMPLETE:
-            return "finished"
-        case TrialState.PRUNED:
-            return "pruned"
-        case TrialState.FAIL:
-            return "failed"
-        case _:
-            return "paused" if trial.user_attrs.get(PAUSED) else "running"
+    going: State = "paused" if trial.user_attrs.get(PAUSED) else "running"
+    return STATES.get(trial.state, going)
 
 
 def objectives(study: optuna.Study) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ nor whether it can be built are left out of what tells two draws apart.
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from random import Random
@@ -20,20 +20,8 @@ from dnsearch.spec.document import settings
 from dnsearch.spec.experiment import Experiment
 from dnsearch.spec.tree import overlap
 from dnsearch.spec.tune import Tune
-from dnsearch.spec.tune.parameters import FloatRange, IntRange, Label
-from dnsearch.spec.tune.search_space import (
-    Choice,
-    Extent,
-    Values,
-    counts,
-    endless,
-    extent,
-    followers,
-    in_order,
-    points,
-    size,
-    value_of,
-)
+from dnsearch.spec.tune.parameters import FloatRange, IntRange, Label, Searched, exact, labelled
+from dnsearch.spec.tune.search_space import Choice, Draw, Extent, chosen, endless, extent, points, size
 
 WITHOUT_COST = (
     *("network.alpha", "network.dropout", "network.batch_norm"),
@@ -49,36 +37,32 @@ Found = tuple[Mapping[str, str], Mapping[str, int]]
 """Why a point is refused, and what it costs."""
 
 
-@dataclass(frozen=True, slots=True)
-class Uniform:
+def evenly(random: Random) -> Draw:
     """Draws evenly, in the logarithm where a range says so.
 
-    >>> Uniform(Random(0)).label("network.pooling", ["avg", "max"])
+    >>> evenly(Random(0))("network.pooling", ("avg", "max"))
     'max'
     """
 
-    random: Random
+    def in_logarithm(low: float, high: float) -> float:
+        return math.exp(random.uniform(math.log(low), math.log(high)))
 
-    def whole(self, path: str, searched: IntRange, high: int) -> int:
-        """A whole number of a range."""
-        low, _ = searched.bounds
-        if searched.log:
-            return min(max(round(self._log(low - 0.5, high + 0.5)), low), high)
-        return self.random.randrange(low, high + 1, searched.step)
+    def draw(_: str, searched: Searched) -> Label:
+        match searched:
+            case IntRange(bounds=(low, high), log=True):
+                return min(max(round(in_logarithm(low - 0.5, high + 0.5)), low), high)
+            case IntRange(bounds=(low, high), step=step):
+                return random.randrange(low, high + 1, step)
+            case FloatRange(bounds=(low, high), step=float() as step):
+                return low + random.randint(0, size(searched) - 1) * step
+            case FloatRange(bounds=(low, high), log=True):
+                return min(max(in_logarithm(low, high), low), high)
+            case FloatRange(bounds=(low, high)):
+                return random.uniform(low, high)
+            case choices:
+                return random.choice(tuple(labelled(choices)))
 
-    def number(self, path: str, searched: FloatRange, high: float) -> float:
-        """A number of a range."""
-        low, _ = searched.bounds
-        if searched.step is not None:
-            return low + self.random.randint(0, round((high - low) / searched.step)) * searched.step
-        return min(max(self._log(low, high), low), high) if searched.log else self.random.uniform(low, high)
-
-    def label(self, path: str, labels: Sequence[Label]) -> Label:
-        """One of some labels."""
-        return self.random.choice(labels)
-
-    def _log(self, low: float, high: float) -> float:
-        return math.exp(self.random.uniform(math.log(low), math.log(high)))
+    return draw
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,14 +99,14 @@ def survey(spec: SearchSpec, samples: int, seed: int, seconds: float) -> Survey:
         seed: equal seeds draw equal points.
         seconds: after this time no more points are drawn, but always one.
     """
-    tune, judged = spec.tune, _remembered(spec)
+    tune, draw, judged = spec.tune, evenly(Random(seed)), _remembered(spec)
     end = time.monotonic() + seconds
     refused: Counter[str] = Counter()
     met: dict[str, list[Choice]] = {path: [] for path in tune.parameters}
     costs: dict[str, list[int]] = {}
     macs: list[int] = []
     drawn = 0
-    for choice in islice(points(tune, Uniform(Random(seed))), samples):
+    for choice in islice(points(tune, draw), samples):
         drawn += 1
         reasons, found = judged(choice)
         refused.update(reasons.keys())
@@ -143,7 +127,7 @@ def survey(spec: SearchSpec, samples: int, seed: int, seconds: float) -> Survey:
         costs={name: tuple(each) for name, each in costs.items()},
         feasible_macs=tuple(macs),
         never=tuple(path for path, choices in met.items() if not choices),
-        idle=tuple(path for path, choices in met.items() if choices and _is_idle(path, choices, spec)),
+        idle=tuple(path for path, choices in met.items() if choices and _is_idle(path, choices, spec, draw)),
     )
 
 
@@ -171,36 +155,34 @@ def _is_free(path: str, tune: Tune, related: list[str]) -> bool:
     return endless(tune.parameters[path]) and without_cost and not compared
 
 
-def _is_idle(path: str, choices: list[Choice], spec: SearchSpec) -> bool:
-    """Whether each of some points stays what it is with the next one's value of a parameter."""
-    if size(spec.tune.parameters[path]) == 1 and not endless(spec.tune.parameters[path]):
+def _is_idle(path: str, choices: list[Choice], spec: SearchSpec, draw: Draw) -> bool:
+    """Whether other values of a parameter make no difference to any of some points."""
+    searched, compared = spec.tune.parameters[path], False
+    if size(searched) == 1 and not endless(searched):
         return True
-    others = (each.labels[path] for each in (*choices[1:], choices[0]))
-    changes = [_changes(path, label, choice, spec) for choice, label in zip(choices, others, strict=True)]
-    return any(each is not None for each in changes) and not any(changes)
+    for choice in choices:
+        label = exact(searched, draw(path, searched))
+        changed = None if label == choice.labels[path] else _changes(path, label, choice, spec, draw)
+        if changed:
+            return False
+        compared = compared or changed is not None
+    return compared
 
 
-def _changes(path: str, label: Label, choice: Choice, spec: SearchSpec) -> bool | None:
+def _changes(path: str, label: Label, choice: Choice, spec: SearchSpec, draw: Draw) -> bool | None:
     """Whether another value of a parameter alone makes a difference; None where one cannot be built."""
-    if label == choice.labels[path]:
-        return None
-    values = _with(path, label, choice, spec.tune)
-    own, other = (spec.judge(each, "sample").planned for each in (choice.values, values))
+
+    def changed(each: str, searched: Searched) -> Label:
+        there = {**choice.labels, path: label}
+        return there[each] if each in there else draw(each, searched)
+
+    points = (choice.values, chosen(spec.tune, changed).values)
+    own, other = (spec.judge(values, "sample").planned for values in points)
     if own is None or other is None:
         return None
     if path.startswith("network."):
         return own.plan != other.plan
     return settings(own.experiment) != settings(other.experiment)
-
-
-def _with(path: str, label: Label, choice: Choice, tune: Tune) -> Values:
-    """The values of a point with another label for one parameter; what does not count any more falls away."""
-    labels: dict[str, Label] = {}
-    for each in in_order(tune.parameters):
-        if each in choice.labels and counts(tune.parameters[each], labels):
-            labels[each] = label if each == path else choice.labels[each]
-    values = {each: value_of(tune.parameters[each], label) for each, label in labels.items()}
-    return {**values, **followers(tune.relations, values)}
 
 
 @dataclass(frozen=True, slots=True)

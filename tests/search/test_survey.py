@@ -12,7 +12,7 @@ from measure_spaces import ARTICLE
 from dnsearch.search import feasibility
 from dnsearch.search.feasibility import SearchSpec
 from dnsearch.search.parameter_space import suggested
-from dnsearch.search.survey import TRIES, Uniform, _remembered, survey
+from dnsearch.search.survey import TRIES, _remembered, evenly, survey
 from dnsearch.spec.document import load, parse
 from dnsearch.spec.tune import Tune
 from dnsearch.spec.tune.search_space import chosen, points
@@ -36,7 +36,7 @@ def judge(document, **changes):
 def test_both_ways_through_the_space_draw_alike():
     tune = Tune.model_validate({"parameters": SPACE}, strict=False)
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
-    draw, times = Uniform(Random(1)), 4000
+    draw, times = evenly(Random(1)), 4000
     ours = [chosen(tune, draw).labels for _ in range(times)]
     theirs = [suggested(study.ask(), tune).labels for _ in range(times)]
     for path in SPACE:
@@ -64,7 +64,7 @@ def test_both_ways_through_the_space_draw_alike():
 
 def test_points_are_the_same_whether_drawn_alone_or_in_a_row():
     tune = Tune.model_validate({"parameters": SPACE}, strict=False)
-    alone, in_a_row = Uniform(Random(2)), points(tune, Uniform(Random(2)))
+    alone, in_a_row = evenly(Random(2)), points(tune, evenly(Random(2)))
     assert [chosen(tune, alone) for _ in range(50)] == list(islice(in_a_row, 50))
 
 
@@ -107,7 +107,7 @@ def test_values_that_cannot_be_built_are_counted_too(tiny):
 
 def test_what_is_left_out_of_a_kind_of_network_makes_no_difference():
     document = load("speculations")
-    exact, draw = judge(document), Uniform(Random(3))
+    exact, draw = judge(document), evenly(Random(3))
     remembered = _remembered(exact)
     for _ in range(150):
         choice = chosen(exact.tune, draw)

@@ -4,11 +4,11 @@ Whoever draws, Optuna's samplers or a plain random number generator, walks throu
 come after those that their conditions name, and one that does not count is not drawn.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from itertools import islice, pairwise
-from typing import Any, Protocol
+from typing import Any
 
 from dnsearch.spec.tune import Relation, Tune
 from dnsearch.spec.tune.parameters import (
@@ -33,17 +33,8 @@ MAX_STATES = 20_000
 """Combinations of labels that conditions tell apart; where there are more, they are not gone through."""
 
 
-class Draw(Protocol):
-    """Who draws the values."""
-
-    def whole(self, path: str, searched: IntRange, high: int) -> int:
-        """A whole number of a range, whose largest value is ``high``."""
-
-    def number(self, path: str, searched: FloatRange, high: float) -> float:
-        """A number of a range, whose largest value is ``high``."""
-
-    def label(self, path: str, labels: Sequence[Label]) -> Label:
-        """One of some labels."""
+Draw = Callable[[str, Searched], Label]
+"""Draws a number of a range, or one of the labels, for the parameter at a path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +65,8 @@ def points(tune: Tune, draw: Draw) -> Iterator[Choice]:
         for path, searched in ordered:
             if not counts(searched, labels):
                 continue
-            if isinstance(searched, Range):
-                labels[path] = values[path] = _number(path, searched, draw)
-            else:
-                labels[path] = draw.label(path, tuple(choices[path]))
-                values[path] = choices[path][labels[path]]
+            label = labels[path] = exact(searched, draw(path, searched))
+            values[path] = choices[path][label] if path in choices else label
         yield Choice(labels, {**values, **followers(tune.relations, values)})
 
 
@@ -90,14 +78,6 @@ def counts(searched: Searched, labels: Mapping[str, Label]) -> bool:
 def value_of(searched: Searched, label: Label) -> Any:  # noqa: ANN401  (whatever the YAML holds)
     """The value that a label stands for."""
     return exact(searched, label) if isinstance(searched, Range) else labelled(searched)[label]
-
-
-def _number(path: str, searched: Range, draw: Draw) -> Label:
-    low, high = searched.bounds
-    most = highest(low, high, searched.step)
-    if isinstance(searched, IntRange):
-        return draw.whole(path, searched, int(most))
-    return exact(searched, draw.number(path, searched, most))
 
 
 def in_order(parameters: Parameters) -> tuple[str, ...]:
