@@ -1,4 +1,4 @@
-"""What is known of a trial before it is trained."""
+"""What is known of a trial before it is trained, and when one that used up memory gets a second try."""
 
 import os
 from dataclasses import replace
@@ -7,9 +7,9 @@ import pytest
 
 from dnsearch.errors import RunError
 from dnsearch.runs.folder import trial_name
-from dnsearch.runs.record import Metrics
+from dnsearch.runs.record import Metrics, opening
 from dnsearch.search.feasibility import SearchSpec
-from dnsearch.search.proposal import Proposal, known, propose
+from dnsearch.search.proposal import Proposal, in_more_parts, known, propose
 
 
 def judge(store):
@@ -159,3 +159,32 @@ def test_names_sort_as_numbers_do():
     assert sorted(map(trial_name, range(1, 12))) == list(map(trial_name, range(1, 12)))
     assert trial_name(12345) == "trial-12345"
     assert os.sep not in trial_name(0)
+
+
+@pytest.fixture
+def failed(tiny):
+    """A record of a trial and its ``training``; keyword arguments change that section."""
+
+    def made(**training):
+        experiment = tiny({f"training.{key}": value for key, value in training.items()}).experiment
+        return opening("trial-0000", experiment, None, None, None), experiment.training
+
+    return made
+
+
+@pytest.mark.parametrize(("accumulate", "parts"), [(1, 2), (3, 6), (12, 24)])
+def test_each_batch_in_twice_the_parts(failed, accumulate, parts):
+    record, training = failed(accumulate=accumulate)
+    again = in_more_parts(record, training)
+    assert (again.parts, again.state, again.reason) == (parts, "running", "")
+    assert (again.fingerprint, again.settings) == (record.fingerprint, record.settings)
+
+
+def test_once_only(failed):
+    record, training = failed()
+    assert in_more_parts(in_more_parts(record, training), training) is None
+
+
+@pytest.mark.parametrize("changes", [{"batch_size": 3}, {"batch_size": 50, "accumulate": 13}])
+def test_a_part_has_two_images_at_least(failed, changes):
+    assert in_more_parts(*failed(**changes)) is None
