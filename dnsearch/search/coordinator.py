@@ -36,7 +36,7 @@ from dnsearch.search.messages import (
     TrialRetried,
     TrialStarted,
 )
-from dnsearch.search.proposal import Proposal, caught_up, failed, in_more_parts, known, propose, same_as, thin
+from dnsearch.search.proposal import Proposal, in_more_parts, known, propose, same_as, thin
 from dnsearch.search.pruning import StopRules, scores_of
 from dnsearch.search.study_summary import StudyFile
 from dnsearch.search.transfer import enqueue
@@ -176,7 +176,7 @@ class Coordinator:
             self._followers.append(proposal)
         elif not self._store.start(trial):
             reason = f"the search ended {MAX_STARTS} times while this trial was in its first epoch"
-            yield from self._close(proposal, failed(proposal.folder, proposal.record, reason))
+            yield from self._close(proposal, replace(proposal.record, state="failed", reason=reason))
         elif (stopped := self._caught_up(proposal)) is not None:
             yield from self._close(proposal, stopped)
         else:
@@ -189,8 +189,7 @@ class Coordinator:
         for epoch in proposal.folder.epochs():
             if epoch.epoch not in reported:
                 stop = self._verdict(proposal, epoch)
-        record = caught_up(proposal.folder, proposal.record)
-        return replace(record, state=stop.state, reason=stop.reason) if stop else None
+        return replace(proposal.record, state=stop.state, reason=stop.reason) if stop else None
 
     def _ended_twin(self, proposal: Proposal) -> RunRecord | None:
         """The record of the trial that had the same settings, unless a person has removed it."""
@@ -242,7 +241,7 @@ class Coordinator:
 
     def _failed(self, proposal: Proposal, reason: str, *, memory: bool) -> Iterator[SearchEvent]:
         """Try once more where memory ran out and the batches can be divided; else the trial has failed."""
-        record = failed(proposal.folder, proposal.record, reason)
+        record = replace(known(proposal.folder, proposal.record), state="failed", reason=reason)
         again = in_more_parts(record, proposal.planned.experiment.training) if memory else None
         if again is None or again.parts is None:
             yield from self._close(proposal, record)
@@ -254,7 +253,7 @@ class Coordinator:
         """Start a trial again whose node was lost, from what its folder has of it."""
         path = proposal.folder.path
         self._lost[path] += 1
-        record = caught_up(proposal.folder, known(proposal.folder, proposal.record))
+        record = known(proposal.folder, proposal.record)
         epoch, stop = self._stops.get(path, (0, None))
         if stop is not None and record.epochs == epoch:  # it was lost on its way to the end
             yield from self._close(proposal, replace(record, state=stop.state, reason=stop.reason))

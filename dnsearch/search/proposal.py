@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import assert_never
@@ -15,7 +16,7 @@ from dnsearch.plan.network import plan_network
 from dnsearch.runs.atomic import writing
 from dnsearch.runs.cleaning import heavy, remove
 from dnsearch.runs.folder import RunFolder, trial_name
-from dnsearch.runs.record import Origin, Parameters, RunRecord, opening, with_epoch
+from dnsearch.runs.record import EpochRecord, Origin, Parameters, RunRecord, opening, with_epoch
 from dnsearch.search.feasibility import SearchSpec, costs_of
 from dnsearch.search.pruning import rungs
 from dnsearch.search.trial_store import TrialStore
@@ -76,26 +77,23 @@ def propose(store: TrialStore, trial: Trial, folder: Path, spec: SearchSpec) -> 
 
 
 def known(run: RunFolder, record: RunRecord) -> RunRecord:
-    """The folder's own record, if it is of the same settings; else the one given."""
-    try:
+    """What a run folder has of a run: its record with all its epochs; else the record given.
+
+    A process that was killed may have written epochs after its record. A damaged record does not count, nor
+    does one of other settings.
+    """
+    found, history = record, list[EpochRecord]()
+    with suppress(RunError):
+        history = run.epochs()
+    with suppress(RunError):
         found = run.read()
-    except RunError:
+    if found.fingerprint != record.fingerprint:
         return record
-    return found if found.fingerprint == record.fingerprint else record
-
-
-def failed(run: RunFolder, record: RunRecord, reason: str) -> RunRecord:
-    """The record of a run that could not end by itself, with the epochs that its folder has."""
-    return replace(caught_up(run, known(run, record)), state="failed", reason=reason)
-
-
-def caught_up(run: RunFolder, record: RunRecord) -> RunRecord:
-    """The record with all epochs of its folder; a process that was killed may have written some after it."""
-    for epoch in run.epochs():
-        if epoch.epoch > record.epochs:
-            spent = record.wall_seconds + epoch.wall_seconds
-            record = with_epoch(record, epoch, spent, record.peak_memory_bytes or 0)
-    return record
+    for epoch in history:
+        if epoch.epoch > found.epochs:
+            spent = found.wall_seconds + epoch.wall_seconds
+            found = with_epoch(found, epoch, spent, found.peak_memory_bytes or 0)
+    return found
 
 
 def same_as(proposal: Proposal, twin: RunRecord) -> RunRecord:

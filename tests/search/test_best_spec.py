@@ -7,7 +7,7 @@ import pytest
 from dnsearch.runs.record import Metrics
 from dnsearch.search.confirm import write_best
 from dnsearch.search.feasibility import SearchSpec
-from dnsearch.search.proposal import failed, propose, same_as
+from dnsearch.search.proposal import known, propose, same_as
 from dnsearch.spec.document import fingerprint, load, resolved_yaml
 
 
@@ -24,11 +24,14 @@ def proposal(new_store, tmp_path):
     return replace(made, record=record)
 
 
-def test_a_failed_trial_keeps_its_epochs(proposal):
-    proposal.folder.write(replace(proposal.record, state="running", epochs=1))
-    record = failed(proposal.folder, proposal.record, "the child process was killed by signal 9")
-    assert (record.state, record.epochs) == ("failed", 1)
-    assert record.reason == "the child process was killed by signal 9"
+def test_epochs_that_were_written_after_the_record_count_even_if_it_is_damaged(proposal, epoch):
+    begun = replace(proposal.record, state="running", epochs=0, last=None, best=None, wall_seconds=0.0)
+    proposal.folder.write(begun)
+    proposal.folder.write_epochs([epoch(1, 0.5), epoch(2, 0.7)])
+    for _ in range(2):
+        record = known(proposal.folder, begun)
+        assert (record.epochs, record.best_epoch, record.wall_seconds) == (2, 2, 1.0)
+        proposal.folder.record.write_text("{")
 
 
 def test_the_same_settings_again_have_the_same_outcome_and_took_no_time(proposal):
