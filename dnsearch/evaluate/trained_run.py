@@ -91,7 +91,7 @@ def trained(folder: RunFolder) -> Trained:
     scaling, image_shape, class_names = _preprocessing(folder)
     plan = plan_network(experiment.network, image_shape, len(class_names))
     model = build(plan, experiment.name)
-    load_weights(model, str(folder.weights))
+    load_weights(model, folder.weights)
     return Trained(experiment, plan, model, evaluator(model), scaling, image_shape, class_names)
 
 

@@ -1,14 +1,17 @@
-"""Weights and training state as plain arrays in ``.npz`` files; nothing in them can be executed.
+"""What a run saves in its folder, and how it is resumed; nothing in the files can be executed.
 
-A checkpoint holds every variable of a trainer (the model's weights, moving statistics and states of random
-generators, the optimizer's, the averaged weights), the history of the run up to there, and a checksum over
-all of it. A file is looked at as a whole before anything is assigned, so a model is either filled or left
-as it was.
+A checkpoint is an ``.npz`` file of every variable of a trainer (the model's weights, moving statistics and
+states of random generators, the optimizer's, the averaged weights), the history of the run up to there, and a
+checksum over all of it. It is written before all else, and a resume makes the epochs, the weights and the
+record's figures of it. A file is checked as a whole before anything is assigned, so a model is either filled
+or left as it was.
 """
 
+import contextlib
 import hashlib
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -16,7 +19,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from dnsearch.errors import Problem, RunError
+from dnsearch import environment
+from dnsearch.errors import DnsearchError, Problem, RunError
+from dnsearch.plan.cost import Cost
+from dnsearch.runs.atomic import replacing, writing
+from dnsearch.runs.folder import RunFolder
+from dnsearch.runs.record import EpochRecord, Notice, Origin, Parameters, RunRecord, opening, with_epoch
+from dnsearch.runs.record_json import from_lines, to_lines
+from dnsearch.spec.experiment import Experiment
+from dnsearch.train.devices import memory_errors_explained
 from dnsearch.train.step import Trainer
 
 DAMAGED = (ValueError, TypeError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile)
@@ -28,47 +39,49 @@ MEND = "The file was damaged; restore it from a copy, or train again."
 
 def save_weights(model: keras.Model, file: IO[bytes]) -> None:
     """Write the weights, by the path of each."""
-    _write(file, _weights(model))
+    arrays: dict[str, Any] = {weight.path: np.asarray(weight) for weight in model.weights}
+    np.savez(file, **arrays)
 
 
-def load_weights(model: keras.Model, path: str) -> None:
+def load_weights(model: keras.Model, path: Path) -> None:
     """Fill a model with saved weights.
 
     Raises:
         RunError: the file is missing, broken, or of another network.
     """
-    _assign(_weights(model), _arrays(path), path)
+    _assign({weight.path: weight for weight in model.weights}, _arrays(path), path)
 
 
-def load_fitting_weights(model: keras.Model, path: str) -> tuple[str, ...]:
+def load_fitting_weights(model: keras.Model, path: Path) -> tuple[str, ...]:
     """Fill the layers whose weights are all saved in their shapes; returns the names of the others.
 
     Raises:
         RunError: the file is missing or broken, or no layer fits.
     """
-    arrays = _arrays(path)
-    unfit = {
-        weight.path: weight.path.rpartition("/")[0]
+    arrays, layers = _arrays(path), {weight.path: weight.path.rpartition("/")[0] for weight in model.weights}
+    unfit = [
+        layers[weight.path]
         for weight in model.weights
         if weight.path not in arrays or arrays[weight.path].shape != tuple(weight.shape)
-    }
-    afresh = tuple(dict.fromkeys(unfit.values()))
-    fitting = [weight for weight in model.weights if weight.path.rpartition("/")[0] not in afresh]
+    ]
+    fitting = [weight for weight in model.weights if layers[weight.path] not in unfit]
     if not fitting:
-        raise RunError(str(Problem(path, "layers that the new network has too", "none of their shapes")))
+        expected = "weights in the shapes of the new network"
+        raise RunError(str(Problem(str(path), expected, "no layer that fits")))
     for weight in fitting:
         weight.assign(arrays[weight.path])
-    return afresh
+    return tuple(dict.fromkeys(unfit))
 
 
 def save_checkpoint(trainer: Trainer, history: bytes, file: IO[bytes]) -> None:
     """Write the whole state and, in the caller's words, what led to it."""
-    arrays = {name: np.asarray(variable) for name, variable in trainer.variables.items()}
+    arrays: dict[str, Any] = {name: np.asarray(variable) for name, variable in trainer.variables.items()}
     arrays[HISTORY] = np.frombuffer(history, np.uint8)
-    _write(file, {**arrays, CHECKSUM: _checksum(arrays)})
+    arrays[CHECKSUM] = _checksum(arrays)
+    np.savez(file, **arrays)
 
 
-def load_checkpoint(trainer: Trainer, path: str) -> bytes:
+def load_checkpoint(trainer: Trainer, path: Path) -> bytes:
     """Restore the whole state; returns the history that it was saved with.
 
     Raises:
@@ -77,12 +90,13 @@ def load_checkpoint(trainer: Trainer, path: str) -> bytes:
     arrays = _arrays(path)
     found = arrays.pop(CHECKSUM, None)
     if found is None or HISTORY not in arrays:
-        raise RunError(str(Problem(path, f"a checkpoint, with its {HISTORY} and {CHECKSUM}", "none", MEND)))
+        expected = f"a checkpoint, with its {HISTORY} and {CHECKSUM}"
+        raise RunError(str(Problem(str(path), expected, "none", MEND)))
     if found.tobytes() != _checksum(arrays).tobytes():
-        raise RunError(str(Problem(path, f"content that fits its {CHECKSUM}", "other content", MEND)))
+        raise RunError(str(Problem(str(path), f"content that fits its {CHECKSUM}", "other content", MEND)))
     history: bytes = arrays.pop(HISTORY).tobytes()
     _assign(trainer.variables, arrays, path)
-    trainer.settle()
+    trainer.fill_model()
     return history
 
 
@@ -96,42 +110,133 @@ def _checksum(arrays: Mapping[str, Any]) -> Any:  # noqa: ANN401  (an array)
     return np.frombuffer(digest.digest(), np.uint8)
 
 
-def _weights(model: keras.Model) -> dict[str, Any]:
-    return {weight.path: weight for weight in model.weights}
-
-
-def _write(file: IO[bytes], variables: Mapping[str, Any]) -> None:
-    arrays: dict[str, Any] = {name: np.asarray(variable) for name, variable in variables.items()}
-    np.savez(file, **arrays)
-
-
-def _arrays(path: str) -> dict[str, Any]:
+def _arrays(path: Path) -> dict[str, Any]:
     try:
         # Opened here, since NumPy leaves a file open when it is no archive.
-        with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return {name: np.asarray(arrays[name]) for name in arrays.files}
-    except OSError as error:
-        found = error.strerror or str(error)
-        raise RunError(str(Problem(path, "a file of saved arrays", found))) from error
-    except DAMAGED as error:
-        raise RunError(str(Problem(path, "a file of saved arrays", str(error), MEND))) from error
+    except (OSError, *DAMAGED) as error:
+        found = str(getattr(error, "strerror", None) or error)
+        hint = "" if isinstance(error, OSError) else MEND
+        raise RunError(str(Problem(str(path), "a file of saved arrays", found, hint))) from error
 
 
-def _assign(variables: Mapping[str, Any], arrays: Mapping[str, Any], path: str) -> None:
+def _assign(variables: Mapping[str, Any], arrays: Mapping[str, Any], path: Path) -> None:
+    hint = "The file is of another network, or of another version of dnsearch."
     for name, variable in variables.items():
-        dtype = tf.as_dtype(variable.dtype).name
-        expected = f"{name}, {dtype} of shape {tuple(variable.shape)}"
-        if name not in arrays:
-            raise _other_network(path, expected, "nothing")
-        array = arrays[name]
-        if array.shape != tuple(variable.shape) or array.dtype != dtype:
-            raise _other_network(path, expected, f"{array.dtype} of shape {array.shape}")
+        array, dtype = arrays.get(name), tf.as_dtype(variable.dtype).name
+        if array is None or (array.shape, array.dtype) != (tuple(variable.shape), dtype):
+            expected = f"{name}, {dtype} of shape {tuple(variable.shape)}"
+            found = "nothing" if array is None else f"{array.dtype} of shape {array.shape}"
+            raise RunError(str(Problem(str(path), expected, found, hint)))
     if unknown := sorted(arrays.keys() - variables.keys()):
-        raise _other_network(path, f"{len(variables)} arrays", f"also {', '.join(unknown[:3])}")
+        found = f"also {', '.join(unknown[:3])}"
+        raise RunError(str(Problem(str(path), f"{len(variables)} arrays", found, hint)))
     for name, variable in variables.items():
         variable.assign(arrays[name])
 
 
-def _other_network(path: str, expected: str, found: str) -> RunError:
-    hint = "The file is of another network, or of another version of dnsearch."
-    return RunError(str(Problem(path, expected, found, hint)))
+def begun(folder: RunFolder, experiment: Experiment, costs: Cost, origin: Origin | None) -> RunRecord:
+    """The record of a run that starts or goes on now, in this process.
+
+    Raises:
+        RunError: the folder is a run of other settings.
+    """
+    parameters = Parameters(costs.trainable, costs.other)
+    record = opening(folder.name, experiment, parameters, costs.macs, origin)
+    if folder.record.exists():
+        earlier = folder.read()
+        if earlier.fingerprint != record.fingerprint:
+            expected = "expected the settings that the run was started with, but its spec has changed"
+            hint = "Start a new run with dnsearch train."
+            raise RunError(str(Problem(str(folder.path), expected, hint=hint)))
+        record = replace(earlier, state="running", reason="")
+    return replace(
+        record,
+        versions=environment.versions(),
+        hardware=environment.hardware(),
+        process=environment.process_identity(),
+    )
+
+
+def refuse_imported(folder: RunFolder) -> None:
+    """Do not let a training replace imported weights: only they are there before a first epoch."""
+    if folder.weights.exists() and not folder.epochs_file.exists():
+        hint = f"Fine-tune them in a run of their own: set training.start_from to {folder.path}"
+        raise RunError(str(Problem(str(folder.path), "a run that was trained", "imported weights", hint)))
+
+
+def start_from(source: Path, trainer: Trainer, folder: RunFolder) -> None:
+    """Take over another run's weights, and save which layers they do not fit."""
+    afresh = load_fitting_weights(trainer.model, RunFolder.open(source).weights)
+    trainer.take_over()
+    folder.write_start(str(source), afresh)
+
+
+def restored(trainer: Trainer, folder: RunFolder, tell: Callable[[Notice], object]) -> list[EpochRecord]:
+    """The epochs of the newest good checkpoint; trainer, epochs and weights are brought in line with it.
+
+    Raises:
+        RunError: no checkpoint is good, or there is none although epochs have ended.
+    """
+    damage: list[RunError] = []
+    for path in (folder.checkpoint, folder.previous_checkpoint):
+        if not path.exists():
+            continue
+        try:
+            history = from_lines(load_checkpoint(trainer, path), str(path))
+        except RunError as error:
+            damage.append(error)
+            continue
+        if damage:
+            # The next save would put it in the place of the good one.
+            with writing(folder.damaged_checkpoint):
+                folder.checkpoint.replace(folder.damaged_checkpoint)
+            going_on = f"the run goes on from {path.name}, after epoch {len(history)}"
+            tell(Notice(f"{damage[0]}\n  It is kept as {folder.damaged_checkpoint.name}; {going_on}."))
+        folder.write_epochs(history)
+        _save_weights(trainer, folder)
+        return history
+    if damage:
+        expected = "there is no good checkpoint to go on from"
+    elif epochs := folder.epochs():
+        expected = f"expected a good checkpoint to go on from, found none after {len(epochs)} epochs"
+    else:
+        return []
+    hint = f"Nothing was deleted. Start it anew with: dnsearch train {folder.resolved}"
+    raise RunError("\n\n".join(map(str, [*damage, Problem(str(folder.path), expected, hint=hint)])))
+
+
+def caught_up(record: RunRecord, history: list[EpochRecord]) -> RunRecord:
+    """The record with the figures of the epochs behind; they differ where a process died while it saved."""
+    if record.epochs != len(history):
+        record = replace(record, epochs=0, last=None, best=None, best_epoch=None, test=None)
+        for epoch in history:
+            record = with_epoch(record, epoch, record.wall_seconds, record.peak_memory_bytes or 0)
+    return record
+
+
+def save_epoch(folder: RunFolder, trainer: Trainer, history: list[EpochRecord], record: RunRecord) -> None:
+    """Save what an epoch has led to.
+
+    The process may die between any two of these. A resume starts from the checkpoint and makes the others of
+    it; so it comes first.
+    """
+    with memory_errors_explained(f"while epoch {len(history)} was saved"):
+        with folder.replacing_checkpoint() as file:
+            save_checkpoint(trainer, to_lines(history), file)
+        folder.append(history[-1])
+        _save_weights(trainer, folder)
+        folder.write(record)
+
+
+def _save_weights(trainer: Trainer, folder: RunFolder) -> None:
+    with replacing(folder.weights) as file:
+        save_weights(trainer.model, file)
+
+
+def save_failure(folder: RunFolder, record: RunRecord, error: Exception) -> None:
+    """Write down why a run failed, if that can be written: the error itself may be that nothing can be."""
+    reason = str(error) if isinstance(error, DnsearchError) else f"{type(error).__name__}: {error}"
+    with contextlib.suppress(RunError):
+        folder.write(replace(record, state="failed", reason=reason))

@@ -26,10 +26,6 @@ Tensor = Any
 def training_devices(training: Training, examples: int) -> tuple[str, ...]:
     """TensorFlow's names of the GPUs to train on; none: the processor.
 
-    Args:
-        training: the section of the spec.
-        examples: number of training images.
-
     Raises:
         SpecError: a batch has fewer than two images for each GPU, which BatchNorm needs for a variance.
     """
@@ -44,23 +40,19 @@ def training_devices(training: Training, examples: int) -> tuple[str, ...]:
 
 
 def uses_xla(training: Training, devices: Sequence[str]) -> bool:
-    """Whether XLA compiles the network's pass and its gradient.
-
-    Args:
-        training: the section of the spec.
-        devices: the GPUs that are trained on.
-    """
-    by_itself = bool(devices) and not training.deterministic
-    return training.xla == "on" or (training.xla == "auto" and by_itself)
+    """Whether XLA compiles the network's pass and its gradient on these GPUs."""
+    if training.xla == "auto":
+        return bool(devices) and not training.deterministic
+    return training.xla == "on"
 
 
 def unmet(training: Training, devices: Sequence[str]) -> str:
     """What a spec asks for that these devices do not have, in words; empty where they have it all."""
+    same = "training.devices: all is the same as one here"
     if devices:
-        alone = training.devices == "all" and len(devices) == 1
-        return "one GPU found; training.devices: all is the same as one here" if alone else ""
+        return f"one GPU found; {same}" if training.devices == "all" and len(devices) == 1 else ""
     wishes = (
-        (training.devices == "all", "training.devices: all is the same as one here"),
+        (training.devices == "all", same),
         (training.precision != "float32", f"training.precision: {training.precision} saves no time here"),
         (training.xla == "on", "training.xla: on saves no time here"),
     )
@@ -102,12 +94,14 @@ def shared_out(
     """
     count, replicas = tf.shape(images)[0], strategy.num_replicas_in_sync
     statistics, counters = given
+    # Each counter is a pair: a seed and how often it was used.
+    apart = tf.constant([SEEDS_APART, 0] * (counters.shape[0] // 2), counters.dtype)
 
     def on_one_gpu() -> tuple[Tensor, ...]:
         replica = tf.distribute.get_replica_context()
         number = replica.replica_id_in_sync_group
         first, last = ((count * bound + replicas - 1) // replicas for bound in (number, number + 1))
-        own = counters + tf.cast(number, counters.dtype) * _seeds_apart(counters)
+        own = counters + tf.cast(number, counters.dtype) * apart
         found, after = of_share(images[first:last], labels[first:last], [statistics, own])
         # One vector, so that there is one all-reduce. Moves and not statistics, so that what does not move
         # (frozen weights are among them) stays the same to the last bit.
@@ -117,11 +111,6 @@ def shared_out(
     sums, losses, hits, counts = map(strategy.experimental_local_results, strategy.run(on_one_gpu))
     gradient, moves = tf.split(sums[0], [-1, statistics.shape[0]])
     return [gradient, tf.add_n(losses), tf.add_n(hits)], [statistics + moves / replicas, counts[0]]
-
-
-def _seeds_apart(counters: Tensor) -> Tensor:
-    """What the next GPU's counters have more: each is a pair, a seed and how often it was used."""
-    return tf.constant([SEEDS_APART, 0] * (counters.shape[0] // 2), counters.dtype)
 
 
 ONEDNN_OUT_OF_MEMORY = "exception:Status: 1,"

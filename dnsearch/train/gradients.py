@@ -39,7 +39,7 @@ def accumulated(
         labels: theirs.
         handed: what the first part is given.
         parts: into how many parts the batch is cut; one of fewer images has fewer.
-        nothing: what to start adding from: zeros.
+        nothing: zeros to start adding from.
     """
     count = tf.shape(images)[0]
     size = (count + parts - 1) // parts
@@ -77,22 +77,19 @@ class LossScaling:
         """The same for the gradient of a scaled loss; it does nothing where that is not finite."""
 
         def guarded(gradient: Tensor, rate: Tensor) -> None:
-            def go() -> Tensor:
-                move(gradient / self.scale, rate)
-                return self._rise()
-
             finite = tf.reduce_all(tf.math.is_finite(gradient))
-            tf.cond(finite | (self.scale <= SMALLEST), go, self._fall)
+            tf.cond(finite | (self.scale <= SMALLEST), lambda: self._go(move, gradient, rate), self._skip)
 
         return guarded
 
-    def _rise(self) -> Tensor:
-        """Count a step that went well; double the scale after so many."""
+    def _go(self, move: Move, gradient: Tensor, rate: Tensor) -> Tensor:
+        """Do a step that goes well; double the scale after so many."""
+        move(gradient / self.scale, rate)
         counted = self.good_steps.assign_add(1)
         enough = tf.equal(counted, GROWTH_STEPS)
         self.good_steps.assign(tf.where(enough, tf.zeros_like(counted), counted))
         return self.scale.assign(tf.where(enough, tf.minimum(2 * self.scale, LARGEST), self.scale))
 
-    def _fall(self) -> Tensor:
+    def _skip(self) -> Tensor:
         self.good_steps.assign(0)
         return self.scale.assign(self.scale / 2)

@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from dnsearch.errors import TrainingError
-from dnsearch.runs.record import EpochRecord, Metrics, StepEnded
+from dnsearch.runs.record import EpochRecord, StepEnded
 from dnsearch.spec.training import EarlyStopping, Training
 from dnsearch.train.devices import memory_errors_explained
-from dnsearch.train.losses import label_count
-from dnsearch.train.schedules import learning_rate
-from dnsearch.train.step import Logits, Trainer, evaluate, evaluator
+from dnsearch.train.optimizers import learning_rate
+from dnsearch.train.step import Sums, Trainer, evaluate, evaluator
 
 
 class Batches(Protocol):
@@ -55,69 +54,29 @@ def train(
     while not is_over(training, history) and (feed.epochs is None or len(history) + 1 in feed.epochs):
         started = time.perf_counter()
         epoch = len(history) + 1
-        totals, batches = _Totals(), feed.training(epoch)
-        steps = len(batches)
-        for step, batch in enumerate(batches):
-            yield _step(trainer, training, steps, totals, (epoch, step), batch)
-        rate = learning_rate(training, epoch * steps - 1, steps)
-        trainer.settle()
-        validation = _validated(logits_of, feed.validation, epoch, rate)
+        batches = feed.training(epoch)
+        steps, sums = len(batches), Sums()
+        speeds: list[float] = []
+        for step, (images, labels) in enumerate(batches, start=1):
+            moment = f"at step {step} of epoch {epoch}"
+            rate = learning_rate(training, (epoch - 1) * steps + step - 1, steps)
+            began = time.perf_counter()
+            with memory_errors_explained(moment):
+                found = trainer.train(images, labels, rate)
+                loss, hits = float(found[0]), int(found[1])  # a GPU computes until here
+            speeds.append(int(labels.shape[0]) / (time.perf_counter() - began))
+            _check_finite(loss, moment, rate)
+            sums.add(loss, hits, labels)
+            yield StepEnded(epoch, step, steps, speeds[-1])
+        trainer.fill_model()
+        moment = f"on the validation images after epoch {epoch}"
+        with memory_errors_explained(moment):
+            validation = evaluate(logits_of, feed.validation)
+        _check_finite(validation.loss, moment, rate)  # the last step may have ruined the weights
         seconds = time.perf_counter() - started
-        record = EpochRecord(epoch, rate, totals.metrics(), validation, seconds, totals.speed())
-        history.append(record)
-        yield record
-
-
-class _Totals:
-    """What the steps of an epoch add up to."""
-
-    def __init__(self) -> None:
-        self.loss = 0.0
-        self.hits = 0
-        self.examples = 0
-        self.speeds: list[float] = []
-
-    def metrics(self) -> Metrics:
-        return Metrics(self.loss / self.examples, self.hits / self.examples, self.examples)
-
-    def speed(self) -> float:
-        return statistics.median(self.speeds)
-
-
-def _step(
-    trainer: Trainer,
-    training: Training,
-    steps: int,
-    totals: _Totals,
-    at: tuple[int, int],
-    batch: tuple[Any, Any],
-) -> StepEnded:
-    """Do one optimizer step and add it to the epoch's totals."""
-    epoch, step = at
-    images, labels = batch
-    moment = f"at step {step + 1} of epoch {epoch}"
-    rate = learning_rate(training, (epoch - 1) * steps + step, steps)
-    started = time.perf_counter()
-    with memory_errors_explained(moment):
-        sums = trainer.train(images, labels, rate)
-        loss, hits = float(sums[0]), int(sums[1])  # a GPU computes until here
-    seconds = time.perf_counter() - started
-    examples, count = label_count(labels), int(labels.shape[0])
-    _check_finite(loss, moment, rate)
-    totals.loss += loss
-    totals.hits += hits
-    totals.examples += examples
-    totals.speeds.append(count / seconds)
-    return StepEnded(epoch, step + 1, steps, count / seconds)
-
-
-def _validated(logits_of: Logits, batches: Iterable[tuple[Any, Any]], epoch: int, rate: float) -> Metrics:
-    """The metrics on the held-out images; the last step of an epoch may have ruined the weights."""
-    moment = f"on the validation images after epoch {epoch}"
-    with memory_errors_explained(moment):
-        metrics = evaluate(logits_of, batches)
-    _check_finite(metrics.loss, moment, rate)
-    return metrics
+        speed = statistics.median(speeds)
+        history.append(EpochRecord(epoch, rate, sums.metrics(), validation, seconds, speed))
+        yield history[-1]
 
 
 def _check_finite(loss: float, moment: str, rate: float) -> None:

@@ -124,16 +124,11 @@ def loss_and_hits(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
 
 def confusion(logits: Tensor, labels: Tensor) -> Tensor:
     """How many labels of each class (row) were given each class (column), int64; those that count alone."""
-    classes = logits.shape[-1]
-    given = tf.argmax(logits, axis=-1, output_type=tf.int64)
-    places = tf.cast(labels, tf.int64) * classes + given
-    counts = tf.math.bincount(
-        tf.cast(tf.boolean_mask(places, labels >= 0), tf.int32),
-        minlength=classes**2,
-        maxlength=classes**2,
-        dtype=tf.int64,
+    counted = labels >= 0
+    given = tf.argmax(logits, axis=-1, output_type=tf.int32)
+    return tf.math.confusion_matrix(
+        labels[counted], given[counted], num_classes=logits.shape[-1], dtype=tf.int64
     )
-    return tf.reshape(counts, (classes, classes))
 
 
 def mean_iou(counts: Any) -> float:  # noqa: ANN401  (an array)

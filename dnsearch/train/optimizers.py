@@ -1,4 +1,4 @@
-"""The optimizers and the averaged weights, on one vector of all weights.
+"""The optimizers, their learning rates and the averaged weights, on one vector of all weights.
 
 Keras' optimizers are a handful of small operations for each of some hundred weights, and tracing them takes
 longer than tracing the network. On one vector a rule is a handful of operations in all.
@@ -37,12 +37,22 @@ A training keeps the averages; it goes on with the weights.
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any, assert_never
 
 import tensorflow as tf
 
-from dnsearch.spec.optimization import Adam, AdamW, Lion, Muon, Sgd
+from dnsearch.spec.optimization import (
+    Adam,
+    AdamW,
+    Constant,
+    Cosine,
+    Linear,
+    Lion,
+    Muon,
+    OneCycle,
+    Sgd,
+    Step,
+)
 from dnsearch.spec.training import Training
 from dnsearch.train.state import State, Vector
 
@@ -60,26 +70,15 @@ def muon_steps(directions: Sequence[Tensor]) -> list[Tensor]:
         directions: momentum of shape (height, width, channels, filters).
     """
     steps: dict[int, Tensor] = {}
-    by_filters = sorted(range(len(directions)), key=lambda number: directions[number].shape[-1])
-    for filters, group in groupby(by_filters, key=lambda number: directions[number].shape[-1]):
-        numbers = list(group)
+    for filters in sorted({direction.shape[-1] for direction in directions}):
+        numbers = [number for number, each in enumerate(directions) if each.shape[-1] == filters]
         matrices = [tf.reshape(directions[number], (-1, filters)) for number in numbers]
-        for number, step in zip(numbers, _of_one_width(matrices), strict=True):
+        most = max(matrix.shape[0] for matrix in matrices)
+        stacked = tf.stack([tf.pad(matrix, [[0, most - matrix.shape[0]], [0, 0]]) for matrix in matrices])
+        for number, matrix, found in zip(numbers, matrices, tf.unstack(orthogonal(stacked)), strict=True):
+            step = found[: matrix.shape[0]] * (ADAM_SIZED * math.sqrt(max(matrix.shape)))
             steps[number] = tf.reshape(step, directions[number].shape)
     return [steps[number] for number in range(len(directions))]
-
-
-def _of_one_width(matrices: Sequence[Tensor]) -> list[Tensor]:
-    """The steps of matrices with equally many columns."""
-    rows = [matrix.shape[0] for matrix in matrices]
-    filled = [
-        tf.pad(matrix, [[0, max(rows) - own], [0, 0]]) for matrix, own in zip(matrices, rows, strict=True)
-    ]
-    found = tf.unstack(orthogonal(tf.stack(filled)))
-    return [
-        each[:own] * (ADAM_SIZED * math.sqrt(max(own, each.shape[1])))
-        for each, own in zip(found, rows, strict=True)
-    ]
 
 
 def orthogonal(matrices: Tensor) -> Tensor:
@@ -108,6 +107,11 @@ class Averages:
         self._decay = decay
         self.weights = tf.Variable(state.weights.value, trainable=False)
         self.statistics = tf.Variable(state.statistics.value, trainable=False)
+
+    @property
+    def variables(self) -> Mapping[str, Any]:
+        """What a resume needs."""
+        return {"average weights": self.weights, "average statistics": self.statistics}
 
     def restart(self) -> None:
         """Forget what was averaged; average what the state has now."""
@@ -150,7 +154,8 @@ def build_optimizer(training: Training, weights: Vector) -> Optimizer:
     steps = tf.Variable(0, trainable=False, dtype=tf.int64)
     slots = {name: tf.Variable(tf.zeros_like(weights.value), trainable=False) for name in _slots(rule)}
     coupled = isinstance(rule, Adam) or (isinstance(rule, Sgd) and rule.decay == "coupled")
-    decay = rule.weight_decay * _decayed(rule, weights)
+    decayed = 1.0 if rule.decayed == "all" else weights.each(lambda weight: float(is_kernel(weight)))
+    decay = rule.weight_decay * decayed
 
     def apply(gradient: Tensor, rate: Tensor) -> None:
         steps.assign_add(1)
@@ -158,26 +163,14 @@ def build_optimizer(training: Training, weights: Vector) -> Optimizer:
             gradient += decay * weights.value
         elif rule.weight_decay:
             weights.value.assign_sub(rate * decay * weights.value)
-        _move(rule, weights, gradient, slots, (rate, tf.cast(steps, tf.float32)))
+        _move(rule, weights, gradient, slots, rate, tf.cast(steps, tf.float32))
 
     return Optimizer({"steps": steps, **slots}, apply)
-
-
-def _decayed(rule: Rule, weights: Vector) -> Any:  # noqa: ANN401  (a number, or a vector)
-    """1 for each number that decays and 0 for the others."""
-    if rule.decayed == "all":
-        return 1.0
-    return weights.each(lambda weight: float(is_kernel(weight)))
 
 
 def is_kernel(weight: Any) -> bool:  # noqa: ANN401  (a Keras variable)
     """Whether a weight is the kernel of a convolution or of the classifier."""
     return bool(weight.path.endswith("/kernel"))
-
-
-def _orthogonalised(weight: Any) -> bool:  # noqa: ANN401  (a Keras variable)
-    """Whether a weight is Muon's: the kernels of convolutions."""
-    return is_kernel(weight) and len(weight.shape) == 4
 
 
 def _slots(rule: Rule) -> tuple[str, ...]:
@@ -194,9 +187,8 @@ def _slots(rule: Rule) -> tuple[str, ...]:
             assert_never(rule)
 
 
-def _move(rule: Rule, weights: Vector, gradient: Tensor, slots: Slots, at: tuple[Tensor, Tensor]) -> None:
-    """Do a rule's step, decay left out, at a learning rate and a number of steps, this one included."""
-    rate, steps = at
+def _move(rule: Rule, weights: Vector, gradient: Tensor, slots: Slots, rate: Tensor, steps: Tensor) -> None:
+    """Do a rule's step, decay left out; ``steps`` counts it too."""
     match rule:
         case Sgd(momentum=0.0):
             weights.value.assign_sub(rate * gradient)
@@ -237,9 +229,63 @@ def _muon(rule: Muon, weights: Vector, gradient: Tensor, slots: Slots, steps: Te
     """The same: Muon's steps for the kernels of convolutions, AdamW's for all others."""
     velocity = slots["momentum"].assign(rule.momentum * slots["momentum"] + gradient)
     directions = weights.parts(gradient + rule.momentum * velocity)
-    kernels = [number for number, each in enumerate(weights.variables) if _orthogonalised(each)]
-    own = muon_steps([directions[number] for number in kernels])
     found = weights.parts(_adam(MUONS_ADAM, gradient, slots, steps))
-    for number, step in zip(kernels, own, strict=True):
+    kernels = [n for n, each in enumerate(weights.variables) if is_kernel(each) and len(each.shape) == 4]
+    for number, step in zip(kernels, muon_steps([directions[n] for n in kernels]), strict=True):
         found[number] = step
     return weights.joined(found)
+
+
+def learning_rate(training: Training, step: int, steps_per_epoch: int) -> float:
+    """The learning rate of a step.
+
+    Over the warm-up it rises in a straight line and reaches the full rate at the warm-up's last step; a
+    cosine or a line then covers the rest, while the points of a step schedule and of one cycle are shares of
+    the whole training. Where epochs have different numbers of steps, a step's place in its own counts.
+
+    Args:
+        training: the ``training`` section of a spec.
+        step: number of the step in the whole training, from 0, if all epochs had as many steps as its own.
+        steps_per_epoch: steps of its epoch.
+
+    >>> from dnsearch.spec.document import load
+    >>> paper = load("densenet-bc-100-12").experiment.training
+    >>> [round(learning_rate(paper, epoch * 704, 704), 5) for epoch in (0, 149, 150, 225)]
+    [0.1, 0.1, 0.01, 0.001]
+    """
+    warmup = round(training.warmup_epochs * steps_per_epoch)
+    if step < warmup:
+        return training.learning_rate * (step + 1) / warmup
+    steps = training.epochs * steps_per_epoch
+    progress = (step - warmup) / max(1, steps - warmup)
+    match training.schedule:
+        case Constant():
+            factor = 1.0
+        case Step(at=at, factor=each):
+            factor = each ** sum(step >= round(share * steps) for share in at)
+        case Cosine(final_fraction=final):
+            factor = final + (1 - final) * 0.5 * (1 + math.cos(math.pi * progress))
+        case Linear(final_fraction=final):
+            factor = final + (1 - final) * (1 - progress)
+        case OneCycle():
+            factor = one_cycle(training.schedule, step / max(1, steps - 1))
+        case _:
+            assert_never(training.schedule)
+    return training.learning_rate * factor
+
+
+def one_cycle(schedule: OneCycle, progress: float) -> float:
+    """The share of the learning rate at a point of the training.
+
+    Args:
+        schedule: from ``initial_fraction`` in a line to 1 at ``peak_at``, in a line to ``final_fraction``.
+        progress: 0 at the first step, 1 at the last one.
+
+    >>> schedule = OneCycle(name="one_cycle", initial_fraction=0.5, peak_at=0.5, final_fraction=0.0)
+    >>> [one_cycle(schedule, progress) for progress in (0.0, 0.25, 0.5, 0.75, 1.0)]
+    [0.5, 0.75, 1.0, 0.5, 0.0]
+    """
+    peak = schedule.peak_at
+    if progress < peak:
+        return schedule.initial_fraction + (1 - schedule.initial_fraction) * progress / peak
+    return schedule.final_fraction + (1 - schedule.final_fraction) * (1 - progress) / (1 - peak)

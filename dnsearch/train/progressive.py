@@ -6,7 +6,6 @@ shapes of a DenseNet's weights do not depend on the size of its images.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from dnsearch import environment
 from dnsearch.data.augment import augmenter
@@ -19,7 +18,7 @@ from dnsearch.plan.limits import recomputes
 from dnsearch.plan.network import plan_network
 from dnsearch.runs.record import Notice
 from dnsearch.spec.experiment import Experiment
-from dnsearch.spec.training import Size, Training, epochs_by_size, share_at
+from dnsearch.spec.training import Training, epochs_by_size, share_at
 from dnsearch.train.devices import memory_errors_explained, training_devices, unmet
 from dnsearch.train.loop import Feed
 from dnsearch.train.losses import class_weights
@@ -27,36 +26,12 @@ from dnsearch.train.state import freeze, start_afresh
 from dnsearch.train.step import Trainer, build_trainer
 
 
-@dataclass(frozen=True, slots=True)
-class Resources:
-    """What a training uses of its machine, in all stages.
-
-    Args:
-        devices: TensorFlow's names of the GPUs; none: the processor.
-        recompute: whether the backward pass computes features again, for less memory.
-    """
-
-    devices: Sequence[str]
-    recompute: bool
-
-
-@dataclass(frozen=True, slots=True)
-class BuiltStage:
-    """What trains the epochs of one stage.
-
-    Args:
-        trainer: the network for their images, and what trains it; it knows nothing of earlier epochs.
-        feed: their batches.
-    """
-
-    trainer: Trainer
-    feed: Feed
-
-
 def choose_resources(
     plan: NetworkPlan, experiment: Experiment, dataset: Dataset, tell: Callable[[Notice], object]
-) -> Resources:
-    """Choose GPUs and whether to recompute; the user is told of what the spec leaves open or cannot have.
+) -> tuple[tuple[str, ...], bool]:
+    """TensorFlow's names of the GPUs to train on, and whether the backward pass computes features again.
+
+    The user is told of what the spec leaves open or cannot have.
 
     Args:
         plan: the network for whole images, which takes the most memory.
@@ -71,55 +46,46 @@ def choose_resources(
         tell(Notice(missing))
     if recompute and training.memory == "auto":
         tell(Notice(f"training.memory: recompute; plain would not fit into the {free:,} bytes free"))
-    return Resources(devices, recompute)
+    return devices, recompute
 
 
 def build_stage(
-    plan: NetworkPlan, experiment: Experiment, dataset: Dataset, resources: Resources, behind: int
-) -> BuiltStage:
-    """Build what trains the epoch that comes next and those like it.
+    plan: NetworkPlan,
+    experiment: Experiment,
+    dataset: Dataset,
+    behind: int,
+    devices: Sequence[str],
+    recompute: bool,
+) -> tuple[Trainer, Feed]:
+    """Build what trains the epoch that comes next and those like it, and their batches.
 
     Args:
         plan: the network for whole images.
         experiment: the spec.
         dataset: the images.
-        resources: what to train on.
-        behind: number of epochs that are done; after all of them, the last stage is built.
+        behind: number of epochs that are done; after all of them, the last stage is built. The trainer does
+            not know what was learned in them.
+        devices: TensorFlow's names of the GPUs; none: the processor.
+        recompute: whether the backward pass computes features again, for less memory.
     """
-    training = experiment.training
-    epochs, size = _around(training, behind + 1)
+    training, weights = experiment.training, None
+    stages = epochs_by_size(training.progressive, training.epochs)
+    epochs, size = next(each for each in stages if min(behind + 1, training.epochs) in each[0])
+    names = dataset.class_names
+    if training.class_weights is not None:
+        weights = class_weights(training.class_weights, names, dataset.training.counts(len(names)))
     if size is not None:
-        training, dataset = _smaller(training, dataset, size)
-        plan = plan_network(experiment.network, dataset.image_shape, len(dataset.class_names))
+        if training.augmentation is not None:  # it counts in pixels
+            share = min(new / old for new, old in zip(size, dataset.image_shape[:2], strict=True))
+            training = training.model_copy(update={"augmentation": training.augmentation.shrunk(share)})
+        dataset = dataset.at(size)
+        plan = plan_network(experiment.network, dataset.image_shape, len(names))
     start_afresh(training.seed)
     with memory_errors_explained("while the network was built"):
-        trainer = _trainer(plan, experiment, dataset, resources)
-    return BuiltStage(trainer, _feed(training, dataset, len(resources.devices), epochs))
-
-
-def _around(training: Training, epoch: int) -> tuple[range, Size | None]:
-    """The epochs like the one given, or like the last one, and the size of their images."""
-    found = epochs_by_size(training.progressive, training.epochs)
-    return next(each for each in found if min(epoch, training.epochs) in each[0])
-
-
-def _smaller(training: Training, dataset: Dataset, size: Size) -> tuple[Training, Dataset]:
-    """The images averaged down, and the augmentation, which counts in pixels, with them."""
-    if training.augmentation is not None:
-        share = min(new / old for new, old in zip(size, dataset.image_shape[:2], strict=True))
-        training = training.model_copy(update={"augmentation": training.augmentation.shrunk(share)})
-    return training, dataset.at(size)
-
-
-def _trainer(plan: NetworkPlan, experiment: Experiment, dataset: Dataset, resources: Resources) -> Trainer:
-    """The network, its frozen parts out of the training, and what trains it."""
-    training, weights = experiment.training, None
-    model = build(plan, experiment.name, resources.recompute, training.precision)
-    freeze(model, {node.name for node in plan.nodes if node.part in training.freeze})
-    if training.class_weights is not None:
-        names = dataset.class_names
-        weights = class_weights(training.class_weights, names, dataset.training.counts(len(names)))
-    return build_trainer(model, training, weights, resources.devices)
+        model = build(plan, experiment.name, recompute, training.precision)
+        freeze(model, {node.name for node in plan.nodes if node.part in training.freeze})
+        trainer = build_trainer(model, training, weights, devices)
+    return trainer, _feed(training, dataset, len(devices), epochs)
 
 
 def _feed(training: Training, dataset: Dataset, replicas: int, epochs: range) -> Feed:

@@ -12,14 +12,13 @@ from dnsearch.runs.atomic import remove_leftovers
 from dnsearch.runs.folder import RunFolder
 from dnsearch.runs.record import EpochRecord, Notice, Origin, RunRecord, StepEnded, Stop, with_epoch
 from dnsearch.spec.document import resolved_yaml
-from dnsearch.spec.experiment import Experiment
-from dnsearch.train.checkpointing import (
+from dnsearch.train.checkpoint import (
     begun,
     caught_up,
-    keep,
-    keep_failure,
     refuse_imported,
     restored,
+    save_epoch,
+    save_failure,
     start_from,
 )
 from dnsearch.train.devices import memory_errors_explained
@@ -53,30 +52,32 @@ def run(planned: Planned, folder: RunFolder, watch: Watch, origin: Origin | None
         spent = record.wall_seconds
         if not folder.resolved.exists():  # the later of the two
             folder.write_spec(planned.document.text, resolved_yaml(experiment))
-        experiment = _in_parts(experiment, record.parts)
+        if record.parts is not None:  # memory was used up with batches in as many parts as the spec asks for
+            training = training.model_copy(update={"accumulate": record.parts})
+            experiment = experiment.model_copy(update={"training": training})
         folder.write(record)
         try:
             environment.prepare_training(deterministic=training.deterministic)
             with memory_errors_explained("while the images were read"):
                 dataset = load(experiment.data)
             folder.write_preprocessing(dataset.scaling.as_json(), dataset.image_shape, dataset.class_names)
-            resources = choose_resources(plan, experiment, dataset, watch)
-            record = replace(record, memory="recompute" if resources.recompute else "plain")
+            devices, recompute = choose_resources(plan, experiment, dataset, watch)
+            record = replace(record, memory="recompute" if recompute else "plain")
             behind, over, stop = record.epochs, False, None
             while not (stop or over):
-                stage = build_stage(plan, experiment, dataset, resources, behind)
-                history = restored(stage.trainer, folder, watch)
+                trainer, feed = build_stage(plan, experiment, dataset, behind, devices, recompute)
+                history = restored(trainer, folder, watch)
                 record = caught_up(record, history)
                 folder.write(record)
                 if training.start_from is not None and not history:
-                    start_from(Path(training.start_from), stage.trainer, folder)
-                for event in train(stage.trainer, stage.feed, training, history):
+                    start_from(Path(training.start_from), trainer, folder)
+                for event in train(trainer, feed, training, history):
                     seconds = time.perf_counter() - began
                     if isinstance(event, EpochRecord):
                         history.append(event)
                         ahead = replace(record, test=None)  # those were the figures of earlier weights
                         ahead = with_epoch(ahead, event, spent + seconds, environment.peak_memory_bytes())
-                        keep(folder, stage.trainer, history, ahead)
+                        save_epoch(folder, trainer, history, ahead)
                         record = ahead
                     elif record.first_step_seconds is None:
                         record = replace(record, first_step_seconds=seconds)
@@ -84,7 +85,7 @@ def run(planned: Planned, folder: RunFolder, watch: Watch, origin: Origin | None
                         break
                 behind, over = len(history), is_over(training, history)
         except Exception as error:
-            keep_failure(folder, replace(record, wall_seconds=spent + time.perf_counter() - began), error)
+            save_failure(folder, replace(record, wall_seconds=spent + time.perf_counter() - began), error)
             raise
         record = replace(
             record,
@@ -94,11 +95,3 @@ def run(planned: Planned, folder: RunFolder, watch: Watch, origin: Origin | None
         )
         folder.write(record)
         return record
-
-
-def _in_parts(experiment: Experiment, parts: int | None) -> Experiment:
-    """The spec, with each batch in so many parts where memory was used up with what it asks for."""
-    if parts is None:
-        return experiment
-    training = experiment.training.model_copy(update={"accumulate": parts})
-    return experiment.model_copy(update={"training": training})

@@ -91,16 +91,13 @@ class State:
         self.weights = Vector(model.trainable_variables)
         self.statistics = Vector([each for each in others if not _counts(each)])
         self.counters = Vector([each for each in others if _counts(each)])
-        self._normalizing = [
-            layer for layer in model.layers if isinstance(layer, NormalizedConvolution) and layer.trainable
-        ]
-        moved = {
-            id(v): layer for layer in self._normalizing for v in (layer.moving_mean, layer.moving_variance)
-        }
-        variances = {id(layer.moving_variance) for layer in self._normalizing}
+        layers = [each for each in model.layers if isinstance(each, NormalizedConvolution)]
+        self._normalizing = [layer for layer in layers if layer.trainable]
+        variances = {id(layer.moving_variance): layer for layer in self._normalizing}
+        moved = variances | {id(layer.moving_mean): layer for layer in self._normalizing}
         self._share = self.statistics.each(lambda v: 1 - moved[id(v)].momentum if id(v) in moved else 1.0)
         self._inverse_pixels = self.statistics.each(
-            lambda v: 1 / moved[id(v)].pixels if id(v) in variances else 0.0
+            lambda v: 1 / variances[id(v)].pixels if id(v) in variances else 0.0
         )
 
     def network(
@@ -154,8 +151,7 @@ def start_afresh(seed: int) -> None:
 def freeze(model: keras.Model, layers: Collection[str]) -> None:
     """Take layers out of the training, by name.
 
-    Their weights are no trainable variables any more, and a BatchNorm among them uses its moving statistics,
-    which do not move.
+    A BatchNorm among them uses its moving statistics, which do not move.
     """
     for layer in model.layers:
         if layer.name in layers:

@@ -36,7 +36,7 @@ class Trainer:
     """A model with everything that trains it.
 
     Args:
-        model: from images to logits; it has what was learned only after ``settle``.
+        model: from images to logits; it has what was learned only after ``fill_model``.
         state: what is trained.
         optimizer: what moves the weights.
         averages: the moving average of the weights, where the spec has ``ema``.
@@ -55,14 +55,14 @@ class Trainer:
     @property
     def variables(self) -> Mapping[str, Any]:
         """All that a resume needs, by names that are the same in every process."""
-        kept = dict(self.optimizer.variables)
-        if self.averages is not None:
-            kept |= {"average weights": self.averages.weights, "average statistics": self.averages.statistics}
-        if self.scaling is not None:
-            kept |= self.scaling.variables
-        state = self.state
+        state, averages, scaling = self.state, self.averages, self.scaling
         own = {"weights": state.weights, "statistics": state.statistics, "counters": state.counters}
-        return {**{name: vector.value for name, vector in own.items()}, **kept}
+        return {
+            **{name: vector.value for name, vector in own.items()},
+            **self.optimizer.variables,
+            **(averages.variables if averages else {}),
+            **(scaling.variables if scaling else {}),
+        }
 
     def take_over(self) -> None:
         """Start from what the model holds."""
@@ -71,8 +71,8 @@ class Trainer:
         if self.averages is not None:
             self.averages.restart()
 
-    def settle(self) -> None:
-        """Put what a run keeps into the model: the averages where there are such, else the weights."""
+    def fill_model(self) -> None:
+        """Fill the model with what a run saves: the averages where the spec has ``ema``, else the weights."""
         state, averages = self.state, self.averages
         state.counters.write(state.counters.value)
         state.weights.write(averages.weights if averages else state.weights.value)
@@ -131,10 +131,7 @@ def _training_step(
         count: Tensor,
         scale: Tensor | None,
     ) -> tuple[list[Tensor], list[Tensor]]:
-        """Gradient and sums of the losses over these images, divided by ``count``; statistics, counters.
-
-        The gradient is that of the loss times ``scale``.
-        """
+        """Gradient of the loss, divided by ``count`` and times ``scale``, and sums; statistics, counters."""
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(weights)
             logits, *passed_on = state.network((weights, *given), images)
@@ -182,17 +179,31 @@ def evaluator(model: keras.Model) -> Logits:
     return logits
 
 
+class Sums:
+    """What batches add up to."""
+
+    def __init__(self) -> None:
+        self.loss, self.hits, self.examples = 0.0, 0, 0
+
+    def add(self, loss: float, hits: int, labels: Any) -> None:  # noqa: ANN401  (an array or a tensor)
+        """Take in a batch's sum of losses and its hits."""
+        self.loss += loss
+        self.hits += hits
+        self.examples += label_count(labels)
+
+    def metrics(self, mean_iou: float | None = None) -> Metrics:
+        """The means over all of it."""
+        return Metrics(self.loss / self.examples, self.hits / self.examples, self.examples, mean_iou)
+
+
 def evaluate(logits_of: Logits, batches: Iterable[tuple[Any, Any]]) -> Metrics:
     """Mean loss and accuracy over batches of images and labels; of masks, over pixels, and mean IoU."""
-    loss, hits, examples, counts = 0.0, 0, 0, None
+    sums, counts = Sums(), None
     for images, labels in batches:
         logits = logits_of(images)
-        batch_loss, batch_hits = loss_and_hits(logits, labels)
-        loss += float(batch_loss)
-        hits += int(batch_hits)
-        examples += label_count(labels)
+        loss, hits = loss_and_hits(logits, labels)
+        sums.add(float(loss), int(hits), labels)
         if logits.shape.rank == 4:
             found = np.asarray(confusion(logits, labels))
             counts = found if counts is None else counts + found
-    overlap = None if counts is None else mean_iou(counts)
-    return Metrics(loss / examples, hits / examples, examples, overlap)
+    return sums.metrics(None if counts is None else mean_iou(counts))

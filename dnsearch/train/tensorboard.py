@@ -15,7 +15,7 @@ from typing import Any
 import tensorflow as tf
 
 from dnsearch.errors import Problem, RunError
-from dnsearch.runs.record import EpochRecord
+from dnsearch.runs.record import EpochRecord, Metrics
 
 VERSION = "brain.Event:2"
 """What the first record of every event file says."""
@@ -38,15 +38,9 @@ def tensorboard(folder: Path) -> Iterator[Callable[[EpochRecord], None]]:
 
         def write(epoch: EpochRecord) -> None:
             speed = {"learning_rate": epoch.learning_rate, "images_per_second": epoch.images_per_second}
-            for writer, metrics, more in (
-                (training, epoch.training, speed),
-                (validation, epoch.validation, {}),
-            ):
-                overlap = {} if metrics.mean_iou is None else {"mean_iou": metrics.mean_iou}
-                figures = {"loss": metrics.loss, "accuracy": metrics.accuracy, **overlap, **more}
-                with _explained(folder):
-                    writer.write(_event(epoch.epoch, figures))
-                    writer.flush()
+            with _explained(folder):
+                _add(training, epoch.epoch, epoch.training, speed)
+                _add(validation, epoch.epoch, epoch.validation, {})
 
         yield write
 
@@ -58,11 +52,13 @@ def _writer(folder: Path) -> Any:  # noqa: ANN401  (a tf.io.TFRecordWriter; Tens
     return writer
 
 
-def _event(epoch: int, figures: Mapping[str, float]) -> bytes:
+def _add(writer: Any, epoch: int, metrics: Metrics, more: Mapping[str, float]) -> None:  # noqa: ANN401  (as above)
+    overlap = {} if metrics.mean_iou is None else {"mean_iou": metrics.mean_iou}
+    figures = {"loss": metrics.loss, "accuracy": metrics.accuracy, **overlap, **more}
     values = [tf.compat.v1.Summary.Value(tag=tag, simple_value=value) for tag, value in figures.items()]
     summary = tf.compat.v1.Summary(value=values)
-    event: bytes = tf.compat.v1.Event(wall_time=time.time(), step=epoch, summary=summary).SerializeToString()
-    return event
+    writer.write(tf.compat.v1.Event(wall_time=time.time(), step=epoch, summary=summary).SerializeToString())
+    writer.flush()
 
 
 @contextlib.contextmanager

@@ -90,7 +90,7 @@ def test_one_training_step(stock, name):
     before = [np.asarray(mine).copy() for mine, _ in pairs]
     trainer = build_trainer(ours, training)
     trainer.train(images, labels, 0.05)
-    trainer.settle()
+    trainer.fill_model()
     theirs.compile(
         keras.optimizers.SGD(0.05, momentum=0.9, nesterov=True),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),

@@ -38,7 +38,7 @@ def one_step(tensorflow_ready):
         start_afresh(0)
         trainer = build_trainer(build(plan, recompute=recompute), training)
         trainer.train(images, rng_labels(shape), 0.05)
-        trainer.settle()
+        trainer.fill_model()
         return [np.asarray(weight) for weight in trainer.model.weights]
 
     return step

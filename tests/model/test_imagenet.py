@@ -6,7 +6,7 @@ import pytest
 from dnsearch.plan.cost import cost
 from dnsearch.plan.network import plan_network
 from dnsearch.spec.document import load
-from dnsearch.train.schedules import learning_rate
+from dnsearch.train.optimizers import learning_rate
 
 IN_KERAS = ("121", *(pytest.param(depth, marks=pytest.mark.slow) for depth in ("169", "201")))
 ALL = (*IN_KERAS, "161", "264")

@@ -11,9 +11,9 @@ def trainer(normalized_regression, training):
     return build_trainer(normalized_regression, training(ema={"decay": 0.5}))
 
 
-def settled(trainer):
-    """The weights that the model has after ``settle``."""
-    trainer.settle()
+def filled(trainer):
+    """The weights that the model has after ``fill_model``."""
+    trainer.fill_model()
     return [np.asarray(weight).copy() for weight in trainer.model.weights]
 
 
@@ -39,7 +39,7 @@ def test_the_average_follows_the_formula_moving_statistics_too(trainer, points):
             new if step == 0 else [share * a + (1 - share) * w for a, w in zip(averages, new, strict=True)]
         )
     assert share == 0.5
-    lent = settled(trainer)
+    lent = filled(trainer)
     for found, average, last in zip(lent, averages, new, strict=True):
         np.testing.assert_allclose(found, average, rtol=1e-5, atol=1e-6)
         assert not np.array_equal(found, last)
@@ -49,7 +49,7 @@ def test_a_training_goes_on_with_its_own_weights(trainer, points):
     trainer.train(*points, 0.1)
     trainer.train(*points, 0.1)
     before = going_on(trainer)
-    settled(trainer)
+    filled(trainer)
     for held, now in zip(before, going_on(trainer), strict=True):
         np.testing.assert_array_equal(held, now)
 
@@ -60,7 +60,7 @@ def test_averages_are_part_of_the_state_and_absent_without_ema(trainer, training
     plain = build_trainer(trainer.model, training())
     assert set(trainer.variables) - set(plain.variables) == {"average weights", "average statistics"}
     plain.train(*points, 0.1)
-    for held, now in zip(going_on(plain), settled(plain), strict=True):
+    for held, now in zip(going_on(plain), filled(plain), strict=True):
         np.testing.assert_array_equal(held, now)
 
 

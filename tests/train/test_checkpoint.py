@@ -60,7 +60,7 @@ def same(first, second):
 def refusal(load, target, path, left_as_it_was):
     before = left_as_it_was()
     with pytest.raises(RunError) as caught:
-        load(target, str(path))
+        load(target, path)
     assert same(before, left_as_it_was())
     return str(caught.value)
 
@@ -104,7 +104,7 @@ def test_a_checkpoint_comes_back_bit_by_bit(trained, tmp_path, optimizer):
 
     other = trained(optimizer, seed=9, steps=3)
     assert not same(then, state(other))
-    assert load_checkpoint(other, str(path)) == HISTORY
+    assert load_checkpoint(other, path) == HISTORY
     assert same(then, state(other))
     again = [other.train(IMAGES, LABELS, 0.05) for _ in range(2)]  # with the same dropout
     assert [[float(x) for x in sums] for sums in again] == [[float(x) for x in sums] for sums in goes_on]
@@ -136,7 +136,7 @@ def test_weights_come_back_bit_by_bit(trained, tmp_path):
     path = tmp_path / "weights.npz"
     with path.open("wb") as file:
         save_weights(model, file)
-    load_weights(other, str(path))
+    load_weights(other, path)
     assert same([np.asarray(w) for w in model.weights], [np.asarray(w) for w in other.weights])
     with np.load(path) as file:
         assert file.files == [weight.path for weight in model.weights]
@@ -260,7 +260,7 @@ def test_a_damaged_file_is_refused_or_read_right(sample, tmp_path):
     trainer, content = sample
     path = tmp_path / "checkpoint.npz"
     path.write_bytes(content)
-    load_checkpoint(trainer, str(path))
+    load_checkpoint(trainer, path)
     right = state(trainer)
     rng = np.random.default_rng(1)
     cut = [content[:end] for end in rng.integers(0, len(content), 60)]
@@ -276,7 +276,7 @@ def test_a_damaged_file_is_refused_or_read_right(sample, tmp_path):
     for number, damaged in enumerate(cut + flipped):
         path.write_bytes(damaged)
         try:
-            assert load_checkpoint(trainer, str(path)) == HISTORY
+            assert load_checkpoint(trainer, path) == HISTORY
         except RunError:
             refusals += 1
         else:

@@ -16,7 +16,7 @@ def saved(network, tmp_path):
         model, path = network(growth_rate, seed=3), tmp_path / "weights.npz"
         with path.open("wb") as file:
             save_weights(model, file)
-        return {weight.path: np.asarray(weight) for weight in model.weights}, str(path)
+        return {weight.path: np.asarray(weight) for weight in model.weights}, path
 
     return made
 
@@ -58,10 +58,10 @@ def test_a_network_that_shares_no_layer(network, saved):
     with pytest.raises(RunError) as caught:
         filled(model, path)
     assert str(caught.value) == (
-        f"{path}\n  expected layers that the new network has too, found none of their shapes"
+        f"{path}\n  expected weights in the shapes of the new network, found no layer that fits"
     )
 
 
 def test_a_missing_file(network, tmp_path):
     with pytest.raises(RunError, match="expected a file of saved arrays, found No such file"):
-        filled(network(4), str(tmp_path / "none.npz"))
+        filled(network(4), tmp_path / "none.npz")

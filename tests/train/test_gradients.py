@@ -13,7 +13,7 @@ def moved(model, section, images, labels, class_weights=None):
     before = [np.asarray(v).copy() for v in model.trainable_variables]
     trainer = build_trainer(model, section, class_weights)
     sums = [float(each) for each in trainer.train(images, labels, 1.0)]
-    trainer.settle()
+    trainer.fill_model()
     found = [b - np.asarray(v) for b, v in zip(before, model.trainable_variables, strict=True)]
     for variable, value in zip(model.trainable_variables, before, strict=True):
         variable.assign(value)
@@ -46,7 +46,7 @@ def test_batch_norm_sees_each_part_for_itself(normalized_regression, training, p
         expected = 0.99 * expected + 0.01 * part.mean(axis=0)
     trainer = build_trainer(model, training(accumulate=2))
     trainer.train(images, labels, 0.1)
-    trainer.settle()
+    trainer.fill_model()
     np.testing.assert_allclose(mean, expected, rtol=1e-5)
 
 
@@ -106,7 +106,7 @@ def test_frozen_layers_stay_and_so_do_their_moving_statistics(network, training)
     images = np.random.default_rng(0).normal(size=(12, 8, 8, 1)).astype(np.float32)
     trainer = build_trainer(model, training(optimizer={"name": "sgd", "weight_decay": 0.1}))
     trainer.train(images, (np.arange(12) % 10).astype(np.int32), 0.1)
-    trainer.settle()
+    trainer.fill_model()
     for weight in model.weights:
         stayed = np.array_equal(before[weight.path], weight)
         assert stayed == weight.path.startswith(("stem", "block1")), weight.path

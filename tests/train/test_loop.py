@@ -9,7 +9,7 @@ import pytest
 from dnsearch.errors import TrainingError
 from dnsearch.runs.record import EpochRecord, Metrics, StepEnded
 from dnsearch.spec.training import EarlyStopping
-from dnsearch.train.schedules import learning_rate
+from dnsearch.train.optimizers import learning_rate
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_the_metrics_are_those_of_the_data(regression, training, feed):
     for event in train(trainer, feed, section):
         if isinstance(event, StepEnded):
             expected.append(sums(held, *feed.training(event.epoch)[event.step - 1]))
-            trainer.settle()
+            trainer.fill_model()
             held = weights(regression)
             continue
         loss, hits = np.sum(expected, axis=0)

@@ -83,6 +83,6 @@ def test_what_is_no_convolution_is_adamw_s(training, normalized_regression, poin
     for model, name in ((first, "muon"), (second, "adamw")):
         trainer = build_trainer(model, training(optimizer={"name": name, "weight_decay": 0.1}))
         trainer.train(*points, 0.1)
-        trainer.settle()
+        trainer.fill_model()
     for mine, other in zip(first.weights, second.weights, strict=True):
         np.testing.assert_array_equal(mine, other)

@@ -134,7 +134,7 @@ def test_steps_follow_the_formula(training, normalized_regression, points, name,
         # What is told has no label smoothing; what is minimised has.
         assert float(loss) == pytest.approx(sums.loss, rel=1e-5)
         assert int(hits) == sums.hits
-        trainer.settle()
+        trainer.fill_model()
         for variable, weight in zip(model.trainable_variables, weights, strict=True):
             np.testing.assert_allclose(variable, weight, rtol=2e-5, atol=2e-6, err_msg=variable.path)
 
@@ -177,7 +177,7 @@ def test_coupled_decay_is_stock_keras_with_half_of_it_as_l2(training, points, de
     for _ in range(5):
         trainer.train(*points, 0.1)
         stock.train_on_batch(*points)
-    trainer.settle()
+    trainer.fill_model()
     for mine, other in zip(ours.weights, stock.weights, strict=True):
         np.testing.assert_allclose(mine, other, rtol=1e-5, atol=1e-6, err_msg=mine.path)
 
@@ -241,7 +241,7 @@ def test_decay_can_be_for_kernels_alone(training, normalized_regression, points,
             variable.assign(value)
         trainer = build_trainer(model, training(optimizer={**optimizer, **decay}))
         trainer.train(*points, 0.1)
-        trainer.settle()
+        trainer.fill_model()
         return values(model)
 
     every, none = moved(weight_decay=0.3), moved(weight_decay=0.0)

@@ -68,7 +68,7 @@ def test_what_is_kept_is_float32_and_what_is_computed_is_not(trained, batch, pre
     from dnsearch.train.step import evaluator
 
     _, trainer = trained(precision)
-    trainer.settle()
+    trainer.fill_model()
     assert {variable.dtype for variable in trainer.model.weights} == {"float32"}
     assert trainer.model(batch[0]).dtype == precision.removeprefix("mixed_")
     assert evaluator(trainer.model)(batch[0]).dtype == "float32"

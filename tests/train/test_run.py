@@ -160,7 +160,7 @@ def test_a_run_is_its_parts_and_nothing_more(finished):
     from dnsearch.data.sources import load as load_data
     from dnsearch.model.build import build
     from dnsearch.plan.network import plan_network
-    from dnsearch.train.schedules import learning_rate
+    from dnsearch.train.optimizers import learning_rate
     from dnsearch.train.state import start_afresh
     from dnsearch.train.step import build_trainer
 
@@ -174,7 +174,7 @@ def test_a_run_is_its_parts_and_nothing_more(finished):
         for images, labels in training_batches(dataset.training, dataset.scaling, 32, order):
             trainer.train(images, labels, learning_rate(experiment.training, step, STEPS))
             step += 1
-    trainer.settle()
+    trainer.fill_model()
     weights = {weight.path: np.asarray(weight).tobytes() for weight in trainer.model.weights}
     assert weights == arrays(finished[0].weights)
 

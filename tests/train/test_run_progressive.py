@@ -120,7 +120,7 @@ def test_early_epochs_validate_on_small_images(uninterrupted):
     experiment = parse(SPEC.encode(), "tiny.yaml").experiment
     small = load(experiment.data).at((5, 4))
     model = build(plan_network(experiment.network, (5, 4, 1), 10))
-    load_weights(model, str(folder.weights))
+    load_weights(model, folder.weights)
     found = evaluate(evaluator(model), evaluation_batches(small.validation, small.scaling, 32))
     assert found == folder.epochs()[0].validation == whole.epochs()[0].validation
 

@@ -57,7 +57,7 @@ def test_what_is_kept_is_what_was_validated(finished):
     experiment = parse(SPEC.encode(), "tiny.yaml").experiment
     dataset = load(experiment.data)
     model = build(plan_network(experiment.network, (8, 8, 1), 10))
-    load_weights(model, str(folder.weights))
+    load_weights(model, folder.weights)
     found = evaluate(evaluator(model), evaluation_batches(dataset.validation, dataset.scaling, 50))
     assert found.accuracy == record.last.accuracy
     assert found.loss == pytest.approx(record.last.loss, rel=1e-5)

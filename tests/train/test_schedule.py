@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from dnsearch.spec.document import load
 from dnsearch.spec.training import Training
-from dnsearch.train.schedules import learning_rate
+from dnsearch.train.optimizers import learning_rate
 
 STEPS = 10
 """Steps of one epoch in this file's tables."""

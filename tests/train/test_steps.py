@@ -53,7 +53,7 @@ def test_a_training_step_moves_every_variable_and_draws_new_dropout(network, tra
     before = [np.asarray(variable).copy() for variable in model.variables]
     images = np.random.default_rng(0).normal(size=(12, 8, 8, 1)).astype(np.float32)
     trainer.train(images, (np.arange(12) % 10).astype(np.int32), 0.1)
-    trainer.settle()
+    trainer.fill_model()
     still = [
         variable.path
         for variable, value in zip(model.variables, before, strict=True)
@@ -113,7 +113,7 @@ def test_mixed_labels_are_learned_by_their_shares(regression, training, points, 
     )
     trainer = build_trainer(regression, section)
     loss, hits = trainer.train(images, shares, 0.1)
-    trainer.settle()
+    trainer.fill_model()
     assert float(loss) == pytest.approx(-(shares * np.log(forecast)).sum(), rel=1e-5)
     assert int(hits) == (forecast.argmax(axis=1) == labels).sum()
     slope = (forecast - (shares * (1 - smoothing) + smoothing / 4)).mean(axis=0)
