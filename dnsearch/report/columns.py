@@ -117,14 +117,10 @@ FIRST_SETTINGS, OTHER_SETTINGS = 3, 7
 
 
 def arranged(rows: Sequence[Row], extra: Sequence[str] = ()) -> list[Column]:
-    """The columns of a leaderboard, from left to right.
-
-    Args:
-        rows: what will be shown; settings that differ among them have columns of their own.
-        extra: further columns: keys of ``COLUMNS``, dotted settings or headings of settings.
+    """The columns of a leaderboard, from left to right; settings that differ have columns of their own.
 
     Raises:
-        DnsearchError: an unknown extra column.
+        DnsearchError: ``extra`` has more than keys of ``COLUMNS``, dotted settings and headings of settings.
     """
     of_study = any(row.standing for row in rows)
     usual = [key for key in USUAL if not key.startswith("test") or (not of_study and _any(rows, key))]
@@ -167,7 +163,11 @@ def _run_figures(rows: Sequence[Row]) -> dict[str, Column]:
 def _study_figures(rows: Sequence[Row]) -> dict[str, Column]:
     """What a study's trials are ranked by, and how sure that is; columns that would be empty are left out."""
     keys = ("tied", "front", "figure", "interval", "seeds", "test_figure")
-    shown = {key: COLUMNS[key] for key in keys if any(COLUMNS[key].cell(row).strip("–") for row in rows)}
+    shown = {
+        key: COLUMNS[key]
+        for key in keys
+        if key == "figure" or any(COLUMNS[key].cell(row).strip("–") for row in rows)
+    }
     heading = next(iter(_run_figures(rows).values())).heading
     return shown | {"figure": replace(COLUMNS["figure"], heading=heading)}
 

@@ -159,13 +159,16 @@ def facts(study: StudyRecord, rows: Sequence[Row]) -> list[str]:
     epochs: 30 trained, 10 saved by stopping early (25 %)
     importance: too few trials
     """
-    return [*_counts(study), *_failures(rows), *_importances(study), *_legend(study, rows)]
+    names = headings(study.importances)
+    shares = ", ".join(f"{one_line(names[path])} {share:.2f}" for path, share in study.importances.items())
+    importance = shares or one_line(study.importances_missing)
+    told = [f"importance: {importance}"] if importance else []
+    return [*_counts(study), *_failures(rows), *told, *_legend(study, rows)]
 
 
 def _counts(study: StudyRecord) -> Iterator[str]:
     states = ", ".join(f"{study.trials[state]} {state}" for state in STATES if study.trials.get(state))
-    state = "" if study.state == "ended" else f" ({study.state})"
-    yield f"trials: {states or 'none yet'}{state}"
+    yield f"trials: {states or 'none yet'}{'' if study.state == 'ended' else f' ({study.state})'}"
     if study.infeasible_proposals:
         feasible = study.proposals - study.infeasible_proposals
         broken = ", ".join(f"{one_line(name)} {count}" for name, count in study.infeasible.items())
@@ -185,13 +188,6 @@ def _failures(rows: Sequence[Row]) -> Iterator[str]:
         yield f"failed: {count} x {shortened(reason, LONGEST_REASON)}"
     if len(reasons) > MOST_REASONS:
         yield f"failed: {sum(count for _, count in reasons[MOST_REASONS:])} for other reasons"
-
-
-def _importances(study: StudyRecord) -> Iterator[str]:
-    names = headings(study.importances)
-    shares = ", ".join(f"{one_line(names[path])} {share:.2f}" for path, share in study.importances.items())
-    if line := shares or one_line(study.importances_missing):
-        yield f"importance: {line}"
 
 
 def _legend(study: StudyRecord, rows: Sequence[Row]) -> Iterator[str]:
@@ -223,14 +219,7 @@ def live(
 ) -> Group:
     """One picture of a running study, at most ``height`` lines where that is possible at all.
 
-    Args:
-        rows: from ``rank``, of the trials that ended.
-        running: the trials that are training.
-        done: trials that ended in ``elapsed_seconds``.
-        total: trials that are planned.
-        elapsed_seconds: time since the study was started.
-        height: lines of the terminal.
-        width: cells of the terminal.
+    ``rows`` are the trials that ended; ``done`` of ``total`` ended in ``elapsed_seconds``.
     """
     bars = min(len(running), max(1, (height - TABLE_FRAME - 3) // 2))
     left = height - TABLE_FRAME - 3 - bars - (len(running) > bars)

@@ -89,13 +89,7 @@ Pixels = Any
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """An image on the sheet.
-
-    Args:
-        original: before augmentation.
-        seen: as the network sees it; the same image where nothing is augmented.
-        classes: names and shares, the largest share first.
-    """
+    """An image before augmentation and as the network sees it; its classes, the largest share first."""
 
     original: Pixels
     seen: Pixels
@@ -103,13 +97,9 @@ class Pair:
 
 
 def contact_sheet(title: str, subtitle: str, pairs: Sequence[Pair], *, compared: bool) -> bytes:
-    """A PNG; the same images give the same bytes.
+    """A PNG of at least one image, all of one size; the same images give the same bytes.
 
-    Args:
-        title: the heading.
-        subtitle: how the images were made, below it.
-        pairs: at least one, all of one size.
-        compared: whether the originals are shown, left of what became of them.
+    ``compared`` says whether the originals are shown, left of what became of them.
     """
     title, subtitle = one_line(title), one_line(subtitle)
     height, width = pairs[0].seen.shape[:2]

@@ -59,13 +59,9 @@ class Estimate:
 class Standing:
     """How a trial compares with the others of its study.
 
-    Args:
-        validation: what it is ranked by; None without a figure.
-        test: the same on the test images, where they were looked at.
-        seeds: the fresh seeds of its finished confirmations.
-        confirmations: how many confirmations were begun.
-        tied: whether it cannot be told from the first.
-        front: whether no other trial beats it in every objective; None in a study of one objective.
+    It is ranked by ``validation``; ``seeds`` are those of its finished confirmations, ``confirmations`` were
+    begun. A tied one cannot be told from the first; no other trial beats one of the front in every objective,
+    and a study of one objective has no front (None).
     """
 
     validation: Estimate | None
@@ -78,13 +74,9 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One run and its place among others.
+    """One run and its place among others, from 1, or None without a figure to rank by.
 
-    Args:
-        rank: place from 1, or None without a figure to rank by.
-        record: the run.
-        select: whether the run is judged by its last or its best epoch's validation figures.
-        standing: of a study's trial, how sure its figures are; None for other runs.
+    ``select`` says which epoch's validation figures count; only a study's trial has a ``standing``.
     """
 
     rank: int | None
@@ -107,16 +99,10 @@ def rank(
     select: Select = "last",
     top: int | None = None,
 ) -> list[Row]:
-    """Put runs in order, the best first.
-
-    Args:
-        records: the runs.
-        sort: a key of ``HIGHER_IS_BETTER``.
-        select: which epoch's validation figures count.
-        top: how many rows to keep; None keeps all.
+    """Put runs in order, the best first, and keep the first ``top`` or all.
 
     Raises:
-        DnsearchError: an unknown ``sort``.
+        DnsearchError: ``sort`` is no key of ``HIGHER_IS_BETTER``.
     """
     if sort not in HIGHER_IS_BETTER:
         raise DnsearchError(str(Problem("sort", f"one of {', '.join(HIGHER_IS_BETTER)}", found=sort)))
@@ -160,17 +146,11 @@ def rank_trials(
     """Put a study's trials in order, the best first.
 
     By ``validation`` the confirmed ones come first, by their mean; the others follow as ``rank`` has them. A
-    trial that was stopped early is never tied: what it would have reached is not known.
-
-    Args:
-        records: trials and confirmations.
-        study: the study.
-        sort: see ``rank``.
-        select: which epoch's validation figures count; None: those that the study was searched by.
-        top: see ``rank``.
+    trial that was stopped early is never tied: what it would have reached is not known. ``records`` are of
+    trials and confirmations; where ``select`` is None, the epoch counts that the study was searched by.
 
     Raises:
-        DnsearchError: an unknown ``sort``.
+        DnsearchError: see ``rank``.
     """
     trials: list[RunRecord] = []
     confirmations: dict[int | None, list[RunRecord]] = defaultdict(list)

@@ -17,6 +17,15 @@ from dnsearch.report.units import count, counted, short_count, size
 READ, UNREAD = "■", "·"
 WIDTH = 80
 ROW_LABEL = 6
+JSON_FIGURES = (
+    "edges",
+    "layers",
+    "receptive_field",
+    "output_stride",
+    "weights_bytes",
+    "optimizer_bytes",
+    "inference_peak_bytes",
+)
 SHOWN_CHANNELS = 4
 """``--json`` has all."""
 
@@ -84,16 +93,26 @@ def network_table(title: str, plan: NetworkPlan, summary: Summary, batch_size: i
     Parameters are the trainable ones; MACs are multiply-adds of convolutions and classifier for one image;
     memory is what plain training keeps for the backward pass, for one image.
     """
-    made = table(
-        title, "part", "output", ">layers", ">edges", ">parameters", ">", ">MACs", ">", ">memory", ">"
+    headings = ">layers", ">edges", ">parameters", ">", ">MACs", ">", ">memory", ">"
+    made = table(title, "part", "output", *headings)
+    rows, cost = parts(plan), summary.cost
+    whole = Part(
+        "all", plan.nodes[-1].shape, summary.layers, summary.edges, cost, sum(part.kept for part in rows)
     )
-    rows = parts(plan)
-    kept = sum(part.kept for part in rows)
-    for part in rows:
-        made.add_row(*_part_cells(part, summary, kept))
-    made.add_section()
-    whole = Part("all", plan.nodes[-1].shape, summary.layers, summary.edges, summary.cost, kept)
-    made.add_row(*_part_cells(whole, summary, kept), style="bold")
+    for part in [*rows, whole]:
+        if part is whole:
+            made.add_section()
+        cells = [
+            f"{part.layers or ''}",
+            f"{part.edges:,}" if part.edges else "",
+            count(part.cost.trainable),
+            _share(part.cost.trainable, cost.trainable),
+            short_count(part.cost.macs),
+            _share(part.cost.macs, cost.macs),
+            size(FLOAT_BYTES * part.kept),
+            _share(part.kept, whole.kept),
+        ]
+        made.add_row(part.name, units.shape(part.shape), *cells, style="bold" if part is whole else "")
     made.caption = Text(_totals(summary, batch_size))
     return made
 
@@ -106,22 +125,6 @@ def layer_table(title: str, plan: NetworkPlan) -> Table:
         figures = count(cost.trainable), count(cost.other), short_count(cost.macs)
         made.add_row(node.name, type(node.operation).__name__, units.shape(node.shape), *figures)
     return made
-
-
-def _part_cells(part: Part, summary: Summary, kept: int) -> list[str]:
-    whole = summary.cost
-    return [
-        part.name,
-        units.shape(part.shape),
-        f"{part.layers}" if part.layers else "",
-        f"{part.edges:,}" if part.edges else "",
-        count(part.cost.trainable),
-        _share(part.cost.trainable, whole.trainable),
-        short_count(part.cost.macs),
-        _share(part.cost.macs, whole.macs),
-        size(FLOAT_BYTES * part.kept),
-        _share(part.kept, kept),
-    ]
 
 
 def _share(amount: int, whole: int) -> str:
@@ -147,13 +150,7 @@ def network_json(name: str, plan: NetworkPlan, summary: Summary) -> dict[str, An
     return {
         "name": name,
         **_counts(summary.cost),
-        "edges": summary.edges,
-        "layers": summary.layers,
-        "receptive_field": summary.receptive_field,
-        "output_stride": summary.output_stride,
-        "weights_bytes": summary.weights_bytes,
-        "optimizer_bytes": summary.optimizer_bytes,
-        "inference_peak_bytes": summary.inference_peak_bytes,
+        **{name: getattr(summary, name) for name in JSON_FIGURES},
         "training_memory_bytes": {
             "plain": summary.training_memory_bytes,
             "recompute": summary.recompute_memory_bytes,
@@ -194,11 +191,7 @@ FIGURES: dict[str, tuple[Callable[[Summary], float], Callable[[int], str]]] = {
 
 
 def comparison(networks: Sequence[tuple[str, str, Summary]]) -> Table:
-    """One row per network.
-
-    Args:
-        networks: for each its name, its growth rate in words, and its totals.
-    """
+    """One row per network: its name, its growth rate in words, and its totals."""
     made = table("", "network", *(f">{heading}" for heading in FIGURES))
     first = networks[0][2]
     for name, growth, summary in networks:
@@ -231,8 +224,7 @@ def preset_table(presets: Sequence[Mapping[str, Any]]) -> Table:
 def image_table(images: Mapping[str, Any]) -> Group:
     """One row per class, one column per part; below it, how pixels are scaled.
 
-    Args:
-        images: what ``dnsearch data --json`` prints.
+    ``images`` is what ``--json`` prints.
     """
     parts, classes = images["images"], images["classes"]
     title = f"{images['name']}, {units.shape(images['image_shape'])}, {len(classes)} classes"

@@ -175,10 +175,8 @@ def _draw_matrix(axes: Axes, layers: Layers, corner: Point, side: float) -> floa
     for layer in range(step, count + 1, step):
         label(axes, (left - 0.05, top + (layer - 0.5) * side), str(layer), SMALL, "right")
     label(axes, (left - 0.05, top + (count + 1.5) * side), "out", SMALL, "right", weight="bold")
-    cells = [
-        [1 if feature in read else 0 for feature in range(layer)] for layer, read in enumerate(block.reads, 1)
-    ]
-    output = [2 if feature in block.output else 0 for feature in range(count + 1)]
+    cells = [[int(feature in read) for feature in range(layer)] for layer, read in enumerate(block.reads, 1)]
+    output = [2 * (feature in block.output) for feature in range(count + 1)]
     table = [line + [math.nan] * (count + 1 - len(line)) for line in [*cells, [], output]]
     x, y = ([start + side * line for line in range(count + 3)] for start in corner)
     colours = ListedColormap([UNREAD, LOOKS["sparse"].colour, INK])

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from dnsearch.errors import Problem, SpecError
+from dnsearch.plan.cost import cost
 from dnsearch.plan.graph import NetworkPlan, TransposedConvolution
 from dnsearch.report import units
 from dnsearch.report.drawing import marks
@@ -39,12 +40,7 @@ UP = WIDTH - MARGIN - SIDE  # where the right one begins
 
 
 def draw(plan: NetworkPlan, heading: str, path: Path) -> None:
-    """Draw a network into a file; the same plan and heading give the same bytes.
-
-    Args:
-        plan: the network.
-        heading: the first line of the picture.
-        path: the file, which ends in ``.png``, ``.svg`` or ``.pdf``; an existing one is replaced.
+    """Draw a network into a PNG, SVG or PDF file; the same plan and heading give the same bytes.
 
     Raises:
         SpecError: the file has another ending, or cannot be written.
@@ -63,11 +59,7 @@ def draw(plan: NetworkPlan, heading: str, path: Path) -> None:
 
 
 def write_picture(path: Path, content: bytes) -> None:
-    """Put a picture into a file; an existing one is replaced.
-
-    Raises:
-        SpecError: the file cannot be written.
-    """
+    """Put a picture into a file; an existing one is replaced; a SpecError if it cannot be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
@@ -89,7 +81,10 @@ def network_figure(plan: NetworkPlan, heading: str) -> Figure:
     top = -_legend(axes) - 0.32
     shown = marks.fitting(units.one_line(heading), WIDTH - 3 * MARGIN, 9.5, bold=True)
     label(axes, (MARGIN, top - 0.18), shown, 9.5, "left", weight="bold")
-    label(axes, (MARGIN, top), facts.totals(plan), 7.0, "left")
+    costs, edges = cost(plan), sum(block.edges for block in plan.blocks)
+    totals = f"{costs.trainable:,} trainable parameters · {costs.macs:,} multiply-adds"
+    totals += f" · {units.counted(edges, 'edge')}" if edges else ""
+    label(axes, (MARGIN, top), totals, 7.0, "left")
     figure.set_size_inches(WIDTH, bottom - top + 0.35)
     axes.set(xlim=(0, WIDTH), ylim=(bottom, top - 0.35))
     return figure
@@ -197,7 +192,7 @@ def _link(axes: Axes, link: facts.Lane, source: tuple[Point, float], at: Point, 
 
 def _unet(axes: Axes, plan: NetworkPlan, blocks: dict[str, Layers], at: Point) -> float:
     """Draw a U-Net below its images; returns where it ends."""
-    down_x, up_x, top = at[0], WIDTH - at[0], at[1] + GAP
+    down_x, up_x, top, skip = at[0], WIDTH - at[0], at[1] + GAP, LOOKS["skip"]
     mask = f"mask logits {units.shape(plan.nodes[-1].shape)}"
     label(axes, (up_x + 0.05, at[1] - 0.07), mask, align="right")
     stem, head = _lines(plan, "stem", SIDE), _lines(plan, "head", SIDE)
@@ -212,7 +207,12 @@ def _unet(axes: Axes, plan: NetworkPlan, blocks: dict[str, Layers], at: Point) -
         up = draw_block(axes, blocks[f"up{name}"], UP, y + GAP, SIDE)
         route(axes, [at, (down_x, down.entry[1]), down.entry])
         route(axes, [(up.out[0] + 0.12, up.out[1]), (up_x, up.out[1]), (up_x, y)])
-        _skip(axes, units.shape(blocks[f"down{name}"].after), down, up)
+        join = UP + SPINE, up.entry[1]
+        across = [(WIDTH / 2, down.out[1]), (WIDTH / 2, join[1]), (join[0] - 0.03, join[1])]
+        route(axes, [(down.out[0] + 0.12, down.out[1]), *across], skip)
+        shape = units.shape(blocks[f"down{name}"].after)
+        label(axes, (WIDTH / 2, join[1] - 0.08), shape, marks.SMALL, color=skip.colour)
+        marks.dot(axes, join, "s", 0.06)
         y = _between(axes, plan, name, (down, up))
         at = down_x, y
     width = SIDE if len(rows(blocks["bottleneck"], SIDE)) == 1 else WIDTH - 2 * MARGIN - 1.2
@@ -222,25 +222,15 @@ def _unet(axes: Axes, plan: NetworkPlan, blocks: dict[str, Layers], at: Point) -
     return bottom.bottom
 
 
-def _skip(axes: Axes, words: str, down: Ports, up: Ports) -> None:
-    """From the output on the left, across, to where it joins the features that come from below."""
-    look, middle, end = LOOKS["skip"], WIDTH / 2, (UP + SPINE, up.entry[1])
-    across = [(middle, down.out[1]), (middle, end[1]), (end[0] - 0.03, end[1])]
-    route(axes, [(down.out[0] + 0.12, down.out[1]), *across], look)
-    label(axes, (middle, end[1] - 0.08), words, marks.SMALL, color=look.colour)
-    marks.dot(axes, end, "s", 0.06)
-
-
 def _between(axes: Axes, plan: NetworkPlan, name: str, level: tuple[Ports, Ports]) -> float:
     """The boxes below a level: down-sampling left, up-sampling right; returns where they end."""
     down, up = level
     nodes = facts.of_part(plan, f"up{name}")
     node = next(node for node in nodes if isinstance(node.operation, TransposedConvolution))
     source = plan.nodes[node.inputs[0]]
-    new = ["of the new features"] if source.part == node.part else []
-    change = facts.change(source.shape, node.shape)
+    words = [facts.step_words(node.operation), facts.change(source.shape, node.shape)]
+    upper = marks.wrapped(["of the new features"] * (source.part == node.part) + words, SIDE - 0.2)
     lower = _lines(plan, f"transition{name}", SIDE)
-    upper = marks.wrapped([*new, facts.step_words(node.operation), change], SIDE - 0.2)
     top = max(down.bottom, up.bottom) + GAP
     bottom = _text_box(axes, (MARGIN, top, SIDE), f"down-sampling {name}", lower, len(upper))
     _text_box(axes, (UP, top, SIDE), f"up-sampling {name}", upper, len(lower))

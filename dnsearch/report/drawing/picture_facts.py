@@ -1,11 +1,11 @@
 """What a picture tells of a plan: its parts, its blocks, its connections, each in a few words."""
 
+import re
 from collections.abc import Iterable
 from itertools import groupby, pairwise
 from typing import NamedTuple, assert_never
 
 from dnsearch.plan import graph
-from dnsearch.plan.cost import cost
 from dnsearch.plan.graph import Block, NetworkPlan, Node, Operation, Shape
 from dnsearch.report import units
 from dnsearch.report.drawing.marks import Kind
@@ -105,15 +105,7 @@ class Lane(NamedTuple):
 
 def title(part: str) -> str:
     """A part's name for a person, such as "transition 2"."""
-    name = part.rstrip("0123456789")
-    return f"{name} {part[len(name) :]}".strip()
-
-
-def totals(plan: NetworkPlan) -> str:
-    """Trainable parameters, multiply-adds and edges, for below the title."""
-    costs, edges = cost(plan), sum(block.edges for block in plan.blocks)
-    counts = [f"{costs.trainable:,} trainable parameters", f"{costs.macs:,} multiply-adds"]
-    return " · ".join([*counts, *([units.counted(edges, "edge")] if edges else [])])
+    return re.sub(r"(\d+)$", r" \1", part)
 
 
 def of_part(plan: NetworkPlan, part: str) -> list[Node]:
@@ -137,14 +129,13 @@ def all_layers(plan: NetworkPlan) -> dict[str, Layers]:
         if not ends:
             continue
         first = next(node for node in nodes if node.name.startswith(f"{part}_layer1_"))
-        if block is None:
-            kind: Kind = "plain"
-            block = Block(part, 0, tuple((layer,) for layer in range(len(ends))), (len(ends),))
-        else:
-            dense = all(len(reads) == layer for layer, reads in enumerate(block.reads, start=1))
-            kind = "dense" if dense else "sparse"
+        chain = Block(part, 0, tuple((layer,) for layer in range(len(ends))), (len(ends),))
+        dense = block and all(len(reads) == layer for layer, reads in enumerate(block.reads, start=1))
+        kind: Kind = "dense" if dense else "sparse" if block else "plain"
         channels = tuple(node.shape[-1] for node in ends)
-        found[part] = Layers(block, kind, channels, plan.nodes[first.inputs[0]].shape, nodes[-1].shape)
+        found[part] = Layers(
+            block or chain, kind, channels, plan.nodes[first.inputs[0]].shape, nodes[-1].shape
+        )
     return found
 
 
