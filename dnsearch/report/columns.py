@@ -3,7 +3,7 @@
 Settings that differ among the rows have columns of their own, under the shortest name that tells them apart.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,7 +23,7 @@ class Column:
     importance: int = 0
 
 
-def _fact(key: str, heading: str, show: Callable[[Any], str] = units.text, numeric: bool = True) -> Column:
+def _fact(key: str, heading: str, show: Callable[[Any], str] = units.setting, numeric: bool = True) -> Column:
     def cell(row: Row) -> str:
         value = fact(row.record, key)
         return units.NOTHING if value is None else show(value)
@@ -75,7 +75,7 @@ def _seeds(standing: Standing) -> str:
 
 
 COLUMNS = {
-    "rank": Column("#", lambda row: units.text(row.rank)),
+    "rank": Column("#", lambda row: f"{row.rank or units.NOTHING}"),
     "name": _fact("name", "name", numeric=False),
     "tied": _standing("tied", lambda standing: "= #1" * standing.tied, numeric=False),
     "front": _standing("front", lambda standing: "◆" * bool(standing.front), numeric=False),
@@ -180,12 +180,10 @@ def _setting_column(heading: str, key: str, importance: int = 0) -> Column:
 
 
 def _extra_column(key: str, rows: Sequence[Row]) -> Column:
-    if key in COLUMNS:
-        return COLUMNS[key]
-    if any(key in row.record.settings for row in rows):
-        return _setting_column(key, key)
-    expected = f"one of {', '.join(COLUMNS)}, or a setting such as network.growth_rate"
-    raise DnsearchError(str(Problem("column", expected, found=key)))
+    if key not in COLUMNS and not any(key in row.record.settings for row in rows):
+        expected = f"one of {', '.join(COLUMNS)}, or a setting such as network.growth_rate"
+        raise DnsearchError(str(Problem("column", expected, found=key)))
+    return COLUMNS.get(key, _setting_column(key, key))
 
 
 OTHER_COLUMNS = {"epochs", "macs", "name", "parameters", "state", "study", "test", "time", "trial"}
@@ -230,15 +228,11 @@ def headings(keys: Iterable[str]) -> dict[str, str]:
     dict_values(['stem.normalize', 'data.normalize'])
     """
     parts = {key: tuple(key.removesuffix(".name").split(".")) for key in keys}
-    return {key: _heading(key, parts) for key in parts}
-
-
-def _heading(key: str, parts: Mapping[str, tuple[str, ...]]) -> str:
-    mine = parts[key]
-    shortest = 2 if mine[-1].isdecimal() else 1  # a position in a list says nothing alone
-    for length in range(shortest, len(mine) + 1):
-        tail = mine[-length:]
-        others = (other[-length:] for name, other in parts.items() if name != key)
-        if ".".join(tail) not in OTHER_COLUMNS | PLACES and tail not in others:
-            return ".".join(tail)
-    return key
+    found = {}
+    for key, mine in parts.items():
+        shortest = 2 if mine[-1].isdecimal() else 1  # a position in a list says nothing alone
+        tails = (mine[-length:] for length in range(shortest, len(mine) + 1))
+        own = [tail for tail in tails if sum(other[-len(tail) :] == tail for other in parts.values()) == 1]
+        names = (".".join(tail) for tail in own)
+        found[key] = next((name for name in names if name not in OTHER_COLUMNS | PLACES), key)
+    return found

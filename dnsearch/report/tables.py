@@ -195,20 +195,17 @@ def comparison(networks: Sequence[tuple[str, str, Summary]]) -> Table:
     made = table("", "network", *(f">{heading}" for heading in FIGURES))
     first = networks[0][2]
     for name, growth, summary in networks:
-        cells = (_cell(heading, summary, first) for heading in FIGURES)
+        cells = []
+        for figure, written in FIGURES.values():
+            amount, whole = figure(summary), figure(first)
+            ratio = f"\n{amount / whole:.2f}x" if summary is not first and whole else ""
+            cells.append(written(int(amount)) + ratio)
         made.add_row(Text(f"{name}\n{growth and f'k {growth}'}"), *cells)
     made.caption = Text(
         "training, recompute: memory of a training, plain and recompute; inference: activations of "
         "one image; sees: side of what an output pixel sees; below each its ratio to the first network's"
     )
     return made
-
-
-def _cell(heading: str, summary: Summary, first: Summary) -> str:
-    figure, written = FIGURES[heading]
-    amount, whole = figure(summary), figure(first)
-    ratio = f"\n{amount / whole:.2f}x" if summary is not first and whole else ""
-    return written(int(amount)) + ratio
 
 
 def preset_table(presets: Sequence[Mapping[str, Any]]) -> Table:

@@ -113,11 +113,6 @@ def one_line(text: str) -> str:
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
 
 
-def text(value: object) -> str:
-    """Any value on one line, and a dash for None."""
-    return NOTHING if value is None else one_line(str(value))
-
-
 def shortened(text: str, longest: int) -> str:
     """A text of at most ``longest`` characters, with an ellipsis where some are missing.
 
@@ -164,7 +159,7 @@ def run_line(record: "RunRecord") -> str:
         *([f"validation {_brief(record.last)}"] if record.last else []),
         *([f"test {_brief(record.test)}"] if record.test else []),
         *([f"{count(record.parameters.trainable)} parameters"] if record.parameters else []),
-        "1 epoch" if record.epochs == 1 else f"{record.epochs} epochs",
+        counted(record.epochs, "epoch"),
         duration(record.wall_seconds),
         *([shortened(one_line(record.reason), 120)] if record.reason else []),
     ]

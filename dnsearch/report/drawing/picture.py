@@ -157,9 +157,7 @@ def _lines(plan: NetworkPlan, part: str, width: float) -> list[str]:
     return marks.wrapped([*facts.steps(nodes), shapes], width - 0.2)
 
 
-def _text_box(
-    axes: Axes, place: tuple[float, float, float], name: str, lines: list[str], least: int = 1
-) -> float:
+def _text_box(axes: Axes, place: tuple[float, ...], name: str, lines: list[str], least: int = 1) -> float:
     """A box at (left, top, width) with room for at least so many lines; returns where it ends."""
     left, top, width = place
     bottom = top + 0.2 + LINE * max(least, len(lines))
