@@ -284,13 +284,11 @@ def search(
     folder = Path(runs) / (study or document.experiment.name)
     from dnsearch.search.coordinator import search as run_search
     from dnsearch.search.database import default_url
+    from dnsearch.search.feasibility import SearchSpec
     from dnsearch.search.messages import Request
 
     request = Request(
-        document,
-        tune,
-        known.image_shape,
-        known.classes,
+        SearchSpec(document, tune, known.image_shape, known.classes),
         folder,
         default_url(folder),
         trials or tune.trials,

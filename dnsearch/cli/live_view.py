@@ -102,7 +102,7 @@ class _View:
 
     def _ranked(self, records: list[RunRecord]) -> list[Row]:
         """The best, as many as any terminal can show: this is drawn four times a second."""
-        return rank(records, select=self._request.tune.select, top=BEST_SHOWN)
+        return rank(records, select=self._request.spec.tune.select, top=BEST_SHOWN)
 
     def picture(self) -> Constrain:
         height, width = console.talk.size.height, console.talk.size.width - ROOM_FOR_CTRL_C

@@ -54,6 +54,7 @@ def requested(
     """What is asked for by a spec and its options; ``place``: the folder of runs and the study's name."""
     from dnsearch.cli.planning import planned_spec, tune_of
     from dnsearch.search.database import default_url
+    from dnsearch.search.feasibility import SearchSpec
     from dnsearch.search.messages import Request
 
     found = planned_spec(spec, overrides, limits=limits)
@@ -61,15 +62,11 @@ def requested(
     search = tune_of(document, spec)
     folder = study_folder(*place, document.experiment.name)
     return Request(
-        document,
-        search,
-        facts.image_shape,
-        facts.classes,
+        SearchSpec(document, search, facts.image_shape, facts.classes, limits),
         folder,
         storage or default_url(folder),
         trials or search.trials,
         workers=1,
-        limits=limits,
         say=console.say,
     )
 
@@ -87,7 +84,7 @@ def placed(request: "Request", workers: int | None, gpus: str) -> "Request":
     from dnsearch.search.local_executor import room
 
     named = tuple(filter(None, gpus.replace(" ", "").split(",")))
-    at_once = workers or max(1, room(named, request.tune.gpus_per_trial))
+    at_once = workers or max(1, room(named, request.spec.tune.gpus_per_trial))
     return replace(request, workers=at_once, gpus=named)
 
 
@@ -235,8 +232,9 @@ def tune(
     request = requested(spec, overrides, (runs, study), storage, trials, limits=not no_limits)
     given = {"timeout_seconds": timeout, "patience": patience, "target": target, "keep": keep}
     changes = {field: value for field, value in given.items() if value is not None}
-    tuned = request.tune.model_copy(update=changes)
-    request = replace(request, tune=tuned, enqueue=tuple(map(_loaded, enqueue or ())))
+    tuned = request.spec.tune.model_copy(update=changes)
+    searched_spec = replace(request.spec, tune=tuned)
+    request = replace(request, spec=searched_spec, enqueue=tuple(map(_loaded, enqueue or ())))
     request = placed(request, workers, gpus)
     if from_study is not None:
         _learn(request, from_study, runs, storage)
@@ -249,9 +247,9 @@ def tune(
 def _learn(request: "Request", name: str, runs: Path, storage: str | None) -> None:
     from dnsearch.search.transfer import learn, other_study
 
-    other = other_study(name, runs, storage)
-    taken, left = learn(request, other)
-    console.say(f"the sampler learns from {taken} finished trials of study {other.study.study_name}")
+    study, url = other_study(name, runs, storage)
+    taken, left = learn(request, study, url)
+    console.say(f"the sampler learns from {taken} finished trials of study {study.study_name}")
     for reason, times in left.items():
         console.say(f"  {times} left out: {reason}")
 

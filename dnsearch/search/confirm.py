@@ -106,7 +106,7 @@ def missing(request: Request, ranked: list[int]) -> list[Proposal]:
         request: the search.
         ranked: numbers of the finished trials, the best first.
     """
-    wanted = request.tune.confirm
+    wanted = request.spec.tune.confirm
     if wanted is None:
         return []
     trials = (RunFolder(request.folder / trial_name(number)) for number in ranked)
@@ -120,10 +120,10 @@ def missing(request: Request, ranked: list[int]) -> list[Proposal]:
 def _retraining(request: Request, trial: RunFolder, repetition: int) -> Proposal:
     record, document = trial.read(), load(str(trial.resolved))
     number = record.trial or 0
-    seed = fresh_seed(request.tune.seed, number, repetition, document.experiment.training.seed)
+    seed = fresh_seed(request.spec.tune.seed, number, repetition, document.experiment.training.seed)
     name = f"{trial.name}-seed-{repetition}"
     reseeded = document.with_values({"training.seed": seed}, name)
-    changed = planned(reseeded, facts(request.image_shape, request.classes), limits=False)
+    changed = planned(reseeded, facts(request.spec.image_shape, request.spec.classes), limits=False)
     run = RunFolder(request.folder / CONFIRM / name)
     origin = Origin(request.folder.name, number, confirmation=True)
     opened = opening(name, changed.experiment, record.parameters, record.macs, origin)

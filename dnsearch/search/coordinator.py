@@ -87,7 +87,7 @@ class Coordinator:
         self._stops: dict[Path, tuple[int, Stop]] = {}
         self._lost: Counter[Path] = Counter()
         self._ask_again = 0.0
-        self._rules = StopRules(request.tune)
+        self._rules = StopRules(request.spec.tune)
         self._refused: list[Mapping[str, str]] = []
         self._spec = request.spec
 
@@ -204,7 +204,7 @@ class Coordinator:
             folder.path.mkdir(parents=True, exist_ok=True)
         folder.write(replace(proposal.record, state="running", reason=""))
         self._at_work[folder.path] = proposal
-        latency = proposal.trial is not None and "latency_seconds" in self._request.tune.objectives
+        latency = proposal.trial is not None and "latency_seconds" in self._request.spec.tune.objectives
         return self._executor.start(Job(proposal.planned, folder.path, proposal.origin, latency=latency))
 
     def _listen(self) -> Iterator[SearchEvent]:
@@ -297,7 +297,7 @@ class Coordinator:
         self._rules.trial_ended(record, ranked)
         if ranked[:1] == [trial.number]:
             self._renew_best()
-        thin(self._request.folder, ranked, trial.number, self._request.tune.keep)
+        thin(self._request.folder, ranked, trial.number, self._request.spec.tune.keep)
 
     def _end_followers(self) -> Iterator[SearchEvent]:
         """End the trials whose twins have ended."""
@@ -319,7 +319,7 @@ class Coordinator:
 
     def _renew_best(self) -> None:
         """Bring ``best.yaml`` up to date; a search that was killed may have left an old one."""
-        found = confirmed(self._request.folder, self._request.tune.select)
+        found = confirmed(self._request.folder, self._request.spec.tune.select)
         ranked = [found[0].trial] if found else self._store.ranked()
         if ranked:
             write_best(self._request.folder, ranked[0], found[0] if found else None)

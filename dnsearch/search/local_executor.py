@@ -57,10 +57,10 @@ def local_executor(request: Request) -> "LocalExecutor":
     Raises:
         StudyError: a GPU is missing, or has no room for so many trials.
     """
-    share = request.tune.gpus_per_trial
+    share = request.spec.tune.gpus_per_trial
     if request.gpus:
         check_gpus(request.gpus, share, environment.installed_gpus(), request.workers)
-    log, timeout = request.folder / "workers.log", request.tune.trial_timeout_seconds
+    log, timeout = request.folder / "workers.log", request.spec.tune.trial_timeout_seconds
     return LocalExecutor(request.workers, log, timeout, request.gpus, share)
 
 

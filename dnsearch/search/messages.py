@@ -19,7 +19,6 @@ from dnsearch.plan.limits import Planned
 from dnsearch.runs.record import EpochRecord, Origin, RunRecord, Stop
 from dnsearch.search.feasibility import SearchSpec
 from dnsearch.spec.document import Document
-from dnsearch.spec.tune import Tune
 
 
 @dataclass(frozen=True)
@@ -27,37 +26,24 @@ class Request:
     """A search to do.
 
     Args:
-        document: the base spec.
-        tune: its ``tune`` section.
-        image_shape: (height, width, channels) of its images.
-        classes: number of its classes.
+        spec: what the study is about.
         folder: the study's folder; its name is the study's.
         url: the storage.
         trials: ended trials that the study shall have in all.
         workers: trials at once.
-        limits: whether the spec's limits hold.
         gpus: the GPUs that trials are placed on; empty: every trial uses what TensorFlow finds.
         enqueue: specs that shall be the next trials.
         say: told in a sentence what a person should know while the search waits.
     """
 
-    document: Document
-    tune: Tune
-    image_shape: tuple[int, ...]
-    classes: int
+    spec: SearchSpec
     folder: Path
     url: str
     trials: int
     workers: int
-    limits: bool = True
     gpus: tuple[str, ...] = ()
     enqueue: tuple[Document, ...] = ()
     say: Callable[[str], None] = lambda _: None
-
-    @property
-    def spec(self) -> SearchSpec:
-        """What the study is about, however long it is searched and where."""
-        return SearchSpec(self.document, self.tune, self.image_shape, self.classes, self.limits)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ first; the next migration also moves the folders of dropped trials.
 """
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +39,6 @@ from dnsearch.search.study_summary import summary
 from dnsearch.search.transfer import ENQUEUED, asked, in_words, translated
 from dnsearch.search.trial_store import BASE, DROPPED, INFEASIBLE, is_base, is_trial
 from dnsearch.spec.document import settings
-from dnsearch.spec.tune.parameters import Label
 from dnsearch.spec.tune.search_space import counts
 
 ASIDE = ".dropped"
@@ -63,16 +62,6 @@ class Migrated:
     forgotten: int
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What a study was and shall be about, and whether the base spec or the rules of proposals differ."""
-
-    before: SearchSpec
-    after: SearchSpec
-    base: bool
-    rules: bool
-
-
 def migrate(request: Request, *, dry_run: bool) -> Migrated:
     """Bring a study to a changed spec.
 
@@ -86,7 +75,7 @@ def migrate(request: Request, *, dry_run: bool) -> Migrated:
         RunError: a trial's folder cannot be moved.
     """
     name, url, folder = request.folder.name, request.url, request.folder
-    check_base(request.document, request.tune)
+    check_base(request.spec.document, request.spec.tune)
     if sqlite_file(url) is not None and not folder.is_dir():
         existing_study(url, name)  # to say what is missing, and to make no folder
     with writing(folder):
@@ -94,9 +83,12 @@ def migrate(request: Request, *, dry_run: bool) -> Migrated:
     with study_locked(folder, url, request.say), reachable(url):
         finish_migration(url, name)
         study = existing_study(url, name)
-        change = _change(read_metadata(study, url), request.spec)
+        before, after = read_metadata(study, url), request.spec
+        _check_comparable(before, after)
+        base = settings(before.document.experiment) != settings(after.document.experiment)
+        rules = _rules(before) != _rules(after)
         trials = study.get_trials(deepcopy=False)
-        moved = [_moved(trial, change) for trial in trials]
+        moved = [_moved(trial, before, after, new_base=base, new_rules=rules) for trial in trials]
         if not dry_run:
             _replace(study, moved, request)
             _set_aside(request)
@@ -109,32 +101,32 @@ def migrate(request: Request, *, dry_run: bool) -> Migrated:
     )
 
 
-def _change(before: SearchSpec, after: SearchSpec) -> Change:
-    """Compare two specs; a change after which a trial's values would mean something else is refused."""
-    one, other = before.document.experiment, after.document.experiment
+def _check_comparable(before: SearchSpec, after: SearchSpec) -> None:
+    """Refuse a change after which a trial's values would mean something else."""
     for where, old, new in (
         ("tune.objectives", before.tune.objectives, after.tune.objectives),
         ("tune.select", before.tune.select, after.tune.select),
         ("tune.fidelity", before.tune.fidelity, after.tune.fidelity),
-        ("match", one.match, other.match),
+        ("match", before.document.experiment.match, after.document.experiment.match),
     ):
         if old != new:
             hint = "No trial's value would mean the same: give the changed search a name of its own."
             raise StudyError(str(Problem(where, f"{old}, as in the study", str(new), hint)))
-    rules, others = (
-        (each.tune.constraints, each.tune.relations, each.document.experiment.limits, each.limits)
-        for each in (before, after)
-    )
-    return Change(before, after, base=settings(one) != settings(other), rules=rules != others)
 
 
-def _moved(trial: FrozenTrial, change: Change) -> FrozenTrial | str:
+def _rules(spec: SearchSpec) -> tuple[object, ...]:
+    """What refuses proposals."""
+    return spec.tune.constraints, spec.tune.relations, spec.document.experiment.limits, spec.limits
+
+
+def _moved(
+    trial: FrozenTrial, before: SearchSpec, after: SearchSpec, *, new_base: bool, new_rules: bool
+) -> FrozenTrial | str:
     """The trial in the changed spec's space; or why it does not fit."""
-    before, after = change.before, change.after
     if reason := trial.user_attrs.get(DROPPED):
         return str(reason)
     if INFEASIBLE in trial.user_attrs:
-        same = before.tune.parameters == after.tune.parameters and not change.base and not change.rules
+        same = before.tune.parameters == after.tune.parameters and not new_base and not new_rules
         return trial if same else "an infeasible proposal of the spec before"
     old = asked(trial, before)
     searched = before.tune.parameters.items()
@@ -144,32 +136,26 @@ def _moved(trial: FrozenTrial, change: Change) -> FrozenTrial | str:
         labels, problems = translated(trial, before, after)
     except SpecError as error:
         return str(error)
-    stays_base = is_base(trial) and not change.base
+    stays_base = is_base(trial) and not new_base
     if problems and not stays_base:
         return "; ".join(map(in_words, problems))
-    new = _rewritten(trial, labels, after)
-    if change.rules:
+    new = copy.deepcopy(trial)
+    if trial.state is TrialState.WAITING:
+        new.system_attrs = {**new.system_attrs, ENQUEUED: labels}
+    else:
+        new.params = labels
+        new.distributions = {path: distribution(after.tune.parameters[path]) for path in labels}
+    if new_rules:
         values = {} if stays_base else values_of(labels, after.tune)
         judgement = after.judge(values, f"trial {trial.number}")
         if judgement.reasons:
             return "; ".join(f"{name}: {reason}" for name, reason in judgement.reasons.items())
-        others = {key: each for key, each in new.system_attrs.items() if not key.startswith(CONSTRAINTS)}
-        new.system_attrs = others
+        attributes = new.system_attrs.items()
+        new.system_attrs = {key: each for key, each in attributes if not key.startswith(CONSTRAINTS)}
         for name, margin in judgement.margins.items():
             new.set_constraint(name, margin)
     if not stays_base:
         new.user_attrs = {key: each for key, each in new.user_attrs.items() if key != BASE}
-    return new
-
-
-def _rewritten(trial: FrozenTrial, labels: Mapping[str, Label], after: SearchSpec) -> FrozenTrial:
-    """The trial with its new labels and distributions."""
-    new = copy.deepcopy(trial)
-    if trial.state is TrialState.WAITING:
-        new.system_attrs = {**new.system_attrs, ENQUEUED: dict(labels)}
-    else:
-        new.params = dict(labels)
-        new.distributions = {path: distribution(after.tune.parameters[path]) for path in labels}
     return new
 
 
@@ -181,7 +167,7 @@ def _replace(study: optuna.Study, moved: Sequence[FrozenTrial | str], request: R
     name, url = request.folder.name, request.url
     with suppress(KeyError):  # of a migration that was killed
         optuna.delete_study(study_name=migrated_name(name), storage=storage(url))
-    new = open_study(url, migrated_name(name), request.document.experiment, request.tune)
+    new = open_study(url, migrated_name(name), request.spec.document.experiment, request.spec.tune)
     for key, value in study.user_attrs.items():
         if key not in {SPEC, KNOWLEDGE, MIGRATED}:
             new.set_user_attr(key, value)
@@ -192,7 +178,7 @@ def _replace(study: optuna.Study, moved: Sequence[FrozenTrial | str], request: R
     ]
     new.add_trials(placed)
     if placed and not any(BASE in each.user_attrs for each in placed):
-        new.enqueue_trial(base_labels(request.document, request.tune), user_attrs={BASE: True})
+        new.enqueue_trial(base_labels(request.spec.document, request.spec.tune), user_attrs={BASE: True})
     new.set_user_attr(MIGRATED, True)
     finish_migration(url, name)
 

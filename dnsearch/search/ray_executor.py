@@ -285,8 +285,8 @@ def ray_executor(request: Request, address: str | None) -> Iterator[RayExecutor]
         raise StudyError(str(Problem(f"--address {address}", "a Ray cluster", found, hint))) from error
     try:
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-        cpus, gpus = share(nodes, request.workers, request.tune.gpus_per_trial)
-        yield RayExecutor(cpus, gpus, request.workers, request.tune.trial_timeout_seconds)
+        cpus, gpus = share(nodes, request.workers, request.spec.tune.gpus_per_trial)
+        yield RayExecutor(cpus, gpus, request.workers, request.spec.tune.trial_timeout_seconds)
     finally:
         ray.shutdown()
 

@@ -5,7 +5,6 @@ the sampler alone looks at, so that nothing counts, ranks or shows them.
 """
 
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -76,22 +75,14 @@ def in_words(problem: Problem) -> str:
     return f"{problem.where}: expected {problem.expected}, found {problem.found}"
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A study to learn from, and its database."""
-
-    study: optuna.Study
-    url: str
-
-    @property
-    def place(self) -> str:
-        """Where it is, the same whatever way its database is written."""
-        file = sqlite_file(self.url)
-        return f"{shown(self.url) if file is None else file.resolve()} {self.study.study_name}"
+def place(study: optuna.Study, url: str) -> str:
+    """Where a study is, the same whatever way its database is written."""
+    file = sqlite_file(url)
+    return f"{shown(url) if file is None else file.resolve()} {study.study_name}"
 
 
-def other_study(name: str, runs: Path, storage: str | None) -> Source:
-    """Another study, by its name or its folder.
+def other_study(name: str, runs: Path, storage: str | None) -> tuple[optuna.Study, str]:
+    """Another study and its database, by its name or its folder.
 
     Args:
         name: the study's folder, or its name.
@@ -103,13 +94,13 @@ def other_study(name: str, runs: Path, storage: str | None) -> Source:
     """
     for folder in (Path(name), runs / name):
         if (folder / "study.db").is_file():
-            url, name = default_url(folder), folder.resolve().name
-            return Source(existing_study(url, name), url)
+            url = default_url(folder)
+            return existing_study(url, folder.resolve().name), url
     url = storage or default_url(runs / name)
-    return Source(existing_study(url, Path(name).name), url)
+    return existing_study(url, Path(name).name), url
 
 
-def learn(request: Request, other: Source) -> tuple[int, dict[str, int]]:
+def learn(request: Request, other: optuna.Study, url: str) -> tuple[int, dict[str, int]]:
     """Let a study's sampler learn from another's finished trials, in place of what it learnt from it before.
 
     Returns:
@@ -120,32 +111,33 @@ def learn(request: Request, other: Source) -> tuple[int, dict[str, int]]:
             other objectives.
     """
     with writable(request) as store:
-        _check(store, request.url, other)
-        before = read_metadata(other.study, other.url)
+        where = place(other, url)
+        _check(store, other, is_same=where == place(store.study, request.url))
+        before = read_metadata(other, url)
         lessons: list[dict[str, Any]] = []
         left: Counter[str] = Counter()
-        for trial in other.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
+        for trial in other.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
             labels, reason = _lesson(trial, before, request.spec)
             if reason:
                 left[reason] += 1
             else:
-                lesson = {"study": other.place, "trial": trial.number, "params": labels}
+                lesson = {"study": where, "trial": trial.number, "params": labels}
                 lessons.append({**lesson, "values": trial.values})
         known = store.study.user_attrs.get(KNOWLEDGE, [])
-        kept = [each for each in known if each["study"] != other.place]
+        kept = [each for each in known if each["study"] != where]
         store.study.set_user_attr(KNOWLEDGE, [*kept, *lessons])
     return len(lessons), dict(left.most_common())
 
 
-def _check(store: TrialStore, url: str, other: Source) -> None:
-    hint, where = "Leave --from-study out, or set tune.sampler=tpe.", f"--from-study {other.study.study_name}"
+def _check(store: TrialStore, other: optuna.Study, *, is_same: bool) -> None:
+    hint, where = "Leave --from-study out, or set tune.sampler=tpe.", f"--from-study {other.study_name}"
     if not SAMPLERS[store.tune.sampler].learns_from_studies:
         expected = "tune.sampler to be tpe, the only one that learns from another study's trials"
         raise StudyError(str(Problem(where, expected, store.tune.sampler, hint)))
-    if other.place == Source(store.study, url).place:
+    if is_same:
         raise StudyError(str(Problem(where, "another study", "the same", "It knows its own trials.")))
     for field, own in (("objectives", list(store.tune.objectives)), ("select", store.tune.select)):
-        theirs = setting(other.study, f"tune.{field}", None)
+        theirs = setting(other, f"tune.{field}", None)
         if theirs != own:
             hint = "Values that mean something else would mislead the sampler."
             raise StudyError(str(Problem(where, f"tune.{field} {own}, as here", str(theirs), hint)))

@@ -291,14 +291,14 @@ def writable(request: Request) -> Iterator[TrialStore]:
     if is_run(folder):
         hint = "Give the study another name: --study NAME"
         raise StudyError(str(Problem(str(folder), "the folder of a study", "that of a run", hint)))
-    check_base(request.document, request.tune)
+    check_base(request.spec.document, request.spec.tune)
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     with study_locked(folder, request.url, request.say) as lock:
-        study = open_study(request.url, folder.name, request.document.experiment, request.tune)
+        study = open_study(request.url, folder.name, request.spec.document.experiment, request.spec.tune)
         with reachable(request.url):
             write_metadata(study, request.spec, request.trials)
-            planned = request.tune.model_copy(update={"trials": request.trials})
-            store = TrialStore(study, storage(request.url), request.document, planned, lock)
+            planned = request.spec.tune.model_copy(update={"trials": request.trials})
+            store = TrialStore(study, storage(request.url), request.spec.document, planned, lock)
             store.load()
             yield store

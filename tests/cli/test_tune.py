@@ -21,6 +21,7 @@ from dnsearch.cli import live_view
 from dnsearch.cli.planning import planned_document
 from dnsearch.cli.tune_command import study_folder
 from dnsearch.runs.record import EpochRecord, Metrics, Origin
+from dnsearch.search.feasibility import SearchSpec
 from dnsearch.search.messages import Job, Request, TrialEnded, TrialProgressed, TrialStarted
 from dnsearch.spec.document import load
 
@@ -91,13 +92,14 @@ def test_a_spec_that_was_trained_by_hand_keeps_its_run(dnsearch, run_folder):
 def request_(dnsearch, tmp_path) -> Request:
     document = load("spec.yaml")
     tune = document.experiment.tune
-    return Request(document, tune, (8, 8, 1), 10, tmp_path / "runs/tiny", "", trials=8, workers=2)
+    spec = SearchSpec(document, tune, (8, 8, 1), 10)
+    return Request(spec, tmp_path / "runs/tiny", "", trials=8, workers=2)
 
 
 def events(request, record):
     def job(number):
         return Job(
-            planned_document(request.document),
+            planned_document(request.spec.document),
             request.folder / f"trial-{number:04d}",
             Origin("tiny", number),
             1,

@@ -11,6 +11,7 @@ from dnsearch.runs.folder import RunFolder
 from dnsearch.runs.record import EpochRecord, Metrics, RunRecord
 from dnsearch.search.coordinator import search
 from dnsearch.search.database import default_url, storage
+from dnsearch.search.feasibility import SearchSpec
 from dnsearch.search.messages import Request, SearchEvent
 from dnsearch.search.study_lock import StudyLock
 from dnsearch.search.study_metadata import open_study
@@ -68,8 +69,8 @@ class Searching:
 
     def request(self, trials: int, workers: int = 1, gpus: tuple[str, ...] = ()) -> Request:
         tune = self.document.experiment.tune
-        shape, classes = (8, 8, 1), 10
-        return Request(self.document, tune, shape, classes, self.folder, self.url, trials, workers, gpus=gpus)
+        spec = SearchSpec(self.document, tune, (8, 8, 1), 10)
+        return Request(spec, self.folder, self.url, trials, workers, gpus=gpus)
 
     def start(
         self,

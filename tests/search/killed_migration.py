@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 from dnsearch.search.database import default_url
+from dnsearch.search.feasibility import SearchSpec
 from dnsearch.search.messages import Request
 from dnsearch.search.migrate import migrate
 from dnsearch.spec.document import Document, load
@@ -41,7 +42,8 @@ def migrated(document: Document, folder: Path) -> None:
     code = 1
     try:
         tune = document.experiment.tune
-        migrate(Request(document, tune, (8, 8, 1), 10, folder, default_url(folder), 9, 1), dry_run=False)
+        spec = SearchSpec(document, tune, (8, 8, 1), 10)
+        migrate(Request(spec, folder, default_url(folder), 9, 1), dry_run=False)
         code = 0
     finally:
         os._exit(code)

@@ -107,7 +107,9 @@ def test_more_seeds_and_more_trials_train_only_what_is_new(searched):
     more = tune.model_copy(update={"confirm": tune.confirm.model_copy(update={"top": 3, "seeds": 3})})
     ranked = [int(name[-4:]) for name in best_two(runs)]
     ranked += sorted({0, 1, 2} - {*ranked})
-    planned = [each.folder.name for each in missing(replace(runs.request(3), tune=more), ranked)]
+    request = runs.request(3)
+    request = replace(request, spec=replace(request.spec, tune=more))
+    planned = [each.folder.name for each in missing(request, ranked)]
     assert planned == [
         *(f"trial-{number:04d}-seed-3" for number in ranked[:2]),
         *(f"trial-{ranked[2]:04d}-seed-{repetition}" for repetition in (1, 2, 3)),

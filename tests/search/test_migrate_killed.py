@@ -15,6 +15,7 @@ from optuna.trial import create_trial
 from small_study import opened
 
 from dnsearch.search.database import default_url, storage
+from dnsearch.search.feasibility import SearchSpec
 from dnsearch.search.messages import Request
 from dnsearch.search.migrate import migrate
 from dnsearch.search.parameter_space import distribution
@@ -104,7 +105,7 @@ def killed(searching, tiny, tmp_path_factory) -> Killed:
 
     def request(folder: Path) -> Request:
         tune = changed.experiment.tune
-        return Request(changed, tune, (8, 8, 1), 10, folder, default_url(folder), TRIALS, 1)
+        return Request(SearchSpec(changed, tune, (8, 8, 1), 10), folder, default_url(folder), TRIALS, 1)
 
     places = [place / "copies" / str(number) / runs.folder.name for number in range(len(shares))]
     return Killed(places, [*map(int, ran.stdout.split())], shares, before, request)

@@ -9,7 +9,7 @@ from dnsearch.runs.record import StudyRecord
 from dnsearch.search.pruning import COSTS
 from dnsearch.search.samplers import KNOWLEDGE
 from dnsearch.search.study_summary import records, summary
-from dnsearch.search.transfer import Source, learn, other_study
+from dnsearch.search.transfer import learn, other_study
 from dnsearch.search.trial_store import TrialStore
 
 pytestmark = pytest.mark.xdist_group("tune")
@@ -34,8 +34,8 @@ def finished(runs, points) -> TrialStore:
     return store
 
 
-def source(runs, store: TrialStore) -> Source:
-    return Source(store.study, runs.url)
+def source(runs, store: TrialStore) -> tuple[optuna.Study, str]:
+    return store.study, runs.url
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_the_sampler_goes_where_the_other_study_was_good(searching, tried):
     other = source(*tried)
     runs, strange = searching(parameters=WIDER), searching(parameters=WIDER)
     taught, untaught = made(runs), made(strange)
-    assert learn(runs.request(50), other) == (20, {})
+    assert learn(runs.request(50), *other) == (20, {})
     near = [rate for rate in rates(taught, 10) if 0.02 < rate < 0.12]
     by_chance = [rate for rate in rates(untaught, 10) if 0.02 < rate < 0.12]
     assert len(near) >= 8
@@ -75,7 +75,7 @@ def test_the_sampler_goes_where_the_other_study_was_good(searching, tried):
 def test_trials_outside_the_space_are_left_with_the_reason(searching, tried):
     other = source(*tried)
     runs = searching()
-    taken, left = learn(runs.request(50), other)
+    taken, left = learn(runs.request(50), *other)
     assert (taken, sum(left.values())) == (2, 18)
     assert any(f"{RATE}: expected a value of tune.parameters.{RATE}, found 0.3" in each for each in left)
 
@@ -85,7 +85,7 @@ def test_what_was_learnt_is_no_trial_and_again_is_the_same(searching, tried):
     runs = searching()
     store = made(runs)
     for _ in range(2):
-        learn(runs.request(50), other)
+        learn(runs.request(50), *other)
     assert len(store.study.user_attrs[KNOWLEDGE]) == 2
     assert runs.states() == []
     assert (store.ended(), store.ranked(), records(store.study)) == (0, [], [])
@@ -97,7 +97,7 @@ def test_what_was_learnt_is_no_trial_and_again_is_the_same(searching, tried):
 def test_a_field_that_is_not_searched_here_must_be_as_here(searching, tried):
     other = source(*tried)
     runs = searching(parameters={RATE: {"float": [0.001, 1.0], "log": True}})
-    taken, left = learn(runs.request(50), other)
+    taken, left = learn(runs.request(50), *other)
     assert taken == 2, "those with the growth rate 4"
     assert any(each.startswith(f"{GROWTH}: expected 4, as in the study's spec") for each in left)
 
@@ -112,7 +112,7 @@ def test_labels_are_put_into_this_space_s_words(searching):
         store.study.tell(trial, 0.5)
     new = searching(parameters={"network.pooling": {"choices": {"mean": "avg", "top": "max"}}})
     taught = made(new)
-    learn(new.request(50), source(old, store))
+    learn(new.request(50), *source(old, store))
     known = taught.study.user_attrs[KNOWLEDGE]
     assert [each["params"] for each in known] == [{"network.pooling": "mean"}, {"network.pooling": "top"}]
 
@@ -126,7 +126,7 @@ def test_a_value_that_only_arithmetic_tells_from_one_of_this_space_is_one(search
     store.study.tell(trial, 0.5)
     new = searching(parameters={RATE: {"float": [0.1, 0.3], "step": 0.1}})
     taught = made(new)
-    assert learn(new.request(50), source(old, store)) == (1, {})
+    assert learn(new.request(50), *source(old, store)) == (1, {})
     assert taught.study.user_attrs[KNOWLEDGE][0]["params"] == {RATE: 0.3}
     assert rates(taught, 3), "the sampler can be shown it"
 
@@ -142,19 +142,19 @@ def test_a_value_that_only_arithmetic_tells_from_one_of_this_space_is_one(search
 def test_what_cannot_be_learnt_from_is_refused(searching, tried, tune, said):
     runs = searching(**tune)
     with pytest.raises(StudyError) as caught:
-        learn(runs.request(50), source(*tried))
+        learn(runs.request(50), *source(*tried))
     assert said in str(caught.value)
 
 
 def test_a_study_does_not_learn_from_itself(tried):
     runs, store = tried
     with pytest.raises(StudyError, match="expected another study, found the same"):
-        learn(runs.request(50), source(runs, store))
+        learn(runs.request(50), *source(runs, store))
 
 
 def test_the_other_study_goes_by_its_name_or_its_folder(tried):
     runs, other = tried
     for name in (str(runs.folder), runs.folder.name):
-        assert len(other_study(name, runs.folder.parent, None).study.trials) == len(other.study.trials)
+        assert len(other_study(name, runs.folder.parent, None)[0].trials) == len(other.study.trials)
     with pytest.raises(StudyError, match="Studies are made by: dnsearch tune"):
         other_study("missing", runs.folder.parent, None)
