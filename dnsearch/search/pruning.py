@@ -10,8 +10,11 @@ on: a third lost networks that were on the front in the end (docs/search.md).
 
 import math
 import time
+from bisect import bisect
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
+from operator import le
 from statistics import median
 from typing import assert_never
 
@@ -82,12 +85,7 @@ def skipped_rungs(number: int, levels: int) -> int:
     [0, 0, 0, 1, 1, 0]
     """
     sizes = [math.ceil((levels + 1) / (met + 1) * ETA**met) for met in range(levels, -1, -1)]
-    place = number % sum(sizes)
-    for skipped, size in enumerate(sizes):
-        if place < size:
-            return skipped
-        place -= size
-    return levels
+    return bisect(list(accumulate(sizes)), number % sum(sizes))
 
 
 def admitted(entrants: Iterable[Entrant], rung: int) -> tuple[int, ...]:
@@ -122,21 +120,16 @@ def fronts(ordered: Sequence[Entrant], rung: int) -> Iterator[list[int]]:
         ordered: the trials, by falling score and then by rising costs: whoever dominates another comes first.
         rung: the epoch that they are compared after.
     """
-    left = list(ordered)
+    left = [(each.number, (-each.scores[rung], *each.costs)) for each in ordered]
     while left:
-        front: list[Entrant] = []
-        behind: list[Entrant] = []
-        for each in left:
-            dominated = any(_dominates(other, each, rung) for other in front)
-            (behind if dominated else front).append(each)
-        yield [each.number for each in front]
+        front: list[tuple[int, tuple[float, ...]]] = []
+        behind: list[tuple[int, tuple[float, ...]]] = []
+        for number, losses in left:
+            # Nowhere worse and somewhere better: equal ones do not dominate each other.
+            dominated = any(other != losses and all(map(le, other, losses)) for _, other in front)
+            (behind if dominated else front).append((number, losses))
+        yield [number for number, _ in front]
         left = behind
-
-
-def _dominates(one: Entrant, other: Entrant, rung: int) -> bool:
-    """Whether one is nowhere worse and somewhere better; equal ones do not dominate each other."""
-    mine, theirs = ((-each.scores[rung], *each.costs) for each in (one, other))
-    return mine != theirs and all(a <= b for a, b in zip(mine, theirs, strict=True))
 
 
 def behind_median(entrant: Entrant, rivals: Iterable[Entrant], epoch: int) -> bool:
