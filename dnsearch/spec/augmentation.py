@@ -9,19 +9,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from dnsearch.spec.section import Section
-
-Share = Annotated[float, Field(ge=0, le=1)]
+from dnsearch.spec.section import Section, Share
 
 
 class Erasing(Section):
     """Random erasing (Zhong et al., 2017, arXiv 1708.04896): a rectangle of any shape becomes blank."""
 
     probability: Share = Field(0.5, description="Share of the images that lose a rectangle. The paper: 0.5.")
-    strength: float = Field(
+    strength: Annotated[float, Field(ge=0.02, le=1)] = Field(
         0.4,
-        ge=0.02,
-        le=1,
         description="The largest rectangle, as a share of the image; the smallest is 0.02. The paper: 0.4.",
     )
 
@@ -34,8 +30,8 @@ class RandAugment(Section):
     """
 
     operations: int = Field(2, ge=1, le=8, description="Operations per image. The paper: 1 to 3, CIFAR-10 3.")
-    magnitude: float = Field(
-        5.0, ge=0, le=10, description="How strong each is; 10 is AutoAugment's strongest. The paper: 4 to 9."
+    magnitude: Annotated[float, Field(ge=0, le=10)] = Field(
+        5.0, description="How strong each is; 10 is AutoAugment's strongest. The paper: 4 to 9."
     )
 
 
@@ -47,40 +43,30 @@ class Augmentation(Section):
         description="Mirror half of the images. The paper on CIFAR (C10+, C100+): horizontal. Not for digits "
         "and letters. null: never.",
     )
-    crop: int = Field(
+    crop: Annotated[int, Field(ge=0, le=1024)] = Field(
         0,
-        ge=0,
-        le=1024,
         description="Pad by so many pixels on each side, fewer than the image has, and cut the image's size "
         "out at random. The paper on CIFAR (C10+, C100+): 4.",
     )
-    translate: float = Field(
+    translate: Annotated[float, Field(ge=0, le=0.5)] = Field(
         0.0,
-        ge=0,
-        le=0.5,
         description="Move by at most this share of the height and of the width, to whole pixels: crop, in "
         "proportion to the image.",
     )
-    cutout: int = Field(
+    cutout: Annotated[int, Field(ge=0, le=4096)] = Field(
         0,
-        ge=0,
-        le=4096,
         description="Blank a square with sides of so many pixels, its centre anywhere in the image (DeVries "
         "and Taylor, 2017, arXiv 1708.04552: 16 for CIFAR-10, 8 for CIFAR-100).",
     )
     erasing: Erasing | None = Field(None, description="Random erasing. null: none.")
-    mixup: float = Field(
+    mixup: Annotated[float, Field(ge=0, le=10)] = Field(
         0.0,
-        ge=0,
-        le=10,
         description="Blend pairs of images and their labels; the share is drawn from Beta(alpha, alpha), and "
         "this is alpha (Zhang et al., 2017, arXiv 1710.09412: 1 for CIFAR, 0.2 for ImageNet). With cutmix "
         "too, each image gets one of them. Not for U-Nets.",
     )
-    cutmix: float = Field(
+    cutmix: Annotated[float, Field(ge=0, le=10)] = Field(
         0.0,
-        ge=0,
-        le=10,
         description="Paste a rectangle of another image and its share of the label (for a U-Net, its pixels' "
         "labels); the share is drawn from Beta(alpha, alpha), and this is alpha (Yun et al., 2019, arXiv "
         "1905.04899: 1).",

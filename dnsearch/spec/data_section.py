@@ -11,10 +11,11 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from dnsearch.errors import Problem
-from dnsearch.spec.section import Section
+from dnsearch.spec.section import Fraction, Section, Seed
 
 Source = Literal["digits", "scenes", "cifar10", "cifar100", "svhn", "idx", "npz", "folder", "csv", "masks"]
 Resize = Literal["stretch", "crop", "pad"]
+Side = Annotated[int, Field(ge=1, le=4096)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,14 +105,7 @@ class Data(Section):
         description="Whether a CIFAR archive must have the MD5 that its official page gives; false reads any "
         "archive of the same layout.",
     )
-    image_shape: (
-        tuple[
-            Annotated[int, Field(ge=1, le=4096)],
-            Annotated[int, Field(ge=1, le=4096)],
-            Annotated[int, Field(ge=1, le=64)],
-        ]
-        | None
-    ) = Field(
+    image_shape: tuple[Side, Side, Annotated[int, Field(ge=1, le=64)]] | None = Field(
         None,
         description="[height, width, channels]. folder, csv, masks: images are brought to it, and it is "
         "needed; other sources know their own and refuse a different one.",
@@ -122,10 +116,8 @@ class Data(Section):
         "to height and width. stretch: each side by itself; crop: the largest centred piece of the wanted "
         "proportions; pad: the whole image between black bars, which in a mask do not count.",
     )
-    classes: int | None = Field(
+    classes: Annotated[int, Field(ge=2, le=100_000)] | None = Field(
         None,
-        ge=2,
-        le=100_000,
         description="Number of classes. Left out: counted in the data. Given: checked against it, and "
         "inspect works without the files. masks needs it, or class_names.",
     )
@@ -135,28 +127,21 @@ class Data(Section):
         max_length=100_000,
         description="masks, npz: names of the classes, in the order of their numbers. Left out: the numbers.",
     )
-    ignore_label: int | None = Field(
+    ignore_label: Annotated[int, Field(ge=-1000, le=100_000)] | None = Field(
         None,
-        ge=-1000,
-        le=100_000,
         description="masks, npz with masks: pixels of this number count neither in the loss nor in any "
         "metric, such as 255 in Pascal VOC. null: all pixels count.",
     )
-    validation_fraction: float = Field(
+    validation_fraction: Fraction = Field(
         0.1,
-        gt=0,
-        lt=1,
         description="Share of the training images held out, class by class, for choosing. The paper: 0.1 "
         "(5,000 of CIFAR's 50,000).",
     )
-    training_examples: int | None = Field(
+    training_examples: Annotated[int, Field(ge=2)] | None = Field(
         None,
-        ge=2,
         description="Train on so many images only, class by class, after the validation images are held out.",
     )
-    split_seed: int = Field(
-        0, ge=0, lt=2**32, description="Seed of the split; the same seed holds out the same images."
-    )
+    split_seed: Seed = Field(0, description="Seed of the split; the same seed holds out the same images.")
     normalize: Literal["channel", "unit"] = Field(
         "channel",
         description="channel: subtract each channel's mean and divide by its standard deviation, both of the "

@@ -58,24 +58,22 @@ class Document:
         Raises:
             SpecError: the changed experiment is not valid.
         """
-        downwards = sorted(values.items(), key=lambda change: change[0].count("."))
-        changes = [_change(path, value, origin) for path, value in downwards]
-        tree = without(_changed(self.tree, changes), ("expect", "tune"))
-        return Document(_validated(tree), tree, self.text)
+        return self._with(values, origin, dropped=("expect", "tune"))
 
     def with_growth(self, growth_rate: int | tuple[int, ...]) -> "Document":
         """The same experiment with the growth rate that ``match`` asked for, and without ``match``."""
-        change = _change("network.growth_rate", growth_rate, "match")
-        tree = without(_changed(self.tree, [change]), ("match",))
-        return Document(_validated(tree), tree, self.text)
+        return self._with({"network.growth_rate": growth_rate}, "match", dropped=("match",))
 
     def with_stages(self, stages: Sequence[Stage]) -> "Document":
-        """The same experiment with the stages that its search's fidelity asks for, which is then settled."""
-        values = [stage.model_dump(exclude_defaults=True) for stage in stages]
-        changes = [_change("training.progressive", values, "tune.fidelity")]
-        if self.experiment.tune is not None:
-            changes.append(_change("tune.fidelity", "epochs", "tune.fidelity"))
-        tree = _changed(self.tree, changes)
+        """The same experiment with the stages that the fidelity of its search asks for."""
+        written = [stage.model_dump(exclude_defaults=True) for stage in stages]
+        fidelity = {} if self.experiment.tune is None else {"tune.fidelity": "epochs"}
+        return self._with({"training.progressive": written, **fidelity}, "tune.fidelity", dropped=())
+
+    def _with(self, values: Mapping[str, Any], origin: str, dropped: tuple[str, ...]) -> "Document":
+        downwards = sorted(values.items(), key=lambda change: change[0].count("."))
+        changes = [_change(path, value, origin) for path, value in downwards]
+        tree = without(_changed(self.tree, changes), dropped)
         return Document(_validated(tree), tree, self.text)
 
     def located(self, error: SpecError) -> SpecError:
@@ -83,9 +81,8 @@ class Document:
 
         A problem that has a place already, in another spec or in a ``--set``, keeps it.
         """
-        problems = error.problems
         return SpecError(
-            [each if each.place else validation_errors.located(each, self.tree) for each in problems]
+            each if each.place else validation_errors.located(each, self.tree) for each in error.problems
         )
 
 
@@ -118,14 +115,14 @@ def parse(content: bytes, file: str, overrides: Iterable[str] = ()) -> Document:
     """
     tree = completed(_extended(read(content, file), Path(file).parent, (file,)))
     changes = [_override(text) for text in overrides]
-    tree = _named(without(_changed(tree, changes), ("expect",) if changes else ()), Path(file).stem)
+    tree = without(_changed(tree, changes), ("expect",) if changes else ())
+    tree = overlay(nested("name", Leaf(Path(file).stem, tree.place), tree.place), tree)
     return Document(_validated(tree), tree, content.decode("utf-8-sig"))
 
 
 def resolved_yaml(experiment: Experiment) -> str:
     """The experiment with every default written out, as YAML."""
-    values = experiment.model_dump(mode="json", by_alias=True, exclude={"extends", "expect"})
-    return written(values)
+    return written(experiment.model_dump(mode="json", by_alias=True, exclude={"extends", "expect"}))
 
 
 def settings(experiment: Experiment) -> dict[str, Any]:
@@ -207,14 +204,6 @@ def _override(text: str) -> Tree:
     except SpecError as error:
         raise SpecError([problem.at(place) for problem in error.problems]) from None
     return nested(path, from_plain(plain(tree), place), place)
-
-
-def _named(tree: Tree, stem: str) -> Tree:
-    if not isinstance(tree, Table) or "name" in tree.entries:
-        return tree
-    return Table(
-        {"name": Leaf(stem, tree.place), **tree.entries}, {"name": tree.place, **tree.keys}, tree.place
-    )
 
 
 def _validated(tree: Tree) -> Experiment:

@@ -11,11 +11,11 @@ from pydantic import Field
 from dnsearch.errors import Problem
 from dnsearch.spec.data_section import Data
 from dnsearch.spec.network import Network, UNet
-from dnsearch.spec.section import Section, Whole
+from dnsearch.spec.section import Positive, Section, Whole
 from dnsearch.spec.training import OF_PIXELS, Training
 from dnsearch.spec.tune import Tune
 
-Target = Annotated[int, Field(ge=1)] | Annotated[str, Field(min_length=1)]
+Target = Positive | Annotated[str, Field(min_length=1)]
 
 
 class Match(Section):
@@ -41,12 +41,12 @@ class Match(Section):
 class Limits(Section):
     """What a network may cost at most; ``--no-limits`` lifts them for once."""
 
-    parameters: int | None = Field(1_000_000_000, ge=1, description="Trainable parameters. null: no limit.")
-    macs: int | None = Field(
-        1_000_000_000_000, ge=1, description="Multiply-adds for one image. null: no limit."
+    parameters: Positive | None = Field(1_000_000_000, description="Trainable parameters. null: no limit.")
+    macs: Positive | None = Field(
+        1_000_000_000_000, description="Multiply-adds for one image. null: no limit."
     )
-    training_memory_bytes: int | None = Field(
-        None, ge=1, description="One plain training step in float32, as inspect counts it. null: no limit."
+    training_memory_bytes: Positive | None = Field(
+        None, description="One plain training step in float32, as inspect counts it. null: no limit."
     )
 
 
@@ -57,11 +57,11 @@ class Expect(Section):
     """Facts about the network that ``dnsearch check`` compares with the plan."""
 
     parameters: int | None = Field(None, ge=0, description="Trainable parameters.")
-    parameters_total: int | None = Field(
-        None, ge=0, description="All parameters: trainable ones and BatchNorm's moving statistics."
+    parameters_total: Annotated[int, Field(ge=0)] | None = Field(
+        None, description="All parameters: trainable ones and BatchNorm's moving statistics."
     )
-    macs: int | None = Field(
-        None, ge=0, description="Multiply-adds of the convolutions and the classifier for one image."
+    macs: Annotated[int, Field(ge=0)] | None = Field(
+        None, description="Multiply-adds of the convolutions and the classifier for one image."
     )
 
 

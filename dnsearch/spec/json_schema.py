@@ -14,14 +14,14 @@ from dnsearch.spec.tree import SHORTHANDS, Table, Tree, entry, plain
 
 Schema = dict[str, Any]
 Path = tuple[str | int, ...]
+ABOUT = ("title", "description", "default")
 
 
 @cache
 def json_schema() -> Schema:
     """The JSON Schema of a spec, shorthands included, for editors and for the error messages."""
-    schema = Experiment.model_json_schema()
-    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-    schema["title"] = "dnsearch spec"
+    heading = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "dnsearch spec"}
+    schema = {**Experiment.model_json_schema(), **heading}
     for definition in schema["$defs"].values():
         for field, subschema in definition["properties"].items():
             if field in SHORTHANDS and any("properties" in option for option in options(subschema, schema)):
@@ -31,14 +31,14 @@ def json_schema() -> Schema:
 
 def _allow_scalar(subschema: Schema, field: str, root: Schema) -> None:
     """Add the scalars that the section, or one of a list of them, may be written as."""
-    kept: Schema = {key: subschema[key] for key in ("title", "description", "default") if key in subschema}
+    about: Schema = {key: subschema[key] for key in ABOUT if key in subschema}
     alternatives = subschema.get("anyOf") or subschema.get("oneOf") or [{"$ref": subschema.get("$ref")}]
     scalars = _scalars(list(options(subschema, root)), SHORTHANDS[field][0], root)
-    lists = [each for each in alternatives if "items" in each]
-    for each in lists:
-        each["items"] = {"anyOf": [*scalars, each["items"]]}
+    for each in alternatives:
+        if "items" in each:
+            each["items"] = {"anyOf": [*scalars, each["items"]]}
     subschema.clear()
-    subschema.update(kept, anyOf=[*scalars, *alternatives])
+    subschema.update(about, anyOf=[*scalars, *alternatives])
 
 
 def _scalars(alternatives: list[Schema], first: str, root: Schema) -> list[Schema]:
@@ -51,9 +51,12 @@ def _scalars(alternatives: list[Schema], first: str, root: Schema) -> list[Schem
         if option.get("type") != "array"
     ]
     names = [field["const"] for field in fields if "const" in field]
-    said = {"default", "description", "title"}
-    bare = [{key: value for key, value in field.items() if key not in said} for field in fields]
-    return [{"enum": names}] if names else bare
+    return [{"enum": names}] if names else [_bare(field) for field in fields]
+
+
+def _bare(schema: Schema) -> Schema:
+    """A schema without what it says about its field."""
+    return {key: value for key, value in schema.items() if key not in ABOUT}
 
 
 def resolved(subschema: Schema, root: Schema | None = None) -> Schema:
@@ -113,13 +116,13 @@ def _alike(schema: Schema, section: Table) -> bool:
 def _step(schema: Schema, part: str | int) -> Iterator[Schema]:
     if isinstance(part, int):
         positions = schema.get("prefixItems", ())
-        items = positions[part] if part < len(positions) else schema.get("items")
+        below = positions[part] if part < len(positions) else schema.get("items")
     else:
-        items = schema.get("properties", {}).get(part) or schema.get("additionalProperties")
-    if isinstance(items, dict):
-        for option in options(items):
-            said = items.get("description") or schema.get("description") or option.get("description", "")
-            yield {**option, "description": said}
+        below = schema.get("properties", {}).get(part) or schema.get("additionalProperties")
+    if isinstance(below, dict):
+        for option in options(below):
+            about = below.get("description") or schema.get("description") or option.get("description", "")
+            yield {**option, "description": about}
 
 
 def kind(section: Schema) -> str:
@@ -148,15 +151,15 @@ def in_words(alternatives: Iterable[Schema]) -> str:
     >>> in_words([{"type": "null"}, {"type": "integer", "minimum": 1}])
     'a whole number of at least 1 or null'
     """
-    named: list[str] = []
-    others: list[str] = []
+    names, words = dict[str, None](), dict[str, None]()
     for schema in alternatives:
-        is_named = "const" in schema.get("properties", {}).get("name", {})
-        (named if is_named else others).append(kind(schema) if is_named else _words(schema))
-    if len(set(named)) > 1:
-        others.append(f"a mapping with name: {either(dict.fromkeys(named))}")
-    said = dict.fromkeys(sorted(others, key=lambda words: words == "null"))
-    return " or ".join(said) or "something else"
+        if "const" in schema.get("properties", {}).get("name", {}):
+            names[kind(schema)] = None
+        else:
+            words[_words(schema)] = None
+    if len(names) > 1:
+        words[f"a mapping with name: {either(names)}"] = None
+    return " or ".join(sorted(words, key=lambda each: each == "null")) or "something else"
 
 
 _NOUNS = {
@@ -249,11 +252,9 @@ def _section(title: str, path: str, kinds: list[Schema]) -> Iterator[str]:
 
 
 def _sections(subschema: Schema) -> list[Schema]:
-    """The mappings that a field may hold, also in a list or by name, without what is said of the field."""
-    said = {"default", "description", "title"}
-    bare = {key: value for key, value in subschema.items() if key not in said}
+    """The mappings that a field may hold, also in a list or by name, without what the field says of them."""
     found: list[Schema] = []
-    for option in options(bare):
+    for option in options(_bare(subschema)):
         inner = option.get("items") or option.get("additionalProperties")
         if "properties" in option:
             found.append(option)
@@ -263,11 +264,8 @@ def _sections(subschema: Schema) -> list[Schema]:
 
 
 def _row(field: str, subschema: Schema, *, required: bool) -> str:
-    default = "required" if required else _default(resolved(subschema).get("default"))
-    meaning = resolved(subschema).get("description", "")
-    cells = (f"`{field}`", in_words(options(subschema)), default, " ".join(meaning.split()))
+    schema = resolved(subschema)
+    default, meaning = schema.get("default"), " ".join(schema.get("description", "").split())
+    shown = "see below" if isinstance(default, dict) else f"`{json.dumps(default)}`"
+    cells = (f"`{field}`", in_words(options(subschema)), "required" if required else shown, meaning)
     return f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |\n"
-
-
-def _default(value: Any) -> str:  # noqa: ANN401  (whatever JSON holds)
-    return "see below" if isinstance(value, dict) else f"`{json.dumps(value)}`"

@@ -6,10 +6,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from dnsearch.errors import Problem
-from dnsearch.spec.section import Section
+from dnsearch.spec.section import Fraction, Rate, Section, Share
 
-Share = Annotated[float, Field(ge=0, lt=1)]
-Decay = Annotated[float, Field(ge=0, le=1)]
 Decayed = Annotated[
     Literal["all", "kernels"],
     Field(
@@ -26,9 +24,9 @@ class Sgd(Section):
     """Stochastic gradient descent with momentum."""
 
     name: Literal["sgd"] = Field("sgd", description="The optimizer.")
-    momentum: Share = Field(0.9, description="Share of the last step kept. The paper: 0.9.")
+    momentum: Rate = Field(0.9, description="Share of the last step kept. The paper: 0.9.")
     nesterov: bool = Field(True, description="Nesterov's momentum. The paper: true.")
-    weight_decay: Decay = Field(0.0, description="Decay of the weights. The paper: 1e-4, coupled.")
+    weight_decay: Share = Field(0.0, description="Decay of the weights. The paper: 1e-4, coupled.")
     decay: Literal["coupled", "decoupled"] = Field(
         "coupled",
         description="coupled: weight_decay x weight is added to the gradient (L2 regularisation with half "
@@ -42,10 +40,10 @@ class Adam(Section):
     """Adam (Kingma and Ba, 2015)."""
 
     name: Literal["adam"] = Field(description="The optimizer.")
-    beta_1: Share = Field(0.9, description="Decay of the gradient's mean.")
-    beta_2: Share = Field(0.999, description="Decay of the squared gradient's mean.")
+    beta_1: Rate = Field(0.9, description="Decay of the gradient's mean.")
+    beta_2: Rate = Field(0.999, description="Decay of the squared gradient's mean.")
     epsilon: float = Field(1e-7, gt=0, le=0.1, description="Added to the denominator; Keras' default.")
-    weight_decay: Decay = Field(
+    weight_decay: Share = Field(
         0.0, description="Coupled decay, added to the gradient; for decoupled decay choose adamw."
     )
     decayed: Decayed = "all"
@@ -55,10 +53,10 @@ class AdamW(Section):
     """Adam with decoupled weight decay (Loshchilov and Hutter, 2019)."""
 
     name: Literal["adamw"] = Field(description="The optimizer.")
-    beta_1: Share = Field(0.9, description="Decay of the gradient's mean.")
-    beta_2: Share = Field(0.999, description="Decay of the squared gradient's mean.")
+    beta_1: Rate = Field(0.9, description="Decay of the gradient's mean.")
+    beta_2: Rate = Field(0.999, description="Decay of the squared gradient's mean.")
     epsilon: float = Field(1e-7, gt=0, le=0.1, description="Added to the denominator; Keras' default.")
-    weight_decay: Decay = Field(0.01, description=DECOUPLED)
+    weight_decay: Share = Field(0.01, description=DECOUPLED)
     decayed: Decayed = "all"
 
 
@@ -66,9 +64,9 @@ class Lion(Section):
     """Lion: steps of one size, by the sign of a momentum (Chen et al., 2023, arXiv 2302.06675)."""
 
     name: Literal["lion"] = Field(description="The optimizer.")
-    beta_1: Share = Field(0.9, description="Share of the momentum in the step's direction.")
-    beta_2: Share = Field(0.99, description="Decay of the momentum.")
-    weight_decay: Decay = Field(
+    beta_1: Rate = Field(0.9, description="Share of the momentum in the step's direction.")
+    beta_2: Rate = Field(0.99, description="Decay of the momentum.")
+    weight_decay: Share = Field(
         0.0,
         description=f"{DECOUPLED} Lion's learning rate is 3 to 10 times smaller "
         "than adamw's, its decay that much larger.",
@@ -85,8 +83,8 @@ class Muon(Section):
     """
 
     name: Literal["muon"] = Field(description="The optimizer.")
-    momentum: Share = Field(0.95, description="Share of the last step kept, Nesterov's.")
-    weight_decay: Decay = Field(0.01, description=DECOUPLED)
+    momentum: Rate = Field(0.95, description="Share of the last step kept, Nesterov's.")
+    weight_decay: Share = Field(0.01, description=DECOUPLED)
     decayed: Decayed = "all"
 
 
@@ -103,15 +101,13 @@ class Step(Section):
     """The learning rate is multiplied by a factor at some points."""
 
     name: Literal["step"] = Field(description="The schedule.")
-    at: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field(
+    at: tuple[Fraction, ...] = Field(
         (0.5, 0.75),
         min_length=1,
         max_length=32,
         description="When, as shares of the training, rising. The paper: [0.5, 0.75].",
     )
-    factor: float = Field(
-        0.1, gt=0, lt=1, description="What the learning rate is multiplied by. The paper: 0.1."
-    )
+    factor: Fraction = Field(0.1, description="What the learning rate is multiplied by. The paper: 0.1.")
 
     def misfits(self) -> Iterator[Problem]:
         """Points that do not rise."""
@@ -123,27 +119,27 @@ class Cosine(Section):
     """The learning rate falls along half a cosine (Loshchilov and Hutter, 2017)."""
 
     name: Literal["cosine"] = Field(description="The schedule.")
-    final_fraction: float = Field(0.0, ge=0, le=1, description="Share of the learning rate left at the end.")
+    final_fraction: Share = Field(0.0, description="Share of the learning rate left at the end.")
 
 
 class Linear(Section):
     """The learning rate falls in a straight line."""
 
     name: Literal["linear"] = Field(description="The schedule.")
-    final_fraction: float = Field(0.0, ge=0, le=1, description="Share of the learning rate left at the end.")
+    final_fraction: Share = Field(0.0, description="Share of the learning rate left at the end.")
 
 
 class OneCycle(Section):
     """The learning rate rises in a straight line and falls in another (Smith and Topin, arXiv 1708.07120)."""
 
     name: Literal["one_cycle"] = Field(description="The schedule.")
-    initial_fraction: float = Field(
-        0.1, ge=0, le=1, description="Share of the learning rate at the first step. Smith and Topin: 0.1."
+    initial_fraction: Share = Field(
+        0.1, description="Share of the learning rate at the first step. Smith and Topin: 0.1."
     )
-    peak_at: float = Field(
-        0.3, gt=0, lt=1, description="When the learning rate is reached, as a share of the training."
+    peak_at: Fraction = Field(
+        0.3, description="When the learning rate is reached, as a share of the training."
     )
-    final_fraction: float = Field(0.0, ge=0, le=1, description="Share of the learning rate at the last step.")
+    final_fraction: Share = Field(0.0, description="Share of the learning rate at the last step.")
 
 
 Schedule = Annotated[Constant | Step | Cosine | Linear | OneCycle, Field(discriminator="name")]

@@ -1,9 +1,9 @@
 """The base of every section of a spec, and fields with one value or one value per block."""
 
 from collections.abc import Iterable, Sequence
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 from pydantic_core import PydanticCustomError
 
 from dnsearch.errors import Problem
@@ -21,11 +21,10 @@ class Section(BaseModel):
         """Values that do not fit together; each problem's ``where`` is relative to the section."""
         return ()
 
-    @model_validator(mode="after")
-    def _values_fit_together(self) -> Self:
+    def model_post_init(self, context: Any) -> None:  # noqa: ANN401  (pydantic's signature)
+        """Refuse what does not fit together; pydantic calls this when every value is valid by itself."""
         if problems := tuple(self.misfits()):
             raise PydanticCustomError(RULE, "values do not fit together", {"problems": problems})
-        return self
 
 
 def _whole(value: object) -> object:
@@ -36,6 +35,13 @@ def _whole(value: object) -> object:
 
 
 Whole = BeforeValidator(_whole)
+
+Positive = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Rate = Annotated[float, Field(ge=0, lt=1)]
+Ratio = Annotated[float, Field(gt=0, le=1)]
+Fraction = Annotated[float, Field(gt=0, lt=1)]
 
 
 def _one_or_many(value: Any) -> str:  # noqa: ANN401  (whatever the YAML holds)

@@ -20,8 +20,8 @@ from pydantic import Field
 
 from dnsearch.errors import Problem
 from dnsearch.spec.augmentation import Augmentation
-from dnsearch.spec.optimization import Constant, OneCycle, Optimizer, Schedule, Sgd, Share
-from dnsearch.spec.section import Section
+from dnsearch.spec.optimization import Constant, OneCycle, Optimizer, Schedule, Sgd
+from dnsearch.spec.section import Rate, Ratio, Section, Seed, Share
 
 Side = Annotated[int, Field(ge=1, le=4096)]
 Size = tuple[Side, Side]
@@ -31,15 +31,11 @@ Size = tuple[Side, Side]
 class Stage(Section):
     """Epochs at the beginning of a training that cost less."""
 
-    epochs: int = Field(
-        ge=1,
-        le=100_000,
-        description="The last epoch of the stage, counted from the training's first; below training.epochs.",
+    epochs: Annotated[int, Field(ge=1, le=100_000)] = Field(
+        description="The last epoch of the stage, counted from the training's first; below training.epochs."
     )
-    examples: float = Field(
+    examples: Ratio = Field(
         1.0,
-        gt=0,
-        le=1,
         description="Share of the training images, class by class and at least two; a larger share holds the "
         "images of a smaller one. The paper: 1.",
     )
@@ -119,18 +115,18 @@ Recipe = Literal["paper-cifar", "paper-cifar-augmented", "fast"]
 class EarlyStopping(Section):
     """Stop when the validation accuracy, of a U-Net the mean IoU, no longer rises."""
 
-    patience: int = Field(
-        ge=1, le=100_000, description="Epochs without improvement before the training stops."
+    patience: Annotated[int, Field(ge=1, le=100_000)] = Field(
+        description="Epochs without improvement before the training stops."
     )
-    minimum_delta: float = Field(
-        0.0, ge=0, le=1, description="A smaller rise of the accuracy or mean IoU does not count."
+    minimum_delta: Share = Field(
+        0.0, description="A smaller rise of the accuracy or mean IoU does not count."
     )
 
 
 class Averaging(Section):
     """A moving average of the weights, which is what is validated and kept (Polyak and Juditsky, 1992)."""
 
-    decay: Share = Field(
+    decay: Rate = Field(
         0.999,
         description="Share of the average kept at each step. Over the first steps it is less, step / (step + "
         "10) with steps counted from 0, so that the first weights are soon forgotten.",
@@ -146,19 +142,15 @@ class Training(Section):
         "steps), paper-cifar-augmented (the same with flips and crops) or fast (30 epochs, one cycle, "
         "averaged weights). null: none.",
     )
-    epochs: int = Field(
-        ge=1,
-        le=100_000,
-        description="Passes over the training images. The paper: 300 on CIFAR, 40 on SVHN; the article: 10.",
+    epochs: Annotated[int, Field(ge=1, le=100_000)] = Field(
+        description="Passes over the training images. The paper: 300 on CIFAR, 40 on SVHN; the article: 10."
     )
-    batch_size: int = Field(
-        64, ge=1, le=65_536, description="Images per step. The paper: 64; the article: 100."
+    batch_size: Annotated[int, Field(ge=1, le=65_536)] = Field(
+        64, description="Images per step. The paper: 64; the article: 100."
     )
-    learning_rate: float = Field(
-        gt=0,
-        le=100,
+    learning_rate: Annotated[float, Field(gt=0, le=100)] = Field(
         description="The largest learning rate, reached after the warm-up. The paper: 0.1 with SGD; Adam "
-        "wants about 0.001.",
+        "wants about 0.001."
     )
     optimizer: Optimizer = Field(
         Sgd.model_construct(name="sgd"),
@@ -170,10 +162,8 @@ class Training(Section):
         description="constant, step, cosine, linear or one_cycle; the name alone takes its defaults, a "
         "mapping with name sets more.",
     )
-    warmup_epochs: float = Field(
-        0.0,
-        ge=0,
-        description="The learning rate rises in a straight line over the first epochs. The paper: 0.",
+    warmup_epochs: Annotated[float, Field(ge=0)] = Field(
+        0.0, description="The learning rate rises in a straight line over the first epochs. The paper: 0."
     )
     loss: Literal["cross_entropy", "focal", "dice", "cross_entropy_dice"] = Field(
         "cross_entropy",
@@ -181,7 +171,7 @@ class Training(Section):
         "(Lin et al., 2017, arXiv 1708.02002, gamma 2); for U-Nets also dice: the overlap of each class "
         "(Milletari et al., 2016, arXiv 1606.04797), and cross_entropy_dice: the sum of the two.",
     )
-    label_smoothing: Share = Field(
+    label_smoothing: Rate = Field(
         0.0, description="Share of each label spread over all classes. The paper: 0. Not with loss: dice."
     )
     augmentation: Augmentation | None = Field(
@@ -198,16 +188,13 @@ class Training(Section):
         "training images; a mapping of a class (its name, or its number from 0) to a weight: the others have "
         "1. null: all have 1, as in the paper.",
     )
-    clip_norm: float | None = Field(
+    clip_norm: Annotated[float, Field(gt=0)] | None = Field(
         None,
-        gt=0,
         description="Scale the gradient of all weights together down to this Euclidean norm where it is "
         "longer; before coupled decay is added. null: never, as in the paper.",
     )
-    accumulate: int = Field(
+    accumulate: Annotated[int, Field(ge=1, le=65_536)] = Field(
         1,
-        ge=1,
-        le=65_536,
         description="Parts that a batch is worked through in, one after the other, for less memory; their "
         "gradients add up to the batch's. BatchNorm sees each part for itself. At most batch_size; 1 with "
         "dice, whose parts do not add up.",
@@ -271,9 +258,7 @@ class Training(Section):
         "spec on one machine end with identical weights on a GPU too; that may be slower, and XLA is off. "
         "false: as fast as can be. On a processor both are as fast, and runs are identical either way.",
     )
-    seed: int = Field(
-        0, ge=0, lt=2**32, description="Seed of the first weights, the order of the images and dropout."
-    )
+    seed: Seed = Field(0, description="Seed of the first weights, the order of the images and dropout.")
 
     def misfits(self) -> Iterator[Problem]:
         """Values that contradict each other."""

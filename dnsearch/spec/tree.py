@@ -174,14 +174,14 @@ def shortened(tree: Tree, key: str) -> Tree:
             return tree
 
 
-def overlay(base: Tree, top: Tree, key: str = "", *, in_place: bool = False) -> Tree:
+def overlay(base: Tree | None, top: Tree, key: str = "", *, in_place: bool = False) -> Tree:
     """``base`` overridden by ``top``: mappings join, everything else replaces.
 
     A section of several kinds gives up what does not belong to a new kind. Of a list of such sections each
     takes a mapping that says no kind. A mapping of positions, from 0, changes those items of a list.
 
     Args:
-        base: what is below; where it is a whole text, completed.
+        base: what is below, if there is anything; where it is a whole text, completed.
         top: what is above.
         key: the key that both are found under; empty for whole documents.
         in_place: ``top`` is no text of its own but changes to a whole, completed one: sections stay at their
@@ -193,43 +193,33 @@ def overlay(base: Tree, top: Tree, key: str = "", *, in_place: bool = False) -> 
     >>> plain(overlay(read(b"n: [4, 4]", "base"), read(b"n: {1: 6}", "top")))
     {'n': (4, 6)}
     """
-    if isinstance(base, Items) and isinstance(top, Table) and _positions(top) <= set(range(len(base.items))):
-        return _with_items(base, top, key, in_place=in_place)
-    if isinstance(base, Items) and key in LISTED and isinstance(top, Table) and _kind(top, key) is None:
-        items = tuple(overlay(item, top, key, in_place=in_place) for item in base.items)
-        return Items(items, base.place if in_place else top.place)
-    if not (isinstance(base, Table) and isinstance(top, Table)) or key == "parameters":
-        return _added(top, key, in_place=in_place)
-    base = _kept(base, top, key)
-    joined = {
-        name: overlay(base.entries[name], entry, name, in_place=in_place)
-        if name in base.entries
-        else _added(entry, name, in_place=in_place)
-        for name, entry in top.entries.items()
-    }
-    place = base.place if in_place else top.place
-    return Table({**base.entries, **joined}, {**base.keys, **top.keys}, place)
+    match base, top:
+        case Items(items), Table(entries) if _are_positions(entries, len(items)):
+            changed = {int(position): entry for position, entry in entries.items()}
+            with_changes = (
+                overlay(item, changed[position], key, in_place=in_place) if position in changed else item
+                for position, item in enumerate(items)
+            )
+            return Items(tuple(with_changes), base.place if in_place else top.place)
+        case Items(items), Table() if key in LISTED and _kind(top, key) is None:
+            each_changed = (overlay(item, top, key, in_place=in_place) for item in items)
+            return Items(tuple(each_changed), base.place if in_place else top.place)
+        case Table(), Table() if key != "parameters":
+            below = _kept(base, top, key)
+            joined = {
+                name: overlay(below.entries.get(name), entry, name, in_place=in_place)
+                for name, entry in top.entries.items()
+            }
+            place = base.place if in_place else top.place
+            return Table({**below.entries, **joined}, {**below.keys, **top.keys}, place)
+        case _:
+            return completed(top, key) if in_place else top
 
 
-def _added(top: Tree, key: str, *, in_place: bool) -> Tree:
-    """What there is nothing below of, or what replaces it."""
-    return completed(top, key) if in_place else top
-
-
-def _positions(top: Table) -> set[int]:
-    """The positions that a mapping names; one that no list has, where there are other keys or none."""
-    named = {int(key) if key.isdecimal() else -1 for key in top.entries}
-    return named or {-1}
-
-
-def _with_items(base: Items, top: Table, key: str, *, in_place: bool) -> Items:
-    """A list with some of its items changed."""
-    changed = {int(position): entry for position, entry in top.entries.items()}
-    items = (
-        overlay(item, changed[position], key, in_place=in_place) if position in changed else item
-        for position, item in enumerate(base.items)
-    )
-    return Items(tuple(items), base.place if in_place else top.place)
+def _are_positions(keys: Iterable[str], length: int) -> bool:
+    """Whether keys name positions of a list of some length, at least one."""
+    named = [int(key) if key.isdecimal() else length for key in keys]
+    return bool(named) and max(named) < length
 
 
 def nested(path: str, tree: Tree, place: Place) -> Tree:
@@ -271,8 +261,6 @@ def completed(tree: Tree, key: str = "") -> Tree:
 
 def _kept(base: Table, top: Table, key: str) -> Table:
     """What of ``base`` still applies when ``top`` chooses another kind."""
-    if key not in BRANCHES:
-        return base
     before, chosen = _kind(base, key), _kind(top, key)
     if before is None or chosen is None or before == chosen:
         return base

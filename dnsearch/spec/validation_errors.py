@@ -22,26 +22,23 @@ MAX_PROBLEMS = 100
 """More would be no help, and a hostile text could have tens of thousands."""
 
 OTHER_NAMES = {
-    "reduction": "compression",
-    "theta": "compression",
-    "k": "growth_rate",
-    "nb_filter": "stem",
-    "depth": "layers_per_block",
-    "blocks": "layers_per_block",
-    "nb_layers": "layers_per_block",
-    "bottleneck": "bottleneck_width",
-    "bias": "convolution_bias",
-    "negative_slope": "alpha",
-    "lr": "learning_rate",
-    "batch": "batch_size",
-    "augment": "augmentation",
-    "dataset": "source",
-    "model": "network",
-    "train": "training",
-    "search": "tune",
-    "space": "parameters",
+    "alpha": ("negative_slope",),
+    "augmentation": ("augment",),
+    "batch_size": ("batch",),
+    "bottleneck_width": ("bottleneck",),
+    "compression": ("reduction", "theta"),
+    "convolution_bias": ("bias",),
+    "growth_rate": ("k",),
+    "layers_per_block": ("depth", "blocks", "nb_layers"),
+    "learning_rate": ("lr",),
+    "network": ("model",),
+    "parameters": ("space",),
+    "source": ("dataset",),
+    "stem": ("nb_filter",),
+    "training": ("train",),
+    "tune": ("search",),
 }
-"""What other programs and papers call our fields."""
+"""Fields, and what other programs and papers call them."""
 
 
 def problems(
@@ -137,8 +134,8 @@ def did_you_mean(word: str, known: tuple[str, ...]) -> str:
     >>> did_you_mean("grwth_rate", ("growth_rate", "pooling"))
     '; did you mean growth_rate?'
     """
-    other = OTHER_NAMES.get(word.lower(), "")
-    close = [other] if other in known else difflib.get_close_matches(word, known, n=1)
+    meant = [name for name, others in OTHER_NAMES.items() if word.lower() in others and name in known]
+    close = meant or difflib.get_close_matches(word, known, n=1)
     if close:
         return f"; did you mean {close[0]}?"
     return f"; there are {', '.join(known)}" if known else ""

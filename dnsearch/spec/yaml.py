@@ -21,10 +21,8 @@ MAX_VALUES = 10_000
 MAX_DIGITS = 400
 MAX_KEY = 200
 
-# YAML 1.2's printable characters, less the byte order mark and what only YAML 1.1 takes for a line break.
-_UNPRINTABLE = re.compile(
-    r"[^\t\n\r -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
-)
+# What PyYAML refuses, the byte order mark, and what only YAML 1.1 takes for a line break.
+_UNPRINTABLE = re.compile(f"{yaml.SafeLoader.NON_PRINTABLE.pattern}|[\x85\u2028\u2029\ufeff]")
 
 _INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")

@@ -12,45 +12,49 @@ from pydantic import Discriminator, Field, Tag
 
 from dnsearch.errors import Problem
 from dnsearch.spec.network.connectivity import Connectivity, CrossBlock, Dense
-from dnsearch.spec.section import MAX_BLOCKS, GrowthRate, Layers, PerBlock, Section, Whole
-
-Slope = Annotated[float, Field(ge=0, le=1)]
-Compression = Annotated[float, Field(gt=0, le=1)] | None
+from dnsearch.spec.section import (
+    MAX_BLOCKS,
+    Fraction,
+    GrowthRate,
+    Layers,
+    PerBlock,
+    Rate,
+    Ratio,
+    Section,
+    Share,
+    Whole,
+)
 
 
 class Alpha(Section):
     """LeakyReLU's negative slope α, place by place; one number in the YAML sets all of them."""
 
-    stem: Slope = Field(0.0, description="α after the stem (used where stem.normalize is true).")
-    layers: PerBlock[Slope] = Field(
+    stem: Share = Field(0.0, description="α after the stem (used where stem.normalize is true).")
+    layers: PerBlock[Share] = Field(
         0.0, description="α inside the blocks' layers; a list gives one per block."
     )
-    transitions: Slope = Field(0.0, description="α in the transitions.")
-    head: Slope = Field(0.0, description="α before the classifier (used where head.activation is true).")
+    transitions: Share = Field(0.0, description="α in the transitions.")
+    head: Share = Field(0.0, description="α before the classifier (used where head.activation is true).")
 
 
 class BatchNorm(Section):
     """Batch normalisation, with Keras' meaning of momentum."""
 
-    momentum: float = Field(
+    momentum: Fraction = Field(
         0.9,
-        gt=0,
-        lt=1,
         description="Share of the old moving statistics kept at each step. The paper: 0.9 (Torch calls it "
         "0.1); Keras' default 0.99 makes the validation accuracy of short trainings useless.",
     )
-    epsilon: float = Field(
-        1e-5, gt=0, le=0.1, description="Added to the variance. The paper: 1e-5; Keras' default: 1e-3."
+    epsilon: Annotated[float, Field(gt=0, le=0.1)] = Field(
+        1e-5, description="Added to the variance. The paper: 1e-5; Keras' default: 1e-3."
     )
 
 
 class Stem(Section):
     """What comes before the first block."""
 
-    channels: int | None = Field(
+    channels: Annotated[int, Field(ge=1, le=4096)] | None = Field(
         None,
-        ge=1,
-        le=4096,
         description="Channels of the first convolution. Left out: 2k with a bottleneck, 16 without, as in "
         "the paper.",
     )
@@ -79,8 +83,7 @@ class Head(Section):
         "(CliqueNet).",
     )
     activation: bool = Field(
-        True,
-        description="Activation after the last BatchNorm. The paper: true; the article's code: false.",
+        True, description="Activation after the last BatchNorm. The paper: true; the article's code: false."
     )
 
 
@@ -110,7 +113,7 @@ class Family(Section):
         description="The negative slope of leaky_relu, and where prelu starts: one number for all places, or "
         "a mapping. The article: 0.1 after the stem, 0 elsewhere.",
     )
-    dropout: PerBlock[Annotated[float, Field(ge=0, lt=1)]] = Field(
+    dropout: PerBlock[Rate] = Field(
         0.0,
         description="Share of activations set to zero in training. The paper: 0.2 without augmentation, "
         "0 with it; the article and FC-DenseNet: 0.2. A list gives one per block; transitions then take the "
@@ -172,7 +175,7 @@ class DenseNet(Family):
         description="Layers of each block, one number per block. The paper on CIFAR: three equal blocks of "
         "(L-4)/3 layers, half of it with a bottleneck; DenseNet-121: [6, 12, 24, 16].",
     )
-    compression: Compression = Field(
+    compression: Ratio | None = Field(
         0.5,
         description="θ: a transition keeps floor(θ x m) of its m channels. The paper: 0.5 for DenseNet-C "
         "and -BC, 1 otherwise. null: a transition is its pooling alone (CondenseNet).",
@@ -219,7 +222,7 @@ class UNet(Family):
         description="unit: dense. Layers of each level's block, from the top to the bottleneck. "
         "FC-DenseNet67: 5 levels of 5 layers and a bottleneck of 5; FC-DenseNet103: [4, 5, 7, 10, 12, 15].",
     )
-    compression: Compression = Field(
+    compression: Ratio | None = Field(
         1.0,
         description="unit: dense. θ: on the way down a 1x1 convolution keeps floor(θ x m) of the m channels "
         "before the pooling. FC-DenseNet: 1. null: the pooling alone.",
@@ -231,8 +234,8 @@ class UNet(Family):
         description="unit: conv. Filters of each level, from the top to the bottleneck. The classic U-Net: "
         "[64, 128, 256, 512, 1024].",
     )
-    convolutions: int = Field(
-        2, ge=1, le=16, description="unit: conv. 3x3 convolutions of each level. The classic U-Net: 2."
+    convolutions: Annotated[int, Field(ge=1, le=16)] = Field(
+        2, description="unit: conv. 3x3 convolutions of each level. The classic U-Net: 2."
     )
     normalize: bool = Field(
         False,

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from dnsearch.spec.section import MAX_BLOCKS, Many, One, OneOrMany, PerBlock, Section
+from dnsearch.spec.section import MAX_BLOCKS, Many, One, OneOrMany, PerBlock, Ratio, Section, Seed, Share
 
 
 class Pattern(Section):
@@ -39,10 +39,8 @@ class Harmonic(Pattern):
     """Layer l reads l-2ⁿ for every 2ⁿ that divides l (HarDNet, Chao et al., 2019)."""
 
     name: Literal["harmonic"] = Field(description="The pattern.")
-    width_multiplier: float = Field(
+    width_multiplier: Annotated[float, Field(ge=1, le=4)] = Field(
         1.0,
-        ge=1,
-        le=4,
         description="m: layer l writes k·mⁿ channels, rounded to an even number, with n the largest for "
         "which 2ⁿ divides l. HarDNet: 1.6 to 1.9; 1: k channels everywhere.",
     )
@@ -72,8 +70,8 @@ class Random(Pattern):
     """Layer l reads l-1, and each earlier feature with a probability (NN-Mass, Bhardwaj et al., 2021)."""
 
     name: Literal["random"] = Field(description="The pattern.")
-    probability: float = Field(ge=0, le=1, description="p: chance of each edge but the one to l-1.")
-    seed: int = Field(0, ge=0, lt=2**32, description="The same seed draws the same edges everywhere.")
+    probability: Share = Field(description="p: chance of each edge but the one to l-1.")
+    seed: Seed = Field(0, description="The same seed draws the same edges everywhere.")
 
 
 class Explicit(Pattern):
@@ -88,14 +86,12 @@ class Explicit(Pattern):
             "what the block puts out.",
         )
     )
-    flips: int = Field(
+    flips: Annotated[int, Field(ge=0, le=32_896)] = Field(
         0,
-        ge=0,
-        le=32_896,
         description="How many edges are added where they are not, or removed where they are: a mutation of "
         "the lists, for a search. An edge to l-1, and a layer's only one, stay. 0: as listed.",
     )
-    seed: int = Field(0, ge=0, lt=2**32, description="Which edges are flipped; a larger flips flips more.")
+    seed: Seed = Field(0, description="Which edges are flipped; a larger flips flips more.")
 
 
 OnePattern = Annotated[
@@ -125,10 +121,8 @@ class CrossBlock(Section):
         "space_to_depth: each 2x2 cell becomes four times the channels (YOLO). Odd last rows and columns are "
         "left out first, as a transition's pooling does.",
     )
-    compression: float | None = Field(
+    compression: Ratio | None = Field(
         None,
-        gt=0,
-        le=1,
         description="BN-activation-1x1 convolution to this share of the channels, before the "
         "down-sampling. null: none; uncompressed copies of all features undo the transitions' compression.",
     )

@@ -11,23 +11,20 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from dnsearch.errors import Problem
-from dnsearch.spec.section import Many, One, OneOrMany, Section
+from dnsearch.spec.section import Many, One, OneOrMany, Positive, Ratio, Section, Seed
 from dnsearch.spec.tune.parameters import Choices, FloatRange, Searched, when
 
 
 class Constraints(Section):
     """Upper bounds of a search. What costs more is not trained and no trial, but the sampler learns of it."""
 
-    parameters: int | None = Field(None, ge=1, description="Trainable parameters. null: no bound.")
-    macs: int | None = Field(None, ge=1, description="Multiply-adds for one image. null: no bound.")
-    training_memory_bytes: int | None = Field(
-        None,
-        ge=1,
-        description="One plain training step in float32, as inspect counts it. null: no bound.",
+    parameters: Positive | None = Field(None, description="Trainable parameters. null: no bound.")
+    macs: Positive | None = Field(None, description="Multiply-adds for one image. null: no bound.")
+    training_memory_bytes: Positive | None = Field(
+        None, description="One plain training step in float32, as inspect counts it. null: no bound."
     )
-    inference_peak_bytes: int | None = Field(
+    inference_peak_bytes: Positive | None = Field(
         None,
-        ge=1,
         description="Activations alive at once for one image in float32, as inspect counts them. null: no "
         "bound.",
     )
@@ -159,11 +156,8 @@ class Confirm(Section):
     """The best trials of a search, trained again on fresh seeds: a trial was chosen for its own figure."""
 
     top: int = Field(5, ge=1, le=1000, description="How many of the best finished trials.")
-    seeds: int = Field(
-        3,
-        ge=1,
-        le=100,
-        description="Trainings of each, on seeds that are derived from tune.seed. An interval takes two.",
+    seeds: Annotated[int, Field(ge=1, le=100)] = Field(
+        3, description="Trainings of each, on seeds that are derived from tune.seed. An interval takes two."
     )
 
 
@@ -179,15 +173,13 @@ class Tune(Section):
         "three also with when.",
     )
     relations: tuple[Relation, ...] = Field(
-        (),
-        max_length=100,
-        description="What must hold between fields: equal, non_decreasing or sum_at_most.",
+        (), max_length=100, description="What must hold between fields: equal, non_decreasing or sum_at_most."
     )
     constraints: Constraints = Field(
         Constraints.model_construct(), description="What a network may cost to be tried, exact from its plan."
     )
-    trials: int = Field(
-        50, ge=1, le=1_000_000, description="Finished trials that the study shall have in all."
+    trials: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        50, description="Finished trials that the study shall have in all."
     )
     select: Literal["last", "best"] = Field(
         "last",
@@ -220,41 +212,34 @@ class Tune(Section):
         "images (Klein et al., 2017, arXiv 1605.07079); image_size: likewise that share of the images' area, "
         "not for U-Nets. Each trial's spec has it as training.progressive.",
     )
-    timeout_seconds: float | None = Field(
-        None, gt=0, description="After so long a search starts no more trials. null: no limit."
+    timeout_seconds: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="After so long a search starts no more trials. null: no limit."
     )
-    patience: int | None = Field(
-        None, ge=1, description="End the search after so many trials that are no better. null: never."
+    patience: Positive | None = Field(
+        None, description="End the search after so many trials that are no better. null: never."
     )
-    target: float | None = Field(
-        None,
-        gt=0,
-        le=1,
-        description="End the search when a trial reaches this validation score. null: never.",
+    target: Ratio | None = Field(
+        None, description="End the search when a trial reaches this validation score. null: never."
     )
-    trial_timeout_seconds: float | None = Field(
-        None, gt=0, description="A trial that takes longer is stopped and recorded as failed. null: no limit."
+    trial_timeout_seconds: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="A trial that takes longer is stopped and recorded as failed. null: no limit."
     )
     confirm: Confirm | None = Field(
         None,
         description="When the trials are used up, the best ones are trained again on fresh seeds, ranked by "
         "their mean, and only then the test images are looked at. null: they are not.",
     )
-    keep: int = Field(
+    keep: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
         5,
-        ge=1,
-        le=1_000_000,
         description="Trials that keep their checkpoints and weights: the best so many. Of the others that "
         "ended, spec, epochs and record stay; what runs or waits keeps everything.",
     )
-    gpus_per_trial: float = Field(
+    gpus_per_trial: Annotated[float, Field(gt=0, le=64)] = Field(
         1.0,
-        gt=0,
-        le=64,
         description="GPUs of a trial, of those named with --gpus: a share such as 0.5 (two trials on a GPU "
         "at once) or a whole number (of use with training.devices: all).",
     )
-    seed: int = Field(0, ge=0, lt=2**32, description="Seed of the sampler.")
+    seed: Seed = Field(0, description="Seed of the sampler.")
 
     def misfits(self) -> Iterator[Problem]:
         """Objectives that make no search, and what does not go with the rest of it."""

@@ -18,7 +18,7 @@ from typing import Annotated, Any
 from pydantic import Discriminator, Field, Tag
 
 from dnsearch.errors import Problem
-from dnsearch.spec.section import Section
+from dnsearch.spec.section import Positive, Section
 
 Label = str | int | float | bool | None
 When = Mapping[str, Any]
@@ -62,7 +62,7 @@ class IntRange(Section):
     """Whole numbers from low to high, both included: ``{int: [4, 24], step: 4}``."""
 
     bounds: tuple[int, int] = Field(alias="int", description="[low, high], both included.")
-    step: int = Field(1, ge=1, description="Distance between two values.")
+    step: Positive = Field(1, description="Distance between two values.")
     log: bool = Field(False, description="Sample evenly in the logarithm.")
     when: Condition = None
 

@@ -32,16 +32,7 @@ from dnsearch.spec.tree import (
     without,
 )
 from dnsearch.spec.tune import Relation, Tune
-from dnsearch.spec.tune.parameters import (
-    Range,
-    Searched,
-    fits,
-    holds,
-    holds_value,
-    labelled,
-    mentioned,
-    when,
-)
+from dnsearch.spec.tune.parameters import Range, Searched, fits, holds, holds_value, labelled, mentioned, when
 from dnsearch.spec.tune.search_space import Parameters, extent, in_order, parents, told_apart, value_of
 from dnsearch.spec.validation_errors import MAX_PROBLEMS, did_you_mean, parse_path, shown
 from dnsearch.spec.validation_errors import problems as validation_problems
