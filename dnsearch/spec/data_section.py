@@ -11,11 +11,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from dnsearch.errors import Problem
-from dnsearch.spec.section import Fraction, Section, Seed
+from dnsearch.spec.section import Fraction, Section, Seed, Side
 
 Source = Literal["digits", "scenes", "cifar10", "cifar100", "svhn", "idx", "npz", "folder", "csv", "masks"]
 Resize = Literal["stretch", "crop", "pad"]
-Side = Annotated[int, Field(ge=1, le=4096)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +100,7 @@ class Data(Section):
         "relative to where dnsearch is started. Left out: the CIFARs are looked for in data/.",
     )
     verify: bool = Field(
-        True,
-        description="Whether a CIFAR archive must have the MD5 that its official page gives; false reads any "
-        "archive of the same layout.",
+        True, description="Require the official MD5 of a CIFAR archive; false: any archive of that layout."
     )
     image_shape: tuple[Side, Side, Annotated[int, Field(ge=1, le=64)]] | None = Field(
         None,

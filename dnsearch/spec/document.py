@@ -36,13 +36,7 @@ NOT_INHERITED = ("name", "expect")
 
 @dataclass(frozen=True)
 class Document:
-    """An experiment together with what a person wrote.
-
-    Args:
-        experiment: the validated values.
-        tree: the same values with their places, everything that ``extends`` names included; completed.
-        text: the file as written.
-    """
+    """An experiment with its values' places, all that ``extends`` names included, and the file as written."""
 
     experiment: Experiment
     tree: Tree

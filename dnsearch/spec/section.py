@@ -36,6 +36,7 @@ def _whole(value: object) -> object:
 
 Whole = BeforeValidator(_whole)
 
+Side = Annotated[int, Field(ge=1, le=4096)]
 Positive = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Share = Annotated[float, Field(ge=0, le=1)]

@@ -21,9 +21,8 @@ from pydantic import Field
 from dnsearch.errors import Problem
 from dnsearch.spec.augmentation import Augmentation
 from dnsearch.spec.optimization import Constant, OneCycle, Optimizer, Schedule, Sgd
-from dnsearch.spec.section import Rate, Ratio, Section, Seed, Share
+from dnsearch.spec.section import Rate, Ratio, Section, Seed, Share, Side
 
-Side = Annotated[int, Field(ge=1, le=4096)]
 Size = tuple[Side, Side]
 """Height and width."""
 

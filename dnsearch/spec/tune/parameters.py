@@ -68,7 +68,7 @@ class IntRange(Section):
 
     def misfits(self) -> Iterator[Problem]:
         """What is wrong with the range and its condition."""
-        yield from _ill_ranged(self, "int")
+        return _ill_ranged(self, "int")
 
 
 class FloatRange(Section):
@@ -81,7 +81,7 @@ class FloatRange(Section):
 
     def misfits(self) -> Iterator[Problem]:
         """What is wrong with the range and its condition."""
-        yield from _ill_ranged(self, "float")
+        return _ill_ranged(self, "float")
 
 
 Range = IntRange | FloatRange
