@@ -21,7 +21,6 @@ def data(
             "--out",
             metavar="FILE.png",
             help="Also draw a contact sheet of training images, before and after augmentation.",
-            show_default=False,
         ),
     ] = None,
     samples: Annotated[int, typer.Option(min=1, max=1000, help="Images on the sheet.")] = 24,

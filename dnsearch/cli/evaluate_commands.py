@@ -49,7 +49,6 @@ def evaluate(
         typer.Option(
             help="Test-time augmentation: average the probabilities of mirrored and shifted views (a U-Net: "
             "only flip). Printed, not recorded.",
-            show_default=False,
         ),
     ] = None,
     confusion: Annotated[
@@ -57,7 +56,6 @@ def evaluate(
         typer.Option(
             metavar="FILE.png",
             help="Draw the confusion matrix into a file.",
-            show_default=False,
             callback=_png,
         ),
     ] = None,
@@ -93,16 +91,13 @@ def evaluate(
 
 def predict(
     run: RunPath,
-    images: Annotated[
-        list[Path], typer.Argument(metavar="IMAGE...", help="PNG or JPEG files.", show_default=False)
-    ],
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="PNG or JPEG files.")],
     top: Annotated[int, typer.Option(min=1, help="How many classes to print.")] = 3,
     out: Annotated[
         Path | None,
         typer.Option(
             metavar="DIR",
             help="U-Nets: where to write masks and overlays. Default: beside each image.",
-            show_default=False,
         ),
     ] = None,
     as_json: Json = False,

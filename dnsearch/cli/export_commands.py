@@ -43,7 +43,6 @@ def export(
             "-o",
             metavar="DIR",
             help="Folder to make. Default: RUN/export/FORMAT.",
-            show_default=False,
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an earlier export.")] = False,
@@ -101,7 +100,6 @@ def import_weights(
         typer.Argument(
             metavar="FILE",
             help="Weights of keras.applications' DenseNet121, 169 or 201: .h5 or .weights.h5.",
-            show_default=False,
         ),
     ],
     overrides: Set = None,

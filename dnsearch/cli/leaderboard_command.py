@@ -125,7 +125,6 @@ def leaderboard(
             metavar="RUNS...",
             help="Run folders, folders of runs, or a study: its folder, or its name under --runs. Default: "
             "--runs.",
-            show_default=False,
         ),
     ] = None,
     runs: Runs = RUNS,
@@ -141,12 +140,9 @@ def leaderboard(
         typer.Option(
             help="Rank by the last or the best epoch's validation figures. Default: as the study was "
             "searched, else the last.",
-            show_default=False,
         ),
     ] = None,
-    top: Annotated[
-        int | None, typer.Option(min=1, help="Show the first so many.", show_default=False)
-    ] = None,
+    top: Annotated[int | None, typer.Option(min=1, help="Show the first so many.")] = None,
     columns: Annotated[
         list[str] | None,
         typer.Option(
@@ -161,7 +157,6 @@ def leaderboard(
         typer.Option(
             metavar="URL",
             help="Read the study from its database if its folder is elsewhere; without intervals.",
-            show_default=False,
         ),
     ] = None,
     as_json: Json = False,

@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 
 
 def inspect(
-    specs: Annotated[
-        list[str], typer.Argument(metavar="SPEC...", help="YAML files or presets' names.", show_default=False)
-    ],
+    specs: Annotated[list[str], typer.Argument(metavar="SPEC...", help="YAML files or presets' names.")],
     overrides: Set = None,
     layers: Annotated[bool, typer.Option("--layers", help="One row per operation.")] = False,
     matrix: Annotated[bool, typer.Option("--matrix", help="Which features each layer reads.")] = False,

@@ -22,9 +22,7 @@ def _name(study: str | None) -> str | None:
     return study
 
 
-Spec = Annotated[
-    str, typer.Argument(metavar="SPEC", help="A YAML file, or the name of a preset.", show_default=False)
-]
+Spec = Annotated[str, typer.Argument(metavar="SPEC", help="A YAML file, or the name of a preset.")]
 Set = Annotated[
     list[str] | None,
     typer.Option(
@@ -40,7 +38,6 @@ Study = Annotated[
         "--study",
         metavar="NAME",
         help="Name of the study. Left out: the spec's name.",
-        show_default=False,
         callback=_name,
     ),
 ]
@@ -50,7 +47,6 @@ Storage = Annotated[
         "--storage",
         metavar="URL",
         help="Database of the study. Left out: SQLite, in the study's folder.",
-        show_default=False,
     ),
 ]
 NoLimits = Annotated[
@@ -62,7 +58,6 @@ Trials = Annotated[
         "--trials",
         min=1,
         help="Ended trials that the study shall have in all. Left out: what the study or its spec says.",
-        show_default=False,
     ),
 ]
 Workers = Annotated[
@@ -72,7 +67,6 @@ Workers = Annotated[
         min=1,
         help="Trials at once; the processor's threads are divided among them. Left out: 1, or as many as the "
         "GPUs of --gpus have room for.",
-        show_default=False,
     ),
 ]
 Gpus = Annotated[
@@ -82,11 +76,10 @@ Gpus = Annotated[
         metavar="GPUS",
         help="GPUs to place trials on, such as 0,1, in nvidia-smi's numbers; each trial gets "
         "tune.gpus_per_trial of them. Left out: TensorFlow's choice.",
-        show_default=False,
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 Plain = Annotated[bool, typer.Option("--plain", help="Plain lines instead of a display that redraws itself.")]
-RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.", show_default=False)]
+RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
 
 RUNS = Path("runs")

@@ -119,9 +119,7 @@ def space(
     samples: Annotated[int, typer.Option(min=1, max=1_000_000, help="Points of the space to draw.")] = 10_000,
     trials: Annotated[
         int | None,
-        typer.Option(
-            min=1, help="Trials to estimate the time of. Left out: tune.trials.", show_default=False
-        ),
+        typer.Option(min=1, help="Trials to estimate the time of. Left out: tune.trials."),
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Trials at once, for the time.")] = 1,
     seed: Annotated[int, typer.Option(min=0, help="Equal seeds draw equal points.")] = 0,

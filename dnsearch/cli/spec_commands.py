@@ -75,9 +75,7 @@ def presets(as_json: Json = False) -> None:
 
 
 def check(
-    specs: Annotated[
-        list[str], typer.Argument(metavar="SPEC...", help="YAML files or presets' names.", show_default=False)
-    ],
+    specs: Annotated[list[str], typer.Argument(metavar="SPEC...", help="YAML files or presets' names.")],
     overrides: Set = None,
     no_limits: NoLimits = False,
     as_json: Json = False,

@@ -30,10 +30,10 @@ class Action(StrEnum):
 def study(
     action: Annotated[
         Action,
-        typer.Argument(metavar="migrate", help="Bring the study to a changed spec.", show_default=False),
+        typer.Argument(metavar="migrate", help="Bring the study to a changed spec."),
     ],
-    name: Annotated[str, typer.Argument(metavar="STUDY", help="Name of the study.", show_default=False)],
-    to: Annotated[str, typer.Option("--to", metavar="SPEC", help="The changed spec.", show_default=False)],
+    name: Annotated[str, typer.Argument(metavar="STUDY", help="Name of the study.")],
+    to: Annotated[str, typer.Option("--to", metavar="SPEC", help="The changed spec.")],
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be kept and dropped; change nothing.")
     ] = False,
@@ -70,9 +70,7 @@ HOST = "127.0.0.1"  # the page has no password
 def dashboard(
     study: Annotated[
         Path,
-        typer.Argument(
-            metavar="STUDY", help="A study's folder, or its name under --runs.", show_default=False
-        ),
+        typer.Argument(metavar="STUDY", help="A study's folder, or its name under --runs."),
     ],
     runs: Runs = RUNS,
     storage: Storage = None,
@@ -110,7 +108,6 @@ def clean(
             min=1,
             help="Trials of each study that keep checkpoints and weights: the best so many. Left out: what "
             "the study's spec says (tune.keep).",
-            show_default=False,
         ),
     ] = None,
     damaged: Annotated[

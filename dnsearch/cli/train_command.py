@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 def train(
     spec: Annotated[
         str | None,
-        typer.Argument(metavar="SPEC", help="A YAML file, or the name of a preset.", show_default=False),
+        typer.Argument(metavar="SPEC", help="A YAML file, or the name of a preset."),
     ] = None,
     overrides: Set = None,
     runs: Runs = RUNS,
     resume: Annotated[
         Path | None,
-        typer.Option("--resume", metavar="RUN", help="Go on with an interrupted run.", show_default=False),
+        typer.Option("--resume", metavar="RUN", help="Go on with an interrupted run."),
     ] = None,
     log: Annotated[
         list[Log] | None,

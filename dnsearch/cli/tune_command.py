@@ -155,7 +155,6 @@ def tune(
             metavar="SECONDS",
             help="Start no more trials after so long; those at work end, and another search can go on. Left "
             "out: tune.timeout_seconds.",
-            show_default=False,
         ),
     ] = None,
     patience: Annotated[
@@ -163,7 +162,6 @@ def tune(
         typer.Option(
             min=1,
             help="End the search after so many trials that are no better. Left out: tune.patience.",
-            show_default=False,
         ),
     ] = None,
     target: Annotated[
@@ -171,7 +169,6 @@ def tune(
         typer.Option(
             help="End the search when a trial reaches this validation score, such as 0.95. Left out: "
             "tune.target.",
-            show_default=False,
         ),
     ] = None,
     keep: Annotated[
@@ -179,7 +176,6 @@ def tune(
         typer.Option(
             min=1,
             help="Trials that keep checkpoints and weights: the best so many. Left out: tune.keep.",
-            show_default=False,
         ),
     ] = None,
     enqueue: Annotated[
@@ -188,7 +184,6 @@ def tune(
             metavar="SPEC",
             help="A spec whose settings lie in the search space: it becomes the next trial, once. "
             "Can be given several times.",
-            show_default=False,
         ),
     ] = None,
     from_study: Annotated[
@@ -197,7 +192,6 @@ def tune(
             metavar="NAME",
             help="Another study, by name or folder: the sampler learns from its finished trials that lie in "
             "this search space. They do not become trials of this one.",
-            show_default=False,
         ),
     ] = None,
     overrides: Set = None,
@@ -213,7 +207,6 @@ def tune(
         typer.Option(
             help="The Ray cluster: auto for the one that this machine is in, or HOST:PORT. Left out: a new "
             "one, of this machine alone.",
-            show_default=False,
         ),
     ] = None,
     no_limits: NoLimits = False,
