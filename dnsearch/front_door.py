@@ -2,12 +2,15 @@
 
 Nothing here changes the calling process: seeds, Keras' dtype policy, TensorFlow's options and the environment
 are after a call what they were before. Whatever needs other ones (training) runs in a process of its own.
+
+Every function that takes a spec raises ``SpecError``, where the spec is wrong or its network does not fit the
+images or the limits, and ``DataError``, where the data is missing and the spec does not describe it.
 """
 
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, assert_never
 
@@ -16,8 +19,6 @@ from dnsearch.errors import Problem, SpecError, TrainingError
 from dnsearch.plan.graph import NetworkPlan
 from dnsearch.plan.limits import Planned, planned
 from dnsearch.plan.memory import Summary
-from dnsearch.runs.folder import RunFolder
-from dnsearch.runs.record import EpochRecord, RunRecord, Stop
 from dnsearch.spec.document import Document, parse, resolved_yaml
 from dnsearch.spec.document import load as load_document
 from dnsearch.spec.yaml import written
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
 
     from dnsearch.evaluate.metrics import Assessment
     from dnsearch.evaluate.segmentation import Segmentation
-    from dnsearch.search.messages import SearchEvent
+    from dnsearch.runs.record import EpochRecord, RunRecord
+    from dnsearch.search.feasibility import SearchSpec
+    from dnsearch.search.messages import Request, SearchEvent
 
 RUNS = Path("runs")
 Spec = Document | str | Path | Mapping[str, Any]
@@ -43,9 +46,6 @@ def load(spec: Spec, *overrides: str) -> Document:
     Args:
         spec: a YAML file, a preset's name, a mapping of the same values, or a loaded spec.
         overrides: ``path=value`` texts, as for ``--set``.
-
-    Raises:
-        SpecError: with every problem and its place.
 
     >>> load("article", "network.growth_rate=24").experiment.network.growth_rate
     24
@@ -63,27 +63,24 @@ def load(spec: Spec, *overrides: str) -> Document:
             return load_document(str(spec), overrides)
 
 
-def plan(spec: Spec) -> NetworkPlan:
-    """The network as data: its operations, what each reads, its shapes.
+def planned_spec(spec: Spec, overrides: Iterable[str] | None = None, *, limits: bool = True) -> Planned:
+    """Read a spec, plan its network, solve its ``match``, and check its ``limits`` and what it expects."""
+    document = load(spec, *(overrides or ()))
+    return planned(document, facts(document.experiment.data), limits=limits)
 
-    Raises:
-        SpecError: the spec is wrong, or its network does not fit the images or the limits.
-        DataError: the data is missing and the spec does not describe it.
-    """
-    return _planned(load(spec)).plan
+
+def plan(spec: Spec) -> NetworkPlan:
+    """The network as data: its operations, what each reads, its shapes."""
+    return planned_spec(spec).plan
 
 
 def cost(spec: Spec) -> Summary:
     """What a network costs, exactly, without TensorFlow.
 
-    Raises:
-        SpecError: the spec is wrong, or its network does not fit the images or the limits.
-        DataError: the data is missing and the spec does not describe it.
-
     >>> cost("article").cost.parameters, cost("article").cost.macs
     (504052, 187216404)
     """
-    return _planned(load(spec)).summary
+    return planned_spec(spec).summary
 
 
 def build(spec: Spec, seed: int | None = None) -> "keras.Model":
@@ -95,18 +92,13 @@ def build(spec: Spec, seed: int | None = None) -> "keras.Model":
     Args:
         spec: a spec.
         seed: of the initial weights; None draws one.
-
-    Raises:
-        SpecError: the spec is wrong, or its network does not fit the images or the limits.
-        DataError: the data is missing and the spec does not describe it.
     """
-    document = load(spec)
-    network = _planned(document).plan
+    found = planned_spec(spec)
     with _python_generator_kept():
         from dnsearch.model.build import build as build_model
 
         random.seed(seed)  # which Keras draws the seeds of initialisers from
-        return build_model(network, document.experiment.name)
+        return build_model(found.plan, found.experiment.name)
 
 
 @contextmanager
@@ -129,17 +121,20 @@ class Run:
     """
 
     path: Path
-    record: RunRecord
+    record: "RunRecord"
 
     @property
-    def epochs(self) -> list[EpochRecord]:
+    def epochs(self) -> "list[EpochRecord]":
         """Its epochs, in order."""
+        from dnsearch.runs.folder import RunFolder
+
         return RunFolder(self.path).epochs()
 
     def model(self) -> "keras.Model":
         """Its network with the weights of its last epoch, from scaled images to logits."""
         with _python_generator_kept():
             from dnsearch.evaluate.trained_run import trained
+            from dnsearch.runs.folder import RunFolder
 
             return trained(RunFolder(self.path)).model
 
@@ -148,7 +143,7 @@ def train(
     spec: Spec,
     data: Arrays | None = None,
     validation: Arrays | None = None,
-    on_epoch: Callable[[EpochRecord], object] = lambda _: None,
+    on_epoch: "Callable[[EpochRecord], object]" = lambda _: None,
     runs: Path | str = RUNS,
 ) -> Run:
     """Train a spec's network in a process of its own.
@@ -161,15 +156,15 @@ def train(
         runs: the folder in which the run gets a folder of its own.
 
     Raises:
-        SpecError: the spec is wrong, or its network does not fit the images or the limits.
-        DataError: the images are missing or broken, or the arrays do not fit each other.
         TrainingError: the training cannot go on.
     """
-    found = _planned(_with_arrays(load(spec), data, validation, Path(runs)))
-    folder = RunFolder.create(Path(runs), found.experiment.name)
+    found = planned_spec(_with_arrays(spec, data, validation, Path(runs)))
+    from dnsearch.runs.folder import RunFolder
+    from dnsearch.runs.record import Stop
     from dnsearch.search.local_executor import LocalExecutor
     from dnsearch.search.messages import EpochEnded, Job, RunEnded, RunFailed, RunLost
 
+    folder = RunFolder.create(Path(runs), found.experiment.name)
     executor = LocalExecutor(1, folder.path / "training.log")
     try:
         executor.start(Job(found, folder.path, None))
@@ -202,11 +197,11 @@ def evaluate(
         RunError: the run has no weights.
         DataError: there are no such images.
     """
-    folder = RunFolder.open(run.path if isinstance(run, Run) else Path(run))
     with _python_generator_kept():
         from dnsearch.evaluate.trained_run import evaluate_run
+        from dnsearch.runs.folder import RunFolder
 
-        return evaluate_run(folder, split)
+        return evaluate_run(RunFolder.open(run.path if isinstance(run, Run) else Path(run)), split)
 
 
 @dataclass
@@ -220,9 +215,9 @@ class Search:
     """
 
     path: Path
-    _events: Iterator["SearchEvent"]
+    _events: "Iterator[SearchEvent]"
 
-    def __iter__(self) -> Iterator["SearchEvent"]:
+    def __iter__(self) -> "Iterator[SearchEvent]":
         return self._events
 
     def __enter__(self) -> Self:
@@ -233,9 +228,7 @@ class Search:
 
     def close(self) -> None:
         """End the search's processes."""
-        close = getattr(self._events, "close", None)
-        if close is not None:
-            close()
+        self._events.close()  # type: ignore[attr-defined]  # a generator
 
     @property
     def best(self) -> Run:
@@ -271,38 +264,52 @@ def search(
         study: its name; None: the spec's.
 
     Raises:
-        SpecError: the spec is wrong or has no ``tune`` section.
-        DataError: the images are missing or broken.
         StudyError: while iterating: the study cannot be opened, or is another spec's.
     """
-    document = _with_arrays(load(spec), data, validation, Path(runs))
-    tune = document.experiment.tune
-    if tune is None:
-        hint = "Add tune: with parameters: to search, or load the preset speculations."
-        raise SpecError([Problem("tune", "a tune section", "no tune section", hint)])
-    known = _planned(document).facts
-    folder = Path(runs) / (study or document.experiment.name)
+    found = planned_spec(_with_arrays(spec, data, validation, Path(runs)))
+    request = replace(requested(found, Path(runs), study, trials), workers=workers)
     from dnsearch.search.coordinator import search as run_search
+
+    return Search(request.folder, run_search(request, lambda: 0))
+
+
+def requested(
+    found: Planned,
+    runs: Path,
+    study: str | None = None,
+    trials: int | None = None,
+    storage: str | None = None,
+    *,
+    limits: bool = True,
+) -> "Request":
+    """The search of a planned spec; a run of the spec's name leaves ``NAME-study`` to its study."""
+    spec, name = search_spec(found, limits=limits), found.experiment.name
+    from dnsearch.runs.folder import is_run
     from dnsearch.search.database import default_url
-    from dnsearch.search.feasibility import SearchSpec
     from dnsearch.search.messages import Request
 
-    request = Request(
-        SearchSpec(document, tune, known.image_shape, known.classes),
-        folder,
-        default_url(folder),
-        trials or tune.trials,
-        workers,
-    )
-    return Search(folder, run_search(request, lambda: 0))
+    folder = runs / (study or (f"{name}-study" if is_run(runs / name) else name))
+    return Request(spec, folder, storage or default_url(folder), trials or spec.tune.trials, workers=1)
 
 
-def _planned(document: Document) -> Planned:
-    return planned(document, facts(document.experiment.data))
+def search_spec(found: Planned, *, limits: bool = True) -> "SearchSpec":
+    """What a search of a planned spec is about.
+
+    Raises:
+        SpecError: the spec has no ``tune`` section.
+    """
+    from dnsearch.search.feasibility import SearchSpec
+
+    tune, images = found.written.experiment.tune, (found.facts.image_shape, found.facts.classes)
+    if tune is None:
+        hint = "Add tune: with parameters: to search, as in the preset speculations."
+        raise SpecError([Problem("tune", "a tune section", f"none in {found.experiment.name}", hint)])
+    return SearchSpec(found.written, tune, *images, limits)
 
 
-def _with_arrays(document: Document, data: Arrays | None, validation: Arrays | None, runs: Path) -> Document:
+def _with_arrays(spec: Spec, data: Arrays | None, validation: Arrays | None, runs: Path) -> Document:
     """The spec with arrays as its source, written once into a file that is named by what they hold."""
+    document = load(spec)
     if data is None:
         if validation is not None:
             raise SpecError([Problem("validation", "data as well", "validation alone")])
@@ -312,5 +319,4 @@ def _with_arrays(document: Document, data: Arrays | None, validation: Arrays | N
     folder = runs / "arrays"
     folder.mkdir(parents=True, exist_ok=True)
     path = save_arrays(folder, *data, validation)
-    source = ("data.source=npz", f"data.path={path.resolve()}")
-    return parse(resolved_yaml(document.experiment).encode(), document.experiment.name, source)
+    return load(document, "data.source=npz", f"data.path={path.resolve()}")

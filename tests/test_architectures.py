@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from dnsearch.cli.planning import planned_document
+from dnsearch.front_door import planned_spec
 from dnsearch.runs.folder import RunFolder
 from dnsearch.runs.record import EpochRecord
 from dnsearch.spec.document import load
@@ -46,7 +46,7 @@ def test_densenets_learn(tensorflow_ready, tmp_path, name):
     small = ["network.growth_rate=4", "network.layers_per_block=[2, 2]", "data.training_examples=400"]
     document = load("starter", [*small, "training.epochs=2", *DENSENETS[name]])
     folder = RunFolder.create(tmp_path, "run")
-    record = run(planned_document(document), folder, lambda event: None)
+    record = run(planned_spec(document), folder, lambda event: None)
     losses = [epoch.training.loss for epoch in folder.epochs()]
     assert record.state == "finished"
     assert all(map(math.isfinite, losses))

@@ -7,7 +7,7 @@ import pickle
 import numpy as np
 import pytest
 
-from dnsearch.cli.planning import planned_document
+from dnsearch.front_door import planned_spec
 from dnsearch.runs.folder import RunFolder
 from dnsearch.spec.document import load
 
@@ -38,7 +38,7 @@ def test_one_epoch_on_cifar10(tensorflow_ready, cifar10, tmp_path):
 
     document = load("article", [f"data.path={cifar10}", "training.epochs=1"])
     folder, steps = RunFolder.create(tmp_path, "article"), []
-    record = run(planned_document(document), folder, steps.append)
+    record = run(planned_spec(document), folder, steps.append)
     assert record.state == "finished"
     assert record.parameters.total == 504_052
     assert [event.step for event in steps[:-1]] == [1, 2]  # 100 images and 35

@@ -273,13 +273,13 @@ from tensorflow.python.framework.config import is_op_determinism_enabled
 from dnsearch.runs.record import Stop
 from dnsearch.runs.folder import RunFolder
 from dnsearch.train.run import run
-from dnsearch.cli.planning import planned_document
+from dnsearch.front_door import planned_spec
 from dnsearch.spec.document import load
 
 for wanted in ("false", "true"):
     document = load("starter").with_values({"training.deterministic": wanted == "true"}, "the test")
     folder = RunFolder.create(Path(sys.argv[1]), wanted)
-    run(planned_document(document), folder, lambda event: Stop("interrupted", "at once"))
+    run(planned_spec(document), folder, lambda event: Stop("interrupted", "at once"))
     print(is_op_determinism_enabled())
 print(tf.config.optimizer.get_experimental_options())
 """

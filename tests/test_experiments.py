@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dnsearch.cli.planning import planned_spec
+from dnsearch.front_door import planned_spec
 from dnsearch.spec.document import load
 
 FOLDER = Path(__file__).parents[1] / "experiments"

@@ -64,8 +64,8 @@ def test_equal_seeds_build_equal_models(tensorflow_ready):
 
 
 def test_what_cannot_be_searched_or_trained_is_refused(tmp_path):
-    with pytest.raises(dnsearch.SpecError, match="expected a tune section, found no tune section"):
-        dnsearch.search("starter", runs=tmp_path)
+    with pytest.raises(dnsearch.SpecError, match="expected a tune section, found none in article"):
+        dnsearch.search("article", runs=tmp_path)
     with pytest.raises(dnsearch.SpecError, match="expected data as well, found validation alone"):
         dnsearch.train("starter", validation=(np.zeros((2, 8, 8)), np.arange(2)), runs=tmp_path)
     with pytest.raises(dnsearch.DataError, match="x_train"):

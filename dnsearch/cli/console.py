@@ -1,26 +1,43 @@
-"""Where everything that a person sees goes out: data on stdout, talk on stderr."""
+"""Where everything that a person sees goes out: data on stdout, talk on stderr.
+
+rich draws tables and what redraws itself; it is loaded by the first of them, since plain lines do without.
+"""
 
 import json
 import sys
-from typing import Any
-
-from rich.console import Console, RenderableType
-from rich.text import Text
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from dnsearch.errors import DnsearchError, SpecError
 
-data = Console(highlight=False)
-talk = Console(stderr=True, highlight=False)
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
 
 
-def show(renderable: RenderableType) -> None:
+@cache
+def data() -> "Console":
+    """The terminal behind stdout."""
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+@cache
+def talk() -> "Console":
+    """The terminal behind stderr."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)
+
+
+def show(renderable: "RenderableType") -> None:
     """Put a table or text on stdout."""
-    data.print(renderable)
+    data().print(renderable)
 
 
 def raw(text: str) -> None:
     """Put text on stdout as it is, without wrapping or colours: YAML, CSV, Markdown."""
-    sys.stdout.write(text if text.endswith("\n") else text + "\n")
+    print(text, end="" if text.endswith("\n") else "\n")
 
 
 def show_json(value: Any) -> None:  # noqa: ANN401  (anything that JSON holds)
@@ -30,12 +47,15 @@ def show_json(value: Any) -> None:  # noqa: ANN401  (anything that JSON holds)
 
 def say(text: str) -> None:
     """Say something to the person, on stderr."""
-    talk.print(Text(text), soft_wrap=True)
+    print(text, file=sys.stderr)
 
 
 def complain(error: DnsearchError) -> None:
     """Say what went wrong, on stderr; of a spec, every problem and how many there are."""
-    talk.print(Text(str(error), style="red" if not isinstance(error, SpecError) else ""), soft_wrap=True)
     if isinstance(error, SpecError):
         count = len(error.problems)
-        say(f"\n{count} problem{'s' if count > 1 else ''}; nothing was run.")
+        say(f"{error}\n\n{count} problem{'s' if count > 1 else ''}; nothing was run.")
+    else:
+        from rich.text import Text
+
+        talk().print(Text(str(error), style="red"), soft_wrap=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dnsearch.cli import console
-from dnsearch.cli.options import Json, Set, Spec
+from dnsearch.cli.options import Json, Set, Spec, png
 
 if TYPE_CHECKING:
     from dnsearch.data.dataset import Dataset
@@ -20,6 +20,7 @@ def data(
         typer.Option(
             "--out",
             metavar="FILE.png",
+            callback=png,
             help="Also draw a contact sheet of training images, before and after augmentation.",
         ),
     ] = None,
@@ -30,15 +31,11 @@ def data(
     overrides: Set = None,
     as_json: Json = False,
 ) -> None:
-    """Show a spec's images: counts per class, sizes, scaling, and a sheet of samples after augmentation.
-
-    Example: [cyan]dnsearch data article --out samples.png[/cyan]
-    """
+    """Show a spec's images: counts per class, sizes, scaling, and a sheet of samples after augmentation."""
     from dnsearch.data.sources import load
     from dnsearch.report.tables import image_table
     from dnsearch.spec.document import load as load_spec
 
-    _check(out)
     experiment = load_spec(spec, overrides or ()).experiment
     dataset = load(experiment.data)
     found = _counted(experiment.name, dataset)
@@ -48,14 +45,6 @@ def data(
         console.show(image_table(found))
     if out is not None:
         _draw(out, experiment, dataset, samples, epoch)
-
-
-def _check(out: Path | None) -> None:
-    """A wrong ending is reported before a large data set is read."""
-    from dnsearch.errors import Problem, SpecError
-
-    if out is not None and out.suffix.lower() != ".png":
-        raise SpecError([Problem(str(out), "a file that ends in .png", out.suffix or "no ending")])
 
 
 def _counted(name: str, dataset: "Dataset") -> dict[str, Any]:

@@ -4,9 +4,8 @@
 """
 
 from dataclasses import asdict
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, assert_never
+from typing import TYPE_CHECKING, Annotated, Literal, assert_never
 
 import typer
 
@@ -16,17 +15,8 @@ from dnsearch.cli.options import RUNS, Json, RunPath, Runs, Set, Spec
 if TYPE_CHECKING:
     from dnsearch.export.exporting import Format
 
-
-class Kind(StrEnum):
-    """What to write."""
-
-    savedmodel = "savedmodel"
-    litert = "litert"
-    onnx = "onnx"
-    keras_weights = "keras-weights"
-
-
-NEEDS = {Kind.litert: ("ai_edge_litert",), Kind.onnx: ("onnx", "onnxruntime")}
+Kind = Literal["savedmodel", "litert", "onnx", "keras-weights"]
+NEEDS: dict[Kind, tuple[str, ...]] = {"litert": ("ai_edge_litert",), "onnx": ("onnx", "onnxruntime")}
 """Libraries that come with the extra of that name."""
 
 
@@ -38,32 +28,23 @@ def export(
     ],
     out: Annotated[
         Path | None,
-        typer.Option(
-            "--out",
-            "-o",
-            metavar="DIR",
-            help="Folder to make. Default: RUN/export/FORMAT.",
-        ),
+        typer.Option("--out", "-o", metavar="DIR", help="Folder to make. Default: RUN/export/FORMAT."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an earlier export.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Export a trained network, from raw pixels to probabilities, and check it in the runtime it is for.
-
-    Example: [cyan]dnsearch export runs/article --format onnx[/cyan]
-    """
+    """Export a trained network, from raw pixels to probabilities, and check it in the runtime it is for."""
     from dnsearch import environment
     from dnsearch.runs.folder import RunFolder
 
     folder = RunFolder.open(run)
-    if libraries := NEEDS.get(kind):
-        environment.require(kind.value, *libraries)
+    if kind in NEEDS:
+        environment.require(kind, *NEEDS[kind])
     environment.prepare_tensorflow()
     from dnsearch.export.exporting import TOLERANCE, export_run
     from dnsearch.report.units import size
 
-    path = out or folder.path / "export" / kind.value
-    exported = export_run(folder, format_of(kind), path, force=force)
+    exported = export_run(folder, format_of(kind), out or folder.path / "export" / kind, force=force)
     if as_json:
         console.show_json({**asdict(exported), "path": str(exported.path), "tolerance": TOLERANCE})
     console.say(
@@ -79,16 +60,16 @@ def format_of(kind: Kind) -> "Format":
     from dnsearch.export.exporting import Format
 
     match kind:
-        case Kind.savedmodel:
-            return Format("savedmodel", stock.write_saved_model)
-        case Kind.litert:
-            return Format("litert", stock.write_litert)
-        case Kind.keras_weights:
-            return Format("keras-weights", stock.write_keras_weights)
-        case Kind.onnx:
+        case "savedmodel":
+            return Format(kind, stock.write_saved_model)
+        case "litert":
+            return Format(kind, stock.write_litert)
+        case "keras-weights":
+            return Format(kind, stock.write_keras_weights)
+        case "onnx":
             from dnsearch.export.onnx import write_onnx
 
-            return Format("onnx", write_onnx)
+            return Format(kind, write_onnx)
         case _:
             assert_never(kind)
 
@@ -98,20 +79,16 @@ def import_weights(
     weights: Annotated[
         Path,
         typer.Argument(
-            metavar="FILE",
-            help="Weights of keras.applications' DenseNet121, 169 or 201: .h5 or .weights.h5.",
+            metavar="FILE", help="Weights of keras.applications' DenseNet121, 169 or 201: .h5 or .weights.h5."
         ),
     ],
     overrides: Set = None,
     runs: Runs = RUNS,
     as_json: Json = False,
 ) -> None:
-    """Make a run of Keras' ImageNet weights, to predict with or to fine-tune.
-
-    Example: [cyan]dnsearch import-weights densenet-121 densenet121.weights.h5[/cyan]
-    """
+    """Make a run of Keras' ImageNet weights, to predict with or to fine-tune."""
     from dnsearch import environment
-    from dnsearch.cli.planning import planned_spec
+    from dnsearch.front_door import planned_spec
 
     document = planned_spec(spec, overrides).document
     environment.prepare_tensorflow()

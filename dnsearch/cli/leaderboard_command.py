@@ -1,9 +1,8 @@
 """``dnsearch leaderboard``: runs, or a study's trials, ranked, as a table, JSON, CSV or Markdown."""
 
+import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,11 +11,12 @@ from rich.console import RenderableType
 
 from dnsearch.cli import console
 from dnsearch.cli.options import RUNS, Json, Runs, Study
-from dnsearch.errors import DnsearchError
+from dnsearch.errors import DnsearchError, Problem, StudyError
 from dnsearch.report import formats
 from dnsearch.report.leaderboard import facts, study_board
 from dnsearch.report.leaderboard import leaderboard as table
 from dnsearch.report.ranking import HIGHER_IS_BETTER, Row, Select, rank, rank_trials
+from dnsearch.report.units import run_line
 from dnsearch.runs.folder import is_study
 from dnsearch.runs.record import RunRecord, StudyRecord
 from dnsearch.runs.scan import scan, study_as_it_is
@@ -25,6 +25,10 @@ Form = Literal["table", "json", "csv", "markdown"]
 
 MOST_ROWS = 1000
 """Without ``--top``; 10,000 rows take seconds to draw, and nobody reads them."""
+SECONDS = 2.0
+"""Between two looks at a study that is watched."""
+FRAME = 12
+"""Lines that a study's leaderboard may have beside its rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,28 +80,13 @@ def read(paths: Sequence[Path]) -> RunsRead:
     return RunsRead(found.records, study, found.unreadable)
 
 
-def say_unreadable(runs: RunsRead) -> None:
-    """Name the folders that are not shown."""
-    for path, why in runs.unreadable:
-        console.say(f"not shown: {path}: {why}")
-
-
-def drawn(runs: RunsRead, view: View, width: int) -> RenderableType:
-    """The leaderboard for a terminal of some width."""
-    rows = view.rows(runs)
-    if runs.study is not None:
-        return study_board(rows, runs.study, view.columns, width)
-    title = "1 run" if len(runs.records) == 1 else f"{len(runs.records)} runs"
-    return table(rows, title, view.columns, width)
-
-
-def show(runs: RunsRead, view: View, form: Form) -> None:
+def show(runs: RunsRead, view: View, form: Form = "table") -> None:
     """Print the leaderboard on stdout."""
     match form:
         case "table":
             count = len(runs.records)
             shown = replace(view, top=MOST_ROWS) if view.top is None and count > MOST_ROWS else view
-            console.show(drawn(runs, shown, console.data.width))
+            console.show(_drawn(runs, shown, console.data().width))
             if shown is not view:
                 console.say(f"{MOST_ROWS:,} of {count:,} runs; --top {count} or --csv shows all")
         case "json":
@@ -111,11 +100,13 @@ def show(runs: RunsRead, view: View, form: Form) -> None:
             console.raw(formats.as_markdown(rows, view.columns) + "\n" * bool(notes) + "".join(notes))
 
 
-class SelectOption(StrEnum):
-    """Which epoch's validation figures count."""
-
-    last = "last"
-    best = "best"
+def _drawn(runs: RunsRead, view: View, width: int) -> RenderableType:
+    """The leaderboard for a terminal of some width."""
+    rows = view.rows(runs)
+    if runs.study is not None:
+        return study_board(rows, runs.study, view.columns, width)
+    title = "1 run" if len(runs.records) == 1 else f"{len(runs.records)} runs"
+    return table(rows, title, view.columns, width)
 
 
 def leaderboard(
@@ -136,7 +127,7 @@ def leaderboard(
         ),
     ] = "validation",
     select: Annotated[
-        SelectOption | None,
+        Select | None,
         typer.Option(
             help="Rank by the last or the best epoch's validation figures. Default: as the study was "
             "searched, else the last.",
@@ -163,29 +154,28 @@ def leaderboard(
     csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print a Markdown table.")] = False,
 ) -> None:
-    """Rank runs, hand-made and searched ones together; of one study, say how sure the figures are.
-
-    Example: [cyan]dnsearch leaderboard --top 10[/cyan]
-    """
-    from dnsearch.cli.watch import watch as watching
-
-    places = _places(paths or [], runs, study)
+    """Rank runs, hand-made and searched ones together; of one study, say how sure the figures are."""
+    form: Form = "json" if as_json else "csv" if csv else "markdown" if markdown else "table"
+    if watch and form != "table":
+        message = "redraws a table; leave out --json, --csv and --markdown"
+        raise typer.BadParameter(message, param_hint="--watch")
+    # What is no path here may be the name of a folder under --runs.
+    named = [path if path.exists() or not (runs / path).exists() else runs / path for path in paths or ()]
+    places = named or [runs / study if study else runs]
     look = _from_storage(places, storage) if storage else lambda: read(places)
-    view = View(sort, select.value if select else None, top, columns or ())
-    with _known_names():
+    view = View(sort, select, top, columns or ())
+    try:
         if watch:
-            _refuse_other_forms(as_json=as_json, csv=csv, markdown=markdown)
-            watching(look, view)
+            _watch(look, view)
         else:
             found = look()
-            say_unreadable(found)
-            show(found, view, _form(as_json=as_json, csv=csv, markdown=markdown))
-
-
-def _places(paths: list[Path], runs: Path, study: str | None) -> list[Path]:
-    """The folders to read; what is no path here may be the name of a folder under --runs."""
-    named = [path if path.exists() or not (runs / path).exists() else runs / path for path in paths]
-    return named or [runs / study if study else runs]
+            for path, why in found.unreadable:
+                console.say(f"not shown: {path}: {why}")
+            show(found, view, form)
+    except DnsearchError as error:
+        if type(error) is not DnsearchError:  # a folder or a database is what is wrong
+            raise
+        raise typer.BadParameter(str(error)) from None  # an unknown name in --sort or --column
 
 
 def _from_storage(places: list[Path], url: str) -> Callable[[], RunsRead]:
@@ -197,22 +187,52 @@ def _from_storage(places: list[Path], url: str) -> Callable[[], RunsRead]:
     return lambda: RunsRead(*look())
 
 
-def _form(*, as_json: bool, csv: bool, markdown: bool) -> Form:
-    return "json" if as_json else "csv" if csv else "markdown" if markdown else "table"
+def _watch(look: Callable[[], RunsRead], view: View) -> None:
+    """Show a study until it has ended or a person presses Ctrl-C.
 
-
-def _refuse_other_forms(*, as_json: bool, csv: bool, markdown: bool) -> None:
-    if as_json or csv or markdown:
-        message = "redraws a table; leave out --json, --csv and --markdown"
-        raise typer.BadParameter(message, param_hint="--watch")
-
-
-@contextmanager
-def _known_names() -> Iterator[None]:
-    """An unknown name in --sort or --column is a mistake in the command line."""
+    Where nobody sees a terminal, there is a line for each change instead, and the leaderboard at the end.
+    """
+    if look().study is None:
+        hint = "Name one study: dnsearch leaderboard STUDY --watch"
+        raise StudyError(str(Problem("--watch", "one study, which has an end", "runs", hint)))
     try:
-        yield
-    except DnsearchError as error:
-        if type(error) is not DnsearchError:  # a folder or a database is what is wrong
-            raise
-        raise typer.BadParameter(str(error)) from None
+        if console.data().is_terminal:
+            _redraw(look, view)
+        else:
+            _tell_changes(look)
+            show(look(), view)
+    except KeyboardInterrupt:
+        console.say("stopped watching; the search goes on")
+
+
+def _redraw(look: Callable[[], RunsRead], view: View) -> None:
+    from rich.constrain import Constrain
+    from rich.live import Live
+
+    with Live(console=console.data(), auto_refresh=False) as picture:
+        for runs in _looks(look):
+            size = console.data().size
+            fitting = replace(view, top=min(view.top or size.height, max(1, size.height - FRAME)))
+            picture.update(Constrain(_drawn(runs, fitting, size.width), size.width), refresh=True)
+
+
+def _tell_changes(look: Callable[[], RunsRead]) -> None:
+    """A line for each trial whose state is another one than before."""
+    states: dict[tuple[str, int], str] = {}
+    for runs in _looks(look):
+        for record in sorted(runs.records, key=lambda record: (record.name, record.seed)):
+            trial = record.name, record.seed
+            if states.get(trial) != record.state and record.state != "running":
+                console.raw(run_line(record))
+            states[trial] = record.state
+
+
+def _looks(look: Callable[[], RunsRead]) -> Iterator[RunsRead]:
+    """The study again and again; the last look is the one that finds it ended."""
+    while True:
+        runs = look()
+        yield runs
+        working = any(record.state == "running" for record in runs.records)
+        if runs.study is not None and runs.study.state != "searching" and not working:
+            return
+        time.sleep(SECONDS)

@@ -38,11 +38,11 @@ def live(request: Request, *, plain: bool) -> Iterator[Tell]:
     """Show a search's events for a block; returns the function that takes them."""
     name = request.folder.name
     console.say(f"study {name}: {request.trials} trials, {request.workers} at once, in {request.folder}")
-    if plain or not console.talk.is_terminal:
+    if plain or not console.talk().is_terminal:
         yield _say_line
         return
     view = _View(request)
-    with Live(console=console.talk, get_renderable=view.picture, refresh_per_second=4, transient=True):
+    with Live(console=console.talk(), get_renderable=view.picture, refresh_per_second=4, transient=True):
         yield view.tell
 
 
@@ -50,20 +50,19 @@ def _say_line(event: SearchEvent) -> None:
     match event:
         case TrialEnded(record) | TrialPaused(record):
             console.say(run_line(record))
+        case _:
+            _say_trouble(event)
+
+
+def _say_trouble(event: SearchEvent) -> None:
+    """Say, whatever is drawn, why a search ends or a trial starts again."""
+    match event:
         case SearchStopped(reason):
             console.say(reason)
         case TrialRetried(job, parts):
-            console.say(_retried(job, parts))
+            console.say(f"{job.folder.name}  out of memory; trying again with each batch in {parts} parts")
         case TrialRestarted(job, reason, epoch):
-            console.say(_restarted(job, reason, epoch))
-
-
-def _retried(job: Job, parts: int) -> str:
-    return f"{job.folder.name}  out of memory; trying again with each batch in {parts} parts"
-
-
-def _restarted(job: Job, reason: str, epoch: int) -> str:
-    return f"{job.folder.name}  {reason}; starting again after epoch {epoch}"
+            console.say(f"{job.folder.name}  {reason}; starting again after epoch {epoch}")
 
 
 class _View:
@@ -71,41 +70,35 @@ class _View:
 
     def __init__(self, request: Request) -> None:
         self._request = request
-        ended = _ended_before(request)
+        found = scan([request.folder]).records if request.folder.exists() else []
+        over = {"finished", "pruned", "failed"}
+        ended = [record for record in found if record.state in over and not record.confirmation]
         self._before = self._done = len(ended)
         self._best = self._ranked(ended)
         self._running: dict[str, tuple[Job, EpochRecord | None]] = {}
         self._started = time.monotonic()
 
     def tell(self, event: SearchEvent) -> None:
+        _say_trouble(event)
         match event:
-            case TrialStarted(job):
+            case TrialStarted(job) | TrialRetried(job) | TrialRestarted(job):
                 self._running[job.folder.name] = (job, None)
             case TrialProgressed(job, epoch):
                 self._running[job.folder.name] = (job, epoch)
-            case TrialRetried(job, parts):
-                self._running[job.folder.name] = (job, None)
-                console.say(_retried(job, parts))
-            case TrialRestarted(job, reason, epoch):
-                self._running[job.folder.name] = (job, None)
-                console.say(_restarted(job, reason, epoch))
-            case SearchStopped(reason):
-                console.say(reason)
             case TrialPaused(record):
                 self._running.pop(record.name, None)
             case TrialEnded(record):
                 self._running.pop(record.name, None)
-                if record.confirmation:
-                    return
-                self._done += 1
-                self._best = self._ranked([*(row.record for row in self._best), record])
+                if not record.confirmation:
+                    self._done += 1
+                    self._best = self._ranked([*(row.record for row in self._best), record])
 
     def _ranked(self, records: list[RunRecord]) -> list[Row]:
         """The best, as many as any terminal can show: this is drawn four times a second."""
         return rank(records, select=self._request.spec.tune.select, top=BEST_SHOWN)
 
     def picture(self) -> Constrain:
-        height, width = console.talk.size.height, console.talk.size.width - ROOM_FOR_CTRL_C
+        height, width = console.talk().size.height, console.talk().size.width - ROOM_FOR_CTRL_C
         drawn = picture(
             self._best,
             [_at_work(job, epoch) for job, epoch in self._running.values()],
@@ -116,12 +109,6 @@ class _View:
             width=width,
         )
         return Constrain(drawn, width)
-
-
-def _ended_before(request: Request) -> list[RunRecord]:
-    found = scan([request.folder]).records if request.folder.exists() else []
-    ended = {"finished", "pruned", "failed"}
-    return [record for record in found if record.state in ended and not record.confirmation]
 
 
 def _at_work(job: Job, epoch: EpochRecord | None) -> tuple[str, int, int, float | None]:

@@ -3,9 +3,10 @@
 A command's module is imported when the command is called; ``--help`` imports none of them.
 """
 
+import inspect
 import sys
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -20,6 +21,7 @@ EPILOG = (
     "Exit codes: 0 success · 2 the spec or the command line is wrong · 3 data · 4 run folder · "
     "5 training · 6 study · 130 stopped by Ctrl-C."
 )
+HELP = {"help_option_names": ["-h", "--help"]}
 
 
 class Listed(NamedTuple):
@@ -27,7 +29,7 @@ class Listed(NamedTuple):
 
     Args:
         module: the module of ``dnsearch.cli`` with a function of the command's name.
-        help: the first line of that function's docstring.
+        help: what it does, in the words of the first line of that function's docstring.
         example: a command line, without ``dnsearch``.
     """
 
@@ -37,11 +39,7 @@ class Listed(NamedTuple):
 
 
 COMMANDS = {
-    "init": Listed(
-        "spec_commands",
-        "Write a commented YAML spec to start from.",
-        "init spec.yaml",
-    ),
+    "init": Listed("spec_commands", "Write a commented YAML spec to start from.", "init spec.yaml"),
     "presets": Listed(
         "spec_commands",
         "List the presets: source, parameters, multiply-adds, published result.",
@@ -72,11 +70,7 @@ COMMANDS = {
         "Make a run of Keras' ImageNet weights, to predict with or to fine-tune.",
         "import-weights densenet-121 densenet121.weights.h5",
     ),
-    "train": Listed(
-        "train_command",
-        "Train a spec's network.",
-        "train spec.yaml --set training.epochs=20",
-    ),
+    "train": Listed("train_command", "Train a spec's network.", "train spec.yaml --set training.epochs=20"),
     "evaluate": Listed(
         "evaluate_commands",
         "Measure a trained run on its test images: accuracy (a U-Net's mean IoU), loss, calibration.",
@@ -134,12 +128,13 @@ GONE = ("worker", "fetch")
 
 def loaded(name: str) -> Any:  # noqa: ANN401  (a class that typer keeps to itself)
     """A command with its options and its function, a ``click.Command``."""
-    function = getattr(import_module(f"dnsearch.cli.{COMMANDS[name].module}"), name.replace("-", "_"))
+    module, text, example = COMMANDS[name]
+    function = getattr(import_module(f"dnsearch.cli.{module}"), name.replace("-", "_"))
+    *_, more = inspect.cleandoc(function.__doc__).partition("\n\n")
     program = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
-    program.command(name)(function)
-    command = get_command(program)
-    command.context_settings = {"help_option_names": ["-h", "--help"]}
-    return command
+    told = f"{text}\n\nExample: [cyan]dnsearch {example}[/cyan]\n\n{more}"
+    program.command(name, help=told, context_settings=HELP)(function)
+    return get_command(program)
 
 
 class Commands(TyperGroup):
@@ -178,7 +173,7 @@ app = typer.Typer(
     epilog=EPILOG,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=HELP,
     rich_markup_mode="rich",
 )
 
@@ -191,9 +186,9 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def options(
-    version: bool = typer.Option(
-        False, "--version", callback=_version, is_eager=True, help="Print the version."
-    ),
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     """A laboratory for DenseNets: write a spec, see its cost, train it, search its variants.
 

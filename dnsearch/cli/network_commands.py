@@ -1,7 +1,4 @@
-"""``dnsearch inspect``: what networks look like and cost.
-
-``dnsearch draw``: a picture of a network.
-"""
+"""``dnsearch inspect``: what networks look like and cost. ``dnsearch draw``: a picture of a network."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dnsearch.cli import console
-from dnsearch.cli.options import Json, NoLimits, Set, Spec
+from dnsearch.cli.options import Json, NoLimits, Set, Spec, Specs
 from dnsearch.errors import Problem, SpecError
 
 if TYPE_CHECKING:
@@ -17,41 +14,36 @@ if TYPE_CHECKING:
 
 
 def inspect(
-    specs: Annotated[list[str], typer.Argument(metavar="SPEC...", help="YAML files or presets' names.")],
+    specs: Specs,
     overrides: Set = None,
     layers: Annotated[bool, typer.Option("--layers", help="One row per operation.")] = False,
     matrix: Annotated[bool, typer.Option("--matrix", help="Which features each layer reads.")] = False,
     no_limits: NoLimits = False,
     as_json: Json = False,
 ) -> None:
-    """Show a network's parts, shapes and exact cost, without building it; several specs side by side.
-
-    Example: [cyan]dnsearch inspect article article-log article-cross-block[/cyan]
-    """
+    """Show a network's parts, shapes and exact cost, without building it; several specs side by side."""
+    from dnsearch.report.tables import comparison
     from dnsearch.spec.training import in_words
 
     found = _planned(specs, overrides, limits=not no_limits)
     if as_json:
-        from dnsearch.report.tables import network_json
-
-        told = [network_json(_name(each), each.plan, each.summary) for each in found]
-        rows = [{**one, **_circumstances(each)} for one, each in zip(told, found, strict=True)]
+        rows = [_as_json(each) for each in found]
         console.show_json(rows if len(rows) > 1 else rows[0])
         return
     if len(found) > 1:
-        _compare(found)
+        console.show(comparison([(each.experiment.name, _growth(each), each.summary) for each in found]))
     for each in found if len(found) == 1 or layers or matrix else ():
         _show(each, layers=layers, matrix=matrix)
     for each in found:
         if each.match is not None:
-            console.say(f"{_name(each)}: {each.match}")
+            console.say(f"{each.experiment.name}: {each.match}")
         if stages := each.experiment.training.progressive:
-            console.say(f"{_name(each)}: {in_words(stages)}")
+            console.say(f"{each.experiment.name}: {in_words(stages)}")
 
 
 def _planned(specs: list[str], overrides: list[str] | None, *, limits: bool) -> "list[Planned]":
     """Every spec's network; what is wrong with any of them is told at once."""
-    from dnsearch.cli.planning import planned_spec
+    from dnsearch.front_door import planned_spec
 
     found: list[Planned] = []
     problems: list[Problem] = []
@@ -65,10 +57,13 @@ def _planned(specs: list[str], overrides: list[str] | None, *, limits: bool) -> 
     return found
 
 
-def _circumstances(found: "Planned") -> dict[str, object]:
-    """What the network was planned for, and how close it came to what it was to match."""
+def _as_json(found: "Planned") -> dict[str, object]:
+    """The network, what it was planned for, and how close it came to what it was to match."""
+    from dnsearch.report.tables import network_json
+
     match = found.match
     return {
+        **network_json(found.experiment.name, found.plan, found.summary),
         "image_shape": found.facts.image_shape,
         "classes": found.facts.classes,
         "growth_rate": found.experiment.network.growth_rate,
@@ -76,27 +71,20 @@ def _circumstances(found: "Planned") -> dict[str, object]:
     }
 
 
-def _name(found: "Planned") -> str:
-    return found.experiment.name
-
-
-def _compare(found: "list[Planned]") -> None:
-    from dnsearch.report.tables import comparison
-
-    rows = [(_name(each), _growth(each), each.summary) for each in found]
-    console.show(comparison(rows))
-
-
 def _growth(found: "Planned") -> str:
     rates = found.experiment.network.growth_rate
     return "-".join(map(str, rates)) if isinstance(rates, tuple) else str(rates or "")
 
 
+def _title(found: "Planned") -> str:
+    height, width, channels = found.facts.image_shape
+    return f"{found.experiment.name}, {height}x{width}x{channels}"
+
+
 def _show(found: "Planned", *, layers: bool, matrix: bool) -> None:
     from dnsearch.report.tables import layer_table, matrices, network_table
 
-    height, width, channels = found.facts.image_shape
-    title = f"{_name(found)}, {height}x{width}x{channels}, {found.facts.classes} classes"
+    title = f"{_title(found)}, {found.facts.classes} classes"
     if matrix:
         console.raw(f"{title}\n\n{matrices(found.plan)}")
     elif layers:
@@ -115,15 +103,10 @@ def draw(
     overrides: Set = None,
     no_limits: NoLimits = False,
 ) -> None:
-    """Draw a network: blocks, edges, links, changes of scale, and which features each layer reads.
-
-    Example: [cyan]dnsearch draw article-cross-block -o network.svg[/cyan]
-    """
-    from dnsearch.cli.planning import planned_spec
+    """Draw a network: blocks, edges, links, changes of scale, and which features each layer reads."""
+    from dnsearch.front_door import planned_spec
     from dnsearch.report.drawing.picture import draw as paint
 
     found = planned_spec(spec, overrides, limits=not no_limits)
-    height, width, channels = found.facts.image_shape
-    name = found.experiment.name
-    paint(found.plan, f"{name}, {height}x{width}x{channels}", output)
+    paint(found.plan, _title(found), output)
     console.say(f"drew {output}")

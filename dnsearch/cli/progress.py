@@ -1,28 +1,23 @@
-"""Ctrl-C, counted instead of raised, so that a running batch or trial can end first.
-
-What ``train --log`` writes beside the run's own files.
-
-What ``train`` shows while it trains: a bar on a terminal, a line per epoch elsewhere.
-"""
+"""What ``train`` shows and writes while it trains, and Ctrl-C, counted instead of raised."""
 
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from enum import StrEnum
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from dnsearch.cli import console
 from dnsearch.report.units import epoch_line
-from dnsearch.runs.folder import RunFolder, write_epochs_csv
 from dnsearch.runs.record import EpochRecord, Notice, StepEnded
+
+Tell = Callable[[StepEnded | EpochRecord | Notice], None]
 
 
 @contextmanager
 def counted(say: Callable[[int], None]) -> Iterator[Callable[[], int]]:
-    """Count Ctrl-C for a block; the third one raises KeyboardInterrupt as usual.
+    """Count Ctrl-C for a block, so that a running batch or trial can end; the third one raises as usual.
 
     Args:
         say: told the count at each Ctrl-C.
@@ -44,39 +39,10 @@ def counted(say: Callable[[int], None]) -> Iterator[Callable[[], int]]:
         signal.signal(signal.SIGINT, earlier)
 
 
-class Log(StrEnum):
-    """A kind of log."""
-
-    csv = "csv"
-    tensorboard = "tensorboard"
-
-
-@contextmanager
-def logs(folder: RunFolder, kinds: Sequence[Log]) -> Iterator[Callable[[EpochRecord], None]]:
-    """A function that tells every log of an epoch that is in the run folder already."""
-    writers: list[Callable[[EpochRecord], None]] = []
-    with ExitStack() as stack:
-        if Log.csv in kinds:
-            writers.append(lambda _: write_epochs_csv(folder))
-        if Log.tensorboard in kinds:
-            from dnsearch.train.tensorboard import tensorboard
-
-            writers.append(stack.enter_context(tensorboard(folder.path / "tensorboard")))
-
-        def tell(epoch: EpochRecord) -> None:
-            for write in writers:
-                write(epoch)
-
-        yield tell
-
-
-Tell = Callable[[StepEnded | EpochRecord | Notice], None]
-
-
 @contextmanager
 def progress(epochs: int, *, plain: bool) -> Iterator[Tell]:
-    """Show a training's events for a block; returns the function that takes them."""
-    if plain or not console.talk.is_terminal:
+    """Show a training's events for a block, by a bar on a terminal; returns the function that takes them."""
+    if plain or not console.talk().is_terminal:
         yield lambda event: _say(event, epochs, None)
         return
     columns = (
@@ -86,7 +52,7 @@ def progress(epochs: int, *, plain: bool) -> Iterator[Tell]:
         TextColumn("{task.fields[speed]}"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console.talk, transient=True) as bar:
+    with Progress(*columns, console=console.talk(), transient=True) as bar:
         task = bar.add_task("epoch 1", total=None, speed="compiling…")
 
         def tell(event: StepEnded | EpochRecord | Notice) -> None:
@@ -100,7 +66,7 @@ def progress(epochs: int, *, plain: bool) -> Iterator[Tell]:
                         speed=f"{speed:,.0f} images/s",
                     )
                 case EpochRecord() | Notice():
-                    _say(event, epochs, console.talk.width)
+                    _say(event, epochs, console.talk().width)
 
         yield tell
 

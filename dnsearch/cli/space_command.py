@@ -1,7 +1,4 @@
-"""What ``space`` shows: a survey as lines and a histogram, or as JSON.
-
-``dnsearch space``: how large a search space is, and how much of it can be tried.
-"""
+"""``dnsearch space``: how large a search space is, and how much of it can be tried."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
@@ -9,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from dnsearch.cli import console
-from dnsearch.cli.options import RUNS, Json, NoLimits, Runs, Set
+from dnsearch.cli.options import RUNS, SPECULATIONS, Json, NoLimits, Runs, Searched, Set
 from dnsearch.evaluate.intervals import wilson
 from dnsearch.report.units import count, duration, percent, short_count, size
 from dnsearch.search.survey import Estimate, Survey
@@ -17,6 +14,8 @@ from dnsearch.search.survey import Estimate, Survey
 BINS = 10
 WIDTH = 30
 SHOWN = ("parameters", "macs", "training_memory_bytes")
+SECONDS = 8.0
+"""Time for the samples; a space of large networks of which no two are alike gets fewer."""
 
 
 def survey_json(found: Survey, estimated: Estimate | None, trials: int) -> dict[str, Any]:
@@ -41,12 +40,7 @@ def survey_json(found: Survey, estimated: Estimate | None, trials: int) -> dict[
 
 
 def lines(found: Survey, bounds: Mapping[str, int]) -> list[str]:
-    """The survey, line by line.
-
-    Args:
-        found: the survey.
-        bounds: the constraints; where a bound lies in a histogram is marked.
-    """
+    """The survey, line by line; where a constraint's bound lies in a histogram is marked."""
     low, high = wilson(found.feasible, found.samples)
     share = f"{percent(found.feasible / found.samples)} (95 %: {percent(low)} to {percent(high)})"
     return [
@@ -107,19 +101,12 @@ def _drawn(name: str, values: Sequence[int], bound: int | None) -> list[str]:
     return [name, *rows]
 
 
-SECONDS = 8.0
-"""Time for the samples; a space of large networks of which no two are alike gets fewer."""
-
-
 def space(
-    spec: Annotated[
-        str, typer.Argument(metavar="SPEC", help="A YAML file with a tune section, or the name of a preset.")
-    ] = "speculations",
+    spec: Searched = SPECULATIONS,
     overrides: Set = None,
     samples: Annotated[int, typer.Option(min=1, max=1_000_000, help="Points of the space to draw.")] = 10_000,
     trials: Annotated[
-        int | None,
-        typer.Option(min=1, help="Trials to estimate the time of. Left out: tune.trials."),
+        int | None, typer.Option(min=1, help="Trials to estimate the time of. Left out: tune.trials.")
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Trials at once, for the time.")] = 1,
     seed: Annotated[int, typer.Option(min=0, help="Equal seeds draw equal points.")] = 0,
@@ -127,33 +114,23 @@ def space(
     no_limits: NoLimits = False,
     as_json: Json = False,
 ) -> None:
-    """Measure a search space: its size, what is feasible, what its networks cost, how long trials take.
-
-    Example: [cyan]dnsearch space speculations --trials 50[/cyan]
-    """
-    pass  # MERGED
-    from dnsearch.cli.planning import planned_spec, tune_of
+    """Measure a search space: its size, what is feasible, what its networks cost, how long trials take."""
     from dnsearch.environment import process_identity
+    from dnsearch.front_door import planned_spec, search_spec
     from dnsearch.runs.scan import scan
-    from dnsearch.search.feasibility import SearchSpec
     from dnsearch.search.survey import estimate, survey
 
     plan = planned_spec(spec, overrides, limits=not no_limits)
-    document, tune = plan.written, tune_of(plan.written, spec)
-    facts = plan.facts
-    searched = SearchSpec(document, tune, facts.image_shape, facts.classes, limits=not no_limits)
+    searched = search_spec(plan, limits=not no_limits)
     found = survey(searched, samples, seed, SECONDS)
     records = scan([runs]).records if runs.is_dir() else []
     host = str(process_identity()["host"])
-    estimated = estimate(records, document.experiment, found.feasible_macs, host)
-    wanted = trials or tune.trials
+    estimated = estimate(records, plan.written.experiment, found.feasible_macs, host)
+    wanted = trials or searched.tune.trials
     if as_json:
         console.show_json(survey_json(found, estimated, wanted))
         return
-    said = [
-        *lines(found, tune.constraints.bounds()),
-        time_line(estimated, wanted, workers),
-    ]
-    console.raw("\n".join(said))
+    for line in (*lines(found, searched.tune.constraints.bounds()), time_line(estimated, wanted, workers)):
+        console.raw(line)
     if found.samples < samples:
         console.say(f"stopped after {SECONDS:g} s with {found.samples:,} of {samples:,} samples")

@@ -1,19 +1,13 @@
-"""``dnsearch init``: a commented spec to start from.
+"""``dnsearch init``, ``presets``, ``check`` and ``schema``: specs, before anything is built or trained."""
 
-``dnsearch presets``: the specs that come with dnsearch.
-
-``dnsearch check``: is a spec right?
-
-``dnsearch schema``: the format of a spec.
-"""
-
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from dnsearch.cli import console
-from dnsearch.cli.options import Json, NoLimits, Set
+from dnsearch.cli.options import Json, NoLimits, Set, Specs
 from dnsearch.errors import DataError, Problem, SpecError
 
 
@@ -22,11 +16,7 @@ def init(
     preset: Annotated[str, typer.Option(help="Which preset to start from.")] = "starter",
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file if it exists.")] = False,
 ) -> None:
-    """Write a commented YAML spec to start from.
-
-    Example: [cyan]dnsearch init spec.yaml[/cyan]
-    """
-    from dnsearch.errors import Problem, SpecError
+    """Write a commented YAML spec to start from."""
     from dnsearch.spec import presets
     from dnsearch.spec.validation_errors import did_you_mean
 
@@ -35,37 +25,26 @@ def init(
         hint = did_you_mean(preset, presets.names()).removeprefix("; ")
         raise SpecError([Problem("--preset", "expected a preset's name", hint=hint)])
     if file.exists() and not force:
-        raise SpecError(
-            [
-                Problem(
-                    str(file),
-                    "expected a new file, and this one exists",
-                    hint="Choose another name, or overwrite it with --force.",
-                )
-            ]
-        )
+        hint = "Choose another name, or overwrite it with --force."
+        raise SpecError([Problem(str(file), "expected a new file, and this one exists", hint=hint)])
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content)
     except OSError as error:
-        raise SpecError(
-            [Problem(str(file), f"expected a place that can be written to: {error.strerror}")]
-        ) from None
+        expected = f"expected a place that can be written to: {error.strerror}"
+        raise SpecError([Problem(str(file), expected)]) from None
     console.say(f"wrote {file}\nnext: dnsearch check {file}; dnsearch inspect {file}; dnsearch train {file}")
 
 
 def presets(as_json: Json = False) -> None:
-    """List the presets: source, parameters, multiply-adds, published result.
-
-    Example: [cyan]dnsearch presets[/cyan]
-    """
-    from dnsearch.cli.planning import planned_spec
+    """List the presets: source, parameters, multiply-adds, published result."""
+    from dnsearch.front_door import cost
     from dnsearch.report.tables import preset_table
     from dnsearch.spec import presets as known
 
     listed = []
     for name in known.names():
-        about, costs = known.about(name), planned_spec(name, ()).summary.cost
+        about, costs = known.about(name), cost(name).cost
         told = {"name": name, "title": about.title, "source": about.source, "published": about.published}
         listed.append({**told, "parameters": costs.trainable, "macs": costs.macs})
     if as_json:
@@ -74,43 +53,30 @@ def presets(as_json: Json = False) -> None:
         console.show(preset_table(listed))
 
 
-def check(
-    specs: Annotated[list[str], typer.Argument(metavar="SPEC...", help="YAML files or presets' names.")],
-    overrides: Set = None,
-    no_limits: NoLimits = False,
-    as_json: Json = False,
-) -> None:
-    """Validate specs: every problem at once, with file, line and column.
-
-    Example: [cyan]dnsearch check spec.yaml[/cyan]
-    """
-    from dnsearch.cli.planning import planned_spec
+def check(specs: Specs, overrides: Set = None, no_limits: NoLimits = False, as_json: Json = False) -> None:
+    """Validate specs: every problem at once, with file, line and column."""
+    from dnsearch.front_door import planned_spec
 
     problems: list[Problem] = []
     missing: list[DataError] = []
     for spec in specs:
         try:
             found = planned_spec(spec, overrides, limits=not no_limits)
-            costs = found.summary.cost
-            console.say(
-                f"{spec}: valid, {costs.trainable:,} trainable parameters, {costs.macs:,} multiply-adds"
-                + (f"; {found.match}" if found.match else "")
-            )
         except SpecError as error:
             problems += error.problems
         except DataError as error:
             missing.append(error)
+        else:
+            costs, match = found.summary.cost, f"; {found.match}" if found.match else ""
+            counted = f"{costs.trainable:,} trainable parameters, {costs.macs:,} multiply-adds"
+            console.say(f"{spec}: valid, {counted}{match}")
     if as_json:
         told = [*problems, *(Problem("data", str(error)) for error in missing)]
         console.show_json({"valid": not told, "problems": [_as_json(problem) for problem in told]})
-    _raise(problems, missing)
-
-
-def _raise(problems: list[Problem], missing: list[DataError]) -> None:
-    """Everything that was found; what is wrong with a spec counts for more than data that is not there."""
+    # What is wrong with a spec counts for more than data that is not there.
     last = missing.pop() if missing and not problems else None
-    for error in missing:
-        console.complain(error)
+    for other in missing:
+        console.complain(other)
     if problems:
         raise SpecError(problems)
     if last is not None:
@@ -118,16 +84,9 @@ def _raise(problems: list[Problem], missing: list[DataError]) -> None:
 
 
 def _as_json(problem: Problem) -> dict[str, object]:
-    place = problem.place
-    return {
-        "file": place.file if place else None,
-        "line": place.line if place else None,
-        "column": place.column if place else None,
-        "path": problem.where,
-        "expected": problem.expected,
-        "found": problem.found,
-        "hint": problem.hint,
-    }
+    place = asdict(problem.place) if problem.place else {}
+    told = {"path": problem.where, "expected": problem.expected, "found": problem.found, "hint": problem.hint}
+    return {key: place.get(key) for key in ("file", "line", "column")} | told
 
 
 def schema(
@@ -135,10 +94,7 @@ def schema(
         bool, typer.Option("--markdown", help="A reference to read, instead of JSON.")
     ] = False,
 ) -> None:
-    """Print the JSON Schema of a spec, for editors that complete and check YAML.
-
-    Example: [cyan]dnsearch schema > dnsearch.schema.json[/cyan]
-    """
+    """Print the JSON Schema of a spec, for editors that complete and check YAML."""
     from dnsearch.spec.json_schema import json_schema, markdown_reference
 
     if markdown:

@@ -1,36 +1,23 @@
-"""``dnsearch study``: what can be done to a study as a whole.
-
-``dnsearch dashboard``: a study in the browser, by optuna-dashboard.
+"""``dnsearch study``: what can be done to a study as a whole. ``dnsearch dashboard``: one in the browser.
 
 ``dnsearch clean``: remove what nobody will ask for again.
 """
 
-from enum import StrEnum
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from dnsearch import environment
 from dnsearch.cli import console
 from dnsearch.cli.options import RUNS, Json, NoLimits, Runs, Set, Storage
-from dnsearch.cli.tune_command import requested
 from dnsearch.errors import Problem, StudyError
-
-if TYPE_CHECKING:
-    from dnsearch.search.migrate import Migrated
-
-
-class Action(StrEnum):
-    """What to do."""
-
-    migrate = "migrate"
 
 
 def study(
     action: Annotated[
-        Action,
-        typer.Argument(metavar="migrate", help="Bring the study to a changed spec."),
+        Literal["migrate"], typer.Argument(metavar="migrate", help="Bring the study to a changed spec.")
     ],
     name: Annotated[str, typer.Argument(metavar="STUDY", help="Name of the study.")],
     to: Annotated[str, typer.Option("--to", metavar="SPEC", help="The changed spec.")],
@@ -42,26 +29,21 @@ def study(
     storage: Storage = None,
     no_limits: NoLimits = False,
 ) -> None:
-    """Keep a study whose spec changed: what the new spec could have tried stays, the rest is set aside.
-
-    Example: [cyan]dnsearch study migrate small --to spec.yaml --dry-run[/cyan]
-    """
+    """Keep a study whose spec changed: what the new spec could have tried stays, the rest is set aside."""
+    from dnsearch.front_door import planned_spec, requested
     from dnsearch.search.migrate import ASIDE, migrate
 
-    request = requested(to, overrides, (runs, name), storage, None, limits=not no_limits)
-    migrated = migrate(request, dry_run=dry_run)
-    _say(name, migrated, dry_run=dry_run)
-    if migrated.dropped and not dry_run:
-        console.say(f"what they left behind: {request.folder / ASIDE}")
-
-
-def _say(name: str, migrated: "Migrated", *, dry_run: bool) -> None:
+    found = planned_spec(to, overrides, limits=not no_limits)
+    request = requested(found, runs, name, storage=storage, limits=not no_limits)
+    migrated = migrate(replace(request, say=console.say), dry_run=dry_run)
     would = " (dry run: nothing was changed)" if dry_run else ""
     console.say(f"study {name}: {len(migrated.kept)} trials kept, {len(migrated.dropped)} dropped{would}")
     for number, reason in migrated.dropped.items():
         console.say(f"  trial {number} dropped: {reason}")
     if migrated.forgotten:
         console.say(f"  {migrated.forgotten} infeasible or earlier dropped proposals left out")
+    if migrated.dropped and not dry_run:
+        console.say(f"what they left behind: {request.folder / ASIDE}")
 
 
 HOST = "127.0.0.1"  # the page has no password
@@ -76,10 +58,7 @@ def dashboard(
     storage: Storage = None,
     port: Annotated[int, typer.Option(min=1024, max=65535, help="Where the page is served.")] = 8080,
 ) -> None:
-    """Show a study in the browser, for this machine alone, until Ctrl-C. Needs the extra dashboard.
-
-    Example: [cyan]dnsearch dashboard speculations[/cyan]
-    """
+    """Show a study in the browser, for this machine alone, until Ctrl-C. Needs the extra dashboard."""
     environment.require("dashboard", "optuna_dashboard")
     import optuna_dashboard
 
@@ -121,8 +100,6 @@ def clean(
     """Remove checkpoints and weights of trials behind the best, and what killed processes left.
 
     Records, epochs and specs always stay, and so does whatever waits or was interrupted.
-
-    Example: [cyan]dnsearch clean runs/speculations --dry-run[/cyan]
     """
     from dnsearch.report import units
     from dnsearch.runs import cleaning

@@ -1,8 +1,9 @@
 """``dnsearch train``: one run."""
 
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,26 +11,30 @@ import typer
 
 from dnsearch.cli import console
 from dnsearch.cli.options import RUNS, Json, NoLimits, Plain, Runs, Set
-from dnsearch.cli.progress import Log, logs
 from dnsearch.errors import DnsearchError, TrainingError
 
 if TYPE_CHECKING:
     from dnsearch.plan.limits import Planned
     from dnsearch.runs.folder import RunFolder
-    from dnsearch.runs.record import RunRecord
-    from dnsearch.spec.document import Document
+    from dnsearch.runs.record import EpochRecord, RunRecord
+    from dnsearch.spec.experiment import Experiment
+
+
+class Log(StrEnum):
+    """A kind of log."""
+
+    csv = "csv"
+    tensorboard = "tensorboard"
 
 
 def train(
     spec: Annotated[
-        str | None,
-        typer.Argument(metavar="SPEC", help="A YAML file, or the name of a preset."),
+        str | None, typer.Argument(metavar="SPEC", help="A YAML file, or the name of a preset.")
     ] = None,
     overrides: Set = None,
     runs: Runs = RUNS,
     resume: Annotated[
-        Path | None,
-        typer.Option("--resume", metavar="RUN", help="Go on with an interrupted run."),
+        Path | None, typer.Option("--resume", metavar="RUN", help="Go on with an interrupted run.")
     ] = None,
     log: Annotated[
         list[Log] | None,
@@ -41,15 +46,29 @@ def train(
 ) -> None:
     """Train a spec's network.
 
-    Example: [cyan]dnsearch train spec.yaml --set training.epochs=20[/cyan]
-
     Ctrl-C ends after the running batch and keeps what is there.
     """
-    from dnsearch.plan.limits import Planned
+    from dnsearch.front_door import load, planned_spec
+    from dnsearch.runs.folder import RunFolder
 
-    found, folder = _opened(spec, overrides, (runs, resume), limits=not no_limits)
-    with _removed_if_unused(folder, fresh=resume is None):
-        record = _trained(found, folder, log or [], plain=plain) if isinstance(found, Planned) else found
+    record = None
+    if spec is not None and resume is None:
+        found = planned_spec(spec, overrides, limits=not no_limits)
+        if found.match is not None:
+            console.say(str(found.match))
+        folder = RunFolder.create(runs, found.experiment.name)
+    elif resume is not None and spec is None:
+        if overrides:
+            raise typer.BadParameter("--set cannot change a run that has begun; start a new one")
+        folder = RunFolder.open(resume)
+        document = load(folder.resolved)
+        if (record := _finished(document.experiment, folder)) is None:
+            found = planned_spec(document, limits=False)
+    else:
+        raise typer.BadParameter("give a SPEC, or --resume RUN")
+    if record is None:
+        with _removed_if_unused(folder, fresh=resume is None):
+            record = _trained(found, folder, log or (), plain=plain)
     console.say(_summary(record, folder))
     if afresh := folder.afresh():
         console.say(f"started afresh, since training.start_from does not fit them: {', '.join(afresh)}")
@@ -62,27 +81,17 @@ def train(
         raise typer.Exit(130)
 
 
-def _opened(
-    spec: str | None, overrides: list[str] | None, places: tuple[Path, Path | None], *, limits: bool
-) -> "tuple[Planned | RunRecord, RunFolder]":
-    """What to train, or the record where that is done already, and the run folder: a new or the given one."""
-    from dnsearch.cli.planning import planned_document, planned_spec
-    from dnsearch.runs.folder import RunFolder
-    from dnsearch.spec.document import load
+def _finished(experiment: "Experiment", folder: "RunFolder") -> "RunRecord | None":
+    """The record of a run that was trained to its end; None for any other, and where the spec has changed."""
+    from dnsearch.spec.document import fingerprint
 
-    runs, resume = places
-    if (spec is None) == (resume is None):
-        raise typer.BadParameter("give a SPEC, or --resume RUN")
-    if resume is not None:
-        if overrides:
-            raise typer.BadParameter("--set cannot change a run that has begun; start a new one")
-        folder = RunFolder.open(resume)
-        document = load(str(folder.resolved))
-        return _finished(document, folder) or planned_document(document, limits=False), folder
-    found = planned_spec(spec or "", overrides, limits=limits)
-    if found.match is not None:
-        console.say(str(found.match))
-    return found, RunFolder.create(runs, found.experiment.name)
+    record = folder.read() if folder.record.exists() else None
+    if record is None or record.state != "finished" or not record.epochs:  # imported weights have no epochs
+        return None
+    if record.fingerprint != fingerprint(experiment):
+        return None
+    console.say(f"{folder.path} is finished; there is nothing to go on with")
+    return record
 
 
 @contextmanager
@@ -104,20 +113,7 @@ def _removed_if_unused(folder: "RunFolder", *, fresh: bool) -> Iterator[None]:
             shutil.rmtree(folder.path, ignore_errors=True)
 
 
-def _finished(document: "Document", folder: "RunFolder") -> "RunRecord | None":
-    """The record of a run that was trained to its end; None for any other, and where the spec has changed."""
-    from dnsearch.spec.document import fingerprint
-
-    record = folder.read() if folder.record.exists() else None
-    if record is None or record.state != "finished" or not record.epochs:  # imported weights have no epochs
-        return None
-    if record.fingerprint != fingerprint(document.experiment):
-        return None
-    console.say(f"{folder.path} is finished; there is nothing to go on with")
-    return record
-
-
-def _trained(found: "Planned", folder: "RunFolder", kinds: list[Log], *, plain: bool) -> "RunRecord":
+def _trained(found: "Planned", folder: "RunFolder", kinds: Sequence[Log], *, plain: bool) -> "RunRecord":
     from dnsearch import environment
     from dnsearch.cli.progress import counted, progress
 
@@ -127,20 +123,36 @@ def _trained(found: "Planned", folder: "RunFolder", kinds: list[Log], *, plain: 
     from dnsearch.runs.record import EpochRecord, Notice, StepEnded, Stop
     from dnsearch.train.run import run
 
-    epochs = found.experiment.training.epochs
     with (
         counted(lambda _: console.say("stopping after this batch…")) as interrupts,
-        progress(epochs, plain=plain) as tell,
-        logs(folder, kinds) as write,
+        progress(found.experiment.training.epochs, plain=plain) as tell,
+        _logs(folder, kinds) as writers,
     ):
 
         def watch(event: StepEnded | EpochRecord | Notice) -> Stop | None:
             tell(event)
             if isinstance(event, EpochRecord):
-                write(event)
+                for write in writers:
+                    write(event)
             return Stop("interrupted", "stopped by Ctrl-C") if interrupts() else None
 
         return run(found, folder, watch)
+
+
+@contextmanager
+def _logs(folder: "RunFolder", kinds: Sequence[Log]) -> "Iterator[list[Callable[[EpochRecord], None]]]":
+    """What to tell of each epoch that is in the run folder already, for a block."""
+    from dnsearch.runs.folder import write_epochs_csv
+
+    with ExitStack() as stack:
+        writers: list[Callable[[EpochRecord], None]] = []
+        if Log.csv in kinds:
+            writers.append(lambda _: write_epochs_csv(folder))
+        if Log.tensorboard in kinds:
+            from dnsearch.train.tensorboard import tensorboard
+
+            writers.append(stack.enter_context(tensorboard(folder.path / "tensorboard")))
+        yield writers
 
 
 def _summary(record: "RunRecord", folder: "RunFolder") -> str:
@@ -149,12 +161,9 @@ def _summary(record: "RunRecord", folder: "RunFolder") -> str:
     if record.state == "interrupted":
         epochs = "1 epoch" if record.epochs == 1 else f"{record.epochs} epochs"
         return f"interrupted after {epochs}\nnext: dnsearch train --resume {folder.path}"
-    last = record.last
-    reached = (
-        f"validation {score(last)} at the last epoch, trained on {_devices(record)}"
-        if last
-        else "no epoch ended"
-    )
+    reached = "no epoch ended"
+    if record.last is not None:
+        reached = f"validation {score(record.last)} at the last epoch, trained on {_devices(record)}"
     return f"{reached}\nnext: dnsearch evaluate {folder.path}; dnsearch leaderboard {folder.path.parent}"
 
 

@@ -1,15 +1,10 @@
-"""What commands on a study have in common: what is asked for, where trials run, the search and its show.
-
-``dnsearch tune``: search a spec's variants.
-"""
+"""``dnsearch tune``: search a spec's variants."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from enum import StrEnum
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, assert_never
+from typing import TYPE_CHECKING, Annotated, Literal, assert_never
 
 import typer
 
@@ -18,118 +13,21 @@ from dnsearch.cli import console
 from dnsearch.cli.options import (
     RUNS,
     SEVERAL_MACHINES,
-    Gpus,
+    SPECULATIONS,
     Json,
     NoLimits,
     Plain,
     Runs,
+    Searched,
     Set,
     Storage,
     Study,
-    Trials,
-    Workers,
 )
 
 if TYPE_CHECKING:
     from dnsearch.search.messages import Executor, Request
-    from dnsearch.spec.document import Document
 
-
-class ExecutorKind(StrEnum):
-    """Where trials are trained."""
-
-    local = "local"
-    ray = "ray"
-
-
-def requested(
-    spec: str,
-    overrides: list[str] | None,
-    place: tuple[Path, str | None],
-    storage: str | None,
-    trials: int | None,
-    *,
-    limits: bool,
-) -> "Request":
-    """What is asked for by a spec and its options; ``place``: the folder of runs and the study's name."""
-    from dnsearch.cli.planning import planned_spec, tune_of
-    from dnsearch.search.database import default_url
-    from dnsearch.search.feasibility import SearchSpec
-    from dnsearch.search.messages import Request
-
-    found = planned_spec(spec, overrides, limits=limits)
-    document, facts = found.written, found.facts
-    search = tune_of(document, spec)
-    folder = study_folder(*place, document.experiment.name)
-    return Request(
-        SearchSpec(document, search, facts.image_shape, facts.classes, limits),
-        folder,
-        storage or default_url(folder),
-        trials or search.trials,
-        workers=1,
-        say=console.say,
-    )
-
-
-def study_folder(runs: Path, study: str | None, experiment: str) -> Path:
-    """The study's folder; a spec that has been trained by hand has given its name to that run already."""
-    from dnsearch.runs.folder import is_run
-
-    folder = runs / (study or experiment)
-    return runs / f"{experiment}-study" if study is None and is_run(folder) else folder
-
-
-def placed(request: "Request", workers: int | None, gpus: str) -> "Request":
-    """The request with what the command line says about the machine: trials at once, GPUs."""
-    from dnsearch.search.local_executor import room
-
-    named = tuple(filter(None, gpus.replace(" ", "").split(",")))
-    at_once = workers or max(1, room(named, request.spec.tune.gpus_per_trial))
-    return replace(request, workers=at_once, gpus=named)
-
-
-def searched(request: "Request", kind: ExecutorKind, address: str | None, *, plain: bool) -> bool:
-    """Do the search; returns whether a person stopped it."""
-    from dnsearch.cli.live_view import live
-    from dnsearch.cli.progress import counted
-    from dnsearch.search.coordinator import search
-    from dnsearch.search.messages import ProposalRefused
-
-    refused: Counter[str] = Counter()
-    told = ("letting the running trials end (Ctrl-C again stops them)…", "stopping the running trials…")
-    with (
-        counted(lambda count: console.say(told[count - 1])) as interrupts,
-        _executor(request, kind, address) as executor,
-        live(request, plain=plain) as tell,
-    ):
-        for event in search(request, interrupts, executor):
-            tell(event)
-            refused.update([*event.reasons] if isinstance(event, ProposalRefused) else ())
-        stopped = interrupts() > 0
-    if refused:
-        by = ", ".join(f"{name} {count:,}" for name, count in refused.most_common())
-        console.say(f"infeasible proposals, refused by: {by}")
-    return stopped
-
-
-@contextmanager
-def _executor(request: "Request", kind: ExecutorKind, address: str | None) -> "Iterator[Executor]":
-    match kind:
-        case ExecutorKind.local:
-            from dnsearch.search.local_executor import local_executor
-
-            yield local_executor(request)
-        case ExecutorKind.ray:
-            environment.require("ray", "ray")
-            from dnsearch.search.ray_executor import ray_executor
-
-            with ray_executor(request, address) as executor:
-                yield executor
-        case _:
-            assert_never(kind)
-
-
-SPECULATIONS = "speculations"
+ExecutorKind = Literal["local", "ray"]
 
 
 def _gone(option: str) -> Callable[[typer.Context, object], None]:
@@ -143,12 +41,30 @@ def _gone(option: str) -> Callable[[typer.Context, object], None]:
 
 
 def tune(
-    spec: Annotated[
-        str, typer.Argument(metavar="SPEC", help="A YAML file with a tune section, or the name of a preset.")
-    ] = SPECULATIONS,
-    trials: Trials = None,
-    workers: Workers = None,
-    gpus: Gpus = "",
+    spec: Searched = SPECULATIONS,
+    trials: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Ended trials that the study shall have in all. Left out: what the study or its spec says.",
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Trials at once; the processor's threads are divided among them. Left out: 1, or as many as "
+            "the GPUs of --gpus have room for.",
+        ),
+    ] = None,
+    gpus: Annotated[
+        str,
+        typer.Option(
+            metavar="GPUS",
+            help="GPUs to place trials on, such as 0,1, in nvidia-smi's numbers; each trial gets "
+            "tune.gpus_per_trial of them. Left out: TensorFlow's choice.",
+        ),
+    ] = "",
     timeout: Annotated[
         float | None,
         typer.Option(
@@ -201,7 +117,7 @@ def tune(
     executor: Annotated[
         ExecutorKind,
         typer.Option(help="Where trials are trained: processes of this machine, or tasks of a Ray cluster."),
-    ] = ExecutorKind.local,
+    ] = "local",
     address: Annotated[
         str | None,
         typer.Option(
@@ -218,39 +134,78 @@ def tune(
 ) -> None:
     """Search a spec's variants; run it again to continue. Without SPEC: the preset speculations.
 
-    Example: [cyan]dnsearch tune --trials 50[/cyan]
-
     Ctrl-C once lets the running trials end; twice stops them, and the next search takes them up again.
     """
-    request = requested(spec, overrides, (runs, study), storage, trials, limits=not no_limits)
+    from dnsearch.front_door import load, planned_spec, requested
+    from dnsearch.search.local_executor import room
+
+    found = planned_spec(spec, overrides, limits=not no_limits)
+    request = requested(found, runs, study, trials, storage, limits=not no_limits)
     given = {"timeout_seconds": timeout, "patience": patience, "target": target, "keep": keep}
     changes = {field: value for field, value in given.items() if value is not None}
-    tuned = request.spec.tune.model_copy(update=changes)
-    searched_spec = replace(request.spec, tune=tuned)
-    request = replace(request, spec=searched_spec, enqueue=tuple(map(_loaded, enqueue or ())))
-    request = placed(request, workers, gpus)
+    named = tuple(filter(None, gpus.replace(" ", "").split(",")))
+    request = replace(
+        request,
+        spec=replace(request.spec, tune=request.spec.tune.model_copy(update=changes)),
+        enqueue=tuple(map(load, enqueue or ())),
+        workers=workers or max(1, room(named, request.spec.tune.gpus_per_trial)),
+        gpus=named,
+        say=console.say,
+    )
     if from_study is not None:
-        _learn(request, from_study, runs, storage)
-    stopped = searched(request, executor, address, plain=plain)
+        from dnsearch.search.transfer import learn, other_study
+
+        other, url = other_study(from_study, runs, storage)
+        taken, left = learn(request, other, url)
+        console.say(f"the sampler learns from {taken} finished trials of study {other.study_name}")
+        for reason, times in left.items():
+            console.say(f"  {times} left out: {reason}")
+    stopped = _searched(request, executor, address, plain=plain)
     _show_outcome(request, as_json=as_json)
     if stopped:
         raise typer.Exit(130)
 
 
-def _learn(request: "Request", name: str, runs: Path, storage: str | None) -> None:
-    from dnsearch.search.transfer import learn, other_study
+def _searched(request: "Request", kind: ExecutorKind, address: str | None, *, plain: bool) -> bool:
+    """Do the search; returns whether a person stopped it."""
+    from dnsearch.cli.live_view import live
+    from dnsearch.cli.progress import counted
+    from dnsearch.search.coordinator import search
+    from dnsearch.search.messages import ProposalRefused
 
-    study, url = other_study(name, runs, storage)
-    taken, left = learn(request, study, url)
-    console.say(f"the sampler learns from {taken} finished trials of study {study.study_name}")
-    for reason, times in left.items():
-        console.say(f"  {times} left out: {reason}")
+    refused: Counter[str] = Counter()
+    told = ("letting the running trials end (Ctrl-C again stops them)…", "stopping the running trials…")
+    with (
+        counted(lambda count: console.say(told[count - 1])) as interrupts,
+        _executor(request, kind, address) as executor,
+        live(request, plain=plain) as tell,
+    ):
+        for event in search(request, interrupts, executor):
+            tell(event)
+            if isinstance(event, ProposalRefused):
+                refused.update(list(event.reasons))
+        stopped = interrupts() > 0
+    if refused:
+        by = ", ".join(f"{name} {count:,}" for name, count in refused.most_common())
+        console.say(f"infeasible proposals, refused by: {by}")
+    return stopped
 
 
-def _loaded(spec: str) -> "Document":
-    from dnsearch.spec.document import load
+@contextmanager
+def _executor(request: "Request", kind: ExecutorKind, address: str | None) -> "Iterator[Executor]":
+    match kind:
+        case "local":
+            from dnsearch.search.local_executor import local_executor
 
-    return load(spec)
+            yield local_executor(request)
+        case "ray":
+            environment.require("ray", "ray")
+            from dnsearch.search.ray_executor import ray_executor
+
+            with ray_executor(request, address) as executor:
+                yield executor
+        case _:
+            assert_never(kind)
 
 
 def _show_outcome(request: "Request", *, as_json: bool) -> None:
@@ -261,7 +216,7 @@ def _show_outcome(request: "Request", *, as_json: bool) -> None:
     if as_json:
         console.show_json(listed(view.rows(found)))
     else:
-        show(found, view, "table")
+        show(found, view)
     best = request.folder / "best.yaml"
     if best.exists():
         console.say(f"best network: {best}\nnext: dnsearch train {best}")

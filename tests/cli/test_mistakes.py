@@ -63,7 +63,11 @@ def mistakes(dnsearch, tmp_path):
         ("predict missing image.png", 4, "expected a run folder"),
         ("predict folder", 2, "Missing argument"),
         ("tune missing.yaml", 2, "missing.yaml"),
-        ("tune article", 2, "article has no tune section\n  Add tune: with parameters: to search"),
+        (
+            "tune article",
+            2,
+            "expected a tune section, found none in article\n  Add tune: with parameters:",
+        ),
         ("tune spec.yaml --trials 0", 2, "--trials"),
         ("tune spec.yaml --workers 0", 2, "--workers"),
         ("tune spec.yaml --study a/b", 2, "letters, digits, dots, dashes and underscores make a name"),

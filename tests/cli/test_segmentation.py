@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dnsearch.cli.planning import planned_document
 from dnsearch.data import digits
+from dnsearch.front_door import planned_spec
 from dnsearch.spec.data_section import Data
 
 SPEC = """\
@@ -37,7 +37,7 @@ def trained(tensorflow_ready, tmp_path_factory):
     from dnsearch.train.run import run
 
     folder = RunFolder.create(tmp_path_factory.mktemp("runs"), "tiny")
-    run(planned_document(parse(SPEC.encode(), "spec.yaml")), folder, lambda event: None)
+    run(planned_spec(parse(SPEC.encode(), "spec.yaml")), folder, lambda event: None)
     return folder
 
 

@@ -66,4 +66,4 @@ def test_the_time_is_scaled_from_runs_on_this_machine(dnsearch, run_folder, host
 def test_a_spec_without_a_search(dnsearch):
     ran = dnsearch("space", "article")
     assert ran.code == 2
-    assert "article has no tune section" in ran.err
+    assert "expected a tune section, found none in article" in ran.err

@@ -18,8 +18,7 @@ import pytest
 from rich.console import Console
 
 from dnsearch.cli import live_view
-from dnsearch.cli.planning import planned_document
-from dnsearch.cli.tune_command import study_folder
+from dnsearch.front_door import planned_spec, requested
 from dnsearch.runs.record import EpochRecord, Metrics, Origin
 from dnsearch.search.feasibility import SearchSpec
 from dnsearch.search.messages import Job, Request, TrialEnded, TrialProgressed, TrialStarted
@@ -79,10 +78,11 @@ def test_what_cost_too_much_is_counted_and_no_trial(dnsearch):
 
 
 def test_a_spec_that_was_trained_by_hand_keeps_its_run(dnsearch, run_folder):
-    assert study_folder(Path("runs"), None, "tiny") == Path("runs/tiny")
+    spec, runs = planned_spec("spec.yaml"), Path("runs")
+    assert requested(spec, runs).folder == Path("runs/tiny")
     run_folder(Path("runs/tiny"))
-    assert study_folder(Path("runs"), None, "tiny") == Path("runs/tiny-study")
-    assert study_folder(Path("runs"), "tiny", "tiny") == Path("runs/tiny"), "who asks for it is told"
+    assert requested(spec, runs).folder == Path("runs/tiny-study")
+    assert requested(spec, runs, "tiny").folder == Path("runs/tiny"), "who asks for it is told"
     ran = dnsearch("tune", "spec.yaml", "--study", "tiny", "--trials", "1")
     assert ran.code == 6
     assert "expected the folder of a study, found that of a run" in ran.err
@@ -99,7 +99,7 @@ def request_(dnsearch, tmp_path) -> Request:
 def events(request, record):
     def job(number):
         return Job(
-            planned_document(request.spec.document),
+            planned_spec(request.spec.document),
             request.folder / f"trial-{number:04d}",
             Origin("tiny", number),
             1,
@@ -122,7 +122,8 @@ def test_the_picture_shows_the_best_who_is_at_work_and_how_long_it_takes(
     record = run_folder(request_.folder / "trial-0000", 0.9, study="tiny", trial=0).read()
     earlier = run_folder(request_.folder / "trial-0007", 0.8, study="tiny", trial=7).read()
     (request_.folder / "trial-0000/run.json").unlink()
-    monkeypatch.setattr(live_view.console, "talk", Console(width=columns, height=24, force_terminal=True))
+    terminal = Console(width=columns, height=24, force_terminal=True)
+    monkeypatch.setattr(live_view.console, "talk", lambda: terminal)
     view = live_view._View(request_)
     for event in events(request_, record):
         view.tell(event)

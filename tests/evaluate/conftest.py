@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from dnsearch.cli.planning import planned_document
 from dnsearch.data.sources import load
+from dnsearch.front_door import planned_spec
 from dnsearch.runs.folder import RunFolder
 from dnsearch.spec.document import parse
 
@@ -33,7 +33,7 @@ def train(text, folder, watch):
     from dnsearch.train.run import run
 
     document = parse(text.encode(), "spec.yaml")
-    run(planned_document(document), folder, watch)
+    run(planned_spec(document), folder, watch)
     return document
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dnsearch.cli.planning import planned_document
 from dnsearch.data.sources import load
 from dnsearch.errors import DataError, RunError
+from dnsearch.front_door import planned_spec
 from dnsearch.runs.folder import RunFolder
 from dnsearch.spec.document import parse
 
@@ -44,7 +44,7 @@ def digits(tensorflow_ready, tmp_path_factory):
     from dnsearch.train.run import run
 
     folder = RunFolder.create(tmp_path_factory.mktemp("work") / "runs", "digits")
-    run(planned_document(parse(SPEC.encode(), "spec.yaml")), folder, lambda event: None)
+    run(planned_spec(parse(SPEC.encode(), "spec.yaml")), folder, lambda event: None)
     return folder
 
 
@@ -58,12 +58,12 @@ def onnx(tensorflow_ready):
 
 
 def checked_export(digits, kind):
-    from dnsearch.cli.export_commands import Kind, format_of
+    from dnsearch.cli.export_commands import format_of
     from dnsearch.evaluate.trained_run import trained
     from dnsearch.export.exporting import TOLERANCE, export_run
 
     out = digits.path / "export" / kind
-    exported = export_run(digits, format_of(Kind(kind)), out, force=True)
+    exported = export_run(digits, format_of(kind), out, force=True)
     assert 0 <= exported.difference <= TOLERANCE == 1e-4
     assert (exported.path, exported.format, exported.images) == (out, kind, 64)
     assert (out / FILES[kind]).stat().st_size < exported.size_bytes
@@ -213,7 +213,7 @@ def test_float_pixels_stay_floats(tensorflow_ready, onnx, tmp_path):
         "{source: digits, training_examples: 400}", f"{{source: npz, path: {tmp_path}/floats.npz}}"
     )
     folder = RunFolder.create(tmp_path, "floats")
-    run(planned_document(parse(spec.encode(), "spec.yaml")), folder, lambda event: None)
+    run(planned_spec(parse(spec.encode(), "spec.yaml")), folder, lambda event: None)
     export_run(folder, onnx, tmp_path / "out", force=False)
     about = json.loads((tmp_path / "out" / "about.json").read_text(encoding="utf-8"))
     assert (about["input"]["type"], about["input"]["range"]) == ("float32", None)

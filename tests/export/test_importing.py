@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dnsearch.cli.planning import planned_document
 from dnsearch.errors import DataError, RunError, SpecError
+from dnsearch.front_door import planned_spec
 from dnsearch.runs.folder import RunFolder
 from dnsearch.spec.document import fingerprint, load, parse
 
@@ -87,7 +87,7 @@ def brought_in(document, path, runs):
 def trained(document, folder):
     from dnsearch.train.run import run
 
-    return run(planned_document(document), folder, lambda event: None)
+    return run(planned_spec(document), folder, lambda event: None)
 
 
 def arrays(folder):
@@ -266,7 +266,7 @@ def test_a_resumed_run_goes_on_from_its_checkpoint_and_not_from_the_start(import
     whole, parted = RunFolder.create(tmp_path, "whole"), RunFolder.create(tmp_path, "parted")
     trained(document, whole)
     run(
-        planned_document(document),
+        planned_spec(document),
         parted,
         lambda event: Stop("interrupted", "") if isinstance(event, EpochRecord) else None,
     )

@@ -1,4 +1,4 @@
-"""No test's id depends on time, hash seed, locale, terminal or cores: two collections, made differently, are equal."""
+"""No test's id depends on time, hash seed, locale, terminal or cores: two collections are equal."""
 
 import os
 import subprocess

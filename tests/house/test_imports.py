@@ -46,7 +46,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     ),
     "cli": (
         *("errors", "environment", "processes", "spec", "plan", "runs", "data", "model", "evaluate", "train"),
-        *("export", "search", "report"),
+        *("export", "search", "report", "front_door"),
     ),
     "": ("errors", "front_door"),  # the package itself, which offers what the front door has
 }

@@ -10,8 +10,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 from matplotlib.path import Path as Outline
 
-from dnsearch.cli.planning import planned_spec
 from dnsearch.errors import SpecError
+from dnsearch.front_door import planned_spec
 from dnsearch.plan.network import plan_network
 from dnsearch.report.drawing.marks import LOOKS
 from dnsearch.report.drawing.picture import draw, network_figure

@@ -10,8 +10,8 @@ import time
 import pytest
 
 from dnsearch import environment, processes
-from dnsearch.cli.planning import planned_document
 from dnsearch.errors import StudyError
+from dnsearch.front_door import planned_spec
 from dnsearch.runs.record import Origin
 from dnsearch.search import local_executor
 from dnsearch.search.local_executor import LocalExecutor, check_gpus, place, room
@@ -22,7 +22,7 @@ CONTEXT = multiprocessing.get_context("spawn")
 
 @pytest.fixture
 def job(tiny, tmp_path):
-    return Job(planned_document(tiny()), tmp_path / "trial-0000", Origin("small", 0))
+    return Job(planned_spec(tiny()), tmp_path / "trial-0000", Origin("small", 0))
 
 
 @pytest.fixture
@@ -92,9 +92,7 @@ def test_a_job_that_is_ended_has_no_process(executor, job):
 
 def test_jobs_are_placed_on_the_gpus_with_the_most_room(executor, tiny, tmp_path):
     local, _ = executor(gpus=("4", "6"), share=0.5)
-    jobs = [
-        Job(planned_document(tiny()), tmp_path / str(number), Origin("small", number)) for number in range(4)
-    ]
+    jobs = [Job(planned_spec(tiny()), tmp_path / str(number), Origin("small", number)) for number in range(4)]
     assert [local.start(job).gpus for job in jobs] == [("4",), ("6",), ("4",), ("6",)]
 
 

@@ -7,8 +7,8 @@ from contextlib import closing
 import psutil
 import pytest
 
-from dnsearch.cli.planning import planned_spec
 from dnsearch.errors import StudyError
+from dnsearch.front_door import planned_spec
 from dnsearch.runs.scan import scan
 from dnsearch.search import coordinator
 from dnsearch.search.messages import ProposalRefused, TrialEnded, TrialProgressed, TrialStarted

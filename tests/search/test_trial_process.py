@@ -4,7 +4,7 @@ import multiprocessing
 
 import pytest
 
-from dnsearch.cli.planning import planned_document
+from dnsearch.front_door import planned_spec
 from dnsearch.runs.folder import RunFolder
 from dnsearch.runs.record import Origin, Stop
 from dnsearch.search.messages import EpochEnded, Job, RunEnded
@@ -19,7 +19,7 @@ def test_a_damaged_checkpoint_is_told_on_its_error_output(tensorflow_ready, tiny
         here, there = multiprocessing.Pipe()
         for answer in answers:
             here.send(answer)
-        main(there, Job(planned_document(tiny()), folder.path, Origin("small", 0), 1))
+        main(there, Job(planned_spec(tiny()), folder.path, Origin("small", 0), 1))
         return [here.recv() for _ in range(len(answers) + 1)]
 
     folder = RunFolder.create(tmp_path, "trial-0000")

@@ -22,7 +22,7 @@ import time
 from pathlib import Path
 
 from dnsearch import environment
-from dnsearch.cli.planning import planned_document
+from dnsearch.front_door import planned_spec
 from dnsearch.runs.folder import RunFolder
 from dnsearch.runs.record import StepEnded
 from dnsearch.spec.document import load
@@ -62,7 +62,7 @@ def train(spec: str, folder: str, kind: str, moment: int) -> None:
     sys.addaudithook(hook)
     os.replace, os.fsync = renaming, syncing
     run(
-        planned_document(load(spec)),
+        planned_spec(load(spec)),
         RunFolder(Path(folder)),
         lambda event: at("step") if isinstance(event, StepEnded) else None,
     )

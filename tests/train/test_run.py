@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from run_files import arrays
 
-from dnsearch.cli.planning import planned_document
 from dnsearch.errors import DataError, RunError, TrainingError
+from dnsearch.front_door import planned_spec
 from dnsearch.runs.folder import RunFolder
 from dnsearch.runs.record import EpochRecord, Origin, StepEnded, Stop
 from dnsearch.spec.document import fingerprint, load, parse, settings
@@ -42,7 +42,7 @@ def tiny(**values):
 def trained(document, folder, watch=lambda event: None, origin=None):
     from dnsearch.train.run import run
 
-    return run(planned_document(document), folder, watch, origin)
+    return run(planned_spec(document), folder, watch, origin)
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ from dataclasses import replace
 import pytest
 from run_files import arrays
 
-from dnsearch.cli.planning import planned_document
 from dnsearch.errors import RunError, TrainingError
+from dnsearch.front_door import planned_spec
 from dnsearch.runs.folder import RunFolder
 from dnsearch.runs.record import EpochRecord
 from dnsearch.runs.scan import scan
@@ -33,7 +33,7 @@ PROGRAM = [sys.executable, "-c", "from dnsearch.cli.main import main; main()"]
 def trained(folder, watch=lambda event: None):
     from dnsearch.train.run import run
 
-    return run(planned_document(parse(SPEC.encode(), "tiny.yaml")), folder, watch)
+    return run(planned_spec(parse(SPEC.encode(), "tiny.yaml")), folder, watch)
 
 
 def after_first_epoch(act):

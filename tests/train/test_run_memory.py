@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dnsearch import environment
-from dnsearch.cli.planning import planned_document
+from dnsearch.front_door import planned_spec
 from dnsearch.plan.limits import recomputes
 from dnsearch.plan.network import plan_network
 from dnsearch.runs.folder import RunFolder
@@ -31,7 +31,7 @@ def trained(tensorflow_ready, tmp_path):
     def train(memory):
         folder, notices = RunFolder.create(tmp_path, memory), []
         watch = lambda event: notices.append(event.text) if isinstance(event, Notice) else None  # noqa: E731  (short)
-        record = run(planned_document(document(memory)), folder, watch)
+        record = run(planned_spec(document(memory)), folder, watch)
         with np.load(folder.weights) as file:
             return record, {name: file[name] for name in file.files}, notices
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dnsearch.cli.planning import planned_document
+from dnsearch.front_door import planned_spec
 from dnsearch.runs.folder import RunFolder
 from dnsearch.runs.record import EpochRecord, Notice, Stop
 from dnsearch.spec.document import parse
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.xdist_group("run precision")
 def trained(folder, watch=lambda event: None):
     from dnsearch.train.run import run
 
-    return run(planned_document(parse(SPEC.encode(), "tiny.yaml")), folder, watch)
+    return run(planned_spec(parse(SPEC.encode(), "tiny.yaml")), folder, watch)
 
 
 def arrays(path):
@@ -72,7 +72,7 @@ def test_a_processor_saves_no_time_and_this_is_said_once(finished):
 
 
 def test_it_is_evaluated_and_leaves_the_house_in_float32(finished, tmp_path):
-    from dnsearch.cli.export_commands import Kind, format_of
+    from dnsearch.cli.export_commands import format_of
     from dnsearch.evaluate.trained_run import evaluate_run, trained
     from dnsearch.export.exporting import TOLERANCE, export_run
 
@@ -83,5 +83,5 @@ def test_it_is_evaluated_and_leaves_the_house_in_float32(finished, tmp_path):
     network = trained(folder)
     assert network.model.compute_dtype == "float32"
     assert network.logits(np.zeros((1, 8, 8, 1), np.float32)).dtype == "float32"
-    exported = export_run(folder, format_of(Kind("onnx")), tmp_path / "exported", force=False)
+    exported = export_run(folder, format_of("onnx"), tmp_path / "exported", force=False)
     assert exported.difference <= TOLERANCE

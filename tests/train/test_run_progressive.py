@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from run_files import after_epoch, arrays, without_time
 
-from dnsearch.cli.planning import planned_document
+from dnsearch.front_door import planned_spec
 from dnsearch.runs.folder import RunFolder
 from dnsearch.runs.record import StepEnded
 from dnsearch.spec.document import parse
@@ -47,7 +47,7 @@ KILLED = {
 def trained(folder, watch=lambda event: None, text=SPEC):
     from dnsearch.train.run import run
 
-    return run(planned_document(parse(text.encode(), "tiny.yaml")), folder, watch)
+    return run(planned_spec(parse(text.encode(), "tiny.yaml")), folder, watch)
 
 
 def check_as_whole(folder, whole):

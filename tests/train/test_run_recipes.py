@@ -5,8 +5,8 @@ import json
 import pytest
 from run_files import arrays
 
-from dnsearch.cli.planning import planned_document
 from dnsearch.errors import SpecError
+from dnsearch.front_door import planned_spec
 from dnsearch.runs.folder import RunFolder
 from dnsearch.runs.record import EpochRecord, Stop
 from dnsearch.spec.document import parse
@@ -35,7 +35,7 @@ def trained(folder, watch=lambda event: None, **values):
     document = parse(SPEC.encode(), "tiny.yaml")
     changes = {f"training.{path}": value for path, value in values.items()}
     return run(
-        planned_document(document.with_values(changes, "the test") if changes else document), folder, watch
+        planned_spec(document.with_values(changes, "the test") if changes else document), folder, watch
     )
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from run_files import after_epoch, arrays, without_time
 
-from dnsearch.cli.planning import planned_document
 from dnsearch.errors import RunError, SpecError
+from dnsearch.front_door import planned_spec
 from dnsearch.runs.folder import RunFolder
 from dnsearch.runs.record import Metrics, Notice, Origin, Stop
 from dnsearch.runs.scan import scan
@@ -59,7 +59,7 @@ def document(**values):
 def trained(folder, watch=lambda event: None, found=None, origin=None):
     from dnsearch.train.run import run
 
-    return run(planned_document(found or document()), folder, watch, origin)
+    return run(planned_spec(found or document()), folder, watch, origin)
 
 
 @pytest.fixture(scope="module")

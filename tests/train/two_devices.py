@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from dnsearch import environment
-from dnsearch.cli.planning import planned_document
+from dnsearch.front_door import planned_spec
 from dnsearch.runs.folder import RunFolder
 from dnsearch.runs.record import EpochRecord, Notice, Stop
 from dnsearch.spec.document import parse
@@ -111,7 +111,7 @@ def run(path, epochs):
         ended = isinstance(event, EpochRecord) and event.epoch == epochs
         return Stop("interrupted", "the test") if ended and epochs < 2 else None
 
-    record = train(planned_document(parse(SPEC.encode(), "tiny.yaml")), RunFolder(path), watch)
+    record = train(planned_spec(parse(SPEC.encode(), "tiny.yaml")), RunFolder(path), watch)
     return {"said": said, "state": record.state, "epochs": record.epochs, "examples": record.last.examples}
 
 
