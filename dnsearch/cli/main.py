@@ -1,6 +1,6 @@
 """The ``dnsearch`` program: its commands in the order of use, and the one place where errors end.
 
-A command's module is imported when the command is called; ``--help`` imports none of them.
+A command's module is imported when the command is called, so ``--help`` imports only this one.
 """
 
 import inspect
