@@ -73,10 +73,7 @@ def _draw(out: Path, experiment: "Experiment", dataset: "Dataset", count: int, e
     from dnsearch.report.pictures import Pair, contact_sheet
 
     training = experiment.training
-    pairs = [
-        Pair(sample.original, sample.seen, sample.classes)
-        for sample in samples(dataset, training, count, epoch)
-    ]
+    pairs = [Pair(*sample) for sample in samples(dataset, training, count, epoch)]
     kinds = ", ".join(training.augmentation.kinds) if training.augmentation else ""
     how = f"left: as it was; right: {kinds}" if kinds else "no augmentation"
     how += ", all under their masks" if dataset.has_masks else ""

@@ -2,9 +2,9 @@
 
 An epoch's draws are plain arrays, one row for each place in the epoch's order, made from the training's seed
 and the epoch's number alone. So a resumed training sees the images that the uninterrupted one would have
-seen, a mask moves as its image does, and ``dnsearch data`` can show any epoch. Kinds draw from generators of
-their own: switching one on leaves the others' draws as they were. Keras' layers are not used, since they draw
-from a state of their own, some of them once for a whole batch, and do not tell what they did.
+seen, and a mask moves as its image does. Kinds draw from generators of their own: switching one on leaves the
+others' draws as they were. Keras' layers are not used, since they draw from a state of their own, some of
+them once for a whole batch, and do not tell what they did.
 
 The order: RandAugment on the pixels as they are, then scaling, flips and shifts, blank rectangles, and last
 the mixing of an image with the next one of its batch. What comes in from outside is 0 after scaling. In a
@@ -12,7 +12,6 @@ mask, pixels that are blanked or come in from outside do not count.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from dnsearch.data.data_checks import IGNORED
-from dnsearch.data.dataset import Dataset, Images, Scaling
+from dnsearch.data.dataset import Dataset, Images
 from dnsearch.data.image_files import Files
 from dnsearch.data.rand_augment import OPERATIONS, followed, inside, moved, placements, rand_augment
 from dnsearch.spec.augmentation import Augmentation, Erasing
@@ -43,52 +42,29 @@ replace; own: (n,) float32, an image's share of the pixels outside that rectangl
 share of its own class that a label keeps; operations, backwards: (n, operations), RandAugment's numbers
 (int32) and directions (bool). A rectangle is top, left, bottom and right, the last two just outside.
 """
-Vary = Callable[[Tensor, Tensor, dict[str, Tensor], Tensor], tuple[Tensor, Tensor]]
-"""``(float32 pixels, labels, rows of the draws, scaling) → (scaled images, labels)``."""
+Vary = Callable[[NDArray[Any], NDArray[np.int32], slice], tuple[Tensor, Tensor]]
+"""A batch's pixels, its labels and its places in the epoch's order → scaled images and their labels."""
 
 
-@dataclass(frozen=True, slots=True)
-class Varied:
-    """How the images of one epoch are varied.
-
-    Args:
-        drawn: one row for each place in the epoch's order, or more.
-        scaling: of the pixels.
-        vary: a compiled function, the same in every epoch.
-    """
-
-    drawn: Draws
-    scaling: Scaling
-    vary: Vary
-
-    def batch(
-        self, pixels: NDArray[np.generic], labels: NDArray[np.int32], place: slice
-    ) -> tuple[Tensor, Tensor]:
-        """Images and labels of a batch, varied.
-
-        Args:
-            pixels: (batch, height, width, channels).
-            labels: (batch,) or, of masks, (batch, height, width).
-            place: their places in the epoch's order.
-        """
-        rows = {name: tf.constant(array[place]) for name, array in self.drawn.items()}
-        scaling = tf.constant([self.scaling.offset, self.scaling.scale], tf.float32)
-        return self.vary(tf.constant(pixels.astype(np.float32)), tf.constant(labels), rows, scaling)
-
-
-def augmenter(dataset: Dataset, training: Training) -> Callable[[int], Varied] | None:
-    """From an epoch's number to its variations; None where the spec wants none."""
-    augmentation = training.augmentation
+def augmenter(dataset: Dataset, training: Training) -> Callable[[int], Vary] | None:
+    """From an epoch's number to how its images are varied; None where the spec wants no augmentation."""
+    augmentation, scaling = training.augmentation, dataset.scaling
     if augmentation is None:
         return None
-    size, seed = dataset.image_shape[:2], training.seed
-    vary = _compiled(augmentation, dataset, draw(augmentation, 1, size, seed, 1))
+    size, seed, examples = dataset.image_shape[:2], training.seed, len(dataset.training)
+    compiled = _compiled(augmentation, dataset, draw(augmentation, 1, size, seed, 1))
 
-    def varied(epoch: int) -> Varied:
-        drawn = draw(augmentation, len(dataset.training), size, seed, epoch)
-        return Varied(drawn, dataset.scaling, vary)
+    def epoch_variations(epoch: int) -> Vary:
+        drawn = draw(augmentation, examples, size, seed, epoch)
 
-    return varied
+        def varied(pixels: NDArray[Any], labels: NDArray[np.int32], place: slice) -> tuple[Tensor, Tensor]:
+            rows = {name: tf.constant(array[place]) for name, array in drawn.items()}
+            measured = tf.constant([scaling.offset, scaling.scale], tf.float32)
+            return compiled(tf.constant(pixels.astype(np.float32)), tf.constant(labels), rows, measured)
+
+        return varied
+
+    return epoch_variations
 
 
 def draw(augmentation: Augmentation, examples: int, size: Size, seed: int, epoch: int) -> Draws:
@@ -111,13 +87,19 @@ def draw(augmentation: Augmentation, examples: int, size: Size, seed: int, epoch
 
     rows: Draws = {}
     if augmentation.flip or augmentation.crop or augmentation.translate:
-        rows["flipped"] = _flips(generator(FLIP), examples, augmentation.flip)
+        flips, sides = (
+            generator(FLIP).integers(2, size=(examples, 2), dtype=np.int8),
+            ("vertical", "horizontal"),
+        )
+        rows["flipped"] = (flips == 1) & [augmentation.flip in {side, "both"} for side in sides]
         farthest = [round(augmentation.translate * side) for side in size]
         rows["shifted"] = _shifts(generator(CROP), examples, [augmentation.crop] * 2)
         rows["shifted"] += _shifts(generator(TRANSLATE), examples, farthest)
     blanked = []
     if augmentation.cutout:
-        blanked.append(_squares(generator(CUTOUT), examples, size, augmentation.cutout))
+        # The centre is anywhere in the image, and what sticks out is cut off.
+        centre = generator(CUTOUT).integers(0, size, size=(examples, 2))
+        blanked.append(_around(centre, np.full((examples, 2), augmentation.cutout), size))
     if augmentation.erasing:
         blanked.append(_erased(generator(ERASING), examples, size, augmentation.erasing))
     if blanked:
@@ -135,21 +117,10 @@ def draw(augmentation: Augmentation, examples: int, size: Size, seed: int, epoch
     return rows
 
 
-def _flips(generator: Generator, examples: int, flip: str | None) -> NDArray[np.bool_]:
-    allowed = [flip in {"vertical", "both"}, flip in {"horizontal", "both"}]
-    return generator.integers(2, size=(examples, 2), dtype=np.int8) & np.array(allowed, np.int8) > 0
-
-
 def _shifts(generator: Generator, examples: int, farthest: list[int]) -> NDArray[np.int32]:
     """(examples, 2): up to so many rows and columns in either direction."""
     most = np.array(farthest, np.int32)
     return generator.integers(-most, most + 1, size=(examples, 2), dtype=np.int32)
-
-
-def _squares(generator: Generator, examples: int, size: Size, side: int) -> NDArray[np.int32]:
-    """Cutout's: the centre is anywhere in the image, and what sticks out is cut off."""
-    sides = np.full((examples, 2), side)
-    return _around(generator.integers(0, size, size=(examples, 2)), sides, size)
 
 
 def _erased(generator: Generator, examples: int, size: Size, erasing: Erasing) -> NDArray[np.int32]:
@@ -179,8 +150,16 @@ def _mixing(
     return np.where(by_rectangle, 1, blended).astype(np.float32), rectangles
 
 
-def _compiled(augmentation: Augmentation, dataset: Dataset, like: Draws) -> Vary:
-    """Compiled once, for batches of any size, whose rows are like some that were drawn."""
+def _compiled(
+    augmentation: Augmentation, dataset: Dataset, like: Draws
+) -> Callable[..., tuple[Tensor, Tensor]]:
+    """``(float32 pixels, labels, rows, scaling) → (scaled images, labels)``, for batches of any size.
+
+    Args:
+        augmentation: the kinds and their strengths.
+        dataset: the images.
+        like: draws whose rows are like those that will come.
+    """
     height, width, _ = dataset.image_shape
     size, classes = (height, width), len(dataset.class_names)
     random = augmentation.rand_augment
@@ -209,7 +188,9 @@ def _compiled(augmentation: Augmentation, dataset: Dataset, like: Draws) -> Vary
         {name: tf.TensorSpec((None, *rows.shape[1:]), rows.dtype) for name, rows in like.items()},
         tf.TensorSpec((2, dataset.image_shape[2]), tf.float32),
     ]
-    compiled: Vary = tf.function(vary, autograph=False, input_signature=signature)
+    compiled: Callable[..., tuple[Tensor, Tensor]] = tf.function(
+        vary, autograph=False, input_signature=signature
+    )
     return compiled
 
 

@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from dnsearch.data.augment import Varied, augmenter, bounds
+from dnsearch.data.augment import Vary, augmenter, bounds
 from dnsearch.data.dataset import Dataset, Scaling, Split
 from dnsearch.data.masks import Pixels, overlaid, visible
 from dnsearch.spec.training import Training
@@ -30,6 +30,12 @@ AHEAD = 4
 THREADS = 2
 FEWEST = 2
 """Images that batch normalization needs for a variance."""
+Sample = tuple[Pixels, Pixels, tuple[tuple[str, float], ...]]
+"""An image as it was and as the network sees it, and the names and shares of its classes.
+
+Images are (height, width, 3), from 0 to 1, under their masks if they have masks. The largest share is first;
+of a mask it is one of the pixels that count.
+"""
 MOST_TOLD = 6
 """Classes of a mask that are named."""
 
@@ -94,7 +100,7 @@ def training_batches(
     scaling: Scaling,
     batch_size: int,
     order: NDArray[np.intp],
-    varied: Varied | None = None,
+    vary: Vary | None = None,
     fewest: int = FEWEST,
 ) -> Batches:
     """The images in a given order, as batches of (images, labels).
@@ -107,7 +113,7 @@ def training_batches(
         scaling: what is done to their pixels.
         batch_size: images per batch; the last batch may have fewer.
         order: positions in ``split``, such as ``epoch_order`` gives.
-        varied: how the images are augmented, a row for each position at least; None: not at all.
+        vary: how the images are augmented; None: not at all.
         fewest: a smaller last batch is dropped; two for each device that a batch is shared out to.
 
     Returns:
@@ -116,7 +122,7 @@ def training_batches(
     """
     rest = len(order) % batch_size
     dropped = rest if rest < fewest and len(order) > batch_size else 0  # the only batch is never dropped
-    return _batches(split, scaling, batch_size, order[: len(order) - dropped], varied)
+    return _batches(split, scaling, batch_size, order[: len(order) - dropped], vary)
 
 
 def evaluation_batches(split: Split, scaling: Scaling, batch_size: int) -> Batches:
@@ -125,38 +131,22 @@ def evaluation_batches(split: Split, scaling: Scaling, batch_size: int) -> Batch
 
 
 def _batches(
-    split: Split, scaling: Scaling, batch_size: int, order: NDArray[np.intp], varied: Varied | None = None
+    split: Split, scaling: Scaling, batch_size: int, order: NDArray[np.intp], vary: Vary | None = None
 ) -> Batches:
     def make(place: slice) -> Batch:
         chosen = split.take(order[place])
         pixels = chosen.first(len(chosen))
         with tf.device("/cpu:0"):  # a GPU has the network to train meanwhile
-            if varied is not None:
-                return varied.batch(pixels, chosen.labels, place)
+            if vary is not None:
+                return vary(pixels, chosen.labels, place)
             return tf.constant(scaling.apply(pixels)), tf.constant(chosen.labels)
 
     starts = range(0, len(order), batch_size)
     return Batches(make, [slice(start, min(start + batch_size, len(order))) for start in starts])
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Sample:
-    """One training image as the network will see it, next to what it was, for people to look at.
-
-    Args:
-        original: (height, width, 3), from 0 to 1; under its mask, where it has one.
-        seen: the same after augmentation.
-        classes: the names and shares of its classes (of a mask, of the pixels that are seen and count), the
-            largest share first.
-    """
-
-    original: Pixels
-    seen: Pixels
-    classes: tuple[tuple[str, float], ...]
-
-
 def samples(dataset: Dataset, training: Training, count: int, epoch: int) -> list[Sample]:
-    """The first images of an epoch, in its order.
+    """The first images of an epoch, in its order, out of the very batches that a training gets.
 
     Args:
         dataset: the images.
@@ -164,32 +154,24 @@ def samples(dataset: Dataset, training: Training, count: int, epoch: int) -> lis
         count: how many; fewer where there are not so many.
         epoch: number of the epoch, from 1.
     """
-    split, scaling = dataset.training, dataset.scaling
+    split, names = dataset.training, dataset.class_names
     order = epoch_order(len(split), training.seed, epoch)
     augment = augmenter(dataset, training)
     batches = training_batches(
-        split, scaling, training.batch_size, order, augment(epoch) if augment else None
+        split, dataset.scaling, training.batch_size, order, augment(epoch) if augment else None
     )
+    seen = (pair for images, labels in batches for pair in zip(images.numpy(), labels.numpy(), strict=True))
     limits, chosen = bounds(split.images), split.take(order[:count])
-    offset, scale = np.asarray(scaling.offset, np.float32), np.asarray(scaling.scale, np.float32)
+    offset, scale = (np.asarray(each, np.float32) for each in (dataset.scaling.offset, dataset.scaling.scale))
 
     def shown(pixels: NDArray[Any], label: NDArray[Any]) -> Pixels:
         image = visible(pixels, limits)
-        return overlaid(image, label, len(dataset.class_names)) if dataset.has_masks else image
+        return overlaid(image, label, len(names)) if dataset.has_masks else image
 
     return [
-        Sample(
-            shown(original, own), shown(seen * scale + offset, label), _classes(label, dataset.class_names)
-        )
-        for original, own, (seen, label) in zip(
-            chosen.first(count), chosen.labels, _each(batches), strict=False
-        )
+        (shown(original, own), shown(pixels * scale + offset, label), _classes(label, names))
+        for original, own, (pixels, label) in zip(chosen.first(count), chosen.labels, seen, strict=False)
     ]
-
-
-def _each(batches: Batches) -> Iterator[tuple[Pixels, NDArray[np.generic]]]:
-    for images, labels in batches:
-        yield from zip(images.numpy(), labels.numpy(), strict=True)
 
 
 def _classes(label: NDArray[Any], names: tuple[str, ...]) -> tuple[tuple[str, float], ...]:

@@ -156,21 +156,16 @@ def _verify(archive: Path, layouts: tuple[Layout, ...]) -> None:
 def _batch(content: bytes, where: str, form: Binary | Pickled, classes: int) -> Split:
     match form:
         case Binary(label_bytes=label_bytes):
-            planes, labels = _records(content, where, label_bytes)
+            size = label_bytes + PIXELS
+            if not content or len(content) % size:
+                raise refuse(where, f"whole records of {size:,} bytes", f"{len(content):,} bytes", AGAIN)
+            records = np.frombuffer(content, np.uint8).reshape(-1, size)
+            planes, numbers = records[:, label_bytes:], records[:, label_bytes - 1]
         case Pickled(labels=key):
-            planes, labels = _pickled(content, where, key)
-    checked = checked_labels(labels, (len(planes),), f"{where}, labels")
-    check_range(checked, classes, f"{where}, labels")
-    upright = planes.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
-    return Split(np.ascontiguousarray(upright), checked)
-
-
-def _records(content: bytes, where: str, label_bytes: int) -> tuple[NDArray[np.uint8], NDArray[Any]]:
-    size = label_bytes + PIXELS
-    if not content or len(content) % size:
-        raise refuse(where, f"whole records of {size:,} bytes", f"{len(content):,} bytes", AGAIN)
-    records = np.frombuffer(content, np.uint8).reshape(-1, size)
-    return records[:, label_bytes:], records[:, label_bytes - 1]
+            planes, numbers = _pickled(content, where, key)
+    labels = checked_labels(numbers, (len(planes),), f"{where}, labels")
+    check_range(labels, classes, f"{where}, labels")
+    return Split(np.ascontiguousarray(planes.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)), labels)
 
 
 def _pickled(content: bytes, where: str, key: str) -> tuple[NDArray[np.uint8], NDArray[Any]]:

@@ -8,7 +8,7 @@ what NumPy needs to rebuild an array, so here these few names lead to stand-ins 
 arguments, and every other name is refused before anything is called. The arrays are built afterwards, from
 checked parts::
 
-    pickle ─▶ dict of lists, bytes and ArrayParts ─▶ dict of lists, bytes and arrays
+    pickle ─▶ dict of lists, bytes and Parts ─▶ dict of lists, bytes and arrays
 """
 
 import gzip
@@ -18,6 +18,7 @@ import math
 import pickle
 import tarfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar
 
@@ -104,57 +105,31 @@ def _check(member: tarfile.TarInfo, path: Path) -> None:
         raise refuse(path, f"entries of at most {MAX_BYTES:,} bytes", f"{name} of {member.size:,}", NO_CIFAR)
 
 
-class DtypeParts:
-    """A dtype's code; byte order and the like do not matter to single bytes."""
+@dataclass(slots=True)
+class Parts:
+    """What a pickle tells of an array or of its dtype: arguments of a call, then a state."""
 
-    __slots__ = ("code",)
-
-    def __init__(self, code: object) -> None:
-        self.code = _text(code)
-
-    def __setstate__(self, state: object) -> None:
-        """Ignore what follows: an unsigned byte has no choices."""
+    arguments: tuple[object, ...]
+    state: object = None
 
 
-class ArrayParts:
-    """What a pickle tells of an array."""
-
-    __slots__ = ("state",)
-
-    def __setstate__(self, state: object) -> None:
-        self.state = state
-
-
-class StandIn:
-    """What a pickle may call; it has no attributes that the pickle could change."""
-
-    __slots__ = ("_function",)
-    _function: Callable[..., object]
-
-    def __init__(self, function: Callable[..., object]) -> None:
-        object.__setattr__(self, "_function", function)
-
-    def __call__(self, *arguments: object) -> object:
-        """Remember the arguments in place of what the pickle wanted to be done."""
-        return self._function(*arguments)
-
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(name)
+def _parts(*arguments: object) -> Parts:
+    return Parts(arguments)
 
 
 def _encoded(text: object, encoding: object) -> bytes:
     """What Python 3 writes for bytes in protocol 2."""
-    if not isinstance(text, str) or _text(encoding) != "latin1":
+    if not isinstance(text, str) or encoding not in ("latin1", b"latin1"):
         raise ValueError("only text in latin1 can be bytes")
     return text.encode("latin1")
 
 
-STAND_INS = {
-    "numpy.core.multiarray._reconstruct": StandIn(lambda kind, shape, code: ArrayParts()),
-    "numpy._core.multiarray._reconstruct": StandIn(lambda kind, shape, code: ArrayParts()),
-    "numpy.ndarray": StandIn(lambda: None),
-    "numpy.dtype": StandIn(lambda code, align, copy: DtypeParts(code)),
-    "_codecs.encode": StandIn(_encoded),
+STAND_INS: dict[str, object] = {
+    "numpy.core.multiarray._reconstruct": _parts,
+    "numpy._core.multiarray._reconstruct": _parts,
+    "numpy.ndarray": "an argument, never called",
+    "numpy.dtype": _parts,
+    "_codecs.encode": _encoded,
 }
 NEVER = (
     *(pickle.EMPTY_SET, pickle.ADDITEMS, pickle.FROZENSET, pickle.EXT1, pickle.EXT2, pickle.EXT4),
@@ -179,7 +154,7 @@ class _Named(dict[object, object]):
 class _Unpickler(pickle._Unpickler):
     """Refuses every name but those of STAND_INS."""
 
-    append: Callable[[object], None]
+    stack: list[object]
     pop_mark: Callable[[], list[object]]
 
     def __init__(self, content: bytes, where: str) -> None:
@@ -194,17 +169,24 @@ class _Unpickler(pickle._Unpickler):
             raise refuse(self._where, "a pickle of arrays, lists and text alone", found, NO_CIFAR)
         return STAND_INS[wanted]
 
+    def _build(self) -> None:
+        state, built = self.stack.pop(), self.stack[-1]
+        if not isinstance(built, Parts):
+            raise TypeError("only arrays and dtypes have a state")
+        built.state = state
+
     def _empty_dict(self) -> None:
-        self.append(_Named())
+        self.stack.append(_Named())
 
     def _filled_dict(self) -> None:
         items, made = self.pop_mark(), _Named()
         for key, value in zip(items[::2], items[1::2], strict=True):
             made[key] = value
-        self.append(made)
+        self.stack.append(made)
 
     dispatch: ClassVar[dict[int, Callable[[Any], None]]] = {
         **{code: load for code, load in pickle._Unpickler.dispatch.items() if bytes([code]) not in NEVER},
+        pickle.BUILD[0]: _build,
         pickle.EMPTY_DICT[0]: _empty_dict,
         pickle.DICT[0]: _filled_dict,
     }
@@ -224,24 +206,31 @@ def unpickle(content: bytes, where: str) -> dict[str, object]:
     except Exception as error:
         hint = "The file is truncated or damaged; unpack the archive again."
         raise refuse(where, "a whole pickle", f"{type(error).__name__} while reading", hint) from error
-    if not isinstance(found, _Named) or not all(isinstance(key, bytes | str) for key in found):
-        told = "other keys" if isinstance(found, _Named) else type(found).__name__
-        raise refuse(where, "a pickled dict with names as keys", told, NO_CIFAR)
-    return {
-        _text(key): _array(value, where) if isinstance(value, ArrayParts) else value
-        for key, value in found.items()
-    }
+    if not isinstance(found, _Named):
+        raise refuse(where, "a pickled dict with names as keys", type(found).__name__, NO_CIFAR)
+    named = {}
+    for key, value in found.items():
+        if not isinstance(key, bytes | str):
+            raise refuse(where, "a pickled dict with names as keys", f"the key {key!r:.20}", NO_CIFAR)
+        named[_text(key)] = _array(value, where) if isinstance(value, Parts) else value
+    return named
 
 
-def _array(parts: ArrayParts, where: str) -> NDArray[np.uint8]:
+def _array(parts: Parts, where: str) -> NDArray[np.uint8]:
     """The array that parts describe, if they fit together."""
-    match getattr(parts, "state", None):
-        case (int(), tuple(shape), DtypeParts(code=code), bool() | int() as fortran, bytes(content)):
+    match parts.state:
+        case (
+            int(),
+            tuple(shape),
+            Parts((str() | bytes() as code, *_)),
+            bool() | int() as fortran,
+            bytes(content),
+        ):
             pass
         case _:
             raise refuse(where, "arrays of unsigned bytes", "an array of something else", NO_CIFAR)
-    if code not in {"u1", "|u1", "uint8"}:
-        raise refuse(where, "arrays of unsigned bytes (u1)", f"an array of {code[:20]}", NO_CIFAR)
+    if _text(code) not in {"u1", "|u1", "uint8"}:
+        raise refuse(where, "arrays of unsigned bytes (u1)", f"an array of {_text(code):.20}", NO_CIFAR)
     if len(shape) > 4 or not all(type(side) is int and 0 <= side < 2**31 for side in shape):
         raise refuse(where, "arrays of at most 4 dimensions below 2^31", "another shape", NO_CIFAR)
     if math.prod(shape) != len(content):
@@ -250,10 +239,6 @@ def _array(parts: ArrayParts, where: str) -> NDArray[np.uint8]:
     return np.frombuffer(content, np.uint8).reshape(shape, order="F" if fortran else "C")
 
 
-def _text(name: object) -> str:
-    """A name as text, whether it was pickled as bytes or as text."""
-    if isinstance(name, bytes):
-        return name.decode("latin1")
-    if isinstance(name, str):
-        return name
-    raise TypeError(f"a name is text, not {type(name).__name__}")
+def _text(name: bytes | str) -> str:
+    """A name, whether it was pickled by Python 2 or 3."""
+    return name.decode("latin1") if isinstance(name, bytes) else name

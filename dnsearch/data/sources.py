@@ -1,28 +1,19 @@
 """From the ``data`` section to images that are split and ready to be batched.
 
-Each kind of source has one module with two functions. ``facts`` tells the images' shape and the classes
-from what is known, from the spec or from files' headers; it takes milliseconds and imports neither
-TensorFlow, scikit-learn nor SciPy. ``read`` reads everything. ``SOURCES`` in the spec names the modules.
+Each kind of source has one module with two functions. ``facts(data) -> Facts`` tells the images' shape and
+the classes from what is known, from the spec or from files' headers; it takes milliseconds and imports
+neither TensorFlow, scikit-learn nor SciPy. ``read(data) -> Original`` reads everything. ``SOURCES`` in the
+spec names the modules.
 """
 
 from pathlib import Path
-from typing import Protocol, cast
+from types import ModuleType
 
 from dnsearch import environment
 from dnsearch.data.data_checks import refuse
 from dnsearch.data.dataset import Dataset, Original
 from dnsearch.data.split import hold_out, scaling, subset
-from dnsearch.spec.data_section import SOURCES, Data, Facts
-
-
-class Source(Protocol):
-    """What a source's module has."""
-
-    def facts(self, data: Data, /) -> Facts:
-        """The facts: what the spec declares is believed, the rest is read from headers."""
-
-    def read(self, data: Data, /) -> Original:
-        """All images."""
+from dnsearch.spec.data_section import SOURCES, Data, Facts, Source
 
 
 def facts(data: Data) -> Facts:
@@ -36,7 +27,7 @@ def facts(data: Data) -> Facts:
     Raises:
         DataError: the spec contradicts what is known, or a file that is needed is missing or broken.
     """
-    found = _source(data).facts(data)
+    found: Facts = _module(data.source).facts(data)
     check_declared(data, found.image_shape, found.classes, data.source)
     return found
 
@@ -52,7 +43,7 @@ def load(data: Data) -> Dataset:
         DataError: files are missing, broken or unsafe, the images are not what the section declares, or they
             are too few.
     """
-    original = _source(data).read(data)
+    original: Original = _module(data.source).read(data)
     training, validation, names = original.training, original.validation, original.class_names
     where = Path(data.location) if data.location else data.source
     check_declared(data, training.image_shape, len(names), where)
@@ -84,5 +75,6 @@ def check_declared(data: Data, image_shape: tuple[int, int, int], classes: int, 
         raise refuse("data.classes", f"{classes}, as in {there}", str(data.classes), hint)
 
 
-def _source(data: Data) -> Source:
-    return cast(Source, environment.imported(f"dnsearch.data.{SOURCES[data.source].module}"))
+def _module(source: Source) -> ModuleType:
+    module: ModuleType = environment.imported(f"dnsearch.data.{SOURCES[source].module}")
+    return module

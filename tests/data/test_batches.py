@@ -161,18 +161,18 @@ def test_without_augmentation_an_image_is_what_it_was(digits):
     found = samples(digits, training(), count=5, epoch=2)
     order = epoch_order(100, 0, 2)
     assert len(found) == 5
-    for sample, position in zip(found, order, strict=False):
-        np.testing.assert_allclose(sample.seen, sample.original, atol=1e-6)
-        np.testing.assert_array_equal(sample.original[..., 0], digits.training.images[position, ..., 0] / 16)
-        assert sample.original.shape == (8, 8, 3)
-        assert sample.classes == ((str(digits.training.labels[position]), 1.0),)
+    for (original, seen, classes), position in zip(found, order, strict=False):
+        np.testing.assert_allclose(seen, original, atol=1e-6)
+        np.testing.assert_array_equal(original[..., 0], digits.training.images[position, ..., 0] / 16)
+        assert original.shape == (8, 8, 3)
+        assert classes == ((str(digits.training.labels[position]), 1.0),)
 
 
 def test_mixed_classes_are_told_with_their_shares(digits):
     found = samples(digits, training({"mixup": 1.0}), count=1000, epoch=1)
     assert len(found) == 100
-    assert any(len(sample.classes) == 2 for sample in found)
-    for sample in found:
-        shares = [share for _, share in sample.classes]
+    assert any(len(classes) == 2 for _, _, classes in found)
+    for _, seen, classes in found:
+        shares = [share for _, share in classes]
         assert sum(shares) == pytest.approx(1, abs=1e-5) and shares == sorted(shares, reverse=True)
-        assert sample.seen.min() >= 0 and sample.seen.max() <= 1
+        assert seen.min() >= 0 and seen.max() <= 1
