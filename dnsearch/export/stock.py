@@ -7,17 +7,17 @@ here every node of the plan is a stock layer of its own name, after one that sca
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from dnsearch.model.build import alone, units
+from dnsearch.model.activations import Tensor
+from dnsearch.model.build import alone
 from dnsearch.plan import graph
-from dnsearch.plan.graph import NetworkPlan, Node, Operation
+from dnsearch.plan.graph import NetworkPlan, Node, Operation, units
 
-Tensor = Any
 Arrays = Mapping[str, NDArray[np.float32]]
 """Kind of a weight, such as ``kernel`` → its numbers."""
 
@@ -60,9 +60,11 @@ def weights_by_node(plan: NetworkPlan, model: keras.Model) -> dict[str, Arrays]:
         layer, _, kind = weight.path.rpartition("/")
         layers.setdefault(layer, {})["slope" if kind == "alpha" else kind] = np.asarray(weight)
     return {
-        node.name: _own(node.operation, layers.get(unit.nodes[-1].name, {}))
+        plan.nodes[position].name: _own(
+            plan.nodes[position].operation, layers.get(plan.nodes[unit[-1]].name, {})
+        )
         for unit in units(plan)
-        for node in unit.nodes
+        for position in unit
     }
 
 

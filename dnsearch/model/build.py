@@ -1,80 +1,20 @@
-"""Which nodes of a plan become one Keras layer.
+"""From a plan to a functional ``keras.Model``.
 
 A DenseNet repeats concatenation → BatchNorm → activation → convolution. As one layer, the four cost a
-quarter of the tracing and use TensorFlow's fused batch normalisation. A unit is such a run of nodes in
-which each is read by the next one alone; every other node is a unit of its own.
-
-From a plan to a functional ``keras.Model``: one layer per unit.
+quarter of the tracing and use TensorFlow's fused batch normalisation; so each of the plan's ``units`` is one
+layer.
 """
 
 import contextlib
-from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import Any, assert_never
 
 import keras
 
+from dnsearch.model.activations import Tensor
 from dnsearch.model.layers import NormalizedConvolution, SpaceToDepth, initializer
 from dnsearch.plan import graph
-from dnsearch.plan.graph import Activation, BatchNorm, Concatenate, Convolution, NetworkPlan, Node, Shape
-
-
-@dataclass(frozen=True, slots=True)
-class Unit:
-    """Nodes that become one layer.
-
-    Args:
-        nodes: at least one, in the order of the plan.
-        inputs: positions of the nodes that the unit reads.
-        output: position of its last node.
-    """
-
-    nodes: tuple[Node, ...]
-    inputs: tuple[int, ...]
-    output: int
-
-
-def units(plan: NetworkPlan) -> tuple[Unit, ...]:
-    """The plan cut into units, in an order in which each comes after what it reads.
-
-    >>> from dnsearch.plan.network import plan_network
-    >>> from dnsearch.spec.network import example
-    >>> plan = plan_network(example(), (8, 8, 1), classes=10)
-    >>> len(plan.nodes), len(units(plan))
-    (56, 21)
-    """
-    readers = Counter(position for node in plan.nodes for position in node.inputs)
-    found = []
-    position = 0
-    while position < len(plan.nodes):
-        length = _unit_length(plan, position, readers)
-        nodes = plan.nodes[position : position + length]
-        found.append(Unit(nodes, nodes[0].inputs, position + length - 1))
-        position += length
-    return tuple(found)
-
-
-def _unit_length(plan: NetworkPlan, start: int, readers: Counter[int]) -> int:
-    """How many nodes from ``start`` on make one unit."""
-    pattern: list[type] = [Concatenate, BatchNorm, Activation, Convolution]
-    if isinstance(plan.nodes[start].operation, BatchNorm):
-        pattern = pattern[1:]
-    if not isinstance(plan.nodes[start].operation, pattern[0]):
-        return 1
-    length = 1
-    for kind in pattern[1:]:
-        position = start + length
-        follows = position < len(plan.nodes) and plan.nodes[position].inputs == (position - 1,)
-        if not follows or readers[position - 1] > 1:
-            break
-        if not isinstance(plan.nodes[position].operation, kind):
-            break
-        length += 1
-    return length
-
-
-Tensor = Any
+from dnsearch.plan.graph import NetworkPlan, Node, units
 
 
 def build(
@@ -101,8 +41,9 @@ def build(
     tensors: dict[int, Tensor] = {}
     with _computing_in(precision):
         for unit in units(plan):
-            inputs = [tensors[position] for position in unit.inputs]
-            tensors[unit.output] = _applied(unit, inputs, recompute)
+            nodes = plan.nodes[unit.start : unit.stop]
+            inputs = [tensors[position] for position in nodes[0].inputs]
+            tensors[unit[-1]] = _applied(nodes, inputs, recompute)
         return keras.Model(tensors[0], tensors[len(plan.nodes) - 1], name=name)
 
 
@@ -117,19 +58,17 @@ def _computing_in(precision: str) -> Iterator[None]:
         keras.config.set_dtype_policy(before)
 
 
-def _applied(unit: Unit, inputs: list[Tensor], recompute: bool) -> Tensor:
-    """The unit's output; a unit with a BatchNorm is one fused layer."""
-    operations = {type(node.operation): node.operation for node in unit.nodes}
-    norm = operations.get(graph.BatchNorm)
-    if not isinstance(norm, graph.BatchNorm):
-        return alone(unit.nodes[0], inputs)
-    activation, convolution = operations.get(graph.Activation), operations.get(graph.Convolution)
+def _applied(nodes: Sequence[Node], inputs: list[Tensor], recompute: bool) -> Tensor:
+    """The output of a unit; one with a BatchNorm is a fused layer."""
+    operations: dict[type, Any] = {type(node.operation): node.operation for node in nodes}
+    if graph.BatchNorm not in operations:
+        return alone(nodes[0], inputs)
     layer = NormalizedConvolution(
-        norm,
-        activation if isinstance(activation, graph.Activation) else None,
-        convolution if isinstance(convolution, graph.Convolution) else None,
-        name=unit.nodes[-1].name,
+        operations[graph.BatchNorm],
+        operations.get(graph.Activation),
+        operations.get(graph.Convolution),
         recompute=recompute and len(inputs) > 1,
+        name=nodes[-1].name,
     )
     return layer(inputs if len(inputs) > 1 else inputs[0])
 
@@ -144,7 +83,9 @@ def alone(node: Node, inputs: list[Tensor]) -> Tensor:
         case graph.Convolution() as convolution:
             return _convolution(convolution, node.name, inputs[0])
         case graph.TransposedConvolution() as convolution:
-            return _transposed(convolution, node.name, inputs[0])
+            options = {"strides": 2, "padding": "same", "name": node.name, **_kernel(convolution)}
+            layer = keras.layers.Conv2DTranspose(convolution.filters, convolution.kernel, **options)
+            return layer(inputs[0])
         case graph.BatchNorm() as norm:
             return NormalizedConvolution(norm, None, None, name=node.name)(inputs[0])
         case graph.Activation() as activation:
@@ -154,7 +95,9 @@ def alone(node: Node, inputs: list[Tensor]) -> Tensor:
         case graph.SpaceToDepth(size):
             return SpaceToDepth(size, name=node.name)(inputs[0])
         case graph.Crop():
-            return _crop(node.shape, node.name, inputs[0])
+            height, width, _ = node.shape
+            rows, columns = inputs[0].shape[1] - height, inputs[0].shape[2] - width
+            return keras.layers.Cropping2D(((0, rows), (0, columns)), name=node.name)(inputs[0])
         case graph.Dropout(rate):
             return keras.layers.Dropout(rate, name=node.name)(inputs[0])
         case graph.GlobalAverage():
@@ -170,29 +113,14 @@ def _convolution(convolution: graph.Convolution, name: str, images: Tensor) -> T
     same = convolution.stride == 1 and convolution.kernel % 2 == 1
     if convolution.padding and not same:
         images = keras.layers.ZeroPadding2D(convolution.padding, name=f"{name}_pad")(images)
-    layer = keras.layers.Conv2D(
-        convolution.filters,
-        convolution.kernel,
-        strides=convolution.stride,
-        padding="same" if same else "valid",
-        use_bias=convolution.bias,
-        kernel_initializer=initializer(convolution.initializer),
-        name=name,
-    )
-    return layer(images)
+    padding = "same" if same else "valid"
+    options = {"strides": convolution.stride, "padding": padding, "name": name, **_kernel(convolution)}
+    return keras.layers.Conv2D(convolution.filters, convolution.kernel, **options)(images)
 
 
-def _transposed(convolution: graph.TransposedConvolution, name: str, images: Tensor) -> Tensor:
-    layer = keras.layers.Conv2DTranspose(
-        convolution.filters,
-        convolution.kernel,
-        strides=2,
-        padding="same",
-        use_bias=convolution.bias,
-        kernel_initializer=initializer(convolution.initializer),
-        name=name,
-    )
-    return layer(images)
+def _kernel(convolution: graph.Convolution | graph.TransposedConvolution) -> dict[str, Any]:
+    start = initializer(convolution.initializer)
+    return {"use_bias": convolution.bias, "kernel_initializer": start}
 
 
 def _activation(activation: graph.Activation, name: str) -> keras.layers.Layer:
@@ -207,14 +135,12 @@ def _activation(activation: graph.Activation, name: str) -> keras.layers.Layer:
 
 
 def _pool(pool: graph.Pool, name: str, images: Tensor) -> Tensor:
-    if pool.kind == "avg":
-        return keras.layers.AveragePooling2D(pool.size, pool.stride, name=name)(images)
     if pool.padding:  # zeros, as in keras.applications: the same as no padding behind a ReLU
         images = keras.layers.ZeroPadding2D(pool.padding, name=f"{name}_pad")(images)
-    return keras.layers.MaxPooling2D(pool.size, pool.stride, name=name)(images)
-
-
-def _crop(shape: Shape, name: str, images: Tensor) -> Tensor:
-    height, width, _ = shape
-    rows, columns = images.shape[1] - height, images.shape[2] - width
-    return keras.layers.Cropping2D(((0, rows), (0, columns)), name=name)(images)
+    match pool.kind:
+        case "avg":
+            return keras.layers.AveragePooling2D(pool.size, pool.stride, name=name)(images)
+        case "max":
+            return keras.layers.MaxPooling2D(pool.size, pool.stride, name=name)(images)
+        case _:
+            assert_never(pool.kind)

@@ -1,21 +1,37 @@
-"""The layers that Keras lacks: BatchNorm → activation → convolution in one piece, and space-to-depth."""
+"""The layers that Keras lacks: BatchNorm → activation → convolution in one piece, and space-to-depth.
+
+TensorFlow's own backward pass keeps the joined features and their activations of every layer, which for a
+dense block grows with the square of its depth. Plain training keeps the same here. Recomputing keeps only the
+inputs, which the network keeps anyway, and computes the rest again once the gradient has come down to the
+layer (Pleiss et al., 2017, arXiv 1707.06990). Both do the same operations on the same numbers, so their
+results are equal to the last bit.
+"""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import keras
 import tensorflow as tf
 
-from dnsearch.model.fused import Fused, activated, padding, trained
-from dnsearch.plan.graph import Activation, BatchNorm, Convolution
-
-Tensor = Any
-"""A TensorFlow tensor; the library ships no complete types."""
+from dnsearch.model.activations import Tensor, activated, passed_back
+from dnsearch.plan import graph
+from dnsearch.plan.cost import output_shape
 
 Shapes = Any
 """One shape ``(batch, height, width, channels)`` or a list of them."""
+
+
+class _Middle(NamedTuple):
+    """What lies between inputs and convolution; ``reserved`` is what BatchNorm's gradient asks for."""
+
+    joined: Tensor
+    normalized: Tensor
+    activated: Tensor
+    mean: Tensor
+    variance: Tensor
+    reserved: Sequence[Tensor]
 
 
 @keras.saving.register_keras_serializable(package="dnsearch")
@@ -38,9 +54,9 @@ class NormalizedConvolution(keras.layers.Layer):  # type: ignore[misc]  # keras 
 
     def __init__(
         self,
-        norm: BatchNorm,
-        activation: Activation | None,
-        convolution: Convolution | None,
+        norm: graph.BatchNorm,
+        activation: graph.Activation | None,
+        convolution: graph.Convolution | None,
         recompute: bool = False,
         **options: Any,  # noqa: ANN401  (Keras' own)
     ) -> None:
@@ -50,6 +66,7 @@ class NormalizedConvolution(keras.layers.Layer):  # type: ignore[misc]  # keras 
         self._convolution = convolution
         self._recompute = recompute
         self._moves = True
+        self.slope = None
 
     def get_config(self) -> dict[str, Any]:
         """The arguments of the layer as JSON values, for ``keras.Model.save``."""
@@ -60,79 +77,147 @@ class NormalizedConvolution(keras.layers.Layer):  # type: ignore[misc]  # keras 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
         """The layer that ``get_config`` describes."""
-        kinds = {"norm": BatchNorm, "activation": Activation, "convolution": Convolution}
+        kinds = {
+            "norm": graph.BatchNorm,
+            "activation": graph.Activation,
+            "convolution": graph.Convolution,
+        }
         parts = {name: config[name] and kind(**config[name]) for name, kind in kinds.items()}
         return cls(**{**config, **parts})
 
     def build(self, input_shape: Shapes) -> None:
         """Make the weights: BatchNorm's four, a learned slope, then kernel and bias."""
-        shapes = _shapes(input_shape)
-        channels = sum(shape[-1] for shape in shapes)
-        self.pixels = shapes[0][1] * shapes[0][2]
-        self.gamma = self._add_norm_weight("gamma", channels, "ones")
-        self.beta = self._add_norm_weight("beta", channels, "zeros")
-        self.moving_mean = self._add_norm_weight("moving_mean", channels, "zeros", trainable=False)
-        self.moving_variance = self._add_norm_weight("moving_variance", channels, "ones", trainable=False)
+        _, height, width, channels = _joined(input_shape)
+        self.pixels = height * width
+        # These stay float32: the fused kernel normalises features of 16 bits by float32.
+        self.gamma = self.add_weight((channels,), "ones", autocast=False, name="gamma")
+        self.beta = self.add_weight((channels,), "zeros", autocast=False, name="beta")
+        moving = {"trainable": False, "autocast": False}
+        self.moving_mean = self.add_weight((channels,), "zeros", **moving, name="moving_mean")
+        self.moving_variance = self.add_weight((channels,), "ones", **moving, name="moving_variance")
         if self._activation is not None and self._activation.kind == "prelu":
             start = keras.initializers.Constant(self._activation.slope)
-            self.slope = self.add_weight(shape=(channels,), initializer=start, name="slope")
+            self.slope = self.add_weight((channels,), start, name="slope")
         if self._convolution is not None:
-            self._build_convolution(self._convolution, channels)
-
-    def _add_norm_weight(self, name: str, channels: int, start: str, trainable: bool = True) -> Tensor:
-        """A weight that stays float32: the fused kernel normalises features of 16 bits by float32."""
-        shape = (channels,)
-        return self.add_weight(shape, start, trainable=trainable, autocast=False, name=name)
-
-    def _build_convolution(self, convolution: Convolution, channels: int) -> None:
-        self.kernel = self.add_weight(
-            shape=(convolution.kernel, convolution.kernel, channels, convolution.filters),
-            initializer=initializer(convolution.initializer),
-            name="kernel",
-        )
-        if convolution.bias:
-            self.bias = self.add_weight(shape=(convolution.filters,), initializer="zeros", name="bias")
+            side, filters = self._convolution.kernel, self._convolution.filters
+            start = initializer(self._convolution.initializer)
+            self.kernel = self.add_weight((side, side, channels, filters), start, name="kernel")
+            if self._convolution.bias:
+                self.bias = self.add_weight((filters,), "zeros", name="bias")
 
     def call(self, inputs: Tensor | Sequence[Tensor], training: bool = False) -> Tensor:
         """Join, normalise, activate, convolve; in training the moving statistics move, unless frozen."""
         training = training and self.trainable
         features = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
-        if training and self._convolution is not None:
-            weights = [self.gamma, self.beta, self.kernel, *self._slopes()]
-            fused = Fused(self._norm, self._activation, self._convolution, self._recompute)
-            output, mean, variance = trained(
-                fused, features, [tf.convert_to_tensor(each) for each in weights]
-            )
-            self._move_towards(mean, variance, features[0])
-            return self._biased(output)
-        return self._untrained(features, training)
-
-    def _untrained(self, features: Sequence[Tensor], training: bool) -> Tensor:
-        joined = tf.concat(features, axis=-1) if len(features) > 1 else features[0]
-        output, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
-            x=joined,
-            scale=self.gamma,
-            offset=self.beta,
-            mean=[] if training else self.moving_mean,
-            variance=[] if training else self.moving_variance,
-            epsilon=self._norm.epsilon,
-            is_training=training,
-        )
+        own = [self.gamma, self.beta] if self.slope is None else [self.gamma, self.beta, self.slope]
+        weights = [tf.convert_to_tensor(weight) for weight in own]
+        if self._convolution is not None and training:
+            kernel = tf.convert_to_tensor(self.kernel)
+            output, mean, variance = self._trained(self._convolution, features, kernel, weights)
+        else:
+            moving = None if training else (self.moving_mean, self.moving_variance)
+            _, _, output, mean, variance, _ = self._middle(features, weights, moving)
+            if self._convolution is not None:
+                output = _convolved(output, self.kernel, self._convolution)
         if training:
-            self._move_towards(mean, variance, joined)
-        if self._activation is not None:
-            output = activated(output, self._activation, *self._slopes())
-        if self._convolution is None:
-            return output
-        kernel, stride = self.kernel, self._convolution.stride
-        return self._biased(tf.nn.conv2d(output, kernel, stride, padding(self._convolution)))
-
-    def _slopes(self) -> list[Tensor]:
-        return [self.slope] if self._activation is not None and self._activation.kind == "prelu" else []
-
-    def _biased(self, output: Tensor) -> Tensor:
+            self._move_towards(mean, variance, features[0])
         has_bias = self._convolution is not None and self._convolution.bias
         return tf.nn.bias_add(output, self.bias) if has_bias else output
+
+    def _middle(
+        self,
+        features: Sequence[Tensor],
+        weights: Sequence[Tensor],
+        moving: tuple[Tensor, Tensor] | None = None,
+    ) -> _Middle:
+        """Join, normalise and activate.
+
+        Args:
+            features: tensors of shape (batch, height, width, channels_i).
+            weights: gamma, beta and, for prelu, the slopes.
+            moving: the mean and variance to normalise by; None: the batch's own, which are returned, the
+                variance with Bessel's correction.
+        """
+        gamma, beta, *slope = weights
+        joined = tf.concat(features, axis=-1) if len(features) > 1 else tf.identity(features[0])
+        mean, variance = moving or ([], [])
+        normalized, mean, variance, *reserved = tf.raw_ops.FusedBatchNormV3(
+            x=joined,
+            scale=gamma,
+            offset=beta,
+            mean=mean,
+            variance=variance,
+            epsilon=self._norm.epsilon,
+            is_training=moving is None,
+        )
+        output = normalized if self._activation is None else activated(normalized, self._activation, *slope)
+        return _Middle(joined, normalized, output, mean, variance, reserved)
+
+    def _trained(
+        self,
+        convolution: graph.Convolution,
+        features: Sequence[Tensor],
+        kernel: Tensor,
+        weights: Sequence[Tensor],
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The convolution's output without bias, and the batch's mean and (Bessel-corrected) variance.
+
+        No gradient flows through the last two.
+        """
+        count = len(weights)
+        statistics: list[Tensor] = []
+
+        @tf.custom_gradient  # type: ignore[untyped-decorator]  # TensorFlow ships no types
+        def run(kernel: Tensor, *inputs: Tensor) -> tuple[Tensor, Callable[[Tensor], list[Tensor]]]:
+            weights, features = inputs[:count], inputs[count:]
+            found = self._middle(features, weights)
+            statistics.extend([found.mean, found.variance])
+
+            def gradient(upstream: Tensor) -> list[Tensor]:
+                middle = found
+                if self._recompute:
+                    with tf.control_dependencies([upstream]):
+                        middle = self._middle(features, weights)
+                down, *by_weights = self._gradients(convolution, middle, upstream, kernel, weights)
+                channels = [each.shape[-1] for each in features]
+                by_features = tf.split(down, channels, axis=-1) if len(features) > 1 else [down]
+                return [*by_weights, *by_features]
+
+            return _convolved(found.activated, kernel, convolution), gradient
+
+        output = run(kernel, *weights, *features)
+        return output, statistics[0], statistics[1]
+
+    def _gradients(
+        self,
+        convolution: graph.Convolution,
+        middle: _Middle,
+        upstream: Tensor,
+        kernel: Tensor,
+        weights: Sequence[Tensor],
+    ) -> list[Tensor]:
+        """By the joined features, by the kernel, then by each weight."""
+        gamma, _, *slope = weights
+        how = _strides_and_padding(convolution)
+        by_kernel = tf.raw_ops.Conv2DBackpropFilter(
+            input=middle.activated, filter_sizes=kernel.shape, out_backprop=upstream, **how
+        )
+        down = tf.raw_ops.Conv2DBackpropInput(
+            input_sizes=tf.shape(middle.activated), filter=kernel, out_backprop=upstream, **how
+        )
+        by_slope: list[Tensor] = []
+        if self._activation is not None:
+            down, *by_slope = passed_back(down, self._activation, middle.normalized, middle.activated, *slope)
+        reserved = {f"reserve_space_{number}": each for number, each in enumerate(middle.reserved, 1)}
+        down, by_gamma, by_beta, *_ = tf.raw_ops.FusedBatchNormGradV3(
+            y_backprop=down,
+            x=middle.joined,
+            scale=gamma,
+            epsilon=self._norm.epsilon,
+            is_training=True,
+            **reserved,
+        )
+        return [down, by_kernel, by_gamma, by_beta, *by_slope]
 
     def _move_towards(self, mean: Tensor, variance: Tensor, features: Tensor) -> None:
         """Move the moving statistics; the kernel's variance has Bessel's correction, Keras' has none."""
@@ -141,8 +226,9 @@ class NormalizedConvolution(keras.layers.Layer):  # type: ignore[misc]  # keras 
             self.moving_variance.assign(variance)
             return
         examples = tf.cast(tf.size(features), tf.float32) / features.shape[-1]
-        _move(self.moving_mean, mean, 1 - self._norm.momentum)
-        _move(self.moving_variance, variance - variance / examples, 1 - self._norm.momentum)
+        share = 1 - self._norm.momentum
+        self.moving_mean.assign_sub((self.moving_mean - mean) * share)
+        self.moving_variance.assign_sub((self.moving_variance - (variance - variance / examples)) * share)
 
     @property
     def momentum(self) -> float:
@@ -151,7 +237,7 @@ class NormalizedConvolution(keras.layers.Layer):  # type: ignore[misc]  # keras 
 
     @contextlib.contextmanager
     def unmoved(self) -> Iterator[None]:
-        """A stretch of code in which a training pass puts the batch's statistics in the moving ones' place.
+        """A block in which a training pass puts the batch's statistics in the moving ones' place.
 
         The variance has Bessel's correction. Whoever asks for this moves the statistics of all layers at
         once, which is a dozen operations less for each.
@@ -163,18 +249,9 @@ class NormalizedConvolution(keras.layers.Layer):  # type: ignore[misc]  # keras 
             self._moves = True
 
     def compute_output_shape(self, input_shape: Shapes) -> tuple[int | None, ...]:
-        """Said outright, so that Keras does not trace ``call`` to find it out."""
-        shapes = _shapes(input_shape)
-        batch, height, width, _ = shapes[0]
-        if self._convolution is None:
-            return (batch, height, width, sum(shape[-1] for shape in shapes))
-        kernel, stride, padding = (
-            self._convolution.kernel,
-            self._convolution.stride,
-            self._convolution.padding,
-        )
-        sides = ((side + 2 * padding - kernel) // stride + 1 for side in (height, width))
-        return (batch, *sides, self._convolution.filters)
+        """The shape without tracing ``call``, which Keras would do to find it out."""
+        batch, *shape = _joined(input_shape)
+        return (batch, *(output_shape(self._convolution, [tuple(shape)]) if self._convolution else shape))
 
 
 @keras.saving.register_keras_serializable(package="dnsearch")
@@ -199,27 +276,38 @@ class SpaceToDepth(keras.layers.Layer):  # type: ignore[misc]  # keras ships no 
         return tf.nn.space_to_depth(inputs, self._size)
 
     def compute_output_shape(self, input_shape: Shapes) -> tuple[int | None, ...]:
-        """Said outright, so that Keras does not trace ``call`` to find it out."""
-        batch, height, width, channels = input_shape
-        return (batch, height // self._size, width // self._size, channels * self._size**2)
-
-
-def _move(variable: Tensor, batch: Tensor, share: float) -> None:
-    variable.assign_sub((variable - batch) * share)
+        """The shape without tracing ``call``, which Keras would do to find it out."""
+        batch, *shape = input_shape
+        return (batch, *output_shape(graph.SpaceToDepth(self._size), [tuple(shape)]))
 
 
 def initializer(name: str) -> keras.initializers.Initializer:
-    """The initialiser of a convolution's kernel, by its name in the spec."""
-    match name:
-        case "fan_out_normal":
-            return keras.initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")
-        case "he_normal":
-            return keras.initializers.HeNormal()
-        case "he_uniform":
-            return keras.initializers.HeUniform()
-        case _:
-            return keras.initializers.GlorotUniform()
+    """The initialiser of a convolution's kernel, by its name in the spec; all but one are Keras' names."""
+    if name == "fan_out_normal":
+        return keras.initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")
+    return keras.initializers.get(name)
 
 
-def _shapes(input_shape: Shapes) -> Sequence[tuple[int, ...]]:
-    return input_shape if isinstance(input_shape[0], list | tuple) else [input_shape]
+def _joined(input_shape: Shapes) -> tuple[Any, ...]:
+    """The shape of the concatenation."""
+    shapes = input_shape if isinstance(input_shape[0], list | tuple) else [input_shape]
+    return (*shapes[0][:-1], sum(shape[-1] for shape in shapes))
+
+
+def _convolved(features: Tensor, kernel: Tensor, convolution: graph.Convolution) -> Tensor:
+    return tf.raw_ops.Conv2D(input=features, filter=kernel, **_strides_and_padding(convolution))
+
+
+def _strides_and_padding(convolution: graph.Convolution) -> dict[str, Any]:
+    """Steps, and zeros on each side of the image, as TensorFlow's raw operations want to be told.
+
+    By name wherever that is the same: with explicit numbers the gradients leave oneDNN and take several times
+    as long.
+    """
+    strides = [1, convolution.stride, convolution.stride, 1]
+    if not convolution.padding:
+        return {"strides": strides, "padding": "VALID"}
+    if convolution.stride == 1:
+        return {"strides": strides, "padding": "SAME"}
+    sides = [convolution.padding, convolution.padding]
+    return {"strides": strides, "padding": "EXPLICIT", "explicit_paddings": [0, 0, *sides, *sides, 0, 0]}

@@ -1,29 +1,52 @@
-"""What a plan costs, exactly: parameters, multiply-adds, output elements.
+"""What each operation puts out, costs and sees; what a plan costs and sees in all.
 
 Multiply-adds count convolutions and the classifier only, as the papers do; biases, normalisation,
 activations and poolings are left out.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import prod
 from typing import NamedTuple, assert_never
 
-from dnsearch.plan.graph import (
-    Activation,
-    BatchNorm,
-    Classifier,
-    Concatenate,
-    Convolution,
-    Crop,
-    Dropout,
-    GlobalAverage,
-    Input,
-    NetworkPlan,
-    Node,
-    Pool,
-    SpaceToDepth,
-    TransposedConvolution,
-)
+from dnsearch.plan import graph
+from dnsearch.plan.graph import NetworkPlan, Node, Operation, Shape
+
+
+def output_shape(operation: Operation, inputs: Sequence[Shape]) -> Shape:
+    """Shape of the output, without the batch.
+
+    >>> output_shape(graph.Pool("avg", size=2, stride=2, padding=0), [(33, 33, 24)])
+    (16, 16, 24)
+    """
+    match operation:
+        case graph.BatchNorm() | graph.Activation() | graph.Dropout():
+            return inputs[0]
+        case graph.Convolution(filters, kernel, stride):
+            return (*_swept(inputs[0], kernel, stride, operation.padding), filters)
+        case graph.Concatenate():
+            return (*inputs[0][:-1], sum(shape[-1] for shape in inputs))
+        case graph.Pool(_, size, stride, padding):
+            return (*_swept(inputs[0], size, stride, padding), inputs[0][-1])
+        case graph.TransposedConvolution(filters):
+            return (2 * inputs[0][0], 2 * inputs[0][1], filters)
+        case graph.SpaceToDepth(size):
+            height, width, channels = inputs[0]
+            return (height // size, width // size, channels * size * size)
+        case graph.Crop(height, width):
+            return (height, width, inputs[0][-1])
+        case graph.GlobalAverage():
+            return inputs[0][-1:]
+        case graph.Classifier(classes):
+            return (classes,)
+        case graph.Input(shape):
+            return shape
+        case _:
+            assert_never(operation)
+
+
+def _swept(shape: Shape, window: int, stride: int, padding: int) -> tuple[int, ...]:
+    """How many positions a window has along height and width; what does not fill a last step is left out."""
+    return tuple((side + 2 * padding - window) // stride + 1 for side in shape[:2])
 
 
 class Cost(NamedTuple):
@@ -53,32 +76,32 @@ def node_cost(plan: NetworkPlan, node: Node) -> Cost:
     """The cost of one node of the plan."""
     elements = prod(node.shape)
     match node.operation:
-        case BatchNorm():
+        case graph.BatchNorm():
             channels = node.shape[-1]
             return Cost(2 * channels, 2 * channels, 0, elements)
-        case Convolution(filters, kernel, _, bias):
+        case graph.Convolution(filters, kernel, _, bias):
             height, width, _ = node.shape
             weights = kernel * kernel * plan.nodes[node.inputs[0]].shape[-1] * filters
             return Cost(weights + bias * filters, 0, height * width * weights, elements)
-        case TransposedConvolution(filters, kernel, bias):
+        case graph.TransposedConvolution(filters, kernel, bias):
             height, width, channels = plan.nodes[node.inputs[0]].shape
             weights = kernel * kernel * channels * filters
             return Cost(weights + bias * filters, 0, height * width * weights, elements)
-        case Classifier(classes):
+        case graph.Classifier(classes):
             weights = plan.nodes[node.inputs[0]].shape[-1] * classes
             return Cost(weights + classes, 0, weights, elements)
-        case Activation(kind="prelu"):
+        case graph.Activation(kind="prelu"):
             return Cost(node.shape[-1], 0, 0, elements)
         case (
-            Input()
-            | Activation()
-            | Pool()
-            | SpaceToDepth()
-            | Crop()
-            | Dropout()
-            | Concatenate()
-            | GlobalAverage()
+            graph.Input()
+            | graph.Activation()
+            | graph.Pool()
+            | graph.SpaceToDepth()
+            | graph.Crop()
+            | graph.Dropout()
         ):
+            return Cost(0, 0, 0, elements)
+        case graph.Concatenate() | graph.GlobalAverage():
             return Cost(0, 0, 0, elements)
         case _:
             assert_never(node.operation)
@@ -95,14 +118,6 @@ def cost(plan: NetworkPlan) -> Cost:
     return total(node_cost(plan, node) for node in plan.nodes)
 
 
-def part_costs(plan: NetworkPlan) -> dict[str, Cost]:
-    """Part → its cost, in the order of the network."""
-    nodes: dict[str, list[Cost]] = {part: [] for part in plan.parts}
-    for node in plan.nodes:
-        nodes[node.part].append(node_cost(plan, node))
-    return {part: total(costs) for part, costs in nodes.items()}
-
-
 def total(costs: Iterable[Cost]) -> Cost:
     """The sum of costs.
 
@@ -110,3 +125,45 @@ def total(costs: Iterable[Cost]) -> Cost:
     Cost(trainable=11, other=22, macs=33, output_elements=44)
     """
     return Cost(*map(sum, zip(*costs, strict=True)))
+
+
+class Field(NamedTuple):
+    """What one pixel of a feature map sees; exact, since strides are only ever doubled and halved.
+
+    Args:
+        receptive_field: side, in image pixels, of the square that it depends on at most.
+        stride: distance, in image pixels, between two neighbours.
+    """
+
+    receptive_field: float
+    stride: float
+
+
+def output_field(plan: NetworkPlan) -> Field:
+    """The widest field of the plan's feature maps, and the stride of the last one.
+
+    >>> from dnsearch.plan.network import plan_network
+    >>> from dnsearch.spec.network import example
+    >>> output_field(plan_network(example(layers_per_block=(1, 1)), (8, 8, 1), 10))
+    Field(receptive_field=10.0, stride=2.0)
+    """
+    fields: list[Field] = []
+    for node in plan.nodes:
+        widest = max((fields[position] for position in node.inputs), default=Field(1.0, 1.0))
+        fields.append(_field(node.operation, widest))
+    maps = [field for node, field in zip(plan.nodes, fields, strict=True) if len(node.shape) == 3]
+    return Field(max(maps).receptive_field, maps[-1].stride)
+
+
+def _field(operation: Operation, widest: Field) -> Field:
+    """The field of an operation's output, from the widest one among its inputs."""
+    seen, stride = widest
+    match operation:
+        case graph.Convolution(kernel=window, stride=step) | graph.Pool(size=window, stride=step):
+            return Field(seen + (window - 1) * stride, stride * step)
+        case graph.SpaceToDepth(size):
+            return Field(seen + (size - 1) * stride, stride * size)
+        case graph.TransposedConvolution(kernel=kernel):
+            return Field(seen + ((kernel + 1) // 2 - 1) * stride, stride / 2)
+        case _:
+            return widest

@@ -7,9 +7,9 @@ halved often enough, and down-sampled. A transition drops an odd last row or col
 same size.
 """
 
-from itertools import chain
-from typing import Literal, assert_never
+from typing import Literal
 
+from dnsearch.plan import graph
 from dnsearch.plan.blocks import (
     Builder,
     Named,
@@ -18,45 +18,59 @@ from dnsearch.plan.blocks import (
     dropped,
     kept_channels,
     normalized,
-    pattern_of,
     stem,
-    wired,
 )
-from dnsearch.plan.graph import (
-    Classifier,
-    Concatenate,
-    Crop,
-    GlobalAverage,
-    Link,
-    NetworkPlan,
-    Pool,
-    Shape,
-    SpaceToDepth,
-    refuse,
-)
+from dnsearch.plan.graph import Link, NetworkPlan, Shape, refuse
 from dnsearch.spec.network import DenseNet, UNet
-from dnsearch.spec.network.connectivity import CrossBlock
+from dnsearch.spec.network.connectivity import CrossBlock, PoolKind
 from dnsearch.spec.section import of_block
 
 
-def linked(builder: Builder, network: DenseNet, number: int, feature: int, outputs: list[int]) -> int:
-    """A block's input, with what its links bring.
+def densenet(network: DenseNet, image_shape: Shape, classes: int) -> NetworkPlan:
+    """The plan of a DenseNet.
 
     Args:
-        builder: the plan in the making.
-        network: the network.
-        number: which block, from 0.
-        feature: position of the input so far.
-        outputs: positions of the outputs of the earlier blocks.
+        network: the ``network`` section of a spec.
+        image_shape: ``(height, width, channels)``.
+        classes: number of classes.
+
+    Raises:
+        SpecError: a transition would keep no channel, a pooling has no pixels left, the connectivity does not
+            fit a block, or a link leads nowhere.
+
+    >>> from dnsearch.spec.network import example
+    >>> densenet(example(), (8, 8, 1), classes=10).nodes[-1].shape
+    (10,)
+    """
+    builder = Builder()
+    # The paper's: 2k with a bottleneck, 16 without.
+    bottleneck, growth_rate = of_block(network.bottleneck_width, 0), of_block(network.growth_rate, 0)
+    default_channels = 16 if bottleneck is None else 2 * growth_rate
+    feature = stem(builder, network, network.stem, image_shape, default_channels)
+    outputs: list[int] = []
+    for number in range(len(network.layers_per_block)):
+        if number:
+            feature = transition(builder, network, f"transition{number}", number - 1, outputs[-1])
+        if network.cross_block is not None:
+            feature = _linked(builder, network, network.cross_block, feature, outputs)
+        _, output = dense_block(builder, network, f"block{number + 1}", number, feature)
+        outputs.append(output)
+    _head(builder, network, classes, outputs)
+    return builder.finished()
+
+
+def _linked(
+    builder: Builder, network: DenseNet, cross_block: CrossBlock, feature: int, outputs: list[int]
+) -> int:
+    """The next block's input with what its links bring; ``outputs`` are those of the blocks before it.
 
     Raises:
         SpecError: a link names a block that does not exist, or leads backwards.
     """
-    if network.cross_block is None:
-        return feature
-    sources = _sources(network.cross_block, number, len(network.layers_per_block))
+    number = len(outputs)
     brought = [
-        _link(builder, network, network.cross_block, (source, number), outputs[source]) for source in sources
+        _link(builder, network, cross_block, source, number, outputs[source])
+        for source in _sources(cross_block, number, len(network.layers_per_block))
     ]
     return builder.join(f"links{number + 1}", f"links{number + 1}_concat", [feature, *brought])
 
@@ -77,85 +91,43 @@ def _sources(cross_block: CrossBlock, number: int, blocks: int) -> list[int]:
 
 
 def _link(
-    builder: Builder, network: DenseNet, cross_block: CrossBlock, ends: tuple[int, int], feature: int
+    builder: Builder, network: DenseNet, cross_block: CrossBlock, source: int, target: int, feature: int
 ) -> int:
-    source, target = ends
+    """The output of block ``source``, compressed and brought to the size of block ``target``'s input."""
     part, name = f"links{target + 1}", f"links{target + 1}_from{source + 1}"
-    builder.note_link(Link(f"block{source + 1}", f"block{target + 1}", "cross_block"))
+    builder.links.append(Link(f"block{source + 1}", f"block{target + 1}", "cross_block"))
+    height, width, channels = builder.shape(feature)
     if cross_block.compression is not None:
-        channels = builder.shape(feature)[-1]
-        kept = kept_channels(cross_block.compression, channels, name, "cross_block.compression")
-        feature = builder.chain(
-            part, name, convolved(network, _slope(network), "compression", kept, 1), feature
-        )
-    halvings = target - source
-    feature = _cut(builder, part, name, 2**halvings, feature)
-    return builder.chain(
-        part, name, _halved(network, cross_block, halvings, builder.shape(feature)[-1]), feature
-    )
-
-
-def _cut(builder: Builder, part: str, name: str, multiple: int, feature: int) -> int:
-    """The feature without the last rows and columns that do not fill a multiple."""
-    height, width, _ = builder.shape(feature)
+        channels = kept_channels(cross_block.compression, channels, name, "cross_block.compression")
+        compressed = convolved(network, _slope(network), "compression", channels, kernel=1)
+        feature = builder.chain(part, name, compressed, feature)
+    multiple = 2 ** (target - source)
     even = (height // multiple * multiple, width // multiple * multiple)
-    return feature if even == (height, width) else builder.add(part, f"{name}_crop", Crop(*even), feature)
+    if even != (height, width):
+        feature = builder.add(part, f"{name}_crop", graph.Crop(*even), feature)
+    halved = _halved(network, cross_block, target - source, channels)
+    return builder.chain(part, name, halved, feature)
 
 
 def _halved(network: DenseNet, cross_block: CrossBlock, times: int, channels: int) -> list[Named]:
-    size, slope = 2**times, _slope(network)
+    size = 2**times
     match cross_block.downsampling:
-        case "avg" | "max" as kind:
-            return [("pool", Pool(kind, size=size, stride=size, padding=0))]
         case "space_to_depth":
-            return [("space_to_depth", SpaceToDepth(size))]
+            return [("space_to_depth", graph.SpaceToDepth(size))]
         case "conv3x3" | "conv2x2" as kind:
             kernel = {"conv3x3": 3, "conv2x2": 2}[kind]
-            steps = [convolved(network, slope, f"down{i + 1}", channels, kernel, 2) for i in range(times)]
-            return list(chain.from_iterable(steps))
-        case _:
-            assert_never(cross_block.downsampling)
+            names = [f"down{number}" for number in range(1, times + 1)]
+            return [
+                each
+                for name in names
+                for each in convolved(network, _slope(network), name, channels, kernel, stride=2)
+            ]
+        case pool:
+            return [("pool", graph.Pool(pool, size=size, stride=size, padding=0))]
 
 
-def _slope(network: DenseNet) -> float:
+def _slope(network: DenseNet | UNet) -> float:
     return network.alpha.transitions if network.alpha else 0.0
-
-
-def densenet(network: DenseNet, image_shape: Shape, classes: int) -> NetworkPlan:
-    """The plan of a DenseNet.
-
-    Args:
-        network: the ``network`` section of a spec.
-        image_shape: ``(height, width, channels)``.
-        classes: number of classes.
-
-    Raises:
-        SpecError: a transition would keep no channel, a pooling has no pixels left, the connectivity does not
-            fit a block, or a link leads nowhere.
-
-    >>> from dnsearch.spec.network import example
-    >>> densenet(example(), (8, 8, 1), classes=10).nodes[-1].shape
-    (10,)
-    """
-    builder = Builder()
-    feature = stem(builder, network, network.stem, image_shape, _stem_channels(network))
-    outputs: list[int] = []
-    for number, layers in enumerate(network.layers_per_block):
-        if number:
-            part = f"transition{number}"
-            feature = transition(builder, network, part, number - 1, outputs[-1])
-        feature = linked(builder, network, number, feature, outputs)
-        place = wired(pattern_of(network, number), layers, f"block{number + 1}", level=number)
-        growth = of_block(network.growth_rate, number)
-        features = dense_block(builder, network, place, growth, number, feature)
-        outputs.append(builder.join(place.part, f"{place.part}_concat", [features[i] for i in place.output]))
-    _head(builder, network, classes, outputs)
-    return builder.finished()
-
-
-def _stem_channels(network: DenseNet) -> int:
-    """The paper's: 2k with a bottleneck, 16 without."""
-    return 16 if of_block(network.bottleneck_width, 0) is None else 2 * of_block(network.growth_rate, 0)
 
 
 def transition(builder: Builder, network: DenseNet | UNet, part: str, block: int, feature: int) -> int:
@@ -173,45 +145,37 @@ def transition(builder: Builder, network: DenseNet | UNet, part: str, block: int
     """
     height, width, channels = builder.shape(feature)
     if min(height, width) < 2:
-        hint = "Use fewer blocks or larger images."
-        raise refuse(
-            "layers_per_block", f"{part} to have at least 2x2 pixels to pool", f"{height}x{width}", hint
-        )
-    compression, pooling = network.compression, network.pooling
-    kept = channels if compression is None else kept_channels(compression, channels, part)
-    slope = network.alpha.transitions if network.alpha else 0.0
-    rate = of_block(network.dropout, block)
-    operations: list[Named] = []
-    if pooling == "conv":
-        operations += convolved(network, slope, "compression", kept, kernel=2, stride=2)
-    elif compression is not None:
-        operations += convolved(network, slope, "compression", kept, kernel=1)
-    if operations:
-        operations += dropped(network, rate, "compression", always=False)
-    feature = builder.chain(part, part, operations, feature)
-    return feature if pooling == "conv" else pooled(builder, part, pooling, feature)
+        expected, found = f"{part} to have at least 2x2 pixels to pool", f"{height}x{width}"
+        raise refuse("layers_per_block", expected, found, "Use fewer blocks or larger images.")
+    kept = channels if network.compression is None else kept_channels(network.compression, channels, part)
+    drops = dropped(network, of_block(network.dropout, block), "compression", always=False)
+    if network.pooling == "conv":
+        strided = convolved(network, _slope(network), "compression", kept, kernel=2, stride=2)
+        return builder.chain(part, part, [*strided, *drops], feature)
+    if network.compression is not None:
+        compressed = convolved(network, _slope(network), "compression", kept, kernel=1)
+        feature = builder.chain(part, part, [*compressed, *drops], feature)
+    return pooled(builder, part, network.pooling, feature)
 
 
-def pooled(builder: Builder, part: str, pooling: Literal["avg", "max", "both"], feature: int) -> int:
-    """Halve the image by 2x2 pooling: average, maximum, or both concatenated."""
-    match pooling:
-        case "avg" | "max":
-            return builder.add(part, f"{part}_pool", Pool(pooling, size=2, stride=2, padding=0), feature)
-        case "both":
-            average = builder.add(part, f"{part}_avg", Pool("avg", size=2, stride=2, padding=0), feature)
-            maximum = builder.add(part, f"{part}_max", Pool("max", size=2, stride=2, padding=0), feature)
-            return builder.add(part, f"{part}_pool", Concatenate(), average, maximum)
-        case _:
-            assert_never(pooling)
+def pooled(builder: Builder, part: str, pooling: Literal[PoolKind, "both"], feature: int) -> int:
+    """Halve the image by 2x2 pooling; both: average and maximum, concatenated."""
+    if pooling != "both":
+        return builder.add(part, f"{part}_pool", graph.Pool(pooling, size=2, stride=2, padding=0), feature)
+    average = builder.add(part, f"{part}_avg", graph.Pool("avg", size=2, stride=2, padding=0), feature)
+    maximum = builder.add(part, f"{part}_max", graph.Pool("max", size=2, stride=2, padding=0), feature)
+    return builder.add(part, f"{part}_pool", graph.Concatenate(), average, maximum)
 
 
 def _head(builder: Builder, network: DenseNet, classes: int, outputs: list[int]) -> None:
     """BN, activation and global average of the last block (or of each), then the classifier."""
     read = outputs if network.head.reads == "all_blocks" else outputs[-1:]
     norm, activation = normalized(network, network.alpha.head if network.alpha else 0.0)
-    operations = [norm, activation] if network.head.activation else [norm]
+    average: Named = ("average", graph.GlobalAverage())
+    operations = [norm, activation, average] if network.head.activation else [norm, average]
     averages = []
     for number, feature in enumerate(read, start=1):
         name = "head" if len(read) == 1 else f"head_block{number}"
-        averages.append(builder.chain("head", name, [*operations, ("average", GlobalAverage())], feature))
-    builder.add("head", "head_classifier", Classifier(classes), builder.join("head", "head_concat", averages))
+        averages.append(builder.chain("head", name, operations, feature))
+    joined = builder.join("head", "head_concat", averages)
+    builder.add("head", "head_classifier", graph.Classifier(classes), joined)

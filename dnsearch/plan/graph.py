@@ -1,17 +1,19 @@
 """A network as pure data: operations, and nodes that say what each operation reads.
 
 Shapes are ``(height, width, channels)`` or, after the global average, ``(channels,)``; the batch is left
-out. A new operation is one frozen class here, one ``case`` in ``shapes.py`` and ``cost.py`` and one in the
-model room; the type checker asks for them.
+out. A new operation is one frozen class here and one ``case`` each in ``cost.py``, ``model/build.py`` and
+``export/onnx.py``; the type checker asks for them.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from dnsearch.errors import Problem, SpecError
+from dnsearch.spec.network import ActivationKind
+from dnsearch.spec.network.connectivity import PoolKind
 
 Shape = tuple[int, ...]
-ActivationKind = Literal["relu", "leaky_relu", "prelu", "elu", "gelu", "silu", "mish"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +25,9 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Convolution:
-    """A square convolution.
+    """A convolution of ``kernel`` x ``kernel`` pixels, with a bias for each filter or none.
 
-    Args:
-        filters: output channels.
-        kernel: side of the kernel.
-        stride: step in both directions.
-        bias: whether each filter has a bias.
-        initializer: how the kernel starts, as in the spec.
+    ``initializer`` is how the kernel starts, as in the spec.
     """
 
     filters: int
@@ -65,11 +62,9 @@ class BatchNorm:
 
 @dataclass(frozen=True, slots=True)
 class Activation:
-    """An activation, element by element.
+    """An activation, element by element; prelu has a trainable slope per channel.
 
-    Args:
-        kind: as in the spec. prelu has a trainable slope per channel.
-        slope: of leaky_relu; where prelu starts; 0 for the others.
+    ``slope`` is leaky_relu's, or where prelu's start; 0 for the others.
     """
 
     kind: ActivationKind
@@ -78,9 +73,9 @@ class Activation:
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """Average or maximum over a square window, with ``padding`` zeros on each side (maximum only)."""
+    """What a square window holds, as one number; with ``padding`` zeros on each side (maximum only)."""
 
-    kind: Literal["avg", "max"]
+    kind: PoolKind
     size: int
     stride: int
     padding: int
@@ -142,7 +137,7 @@ Operation = (
 
 
 class Node(NamedTuple):
-    """One operation in its place; a named tuple for the same reason as a cost.
+    """One operation in its place; a named tuple, since a search plans millions of them.
 
     Args:
         name: unique, such as ``block1_layer2_growth_conv``.
@@ -165,7 +160,7 @@ class Block:
 
     Args:
         part: the part that the block is.
-        level: how often the image has been halved before it, from the stem's output on.
+        level: how often the image has been halved since the stem.
         reads: for each layer the features that it reads.
         output: the features that the block puts out.
     """
@@ -192,13 +187,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class NetworkPlan:
-    """Nodes in an order in which each comes after what it reads; the last one is the output.
-
-    Args:
-        nodes: the operations.
-        blocks: how the dense blocks are connected.
-        links: connections between parts that are not neighbours.
-    """
+    """Nodes in an order in which each comes after what it reads; the last one is the output."""
 
     nodes: tuple[Node, ...]
     blocks: tuple[Block, ...]
@@ -208,6 +197,37 @@ class NetworkPlan:
     def parts(self) -> tuple[str, ...]:
         """The parts in the order in which they are met."""
         return tuple(dict.fromkeys(node.part for node in self.nodes))
+
+
+PREACTIVATION: dict[type, type] = {Concatenate: BatchNorm, BatchNorm: Activation, Activation: Convolution}
+"""What follows what in the order that DenseNets repeat."""
+
+
+def units(plan: NetworkPlan) -> list[range]:
+    """The positions of nodes that one layer can compute: runs in which each is read by the next one alone.
+
+    A run of several begins at a concatenation or a BatchNorm and goes on as in ``PREACTIVATION``.
+
+    >>> from dnsearch.plan.network import plan_network
+    >>> from dnsearch.spec.network import example
+    >>> plan = plan_network(example(), (8, 8, 1), classes=10)
+    >>> len(plan.nodes), len(units(plan))
+    (56, 21)
+    """
+    readers = Counter(position for node in plan.nodes for position in node.inputs)
+    found: list[range] = []
+    for position, node in enumerate(plan.nodes):
+        before = position - 1
+        if (
+            node.inputs == (before,)
+            and readers[before] == 1
+            and type(node.operation) is PREACTIVATION.get(type(plan.nodes[before].operation))
+            and not isinstance(plan.nodes[found[-1].start].operation, Activation)
+        ):
+            found[-1] = range(found[-1].start, position + 1)
+        else:
+            found.append(range(position, position + 1))
+    return found
 
 
 def refuse(field: str, expected: str, found: str = "", hint: str = "") -> SpecError:

@@ -5,9 +5,8 @@ from dataclasses import dataclass, replace
 
 from dnsearch.errors import Problem, SpecError
 from dnsearch.plan.graph import NetworkPlan, Shape
-from dnsearch.plan.match import Figure, Match, figure_of, matched
 from dnsearch.plan.memory import Summary
-from dnsearch.plan.network import plan_network
+from dnsearch.plan.network import Figure, Match, figure_of, matched, plan_network
 from dnsearch.spec.data_section import Facts
 from dnsearch.spec.document import Document, load
 from dnsearch.spec.experiment import Experiment
@@ -65,7 +64,7 @@ def planned(document: Document, facts: Facts, *, limits: bool = True) -> Planned
             document = document.with_growth(match.growth_rate)
         experiment = document.experiment
         plan = plan_network(experiment.network, image_shape, classes)
-        summary = Summary(plan, images_at_once(experiment), slots(experiment))
+        summary = summary_of(experiment, plan)
         problems = [*_frozen(experiment, plan), *_crop(experiment, image_shape)]
         problems += _sizes(experiment, image_shape, classes)
         problems += _expectations(experiment, summary)
@@ -91,19 +90,13 @@ def _check_task(experiment: Experiment, facts: Facts) -> None:
     raise SpecError([Problem("network.family", expected, experiment.network.family, hint)])
 
 
-def images_at_once(experiment: Experiment) -> int:
-    """Images of a batch, or of the parts that it is worked through in."""
+def summary_of(experiment: Experiment, plan: NetworkPlan) -> Summary:
+    """What a spec's network costs with its batches and its optimizer."""
     training = experiment.training
-    return -(-training.batch_size // training.accumulate)
-
-
-def slots(experiment: Experiment) -> int:
-    """Numbers that the optimizer and the averaging keep per trainable parameter.
-
-    Muon has one for the convolutions' kernels, which are nearly all that there is.
-    """
-    kept = 2 if isinstance(experiment.training.optimizer, Adam | AdamW) else 1
-    return kept + (experiment.training.ema is not None)
+    images_at_once = -(-training.batch_size // training.accumulate)
+    # Muon keeps one number for the convolutions' kernels, which are nearly all parameters that there are.
+    slots = 2 if isinstance(training.optimizer, Adam | AdamW) else 1
+    return Summary(plan, images_at_once, slots + (training.ema is not None))
 
 
 def recomputes(experiment: Experiment, plan: NetworkPlan, free_bytes: int) -> bool:
@@ -117,8 +110,7 @@ def recomputes(experiment: Experiment, plan: NetworkPlan, free_bytes: int) -> bo
     """
     if experiment.training.memory != "auto":
         return experiment.training.memory == "recompute"
-    summary = Summary(plan, images_at_once(experiment), slots(experiment))
-    return summary.training_memory_bytes > PLAIN_SHARE * free_bytes
+    return summary_of(experiment, plan).training_memory_bytes > PLAIN_SHARE * free_bytes
 
 
 def _matched(experiment: Experiment, image_shape: Shape, classes: int) -> Match | None:
@@ -150,31 +142,23 @@ def _figure_of_spec(name: str, image_shape: Shape, classes: int, figure: Figure)
         raise rival.located(error) from None
 
 
-def _frozen(experiment: Experiment, plan: NetworkPlan) -> list[Problem]:
+def _frozen(experiment: Experiment, plan: NetworkPlan) -> Iterator[Problem]:
     """Frozen parts that the network does not have, or too many of them."""
-    frozen, where = experiment.training.freeze, "training.freeze"
-    if not frozen:
-        return []
-    parts = plan.parts
+    frozen, parts, where = experiment.training.freeze, plan.parts, "training.freeze"
     if unknown := [part for part in frozen if part not in parts]:
-        return [Problem(where, f"parts of the network: {', '.join(parts)}", found=", ".join(unknown))]
-    if all(part in frozen for part in parts):
+        yield Problem(where, f"parts of the network: {', '.join(parts)}", found=", ".join(unknown))
+    elif set(frozen) == set(parts):
         hint = "Leave out at least the head, or evaluate without a training."
-        return [Problem(where, "at least one part that is trained", found="all frozen", hint=hint)]
-    return []
+        yield Problem(where, "at least one part that is trained", found="all frozen", hint=hint)
 
 
-def _crop(experiment: Experiment, image_shape: Shape) -> list[Problem]:
+def _crop(experiment: Experiment, image_shape: Shape) -> Iterator[Problem]:
     """A crop that can lose the whole image: a slip that would cost a training to be seen."""
     augmentation, side = experiment.training.augmentation, min(image_shape[:2])
-    if augmentation is None or augmentation.crop < side:
-        return []
-    hint = "It pads so many pixels on each side; the paper takes 4 of 32."
-    return [
-        Problem(
-            "training.augmentation.crop", f"less than the images' {side} pixels", f"{augmentation.crop}", hint
-        )
-    ]
+    if augmentation is not None and augmentation.crop >= side:
+        where, expected = "training.augmentation.crop", f"less than the images' {side} pixels"
+        hint = "It pads so many pixels on each side; the paper takes 4 of 32."
+        yield Problem(where, expected, f"{augmentation.crop}", hint)
 
 
 def _sizes(experiment: Experiment, image_shape: Shape, classes: int) -> Iterator[Problem]:
@@ -195,33 +179,28 @@ def _sizes(experiment: Experiment, image_shape: Shape, classes: int) -> Iterator
             yield Problem(where, "a size that the network can be built for", str(list(size)), hint)
 
 
-def _expectations(experiment: Experiment, summary: Summary) -> list[Problem]:
+def _expectations(experiment: Experiment, summary: Summary) -> Iterator[Problem]:
     """Where the plan is not what the spec says that it is."""
     if experiment.expect is None:
-        return []
+        return
     costs = summary.cost
     counted = {"parameters": costs.trainable, "parameters_total": costs.parameters, "macs": costs.macs}
-    return [
-        Problem(f"expect.{field}", f"what the plan has: {count:,}", found=f"{expected:,}")
-        for field, count in counted.items()
-        if (expected := getattr(experiment.expect, field)) not in {None, count}
-    ]
+    for field, count in counted.items():
+        expected = getattr(experiment.expect, field)
+        if expected not in {None, count}:
+            yield Problem(f"expect.{field}", f"what the plan has: {count:,}", found=f"{expected:,}")
 
 
-def _limits(experiment: Experiment, summary: Summary) -> list[Problem]:
+def _limits(experiment: Experiment, summary: Summary) -> Iterator[Problem]:
     """Where the plan costs more than it may; it points at the network where the limit is the default one."""
     counted = {
         "parameters": (summary.cost.trainable, "trainable parameters"),
         "macs": (summary.cost.macs, "multiply-adds for one image"),
         "training_memory_bytes": (summary.training_memory_bytes, "bytes for a training step"),
     }
-    return [
-        Problem(
-            f"limits.{field}" if field in experiment.limits.model_fields_set else "network",
-            f"at most {limit:,} {what}",
-            found=f"{count:,}",
-            hint=f"Make the network smaller, raise limits.{field}, or lift all limits with --no-limits.",
-        )
-        for field, (count, what) in counted.items()
-        if (limit := getattr(experiment.limits, field)) is not None and count > limit
-    ]
+    for field, (count, what) in counted.items():
+        limit = getattr(experiment.limits, field)
+        if limit is not None and count > limit:
+            where = f"limits.{field}" if field in experiment.limits.model_fields_set else "network"
+            hint = f"Make the network smaller, raise limits.{field}, or lift all limits with --no-limits."
+            yield Problem(where, f"at most {limit:,} {what}", found=f"{count:,}", hint=hint)

@@ -6,24 +6,21 @@ convolution's own. With ``memory: recompute`` (Pleiss et al., 2017, arXiv 1707.0
 features that a convolution right behind them reads are not kept; they are computed again.
 """
 
-from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
 from math import prod
 
-from dnsearch.plan.cost import Cost, cost, part_costs
+from dnsearch.plan.cost import Cost, cost, node_cost, output_field, total
 from dnsearch.plan.graph import (
+    PREACTIVATION,
     Activation,
     BatchNorm,
-    Concatenate,
-    Convolution,
     Dropout,
     NetworkPlan,
     Node,
     Shape,
+    units,
 )
-from dnsearch.plan.shapes import output_field
 
 FLOAT_BYTES = 4
 IN_PLACE = (Activation, Dropout)
@@ -38,38 +35,25 @@ GRADIENTS = 2.75
 """What is alive beside the numbers kept, as a share of the inference peak."""
 
 
-def kept_plain(plan: NetworkPlan) -> list[int]:
-    """For each node the numbers that plain training keeps of it for the backward pass, for one image."""
-    return [0 if isinstance(node.operation, IN_PLACE) else prod(node.shape) for node in plan.nodes]
+def kept_of(node: Node) -> int:
+    """The numbers that plain training keeps of a node for the backward pass, for one image."""
+    return 0 if isinstance(node.operation, IN_PLACE) else prod(node.shape)
 
 
-def kept_recomputing(plan: NetworkPlan) -> list[int]:
+def kept_plain(plan: NetworkPlan) -> int:
+    """The numbers that plain training keeps for the backward pass, for one image."""
+    return sum(map(kept_of, plan.nodes))
+
+
+def kept_recomputing(plan: NetworkPlan) -> int:
     """The same for training with ``memory: recompute``."""
-    recomputed = recomputed_nodes(plan)
-    return [0 if node in recomputed else elements for node, elements in enumerate(kept_plain(plan))]
+    return kept_plain(plan) - sum(kept_of(plan.nodes[position]) for position in recomputed_nodes(plan))
 
 
 def recomputed_nodes(plan: NetworkPlan) -> set[int]:
-    """Positions of joined and normalised features that recomputing training computes again.
-
-    They start from a concatenation that only they read and end at a convolution.
-    """
-    readers = Counter(chain.from_iterable(node.inputs for node in plan.nodes))
-    found: set[int] = set()
-    for position, node in enumerate(plan.nodes):
-        if isinstance(node.operation, BatchNorm) and _joins_and_convolves(plan, position, readers):
-            found |= {position, node.inputs[0]}
-    return found
-
-
-def _joins_and_convolves(plan: NetworkPlan, norm: int, readers: Counter[int]) -> bool:
-    """Whether a BatchNorm reads a concatenation alone and leads to a convolution through an activation."""
-    joined = plan.nodes[norm].inputs[0]
-    if not isinstance(plan.nodes[joined].operation, Concatenate) or readers[joined] > 1:
-        return False
-    behind = plan.nodes[norm + 1 : norm + 3]
-    kinds = [type(node.operation) for node in behind]
-    return kinds == [Activation, Convolution] and [node.inputs for node in behind] == [(norm,), (norm + 1,)]
+    """Positions of the joined and normalised features that recomputing training computes again."""
+    whole = [unit for unit in units(plan) if len(unit) == 1 + len(PREACTIVATION)]
+    return {position for unit in whole for position in unit[:2]}
 
 
 def inference_peak(plan: NetworkPlan) -> int:
@@ -81,35 +65,11 @@ def inference_peak(plan: NetworkPlan) -> int:
         freed[number] += sizes[position]
     alive = peak = 0
     for number, node in enumerate(plan.nodes):
-        if not _overwrites(number, node, last_reader):
+        overwrites = isinstance(node.operation, OVERWRITING) and last_reader[node.inputs[0]] == number
+        if not overwrites:
             peak = max(peak, alive + sizes[number])
         alive += sizes[number] - freed[number]
     return peak
-
-
-def _overwrites(number: int, node: Node, last_reader: dict[int, int]) -> bool:
-    """Whether an operation can put its output where its input was."""
-    return isinstance(node.operation, OVERWRITING) and last_reader[node.inputs[0]] == number
-
-
-def training_bytes(nodes: int, parameters: int, kept: int, peak: int, batch_size: int, slots: int) -> int:
-    """The most that a process grows by while it trains in float32 on a processor.
-
-    What is kept for the backward pass is exact. What comes on top (the graph, copies of the parameters, the
-    gradients of the features at hand) was fitted to eighteen trainings of 0.06 to 3.2 GB, plain and with
-    recomputing, and the sum is within 11 % of what they took (``tests/benchmarks/memory.json``).
-
-    Args:
-        nodes: nodes of the plan.
-        parameters: all its parameters.
-        kept: numbers kept for the backward pass, for one image.
-        peak: the inference peak, for one image.
-        batch_size: images that are worked through at once.
-        slots: numbers that the optimizer keeps per trainable parameter; SGD with momentum 1, Adam 2.
-    """
-    numbers = kept * batch_size + round(GRADIENTS * peak) * batch_size
-    numbers += parameters * (COPIES + slots)
-    return START_BYTES + NODE_BYTES * nodes + FLOAT_BYTES * numbers
 
 
 @dataclass(frozen=True)
@@ -181,9 +141,17 @@ class Summary:
         """The same where joined features are computed again."""
         return self._training(kept_recomputing(self.plan))
 
-    def _training(self, kept: list[int]) -> int:
-        nodes, peak = len(kept), self.inference_peak_bytes // FLOAT_BYTES
-        return training_bytes(nodes, self.cost.parameters, sum(kept), peak, self.batch_size, self.slots)
+    def _training(self, kept: int) -> int:
+        """The most that a process grows by while it trains in float32 on a processor.
+
+        The numbers kept for the backward pass are exact. What comes on top (the graph, copies of the
+        parameters, the gradients of the features at hand) was fitted to eighteen trainings of 0.06 to 3.2 GB,
+        plain and recomputing; the sum is within 11 % of what they took (``tests/benchmarks/memory.json``).
+        """
+        peak = self.inference_peak_bytes // FLOAT_BYTES
+        numbers = self.batch_size * (kept + round(GRADIENTS * peak))
+        numbers += self.cost.parameters * (COPIES + self.slots)
+        return START_BYTES + NODE_BYTES * len(self.plan.nodes) + FLOAT_BYTES * numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,18 +178,18 @@ class Part:
 def parts(plan: NetworkPlan) -> list[Part]:
     """The parts of a plan, in the order of the network."""
     blocks = {block.part: block for block in plan.blocks}
-    shapes = {node.part: node.shape for node in plan.nodes}
-    kept = dict.fromkeys(shapes, 0)
-    for node, elements in zip(plan.nodes, kept_plain(plan), strict=True):
-        kept[node.part] += elements
-    return [
-        Part(
-            name=name,
-            shape=shapes[name],
-            layers=len(blocks[name].reads) if name in blocks else 0,
-            edges=blocks[name].edges if name in blocks else 0,
-            cost=cost,
-            kept=kept[name],
+    found = []
+    for name in plan.parts:
+        nodes = [node for node in plan.nodes if node.part == name]
+        block = blocks.get(name)
+        found.append(
+            Part(
+                name=name,
+                shape=nodes[-1].shape,
+                layers=len(block.reads) if block else 0,
+                edges=block.edges if block else 0,
+                cost=total(node_cost(plan, node) for node in nodes),
+                kept=sum(map(kept_of, nodes)),
+            )
         )
-        for name, cost in part_costs(plan).items()
-    ]
+    return found

@@ -5,28 +5,9 @@ convolution brings up the new features of the block below alone. unit: conv is t
 (Ronneberger et al., 2015): convolutions with zeros around the image, so that sizes stay.
 """
 
-from dnsearch.plan.blocks import (
-    Builder,
-    Named,
-    activation,
-    convolution,
-    dense_block,
-    dropped,
-    pattern_of,
-    stem,
-    wired,
-)
+from dnsearch.plan.blocks import Builder, Named, convolution, dense_block, dropped, normalized, stem
 from dnsearch.plan.densenet import pooled, transition
-from dnsearch.plan.graph import (
-    BatchNorm,
-    Convolution,
-    Input,
-    Link,
-    NetworkPlan,
-    Shape,
-    TransposedConvolution,
-    refuse,
-)
+from dnsearch.plan.graph import Convolution, Input, Link, NetworkPlan, Shape, TransposedConvolution, refuse
 from dnsearch.spec.network import UNet
 from dnsearch.spec.section import of_block
 
@@ -44,102 +25,87 @@ def unet(network: UNet, image_shape: Shape, classes: int) -> NetworkPlan:
     Raises:
         SpecError: the image cannot be halved that often, or the connectivity does not fit a block.
     """
-    dense = network.unit == "dense"
-    levels = len(network.levels)
-    _check_sides(network, image_shape, levels)
+    _check_sides(network, image_shape)
     builder = Builder()
-    feature = (
-        _dense(builder, network, image_shape, levels) if dense else _plain(builder, network, image_shape)
-    )
+    walk = _dense if network.unit == "dense" else _plain
+    feature = walk(builder, network, image_shape)
     builder.add("head", "head_conv", Convolution(classes, 1, 1, True, "glorot_uniform"), feature)
     return builder.finished()
 
 
-def _check_sides(network: UNet, image_shape: Shape, levels: int) -> None:
+def _check_sides(network: UNet, image_shape: Shape) -> None:
     height, width, _ = image_shape
+    levels = len(network.levels)
     multiple = 2 ** (levels - 1)
-    field = "layers_per_block" if network.unit == "dense" else "channels"
     if height % multiple or width % multiple:
         nearest = "x".join(str(max(1, round(side / multiple)) * multiple) for side in (height, width))
-        expected = (
-            f"sides that are multiples of {multiple}, since {levels} levels halve them {levels - 1} times"
+        raise refuse(
+            "layers_per_block" if network.unit == "dense" else "channels",
+            f"sides that are multiples of {multiple}, since {levels} levels halve them {levels - 1} times",
+            f"{height}x{width}",
+            f"{nearest} would do, and so would fewer levels.",
         )
-        raise refuse(field, expected, f"{height}x{width}", f"{nearest} would do, and so would fewer levels.")
     if network.unit == "dense" and (network.stem.stride, network.stem.pooling) != (1, "none"):
         raise refuse("stem", "expected stride: 1 and pooling: none; a U-Net puts out every pixel")
 
 
-def _dense(builder: Builder, network: UNet, image_shape: Shape, levels: int) -> int:
+def _dense(builder: Builder, network: UNet, image_shape: Shape) -> int:
     """Dense blocks down, at the bottom, and up again."""
     feature = stem(builder, network, network.stem, image_shape, STEM_CHANNELS)
+    bottom = len(network.levels) - 1
     skips: list[int] = []
-    for level in range(levels - 1):
-        _, stack = _block(builder, network, f"down{level + 1}", level, feature)
+    for level in range(bottom):
+        _, stack = dense_block(builder, network, f"down{level + 1}", level, feature)
         skips.append(stack)
         feature = transition(builder, network, f"transition{level + 1}", level, stack)
-    new, stack = _block(builder, network, "bottleneck", levels - 1, feature)
-    for level in reversed(range(levels - 1)):
+    new, stack = dense_block(builder, network, "bottleneck", bottom, feature)
+    for level in reversed(range(bottom)):
         part = f"up{level + 1}"
-        joined = builder.join(part, f"{part}_new", new if network.up_reads == "new" else [stack])
+        joined = builder.join(part, f"{part}_new", new) if network.up_reads == "new" else stack
         filters = sum(builder.shape(feature)[-1] for feature in new)
         feature = _raised(builder, network, level, filters, joined, skips[level])
-        new, stack = _block(builder, network, part, level, feature)
+        new, stack = dense_block(builder, network, part, level, feature)
     return stack
 
 
-def _block(builder: Builder, network: UNet, part: str, level: int, feature: int) -> tuple[list[int], int]:
-    """A level's dense block: its new features, and all that it puts out."""
-    layers, growth_rate = network.layers_per_block, network.growth_rate
-    if layers is None or growth_rate is None:
-        raise refuse("unit", "expected layers_per_block and growth_rate")
-    place = wired(pattern_of(network, level), layers[level], part, level)
-    features = dense_block(builder, network, place, of_block(growth_rate, level), level, feature)
-    return features[1:], builder.join(part, f"{part}_concat", [features[i] for i in place.output])
-
-
 def _raised(builder: Builder, network: UNet, level: int, filters: int, below: int, skip: int) -> int:
-    """What lies below at twice the size, joined with the skip of the same level."""
+    """The feature ``below`` at twice the size, joined with the skip of the same level."""
     part = f"up{level + 1}"
-    operation = TransposedConvolution(
-        filters, network.up_kernel, network.convolution_bias, network.initializer
-    )
+    bias, initializer = network.convolution_bias, network.initializer
+    operation = TransposedConvolution(filters, network.up_kernel, bias, initializer)
     up = builder.add(part, f"{part}_transposed", operation, below)
-    builder.note_link(Link(f"down{level + 1}", part, "skip"))
+    builder.links.append(Link(f"down{level + 1}", part, "skip"))
     return builder.join(part, f"{part}_skip", [skip, up])
 
 
 def _plain(builder: Builder, network: UNet, image_shape: Shape) -> int:
     """Plain convolutions down, at the bottom, and up again."""
-    channels = network.channels or ()
+    upper = network.levels[:-1]
     feature = builder.add("stem", "images", Input(image_shape))
     skips: list[int] = []
-    for level in range(len(channels) - 1):
+    for level in range(len(upper)):
         feature = _convolutions(builder, network, f"down{level + 1}", level, feature)
         skips.append(feature)
-        feature = _halved(builder, network, f"transition{level + 1}", feature)
-    feature = _convolutions(builder, network, "bottleneck", len(channels) - 1, feature)
-    for level in reversed(range(len(channels) - 1)):
-        feature = _raised(builder, network, level, channels[level], feature, skips[level])
+        part = f"transition{level + 1}"
+        if network.pooling == "conv":
+            strided = convolution(network, builder.shape(feature)[-1], kernel=2, stride=2)
+            feature = builder.add(part, f"{part}_pool", strided, feature)
+        else:
+            feature = pooled(builder, part, network.pooling, feature)
+    feature = _convolutions(builder, network, "bottleneck", len(upper), feature)
+    for level, filters in reversed([*enumerate(upper)]):
+        feature = _raised(builder, network, level, filters, feature, skips[level])
         feature = _convolutions(builder, network, f"up{level + 1}", level, feature)
     return feature
 
 
 def _convolutions(builder: Builder, network: UNet, part: str, level: int, feature: int) -> int:
     """3x3 convolutions, each with its activation, BatchNorm between them if wanted, and dropout."""
-    filters = (network.channels or ())[level]
     slope = of_block(network.alpha.layers, level) if network.alpha else 0.0
-    norm = BatchNorm(network.batch_norm.momentum, network.batch_norm.epsilon)
+    norm, activation = normalized(network, slope)
+    operations: list[Named] = [("conv", convolution(network, network.levels[level], kernel=3))]
+    operations += [norm, activation] if network.normalize else [activation]
+    operations += dropped(network, of_block(network.dropout, level), "growth", always=True)
     for number in range(1, network.convolutions + 1):
-        operations: list[Named] = [("conv", convolution(network, filters, kernel=3))]
-        operations += [("norm", norm)] if network.normalize else []
-        operations.append(("activation", activation(network, slope)))
-        operations += dropped(network, of_block(network.dropout, level), "growth", always=True)
         feature = builder.chain(part, f"{part}_layer{number}", operations, feature)
     return feature
-
-
-def _halved(builder: Builder, network: UNet, part: str, feature: int) -> int:
-    if network.pooling == "conv":
-        strided = convolution(network, builder.shape(feature)[-1], kernel=2, stride=2)
-        return builder.add(part, f"{part}_pool", strided, feature)
-    return pooled(builder, part, network.pooling, feature)

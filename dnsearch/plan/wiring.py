@@ -1,84 +1,101 @@
 """Which earlier features each layer of a block reads, and which the block puts out.
 
-A wiring rule is a plain function from a layer's number to the numbers of the features that it
-reads. Feature 0 is the block's input; layer ``i`` (from 1) writes feature ``i``. Nothing here
-knows about channels, shapes or Keras.
+Feature 0 is the block's input; layer ``i`` (from 1) writes feature ``i``. Nothing here knows about shapes or
+Keras.
 """
 
 import hashlib
 from collections.abc import Sequence
+from typing import assert_never
+
+from dnsearch.plan.graph import Block, refuse
+from dnsearch.spec.network.connectivity import (
+    Chain,
+    Dense,
+    Explicit,
+    Harmonic,
+    Log,
+    OnePattern,
+    Random,
+    Strided,
+    Window,
+)
+
+Reads = tuple[int, ...]
 
 
-def dense(layer: int) -> tuple[int, ...]:
-    """Read everything written so far (Huang et al., 2017).
+def wired(pattern: OnePattern, layers: int, part: str, level: int) -> Block:
+    """The wiring of a block.
 
-    >>> dense(4)
-    (0, 1, 2, 3)
+    Raises:
+        SpecError: the pattern does not fit the number of layers, or leaves something unread.
     """
-    return tuple(range(layer))
+    if isinstance(pattern, Explicit):
+        _check_lists(pattern, layers, part)
+    read = tuple(reads(pattern, layer) for layer in range(1, layers + 1))
+    if isinstance(pattern, Explicit):
+        read = flipped(read, pattern.flips, pattern.seed)
+    match pattern.output:
+        case "all":
+            output = tuple(range(layers + 1))
+        case "rule":
+            output = reads(pattern, layers + 1)
+        case "odd_and_last":  # HarDNet's
+            output = tuple(feature for feature in range(1, layers + 1) if feature % 2 or feature == layers)
+        case _:
+            assert_never(pattern.output)
+    if unread := sorted(set(range(layers + 1)).difference(output, *read)):
+        what = f"layer {unread[0]} of {part}" if unread[0] else f"the input of {part}"
+        hint = "Put it out with output: all, or let a layer read it."
+        raise refuse("connectivity", f"expected {what} to be read; nothing does", hint=hint)
+    return Block(part, level, read, output)
 
 
-def log(layer: int) -> tuple[int, ...]:
-    """Read what lies 1, 2, 4, 8… layers back (SparseNet, Zhu et al., 2018).
+def reads(pattern: OnePattern, layer: int) -> Reads:
+    """The features that a layer reads.
 
-    >>> log(12)
-    (4, 8, 10, 11)
+    >>> reads(Dense(), 4), reads(Log(name="log"), 12), reads(Harmonic(name="harmonic"), 12)
+    ((0, 1, 2, 3), (4, 8, 10, 11), (8, 10, 11))
+    >>> reads(Window(name="window", size=4), 12), reads(Strided(name="strided", stride=3), 12)
+    ((8, 9, 10, 11), (2, 5, 8, 11))
     """
-    return tuple(layer - step for step in _powers_of_two(layer))
+    match pattern:
+        case Dense():  # everything written so far (Huang et al., 2017)
+            return tuple(range(layer))
+        case Log():  # 1, 2, 4, 8… layers back (SparseNet, Zhu et al., 2018)
+            return tuple(layer - step for step in _powers_of_two(layer))
+        case Harmonic():  # 2ⁿ layers back, for every 2ⁿ that divides its number (HarDNet, Chao et al., 2019)
+            return tuple(layer - step for step in _powers_of_two(layer) if layer % step == 0)
+        case Window(size=size):  # the most recent ones (Hu et al., 2018, arXiv 1806.01935)
+            return tuple(range(max(0, layer - size), layer))
+        case Chain():  # the last one alone (VoVNet's one-shot aggregation, Lee et al., 2019)
+            return (layer - 1,)
+        case Strided(stride=stride):
+            return tuple(range((layer - 1) % stride, layer, stride))
+        case Random(probability=probability, seed=seed):  # NN-Mass, Bhardwaj et al., 2021
+            drawn = (feature for feature in range(layer - 1) if _chance(seed, layer, feature) < probability)
+            return (*drawn, layer - 1)
+        case Explicit(layers=lists):
+            return tuple(sorted(set(lists[layer - 1])))
+        case _:
+            assert_never(pattern)
 
 
-def harmonic(layer: int) -> tuple[int, ...]:
-    """Read what lies 2ⁿ layers back, for every 2ⁿ that divides its number (HarDNet, Chao et al., 2019).
+def layer_width(pattern: OnePattern, layer: int, growth_rate: int) -> int:
+    """How many channels a layer writes: k, or HarDNet's k·mⁿ rounded to an even number as its code does.
 
-    >>> harmonic(12)
-    (8, 10, 11)
+    n is the largest for which 2ⁿ divides the layer's number.
+
+    >>> layer_width(Harmonic(name="harmonic", width_multiplier=1.7), 4, growth_rate=10)
+    28
     """
-    return tuple(layer - step for step in _powers_of_two(layer) if layer % step == 0)
+    if not isinstance(pattern, Harmonic) or pattern.width_multiplier == 1:
+        return growth_rate
+    exponent = (layer & -layer).bit_length() - 1
+    return max(2, int(growth_rate * pattern.width_multiplier**exponent + 1) // 2 * 2)
 
 
-def window(layer: int, size: int) -> tuple[int, ...]:
-    """Read the ``size`` most recent features (Hu et al., 2018, arXiv 1806.01935).
-
-    >>> window(12, size=4)
-    (8, 9, 10, 11)
-    """
-    return tuple(range(max(0, layer - size), layer))
-
-
-def chain(layer: int) -> tuple[int, ...]:
-    """Read the last feature alone (VoVNet's one-shot aggregation, Lee et al., 2019).
-
-    >>> chain(12)
-    (11,)
-    """
-    return (layer - 1,)
-
-
-def strided(layer: int, stride: int) -> tuple[int, ...]:
-    """Read every ``stride``-th feature, from the last one back.
-
-    >>> strided(12, stride=3)
-    (2, 5, 8, 11)
-    """
-    return tuple(range((layer - 1) % stride, layer, stride))
-
-
-def random(layer: int, probability: float, seed: int) -> tuple[int, ...]:
-    """Read each earlier feature with a probability, and always the last one (NN-Mass, Bhardwaj et al., 2021).
-
-    An edge's chance is a hash of the seed and the edge alone: the same everywhere, for every Python and
-    every machine, and a longer block has the edges of a shorter one.
-
-    >>> random(12, probability=0.5, seed=0) == random(12, probability=0.5, seed=0)
-    True
-    >>> random(12, probability=0.0, seed=0), random(4, probability=1.0, seed=0)
-    ((11,), (0, 1, 2, 3))
-    """
-    drawn = (feature for feature in range(layer - 1) if _chance(seed, layer, feature) < probability)
-    return (*drawn, layer - 1)
-
-
-def flipped(reads: Sequence[tuple[int, ...]], flips: int, seed: int) -> tuple[tuple[int, ...], ...]:
+def flipped(read: Sequence[Reads], flips: int, seed: int) -> tuple[Reads, ...]:
     """Add edges that are not there, or remove them where they are, in an order that the seed decides.
 
     Edges to the layer before, and a layer's only one, stay. More flips of one seed flip the same and more.
@@ -86,8 +103,8 @@ def flipped(reads: Sequence[tuple[int, ...]], flips: int, seed: int) -> tuple[tu
     >>> flipped([(0,), (0, 1), (0, 1, 2)], flips=1, seed=0)
     ((0,), (0, 1), (0, 2))
     """
-    edges = [(layer, feature) for layer in range(2, len(reads) + 1) for feature in range(layer - 1)]
-    found = [set(features) for features in reads]
+    edges = [(layer, feature) for layer in range(2, len(read) + 1) for feature in range(layer - 1)]
+    found = [set(features) for features in read]
     for layer, feature in sorted(edges, key=lambda edge: _chance(seed, *edge)):
         if flips and found[layer - 1] != {feature}:
             found[layer - 1] ^= {feature}
@@ -95,31 +112,27 @@ def flipped(reads: Sequence[tuple[int, ...]], flips: int, seed: int) -> tuple[tu
     return tuple(tuple(sorted(features)) for features in found)
 
 
-def odd_and_last(layers: int) -> tuple[int, ...]:
-    """What a HarDNet block puts out: its odd features and the last one.
-
-    >>> odd_and_last(8)
-    (1, 3, 5, 7, 8)
-    """
-    return tuple(feature for feature in range(1, layers + 1) if feature % 2 == 1 or feature == layers)
-
-
-def harmonic_width(layer: int, multiplier: float) -> float:
-    """How many times the growth rate a HarDNet layer writes: mⁿ, n the largest with 2ⁿ dividing the layer.
-
-    >>> harmonic_width(12, multiplier=2.0)
-    4.0
-    """
-    exponent = (layer & -layer).bit_length() - 1
-    return float(multiplier**exponent)
+def _check_lists(pattern: Explicit, layers: int, part: str) -> None:
+    """Refuse lists that are too few or too many, empty, or name a layer that comes later."""
+    with_output = pattern.output == "rule"
+    wanted = layers + with_output
+    if len(pattern.layers) != wanted:
+        expected = f"{wanted} lists for {part}, one per layer{' and one for its output' * with_output}"
+        raise refuse("connectivity.layers", expected, f"{len(pattern.layers)}")
+    for layer, read in enumerate(pattern.layers, start=1):
+        if not read:
+            raise refuse("connectivity.layers", f"layer {layer} of {part} to read something", "an empty list")
+        if wrong := [feature for feature in read if feature >= layer]:
+            expected = f"layer {layer} of {part} to read features 0 to {layer - 1}"
+            raise refuse("connectivity.layers", expected, f"{wrong[0]}")
 
 
-def _powers_of_two(layer: int) -> tuple[int, ...]:
+def _powers_of_two(layer: int) -> Reads:
     """The powers of two up to a number, the largest first."""
     return tuple(1 << exponent for exponent in reversed(range(layer.bit_length())))
 
 
 def _chance(seed: int, layer: int, feature: int) -> float:
-    """A number from 0 to 1, even and unrelated from edge to edge."""
+    """A number from 0 to 1 for an edge: a hash, so the same on every machine, for every length of block."""
     digest = hashlib.blake2b(f"{seed}:{layer}:{feature}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") / 2**64

@@ -14,7 +14,7 @@ FEATURES = np.linspace(-3, 3, 24, dtype="float32").reshape(1, 2, 3, 4)
 def test_activations_are_keras_own(tensorflow_ready, kind):
     import keras
 
-    from dnsearch.model.fused import activated
+    from dnsearch.model.activations import activated
 
     ours = np.asarray(activated(FEATURES, Activation(kind, 0.0)))
     np.testing.assert_allclose(
@@ -24,14 +24,14 @@ def test_activations_are_keras_own(tensorflow_ready, kind):
 
 @pytest.mark.parametrize("slope", [0.0, 0.1, 1.0])
 def test_leaky_relu(tensorflow_ready, slope):
-    from dnsearch.model.fused import activated
+    from dnsearch.model.activations import activated
 
     ours = np.asarray(activated(FEATURES, Activation("leaky_relu", slope)))
     np.testing.assert_allclose(ours, np.where(FEATURES > 0, FEATURES, slope * FEATURES), rtol=1e-6)
 
 
 def test_prelu_has_a_slope_per_channel(tensorflow_ready):
-    from dnsearch.model.fused import activated
+    from dnsearch.model.activations import activated
 
     slopes = np.array([0.0, 0.25, 0.5, 2.0], "float32")
     ours = np.asarray(activated(FEATURES, Activation("prelu", 0.25), slopes))

@@ -3,9 +3,9 @@
 import pytest
 
 from dnsearch.errors import SpecError
-from dnsearch.plan.blocks import wired
 from dnsearch.plan.cost import cost
 from dnsearch.plan.network import plan_network
+from dnsearch.plan.wiring import wired
 from dnsearch.spec.document import load
 from dnsearch.spec.network import example
 from dnsearch.spec.network.connectivity import Explicit, Harmonic, Log

@@ -2,7 +2,8 @@
 
 import pytest
 
-from dnsearch.plan.cost import Cost, cost, node_cost, part_costs, total
+from dnsearch.plan.cost import Cost, cost, node_cost, total
+from dnsearch.plan.memory import parts
 from dnsearch.plan.network import plan_network
 from dnsearch.spec.document import load
 from dnsearch.spec.network import example
@@ -53,9 +54,9 @@ def test_costs_of_single_nodes():
 
 def test_parts_add_up_to_the_whole():
     plan = plan_network(example(), (16, 16, 3), 5)
-    parts = part_costs(plan)
-    assert list(parts) == ["stem", "block1", "transition1", "block2", "transition2", "block3", "head"]
-    assert total(parts.values()) == cost(plan)
+    found = {part.name: part.cost for part in parts(plan)}
+    assert list(found) == ["stem", "block1", "transition1", "block2", "transition2", "block3", "head"]
+    assert total(found.values()) == cost(plan)
 
 
 @pytest.mark.parametrize("field", ["dropout", "pooling", "activation"])

@@ -10,7 +10,7 @@ import pytest
 from dnsearch.data.sources import facts
 from dnsearch.errors import SpecError
 from dnsearch.plan.cost import cost
-from dnsearch.plan.limits import Planned, planned, slots
+from dnsearch.plan.limits import Planned, planned
 from dnsearch.plan.network import plan_network
 from dnsearch.spec import presets
 from dnsearch.spec.data_section import Facts
@@ -60,8 +60,8 @@ def test_the_plan_and_its_summary() -> None:
 @pytest.mark.parametrize(("optimizer", "numbers"), [("sgd", 1), ("adam", 2), ("adamw", 2)])
 def test_what_an_optimizer_keeps(optimizer: str, numbers: int) -> None:
     spec = load("article", [f"training.optimizer={optimizer}"])
-    assert slots(spec.experiment) == numbers
     found = planned(spec, FACTS).summary
+    assert found.slots == numbers
     assert found.optimizer_bytes == 4 * numbers * found.cost.trainable
 
 
@@ -511,8 +511,8 @@ def test_the_articles_variants_are_fair_rivals(name: str) -> None:
 
 
 def test_averaged_weights_are_kept_too() -> None:
-    assert slots(load("article", ["training.ema=0.9"]).experiment) == 3
-    assert slots(load("article", ["training.ema=0.9", "training.optimizer=lion"]).experiment) == 2
+    assert planned(load("article", ["training.ema=0.9"]), FACTS).summary.slots == 3
+    assert planned(load("article", ["training.ema=0.9", "training.optimizer=lion"]), FACTS).summary.slots == 2
 
 
 @pytest.mark.parametrize(

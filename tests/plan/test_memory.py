@@ -6,21 +6,19 @@ from pathlib import Path
 import pytest
 
 from dnsearch.errors import SpecError
-from dnsearch.plan.cost import cost
+from dnsearch.plan.cost import cost, output_field
 from dnsearch.plan.graph import Pool
-from dnsearch.plan.limits import slots
-from dnsearch.plan.match import matched
+from dnsearch.plan.limits import summary_of
 from dnsearch.plan.memory import (
     Summary,
     inference_peak,
+    kept_of,
     kept_plain,
     kept_recomputing,
     parts,
     recomputed_nodes,
-    training_bytes,
 )
-from dnsearch.plan.network import plan_network
-from dnsearch.plan.shapes import output_field
+from dnsearch.plan.network import matched, plan_network
 from dnsearch.spec.document import load
 from dnsearch.spec.network import example
 
@@ -42,7 +40,7 @@ def test_numbers_kept_are_those_of_the_paper_on_memory(name, naive, linear):
     normalised feature in front of a 1x1 convolution.
     """
     plan = preset(name)
-    kept, again = kept_plain(plan), recomputed_nodes(plan)
+    kept, again = [kept_of(node) for node in plan.nodes], recomputed_nodes(plan)
     rows = [(position, node) for position, node in enumerate(plan.nodes) if node.part != "head"][:-1]
     everything = sum(kept[i] for i, node in rows if node.name not in {"images", "stem_dropout"})
     first_norms = {i for i, node in rows if node.name.endswith("layer1_bottleneck_norm")}
@@ -57,10 +55,10 @@ def test_numbers_kept_are_those_of_the_paper_on_memory(name, naive, linear):
 
 def test_recomputing_memory_grows_with_the_layers_and_plain_with_their_square():
     plans = [plan_network(example(layers_per_block=(layers,)), CIFAR, 10) for layers in (8, 16, 32)]
-    eight, sixteen, thirty_two = (sum(kept_recomputing(plan)) for plan in plans)
+    eight, sixteen, thirty_two = (kept_recomputing(plan) for plan in plans)
     assert sixteen / eight < 2.05
     assert thirty_two / sixteen < 2.05
-    assert sum(kept_plain(plans[2])) / sum(kept_plain(plans[1])) > 2.8
+    assert kept_plain(plans[2]) / kept_plain(plans[1]) > 2.8
 
 
 def test_what_is_computed_again_is_joined_and_normalised_features_before_a_convolution():
@@ -71,10 +69,11 @@ def test_what_is_computed_again_is_joined_and_normalised_features_before_a_convo
 
 def test_bytes_of_a_training():
     plan = plan_network(example(), (8, 8, 1), 10)
-    numbers = 32 * (100 + round(2.75 * inference_peak(plan))) + 11 * cost(plan).parameters
-    total = 28_000_000 + 300_000 * len(plan.nodes) + 4 * numbers
-    peak = inference_peak(plan)
-    assert training_bytes(len(plan.nodes), cost(plan).parameters, 100, peak, 32, 2) == total
+    over = round(2.75 * inference_peak(plan))
+    fixed = 28_000_000 + 300_000 * len(plan.nodes) + 4 * 11 * cost(plan).parameters
+    found = Summary(plan, batch_size=32, slots=2)
+    assert found.training_memory_bytes == fixed + 4 * 32 * (kept_plain(plan) + over)
+    assert found.recompute_memory_bytes == fixed + 4 * 32 * (kept_recomputing(plan) + over)
 
 
 MEASURED = json.loads((Path(__file__).parents[1] / "benchmarks" / "memory.json").read_text(encoding="utf-8"))[
@@ -85,9 +84,9 @@ MEASURED = json.loads((Path(__file__).parents[1] / "benchmarks" / "memory.json")
 @pytest.mark.parametrize("row", MEASURED, ids=[f"{row['network']}, {row['memory']}" for row in MEASURED])
 def test_the_prediction_is_near_what_trainings_took(row):
     """Of trainings that make bench-memory measured; more than ten, within a fifth of the truth."""
-    experiment = load(row["network"]).experiment
+    experiment = load(row["network"], [f"training.batch_size={row['batch_size']}"]).experiment
     plan = plan_network(experiment.network, tuple(row["image_shape"]), 10)
-    summary = Summary(plan, row["batch_size"], slots(experiment))
+    summary = summary_of(experiment, plan)
     plain, recompute = summary.training_memory_bytes, summary.recompute_memory_bytes
     predicted = plain if row["memory"] == "plain" else recompute
     assert len(MEASURED) > 10
@@ -106,7 +105,7 @@ def test_parts_add_up():
     plan = preset("densenet-bc-100-12")
     rows = parts(plan)
     assert sum(part.cost.trainable for part in rows) == 769_162
-    assert sum(part.kept for part in rows) == sum(kept_plain(plan))
+    assert sum(part.kept for part in rows) == kept_plain(plan)
     assert [(part.name, part.layers, part.edges) for part in rows if part.layers] == [
         (f"block{number}", 16, 136) for number in (1, 2, 3)
     ]

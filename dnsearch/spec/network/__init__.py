@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag
 
 from dnsearch.errors import Problem
-from dnsearch.spec.network.connectivity import Connectivity, CrossBlock, Dense
+from dnsearch.spec.network.connectivity import Connectivity, CrossBlock, Dense, PoolKind
 from dnsearch.spec.section import (
     MAX_BLOCKS,
     Fraction,
@@ -24,6 +24,8 @@ from dnsearch.spec.section import (
     Share,
     Whole,
 )
+
+ActivationKind = Literal["relu", "leaky_relu", "prelu", "elu", "gelu", "silu", "mish"]
 
 
 class Alpha(Section):
@@ -103,7 +105,7 @@ class Family(Section):
         description="Which earlier features of its block a layer reads: dense, log, harmonic or chain by "
         "name, or a mapping with name. A list gives one per block.",
     )
-    activation: Literal["relu", "leaky_relu", "prelu", "elu", "gelu", "silu", "mish"] = Field(
+    activation: ActivationKind = Field(
         "relu",
         description="The activation everywhere. leaky_relu takes its slope from alpha; prelu learns one "
         "slope per channel and starts from alpha (0.25 where alpha is left out).",
@@ -158,7 +160,7 @@ class Family(Section):
 PER_BLOCK = ("growth_rate", "bottleneck_width", "dropout", "connectivity")
 """Fields that take one value per block."""
 
-Pooling = Literal["avg", "max", "both", "conv"]
+Pooling = Literal[PoolKind, "both", "conv"]
 
 
 class DenseNet(Family):

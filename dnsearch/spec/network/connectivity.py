@@ -10,6 +10,9 @@ from pydantic import Field
 
 from dnsearch.spec.section import MAX_BLOCKS, Many, One, OneOrMany, PerBlock, Ratio, Section, Seed, Share
 
+PoolKind = Literal["avg", "max"]
+"""How a square of pixels becomes one number."""
+
 
 class Pattern(Section):
     """What all patterns have in common; abstract."""
@@ -114,7 +117,7 @@ class CrossBlock(Section):
         description="all: from every earlier block; non_adjacent: from every earlier block but the "
         "neighbour (the article's proposal); or pairs [from, to] of block numbers, from 1."
     )
-    downsampling: Literal["avg", "max", "conv3x3", "conv2x2", "space_to_depth"] = Field(
+    downsampling: Literal[PoolKind, "conv3x3", "conv2x2", "space_to_depth"] = Field(
         "avg",
         description="How a link halves the image, as often as it takes. avg, max: pooling (CondenseNet: "
         "avg); conv3x3, conv2x2: BN-activation-convolution of stride 2 (MSDNet and HRNet; RDNet); "

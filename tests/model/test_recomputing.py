@@ -59,7 +59,7 @@ def test_recomputing_changes_no_bit(one_step, name):
 def test_gradients_pass_back_as_tensorflow_s_own(tensorflow_ready, kind):
     import tensorflow as tf
 
-    from dnsearch.model.fused import activated, passed_back
+    from dnsearch.model.activations import activated, passed_back
 
     activation = Activation(kind, 0.2 if kind == "leaky_relu" else 0.0)
     rng = np.random.default_rng(0)
