@@ -3,7 +3,7 @@
 import difflib
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import reduce
 from typing import Any
@@ -15,7 +15,7 @@ from dnsearch.errors import Problem
 from dnsearch.spec import json_schema
 from dnsearch.spec.json_schema import Path, either, in_words, kind
 from dnsearch.spec.section import RULE
-from dnsearch.spec.tree import Items, Leaf, Table, Tree, deepest, entry, key_place, plain, shortened
+from dnsearch.spec.tree import Leaf, Tree, deepest, entry, key_place, plain, shortened
 from dnsearch.spec.yaml import scalar
 
 MAX_PROBLEMS = 100
@@ -39,6 +39,16 @@ OTHER_NAMES = {
     "tune": ("search",),
 }
 """Fields, and what other programs and papers call them."""
+
+SORTS: Mapping[type, tuple[str, ...]] = {
+    bool: ("boolean",),
+    int: ("integer", "number"),
+    float: ("integer", "number"),
+    str: ("string", "words"),
+    tuple: ("array",),
+    dict: ("object",),
+}
+"""The types of JSON Schema that a value in the YAML could be meant for; ``words`` are constants."""
 
 
 def problems(
@@ -162,8 +172,8 @@ def _key(path: Path) -> str:
 
 def description(path: Path, tree: Tree | None = None) -> str:
     """What the schema says of a path."""
-    found = [option["description"] for option in json_schema.at(path, tree) if option.get("description")]
-    return found[0] if found else ""
+    found = (option.get("description", "") for option in json_schema.at(path, tree))
+    return next(filter(None, found), "")
 
 
 def shown(value: Any) -> str:  # noqa: ANN401  (whatever the YAML holds)
@@ -204,25 +214,7 @@ def expectation(path: Path, tree: Tree | None = None) -> str:
     found = reduce(entry, path, tree)
     written = found and shortened(found, _key(path))
     alternatives = json_schema.at(path, tree)
-    sorts = _sorts(written)
+    sorts = SORTS.get(type(plain(written)), ()) if written else ()
     if isinstance(written, Leaf) and isinstance(written.value, str) and written is not found:
-        sorts = set()  # a name can be alone or in a mapping
-    alike = [each for each in alternatives if each.get("type", "words") in sorts]
-    return in_words(alike or alternatives)
-
-
-def _sorts(written: Tree | None) -> set[str]:
-    """The types of JSON Schema that a value could be of; nothing where it has no sort."""
-    match written:
-        case Leaf(bool()):
-            return {"boolean"}
-        case Leaf(int() | float()):
-            return {"integer", "number"}
-        case Leaf(str()):
-            return {"string", "words"}
-        case Items():
-            return {"array"}
-        case Table():
-            return {"object"}
-        case _:
-            return set()
+        sorts = ()  # a name can be alone or in a mapping
+    return in_words([each for each in alternatives if each.get("type", "words") in sorts] or alternatives)
