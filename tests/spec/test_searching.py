@@ -212,6 +212,11 @@ def test_conditions_labels_and_positions_are_accepted(line):
             "expected a parameter of this search; did you mean network.connectivity?",
         ),
         (
+            "network.connectivity.stride: {int: [2, 4], when: {network.conectivity: sparse}}",
+            "network.connectivity.stride.when.network.conectivity",
+            "expected a parameter of this search; did you mean network.connectivity?",
+        ),
+        (
             "network.pooling: {choices: [avg, max], when: {network.connectivity: dense}}",
             "network.pooling.when.network.connectivity",
             "expected all or sparse, found dense",
@@ -273,6 +278,15 @@ def test_conditions_that_go_round_in_a_circle():
     with pytest.raises(SpecError, match="conditions go round in a circle: network") as caught:
         parse(tuned(lines).encode(), "s.yaml")
     assert "Let one of them count always: remove its when." in str(caught.value)
+
+
+def test_everything_that_does_not_fit_together_is_reported_at_once():
+    lines = "  objectives: [macs]\n  pruner: none\n  fidelity: examples\n  gpus_per_trial: 1.5\n"
+    with pytest.raises(SpecError) as caught:
+        parse(tuned("    network.growth_rate: [8, 12]\n", lines).encode(), "s.yaml")
+    assert [problem.where for problem in caught.value.problems] == [
+        *("tune.objectives", "tune.fidelity", "tune.gpus_per_trial")
+    ]
 
 
 LAYERS = "    network.layers_per_block.0: {int: [2, 6]}\n"
