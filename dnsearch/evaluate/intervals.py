@@ -1,4 +1,4 @@
-"""How far a measured figure may be off, in closed form and in plain Python: a leaderboard needs no NumPy.
+"""How far a measured figure may be off, in closed form; only the figures of several seeds need SciPy.
 
 A share of images has Wilson's interval (1927), the difference of two shares Newcombe's (1998). The figures of
 a few seeds are taken as draws from a normal distribution of unknown spread: a mean over them has Student's
@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist, fmean, variance
 
+from dnsearch import environment
+
 CONFIDENCE = 0.95
 TAILS = (1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2
 Z = NormalDist().inv_cdf(TAILS[1])
-MOST_DEGREES = 1000
-"""Beyond that, Student's distribution is the normal one to three digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,25 +99,4 @@ def student(degrees: int) -> float:
     >>> [round(student(degrees), 3) for degrees in (1, 2, 10, 1000)]
     [12.706, 4.303, 2.228, 1.962]
     """
-    low, high = 1.0, 13.0
-    for _ in range(60):
-        middle = (low + high) / 2
-        inside = _probability_within(middle, min(degrees, MOST_DEGREES)) < CONFIDENCE
-        low, high = (middle, high) if inside else (low, middle)
-    return high
-
-
-def _probability_within(t: float, degrees: int) -> float:
-    """``P(-t < T < t)`` for a whole number ν of degrees of freedom (Abramowitz and Stegun, 26.7.3, 26.7.4).
-
-    With ``θ = atan(t / √ν)``, even ν: ``sin θ (1 + 1/2 cos² θ + 1·3/2·4 cos⁴ θ + …)``, up to the power ν - 2;
-    odd ν: ``2/π (θ + sin θ (cos θ + 2/3 cos³ θ + 2·4/3·5 cos⁵ θ + …))``, likewise. SciPy has it too, but
-    importing ``scipy.special`` takes as long as the whole leaderboard.
-    """
-    angle, odd = math.atan(t / math.sqrt(degrees)), degrees % 2
-    term, total = math.cos(angle) if odd else 1.0, 0.0
-    for power in range(odd, degrees - 1, 2):
-        total += term
-        term *= (power + 1) / (power + 2) * math.cos(angle) ** 2
-    inner = math.sin(angle) * total
-    return 2 / math.pi * (angle + inner) if odd else inner
+    return float(environment.imported("scipy.special").stdtrit(degrees, TAILS[1]))

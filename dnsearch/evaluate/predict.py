@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dnsearch.data.masks import MOST_CLASSES, image_png, mask_png, overlaid, visible
 from dnsearch.errors import Problem, RunError
@@ -36,23 +35,18 @@ def predict_images(folder: RunFolder, images: Sequence[Path], top: int) -> list[
         RunError: the run has no weights.
         DataError: a file is missing or is no image.
     """
-    network = trained(folder)
-    predictions = []
+    network, predictions = trained(folder), []
+    largest = SOURCES[network.experiment.data.source].largest_pixel
     for start in range(0, len(images), BATCH_SIZE):
         batch = images[start : start + BATCH_SIZE]
-        for image, row in zip(batch, _probabilities(network, batch), strict=True):
+        pixels = network.read(batch)
+        shown = pixels if largest == 255 else pixels * np.float32(largest / 255)
+        logits = np.asarray(network.logits(network.scaling.apply(shown)), np.float64)
+        for image, row in zip(batch, softmax(logits), strict=True):
             likeliest = np.argsort(-row, kind="stable")[:top]
             classes = {network.class_names[i]: float(row[i]) for i in likeliest}
             predictions.append(Prediction(str(image), classes))
     return predictions
-
-
-def _probabilities(network: Trained, images: Sequence[Path]) -> NDArray[np.float64]:
-    """(images, classes)."""
-    pixels = network.read(images)
-    largest = SOURCES[network.experiment.data.source].largest_pixel
-    pictures = pixels if largest == 255 else pixels * np.float32(largest / 255)
-    return softmax(np.asarray(network.logits(network.scaling.apply(pictures)), np.float64))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,20 +77,16 @@ def predict_masks(folder: RunFolder, images: Sequence[Path], out: Path | None) -
     """
     network = trained(folder)
     stems = [str((out or image.parent) / image.stem) for image in images]
-    _check_masks(network, stems)
-    if out is not None:
-        with writing(out):
-            out.mkdir(parents=True, exist_ok=True)
-    return [_predict_mask(network, image, stem) for image, stem in zip(images, stems, strict=True)]
-
-
-def _check_masks(network: Trained, stems: Sequence[str]) -> None:
     if twice := [stem for stem in stems if stems.count(stem) > 1]:
         expected, hint = "one mask for each image", "Rename an image, or predict them one after another."
         raise RunError(str(Problem(f"{twice[0]}.mask.png", expected, "two images of this name", hint)))
     if len(network.class_names) > MOST_CLASSES:
         expected = f"at most {MOST_CLASSES} classes, as many as a PNG's palette has colours"
         raise RunError(str(Problem("predict", expected, f"{len(network.class_names)}")))
+    if out is not None:
+        with writing(out):
+            out.mkdir(parents=True, exist_ok=True)
+    return [_predict_mask(network, image, stem) for image, stem in zip(images, stems, strict=True)]
 
 
 def _predict_mask(network: Trained, image: Path, stem: str) -> MaskPrediction:

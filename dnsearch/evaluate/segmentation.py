@@ -9,9 +9,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dnsearch.evaluate.bootstrap import Floats, bootstrap, resampled_means
 from dnsearch.evaluate.intervals import Figure
-from dnsearch.evaluate.metrics import ClassFigures, Counts, Labels, class_figures, confusion, losses
+from dnsearch.evaluate.metrics import (
+    ClassFigures,
+    Counts,
+    Floats,
+    Labels,
+    bootstrap,
+    class_figures,
+    confusion,
+    losses,
+    resampled_means,
+)
 
 LOSS, PIXELS, FIRST_CLASS = 0, 1, 2
 """Columns of an image's values; then, for each class, its right pixels, the given ones, the shown ones."""
@@ -55,9 +64,11 @@ def assess_masks(batches: Iterable[tuple[Floats, Labels]], class_names: tuple[st
     counts, rows = np.zeros((classes, classes), np.int64), []
     for logits, labels in batches:
         for each, mask in zip(logits, labels, strict=True):
-            loss, found = _image(each[mask >= 0], mask[mask >= 0])
+            logits_of_pixels, pixels = each[mask >= 0], mask[mask >= 0]
+            found = confusion(pixels, logits_of_pixels.argmax(axis=1), classes)
             counts += found
             sums = found.diagonal(), found.sum(axis=0), found.sum(axis=1)
+            loss = losses(logits_of_pixels, pixels).sum()
             rows.append(np.concatenate([[loss, found.sum()], *sums]))
     values = np.stack(rows)
     means = resampled_means(values)
@@ -71,11 +82,6 @@ def assess_masks(batches: Iterable[tuple[Floats, Labels]], class_names: tuple[st
         classes=class_figures(counts, class_names),
         confusion=counts,
     )
-
-
-def _image(logits: Floats, labels: Labels) -> tuple[float, Counts]:
-    """The sum of losses and the confusion of the pixels that count, (pixels, classes) and (pixels,)."""
-    return float(losses(logits, labels).sum()), confusion(labels, logits.argmax(axis=1), logits.shape[1])
 
 
 def _parts(each: Floats) -> Floats:

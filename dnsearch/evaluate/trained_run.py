@@ -86,22 +86,17 @@ def trained(folder: RunFolder) -> Trained:
         RunError: the run has no weights, or a file of it is damaged.
     """
     if not folder.weights.exists():
-        raise RunError(str(_no_weights(folder)))
+        found, hint = "no finished epoch", ""
+        if folder.read().epochs:
+            found = "no file: of a study's trials only the best keep their weights (tune.keep)"
+            hint = f"Train it again: dnsearch train {folder.resolved}"
+        raise RunError(str(Problem(str(folder.path), "weights.npz", found, hint)))
     experiment = load_spec(str(folder.resolved)).experiment
     scaling, image_shape, class_names = _preprocessing(folder)
     plan = plan_network(experiment.network, image_shape, len(class_names))
     model = build(plan, experiment.name)
     load_weights(model, folder.weights)
     return Trained(experiment, plan, model, evaluator(model), scaling, image_shape, class_names)
-
-
-def _no_weights(folder: RunFolder) -> Problem:
-    if not folder.read().epochs:
-        return Problem(str(folder.path), "weights.npz", "no finished epoch")
-    found = "no file: of a study's trials only the best keep their weights (tune.keep)"
-    return Problem(
-        str(folder.path), "weights.npz", found, f"Train it again: dnsearch train {folder.resolved}"
-    )
 
 
 def _preprocessing(folder: RunFolder) -> tuple[Scaling, tuple[int, int, int], tuple[str, ...]]:
@@ -194,18 +189,17 @@ def evaluate_run(folder: RunFolder, part: Part, views: Views | None = None) -> A
     with folder.locked() if recorded else contextlib.nullcontext():
         network = trained(folder)
         if views is not None:
-            _check_views(network, views)
+            if network.per_pixel and "shifts" in views:
+                hint = "A mirrored mask can be mirrored back; a shifted one loses its edge."
+                raise RunError(str(Problem("--tta", "flip for a U-Net", views, hint)))
             network = replace(network, logits=averaged(network.logits, views))
         found = _assessed(network, images_of(network, part))
         if recorded:
-            folder.write(replace(folder.read(), test=_metrics(found)))
+            test = Metrics(found.loss.value, found.accuracy.value, found.examples)
+            if isinstance(found, Segmentation):
+                test = replace(test, examples=found.pixels, mean_iou=found.mean_iou.value)
+            folder.write(replace(folder.read(), test=test))
         return found
-
-
-def _check_views(network: Trained, views: Views) -> None:
-    if network.per_pixel and "shifts" in views:
-        hint = "A mirrored mask can be mirrored back; a shifted one loses its edge."
-        raise RunError(str(Problem("--tta", "flip for a U-Net", views, hint)))
 
 
 def _assessed(network: Trained, images: Split) -> Assessment | Segmentation:
@@ -218,11 +212,3 @@ def _assessed(network: Trained, images: Split) -> Assessment | Segmentation:
     if network.per_pixel:
         return assess_masks(answers, network.class_names)
     return assess(np.concatenate([logits for logits, _ in answers]), images.labels, network.class_names)
-
-
-def _metrics(found: Assessment | Segmentation) -> Metrics:
-    match found:
-        case Assessment():
-            return Metrics(found.loss.value, found.accuracy.value, found.examples)
-        case Segmentation():
-            return Metrics(found.loss.value, found.accuracy.value, found.pixels, found.mean_iou.value)

@@ -12,8 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from dnsearch.evaluate.bootstrap import Floats
-from dnsearch.evaluate.metrics import Counts
+from dnsearch.evaluate.metrics import Counts, Floats
 from dnsearch.report.drawing.marks import LINE, fitting, label, text_width
 from dnsearch.report.units import one_line, shortened
 from dnsearch.runs.atomic import atomic_write
