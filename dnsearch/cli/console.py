@@ -19,7 +19,7 @@ def data() -> "Console":
     """The terminal behind stdout."""
     from rich.console import Console
 
-    return Console(highlight=False)
+    return Console(highlight=False, emoji=False)
 
 
 @cache
@@ -27,7 +27,7 @@ def talk() -> "Console":
     """The terminal behind stderr."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False)
+    return Console(stderr=True, highlight=False, emoji=False)
 
 
 def show(renderable: "RenderableType") -> None:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from dnsearch.data.cifar_archive import contents, md5, unpickle
 from dnsearch.data.data_checks import check_range, checked_labels, refuse
 from dnsearch.data.dataset import Original, Split
-from dnsearch.spec.data_section import Data, Facts, Source
+from dnsearch.spec.data_section import Data, Source
 
 PAGE = "www.cs.toronto.edu/~kriz/cifar.html"
 AGAIN = f"Get it from {PAGE} again."
@@ -100,11 +100,6 @@ LAYOUTS: dict[Source, tuple[Layout, ...]] = {
     ),
 }
 """The binary archive first: it is preferred."""
-
-
-def facts(data: Data) -> Facts:
-    """32x32 in colour, ten or a hundred classes."""
-    return Facts((32, 32, 3), CLASSES[data.source])
 
 
 def read(data: Data) -> Original:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from dnsearch import environment
 from dnsearch.data.dataset import Images, Labels, Original, Split
 from dnsearch.data.split import hold_out
-from dnsearch.spec.data_section import SOURCES, Data, Facts
+from dnsearch.spec.data_section import SOURCES, Data
 
 DIGIT, LARGEST_INK = 8, SOURCES["digits"].largest_pixel
 TEST_FRACTION = 0.2
@@ -29,13 +29,6 @@ TRAINING, TEST = 1200, 300
 INK = 5
 """Of 16: a pixel with at least so much ink is the digit's."""
 DARKEST, BRIGHTEST, NOISE = 40, 110, 8.0
-
-
-def facts(data: Data) -> Facts:
-    """8x8 grey and ten classes; scenes: 32x32 grey, with a mask of eleven classes each."""
-    if data.source == "scenes":
-        return Facts((SIDE, SIDE, 1), 1 + len(NAMES), masks=True)
-    return Facts((DIGIT, DIGIT, 1), len(NAMES))
 
 
 def read(data: Data) -> Original:

@@ -13,16 +13,11 @@ import numpy as np
 from dnsearch import environment
 from dnsearch.data.data_checks import check_memory, checked_labels, images_shape, reading, refuse
 from dnsearch.data.dataset import Original, Split
-from dnsearch.spec.data_section import Data, Facts
+from dnsearch.spec.data_section import Data
 
 TRAIN, EXTRA, TEST = "train_32x32.mat", "extra_32x32.mat", "test_32x32.mat"
 SIDES = (32, 32, 3)
 HINT = "Get the files of format 2, cropped digits, from ufldl.stanford.edu/housenumbers."
-
-
-def facts(_: Data) -> Facts:
-    """32x32 in colour, ten classes."""
-    return Facts(SIDES, 10)
 
 
 def read(data: Data) -> Original:

@@ -1,7 +1,7 @@
 """The ``data`` section: where the images come from and how they are split.
 
 ``SOURCES`` is the table of kinds. A new one is a line here, a name in ``Source`` and a module of
-``dnsearch.data`` with two functions, ``facts`` and ``read``.
+``dnsearch.data`` with a function ``read`` and, where the line has no facts, a function ``facts``.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,6 +18,21 @@ Resize = Literal["stretch", "crop", "pad"]
 
 
 @dataclass(frozen=True, slots=True)
+class Facts:
+    """What a network has to fit.
+
+    Args:
+        image_shape: (height, width, channels).
+        classes: number of classes.
+        masks: whether every pixel has a label; None where the files are not there to tell.
+    """
+
+    image_shape: tuple[int, int, int]
+    classes: int
+    masks: bool | None = False
+
+
+@dataclass(frozen=True, slots=True)
 class Kind:
     """What the section has to know of a kind of source.
 
@@ -29,6 +44,7 @@ class Kind:
         masks: whether it can have masks.
         verified: whether there is a published MD5.
         largest_pixel: image files given to ``predict`` are scaled from 0-255 to 0 to this value.
+        facts: what its images are like, where that is always the same; its module finds the others out.
     """
 
     module: str
@@ -38,21 +54,27 @@ class Kind:
     masks: bool = False
     verified: bool = False
     largest_pixel: int = 255
+    facts: Facts | None = None
 
 
+CIFAR = "the binary or Python archive"
 SOURCES: dict[Source, Kind] = {
     "digits": Kind(
         "digits",
         "scikit-learn's 1,797 handwritten digits, nothing to download",
         path="refused",
         largest_pixel=16,
+        facts=Facts((8, 8, 1), 10),
     ),
     "scenes": Kind(
-        "digits", "such digits scattered on grey canvases with a mask each, for U-Nets", path="refused"
+        "digits",
+        "such digits scattered on grey canvases with a mask each, for U-Nets",
+        path="refused",
+        facts=Facts((32, 32, 1), 11, masks=True),
     ),
-    "cifar10": Kind("cifar", "the binary or Python archive", path="default", verified=True),
-    "cifar100": Kind("cifar", "the binary or Python archive", path="default", verified=True),
-    "svhn": Kind("svhn", "the cropped digits' .mat files"),
+    "cifar10": Kind("cifar", CIFAR, path="default", verified=True, facts=Facts((32, 32, 3), 10)),
+    "cifar100": Kind("cifar", CIFAR, path="default", verified=True, facts=Facts((32, 32, 3), 100)),
+    "svhn": Kind("svhn", "the cropped digits' .mat files", facts=Facts((32, 32, 3), 10)),
     "idx": Kind("idx", "MNIST and Fashion-MNIST files"),
     "npz": Kind(
         "npz",
@@ -70,21 +92,6 @@ SOURCES: dict[Source, Kind] = {
     ),
 }
 DEFAULT_FOLDER = "data"
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What a network has to fit.
-
-    Args:
-        image_shape: (height, width, channels).
-        classes: number of classes.
-        masks: whether every pixel has a label; None where the files are not there to tell.
-    """
-
-    image_shape: tuple[int, int, int]
-    classes: int
-    masks: bool | None = False
 
 
 class Data(Section):

@@ -206,6 +206,6 @@ def _validated(tree: Tree) -> Experiment:
     except ValidationError as error:
         others = space_checks.besides(error, tree)
         raise SpecError(validation_errors.problems(error, tree, others=others)) from None
-    if wrong := space_checks.problems(experiment.tune, tree):
+    if wrong := space_checks.problems(experiment, tree):
         raise SpecError(wrong)
     return experiment

@@ -80,6 +80,15 @@ COMPARISONS = (
     ),
     *(_growth(kind, PEAK, deep) for deep in (12, 16) for kind in ("plain", "recompute")),
     *(_growth(kind, STEP, deep) for deep in (12, 16) for kind in ("plain", "recompute")),
+    *(
+        Comparison(
+            f"processor time: dnsearch {command} / python -c pass",
+            (f"dnsearch {command}", "command_seconds"),
+            (f"dnsearch {command}", "bare_seconds"),
+            at_most=limit,
+        )
+        for command, limit in (("--help", 8.0), ("leaderboard", 11.0), ("check", 14.0), ("inspect", 14.0))
+    ),
     Comparison(
         "BC-100-12: a checkpoint saved / a step",
         ("checkpoint, BC-100-12", "save_seconds"),

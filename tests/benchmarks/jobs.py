@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
+EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 BATCH = 64
 SIZE = f"training.batch_size={BATCH}"
 SGD, ADAMW = ["training.optimizer=sgd", SIZE], ["training.optimizer=adamw", SIZE]
@@ -16,7 +18,7 @@ class Job:
 
     Args:
         name: what results and comparisons call it.
-        side: the module: ``ours``, ``stock_keras`` or ``plain_torch``.
+        side: the module: ``ours``, ``stock_keras``, ``plain_torch`` or ``commands``.
         function: the function in it.
         arguments: what it is called with.
         rounds: how often; all other jobs lie in between.
@@ -34,6 +36,7 @@ class Job:
 def jobs(quick: bool = False) -> tuple[Job, ...]:
     """All jobs in the order of a round. Quick: once, with few steps, to see that they work."""
     found = (*_trainings(3 if quick else 10), *_memory(3 if quick else 6), *_others(1 if quick else 3))
+    found += _commands(1 if quick else 11)
     return tuple(replace(job, rounds=1) for job in found) if quick else found
 
 
@@ -84,4 +87,18 @@ def _others(times: int) -> tuple[Job, ...]:
         Job("dnsearch, evaluate", "ours", "inference", {"spec": "article", "overrides": [SIZE], **passes}, 1),
         Job("Keras, predict", "stock_keras", "inference", {"batch_size": BATCH, **passes}, 1),
         Job("checkpoint, BC-100-12", "ours", "checkpoint", bc100, 1),
+    )
+
+
+def _commands(times: int) -> tuple[Job, ...]:
+    """What a person waits for first, each in turn with the bare interpreter."""
+    commands = {
+        "--help": ["--help"],
+        "leaderboard": ["leaderboard", "runs"],
+        "check": ["check", str(EXPERIMENTS / "digits.yaml")],
+        "inspect": ["inspect", "starter"],
+    }
+    return tuple(
+        Job(f"dnsearch {name}", "commands", "started", {"arguments": arguments, "times": times}, 1)
+        for name, arguments in commands.items()
     )

@@ -184,7 +184,7 @@ def test_a_missing_pytorch_is_told(monkeypatch, capsys):
     bench.main()
     shown = capsys.readouterr()
     assert shown.err.startswith("PyTorch is not installed; its rows are left out.")
-    assert {job.side for job in wanted} == {"ours", "stock_keras"}
+    assert {job.side for job in wanted} == {"ours", "stock_keras", "commands"}
     assert "first step, SGD: stock Keras / dnsearch" in shown.out
 
 

@@ -5,6 +5,7 @@ from importlib import import_module
 from math import prod
 from pathlib import Path
 
+import commands
 import pytest
 from jobs import jobs
 
@@ -117,3 +118,12 @@ def test_the_sides_of_a_search_have_dnsearchs_networks(name, tensorflow_ready):
     if name == "search_fashion":
         theirs = {"stem_stride": spec.network.stem.stride, "dropout": spec.network.dropout}
         assert common == {**theirs, "momentum": spec.network.batch_norm.momentum}
+
+
+@pytest.mark.parametrize(
+    "job", [job for job in jobs(quick=True) if job.side == "commands"], ids=lambda job: job.name
+)
+def test_a_command_is_measured_beside_the_bare_interpreter(job):
+    found = commands.started(**job.arguments)
+    assert found.keys() == {"bare_seconds", "command_seconds"}
+    assert 0 < found["bare_seconds"] < found["command_seconds"]

@@ -90,6 +90,7 @@ MAY_BE_LAZY = (
     "processes",
     "export.outside",
     "runs.record",  # records are read without the sections of a spec
+    "data.sources",  # facts are told without NumPy
 )  # imports inside functions
 MUST_BE_LAZY = {"tensorflow": ("environment",), "keras": ("environment",)}
 ENVIRONMENT = {"environ", "environb", "getenv", "getenvb", "putenv", "unsetenv"}

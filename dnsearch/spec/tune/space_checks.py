@@ -17,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from dnsearch.errors import Place, Problem
 from dnsearch.spec import json_schema
 from dnsearch.spec.experiment import Experiment
-from dnsearch.spec.section import RULE
+from dnsearch.spec.section import RULE, Section
 from dnsearch.spec.tree import (
     Items,
     Table,
@@ -43,11 +43,12 @@ MAX_PARAMETERS = 100
 """As many as a search may have."""
 
 
-def problems(tune: Tune | None, tree: Tree) -> list[Problem]:
+def problems(experiment: Experiment, tree: Tree) -> list[Problem]:
     """The problems of the ``tune`` section's parameters, or else of the rules between them."""
-    if tune is None:
+    if (tune := experiment.tune) is None:
         return []
-    wrong = chain(_searched_problems(tune.parameters, tree, values=True), _follower_problems(tune, tree))
+    searched = _searched_problems(tune.parameters, tree, values=True, experiment=experiment)
+    wrong = chain(searched, _follower_problems(tune, tree))
     return [*islice(wrong, MAX_PROBLEMS)] or [*islice(_rule_problems(tune, tree), MAX_PROBLEMS)]
 
 
@@ -84,7 +85,7 @@ def _read(written: Tree) -> Searched | None:
 
 
 def _searched_problems(
-    written: Mapping[str, Searched | None], tree: Tree, *, values: bool
+    written: Mapping[str, Searched | None], tree: Tree, *, values: bool, experiment: Experiment | None = None
 ) -> Iterator[Problem]:
     """What is wrong with searched fields, and with their values where nothing that they need is malformed."""
     base = without(tree, ("tune", "expect"))
@@ -92,7 +93,7 @@ def _searched_problems(
     for path in written:
         needed = {path, *parents(parameters.get(path, ())), *_sections_of(path, written)}
         where, place = f"tune.parameters.{path}", key_place(tree, ("tune", "parameters", path))
-        if not known(path):
+        if not known(path, experiment):
             yield Problem(where, _unknown(path), place=place)
         elif values and needed <= parameters.keys():
             for problem in _value_problems(path, parameters, tree, base):
@@ -134,10 +135,18 @@ def _contexts(path: str, above: list[str], parameters: Parameters) -> Iterator[d
             yield {other: value_of(parameters[other], label) for other, label in found.items()}
 
 
-def known(path: str) -> bool:
-    """Whether specs have such a field of network or training."""
+def known(path: str, experiment: Experiment | None = None) -> bool:
+    """Whether specs have such a field of network or training.
+
+    Where the valid ``experiment`` has it, the schema is not needed, which takes long to make.
+    """
     parts = parse_path(path)
-    return parts[0] in SECTIONS and len(parts) > 1 and bool(json_schema.at(parts))
+    if parts[0] not in SECTIONS or len(parts) < 2:
+        return False
+    value: Any = experiment
+    for part in parts:
+        value = dict(value).get(str(part)) if isinstance(value, Section) else None
+    return value is not None or bool(json_schema.at(parts))
 
 
 def _has_lists(searched: Searched) -> bool:
