@@ -4,7 +4,7 @@ In training one layer concatenates, normalises, activates and convolves. Other p
 here every node of the plan is a stock layer of its own name, after one that scales the pixels.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -59,12 +59,10 @@ def weights_by_node(plan: NetworkPlan, model: keras.Model) -> dict[str, Arrays]:
     for weight in model.weights:
         layer, _, kind = weight.path.rpartition("/")
         layers.setdefault(layer, {})["slope" if kind == "alpha" else kind] = np.asarray(weight)
+    fused = {position: plan.nodes[unit[-1]].name for unit in units(plan) for position in unit}
     return {
-        plan.nodes[position].name: _own(
-            plan.nodes[position].operation, layers.get(plan.nodes[unit[-1]].name, {})
-        )
-        for unit in units(plan)
-        for position in unit
+        node.name: _own(node.operation, layers.get(fused[position], {}))
+        for position, node in enumerate(plan.nodes)
     }
 
 
@@ -84,45 +82,36 @@ def stock_model(network: TrainedWeights) -> keras.Model:
     """
     nodes = network.plan.nodes
     image = keras.Input(nodes[0].shape, dtype=network.pixels, name="images")
-    tensors: list[Tensor] = [_scaled(image, network.offset, network.scale)]
+    factors = [1 / each for each in network.scale]
+    shifts = [-each / by for each, by in zip(network.offset, network.scale, strict=True)]
+    tensors: list[Tensor] = [keras.layers.Rescaling(factors, shifts, name="scaling")(image)]
     for node in nodes[1:]:
         tensors.append(_layer(node, [tensors[position] for position in node.inputs]))
     likely = keras.layers.Softmax(name="probabilities")(tensors[-1])
     model = keras.Model(image, {"logits": tensors[-1], "probabilities": likely}, name="network")
     for node in nodes[1:]:
         if arrays := network.weights[node.name]:
-            _fill(model.get_layer(node.name), arrays)
+            for weight in model.get_layer(node.name).weights:
+                kind = "slope" if weight.name == "alpha" else weight.name
+                weight.assign(arrays[kind].reshape(weight.shape))
     return model
 
 
-def _scaled(image: Tensor, offset: Sequence[float], scale: Sequence[float]) -> Tensor:
-    factors = [1 / each for each in scale]
-    shifts = [-each / by for each, by in zip(offset, scale, strict=True)]
-    return keras.layers.Rescaling(factors, shifts, name="scaling")(image)
-
-
 def _layer(node: Node, inputs: list[Tensor]) -> Tensor:
+    """The output of a node in stock layers; all but two operations are such layers in our network too."""
     match node.operation:
         case graph.BatchNorm(momentum, epsilon):
             layer = keras.layers.BatchNormalization(momentum=momentum, epsilon=epsilon, name=node.name)
             return layer(inputs[0])
         case graph.SpaceToDepth(size):
-            return _space_to_depth(node, size, inputs[0])
+            height, width, _ = node.shape
+            cells = keras.layers.Reshape((height, size, width, size, -1), name=f"{node.name}_cells")(
+                inputs[0]
+            )
+            joined = keras.layers.Permute((1, 3, 2, 4, 5), name=f"{node.name}_joined")(cells)
+            return keras.layers.Reshape(node.shape, name=node.name)(joined)
         case _:
             return alone(node, inputs)
-
-
-def _space_to_depth(node: Node, size: int, images: Tensor) -> Tensor:
-    height, width, _ = node.shape
-    cells = keras.layers.Reshape((height, size, width, size, -1), name=f"{node.name}_cells")(images)
-    joined = keras.layers.Permute((1, 3, 2, 4, 5), name=f"{node.name}_joined")(cells)
-    return keras.layers.Reshape(node.shape, name=node.name)(joined)
-
-
-def _fill(layer: keras.layers.Layer, arrays: Arrays) -> None:
-    for weight in layer.weights:
-        kind = "slope" if weight.name == "alpha" else weight.name
-        weight.assign(arrays[kind].reshape(weight.shape))
 
 
 def write_saved_model(network: TrainedWeights, folder: Path) -> None:

@@ -59,7 +59,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "numpy": ("export", "evaluate", "data", "model", "train"),
     "sklearn": ("data",),
     "PIL": ("data",),
-    "h5py": ("model",),
+    "h5py": ("export",),
     "onnx": ("export.onnx",),
     "onnxruntime": ("export.outside",),
     "ai_edge_litert": ("export.outside",),

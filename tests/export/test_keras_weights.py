@@ -83,7 +83,7 @@ def ours(classes=7, **fields):
 
 
 def imported(model, path):
-    from dnsearch.model.keras_weights import import_weights
+    from dnsearch.export.importing import import_weights
 
     return import_weights(model, path)
 
@@ -146,8 +146,8 @@ def test_without_a_top_the_classifier_keeps_its_weights(files):
 
 
 def test_every_weight_of_the_preset_has_a_name_in_keras(keras_densenet):
+    from dnsearch.export.importing import keras_name
     from dnsearch.model.build import build
-    from dnsearch.model.keras_weights import keras_name
 
     network = load("densenet-121").experiment.network
     model = build(plan_network(network, (64, 64, 3), 10))
