@@ -10,7 +10,7 @@ import typer
 from rich.console import RenderableType
 
 from dnsearch.cli import console
-from dnsearch.cli.options import RUNS, Json, Runs, Study
+from dnsearch.cli.options import RUNS, STORAGE, Json, Runs, Study
 from dnsearch.errors import DnsearchError, Problem, StudyError
 from dnsearch.report import formats
 from dnsearch.report.leaderboard import facts, study_board
@@ -110,6 +110,7 @@ def _drawn(runs: RunsRead, view: View, width: int) -> RenderableType:
 
 
 def leaderboard(
+    context: typer.Context,
     paths: Annotated[
         list[Path] | None,
         typer.Argument(
@@ -146,8 +147,10 @@ def leaderboard(
     storage: Annotated[
         str | None,
         typer.Option(
+            envvar=STORAGE,
             metavar="URL",
-            help="Read the study from its database if its folder is elsewhere; without intervals.",
+            help="Read the study from its database if its folder is elsewhere; without intervals. The "
+            "variable counts where there is no such folder here.",
         ),
     ] = None,
     as_json: Json = False,
@@ -162,6 +165,9 @@ def leaderboard(
     # What is no path here may be the name of a folder under --runs.
     named = [path if path.exists() or not (runs / path).exists() else runs / path for path in paths or ()]
     places = named or [runs / study if study else runs]
+    source = context.get_parameter_source("storage")
+    if source is not None and source.name == "ENVIRONMENT" and (len(places) > 1 or places[0].exists()):
+        storage = None
     look = _from_storage(places, storage) if storage else lambda: read(places)
     view = View(sort, select, top, columns or ())
     try:

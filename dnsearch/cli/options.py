@@ -38,8 +38,11 @@ Set = Annotated[list[str] | None, typer.Option("--set", metavar="PATH=VALUE", he
 Runs = Annotated[Path, typer.Option("--runs", metavar="DIR", help="Folder of the runs.")]
 StudyHelp = "Name of the study. Left out: the spec's name."
 Study = Annotated[str | None, typer.Option("--study", metavar="NAME", help=StudyHelp, callback=_name)]
-StorageHelp = "Database of the study. Left out: SQLite, in the study's folder."
-Storage = Annotated[str | None, typer.Option("--storage", metavar="URL", help=StorageHelp)]
+STORAGE = "DNSEARCH_STORAGE"
+StorageHelp = (
+    "Database of the study. Left out: SQLite, in the study's folder. A password is safer in the variable."
+)
+Storage = Annotated[str | None, typer.Option("--storage", envvar=STORAGE, metavar="URL", help=StorageHelp)]
 NoLimits = Annotated[
     bool, typer.Option("--no-limits", help="Lift the spec's limits on parameters, multiply-adds and memory.")
 ]

@@ -12,12 +12,13 @@ from pathlib import Path
 import psutil
 from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
-from sqlalchemy.exc import DBAPIError, PendingRollbackError, SQLAlchemyError
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, PendingRollbackError, SQLAlchemyError
 
 from dnsearch.errors import Problem, StudyError
 
 SQLITE = "sqlite:///"
-PASSWORD = re.compile(r"(://[^:/@]*:)[^@]+(?=@)")
+UNREADABLE = "URL (it is not repeated here, since a password may be in it)"
 EXAMPLES = "Examples: sqlite:///runs/study.db (a file), postgresql+psycopg://user@host/database"
 FULL = ("disk is full", "disk full", "No space left")
 """Words of SQLite, of PostgreSQL and of the operating system."""
@@ -48,7 +49,7 @@ def sqlite_file(url: str) -> Path | None:
     >>> sqlite_file("sqlite:///runs/study.db")
     PosixPath('runs/study.db')
     """
-    return Path(url.removeprefix(SQLITE)) if url.startswith(SQLITE) else None
+    return Path(url.removeprefix(SQLITE).partition("?")[0]) if url.startswith(SQLITE) else None
 
 
 def storage(url: str) -> RDBStorage:
@@ -123,23 +124,46 @@ def reachable(url: str, also: Kinds = ()) -> Iterator[None]:
     try:
         yield
     except TROUBLE + also as error:
-        found = first_line(error)
+        found = _told(error, url)
         hint = ROOM if any(word in found for word in FULL) else EXAMPLES
         problem = Problem(f"--storage {shown(url)}", "a database that can be used", found, hint)
         raise StudyError(str(problem)) from error
 
 
 def shown(url: str) -> str:
-    """A database's URL without its password.
+    """A database's URL without passwords: none in front of the host, no value behind the question mark.
 
-    >>> shown("postgresql+psycopg://me:secret@host/studies")
-    'postgresql+psycopg://me:***@host/studies'
+    >>> shown("postgresql+psycopg://me:secret@host/studies?password=secret")
+    'postgresql+psycopg://me:***@host/studies?password=***'
     """
-    return PASSWORD.sub(r"\1***", url)
+    parsed = _parsed(url)
+    if parsed is None:
+        return UNREADABLE
+    query = "&".join(f"{key}=***" for key in parsed.query)
+    return f"{parsed.set(query={}).render_as_string(hide_password=True)}{query and f'?{query}'}"
 
 
-def first_line(error: BaseException) -> str:
-    """The first line of the original error; Optuna's own text about a database error is of no help."""
+def _parsed(url: str) -> URL | None:
+    """A URL's parts; None where it cannot be told which part is the password."""
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        return None
+    # What follows an @ or = here is most likely the rest of a password that is not percent-encoded.
+    place = parsed.host if url.startswith(SQLITE) else f"{parsed.host}{parsed.database}"
+    beside = f"{place}{''.join(parsed.query)}"
+    return None if "@" in beside or "=" in beside else parsed
+
+
+def _told(error: BaseException, url: str) -> str:
+    """The first line of the original error, since Optuna's own is of no help, without the URL's secrets."""
+    parsed = _parsed(url)
+    if parsed is None:
+        return "one that cannot be read; in a password, @ is written %40, : %3A, / %2F and = %3D"
     while error.__cause__ is not None:
         error = error.__cause__
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    text = (str(error).splitlines() or [type(error).__name__])[0].replace(url, shown(url))
+    values = [parsed.password, *(value for several in parsed.normalized_query.values() for value in several)]
+    for secret in filter(None, map(str, values)):
+        text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "***", text)
+    return text

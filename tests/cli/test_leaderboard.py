@@ -247,3 +247,11 @@ def test_a_storage_holds_one_study(study):
     ran = study("leaderboard", "small", "--storage", "sqlite:///none.db")
     assert ran.code == 6
     assert "study small\n  expected a study in sqlite:///none.db, found no such file" in ran.err
+
+
+def test_the_variable_names_the_database_of_a_study_without_a_folder_here(study, monkeypatch):
+    monkeypatch.setenv("DNSEARCH_STORAGE", "sqlite:///none.db")
+    assert study("leaderboard").code == study("leaderboard", "small").code == 0
+    ran = study("leaderboard", "elsewhere")
+    assert ran.code == 6
+    assert "study elsewhere\n  expected a study in sqlite:///none.db, found no such file" in ran.err

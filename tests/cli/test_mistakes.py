@@ -76,7 +76,7 @@ def mistakes(dnsearch, tmp_path):
         (
             "tune spec.yaml --storage nonsense",
             6,
-            "--storage nonsense\n  expected a database that can be used",
+            "--storage URL (it is not repeated here, since a password may be in it)\n  expected a database",
         ),
         ("leaderboard", 4, "runs\n  expected a run, a study or a folder of runs, found nothing"),
         ("leaderboard file", 4, "found a file"),

@@ -67,6 +67,18 @@ def test_another_name_and_another_database(dnsearch, tmp_path):
     assert not (tmp_path / "runs/other/study.db").exists()
 
 
+@pytest.mark.parametrize(
+    "words", ["tune spec.yaml", "study migrate a --to spec.yaml", "dashboard a", "leaderboard a"]
+)
+def test_a_database_may_be_named_by_the_variable(dnsearch, monkeypatch, words):
+    assert "DNSEARCH_STORAGE" in dnsearch(words.split()[0], "--help").out
+    monkeypatch.setenv("DNSEARCH_STORAGE", "me:secret@host/db")
+    ran = dnsearch(*words.split())
+    assert (ran.code, ran.out) == (6, "")
+    assert "--storage URL (it is not repeated here, since a password may be in it)\n" in ran.err
+    assert "secret" not in ran.err
+
+
 def test_what_cost_too_much_is_counted_and_no_trial(dnsearch):
     ran = dnsearch(
         "tune", "spec.yaml", "--trials", "1", "--set", "tune.constraints.parameters=1700", "--json"
