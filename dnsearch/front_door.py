@@ -77,8 +77,10 @@ def plan(spec: Spec) -> NetworkPlan:
 def cost(spec: Spec) -> Summary:
     """What a network costs, exactly, without TensorFlow.
 
-    >>> cost("article").cost.parameters, cost("article").cost.macs
-    (504052, 187216404)
+    >>> cost("article")
+    Summary(parameters=504,052, macs=187,216,404, training_memory_bytes=2,862,055,888)
+    >>> cost("article").cost.parameters
+    504052
     """
     return planned_spec(spec).summary
 
@@ -314,6 +316,9 @@ def _with_arrays(spec: Spec, data: Arrays | None, validation: Arrays | None, run
         if validation is not None:
             raise SpecError([Problem("validation", "data as well", "validation alone")])
         return document
+    for name, pair in {"data": data, "validation": validation if validation is not None else data}.items():
+        if not isinstance(pair, tuple | list) or len(pair) != 2:
+            raise SpecError([Problem(name, "images and labels, (x, y)", type(pair).__name__)])
     from dnsearch.data.npz import save_arrays
 
     folder = runs / "arrays"

@@ -71,5 +71,9 @@ def test_what_cannot_be_searched_or_trained_is_refused(tmp_path):
         dnsearch.search("article", runs=tmp_path)
     with pytest.raises(dnsearch.SpecError, match="expected data as well, found validation alone"):
         dnsearch.train("starter", validation=(np.zeros((2, 8, 8)), np.arange(2)), runs=tmp_path)
+    with pytest.raises(
+        dnsearch.SpecError, match=r"data\n  expected images and labels, \(x, y\), found ndarray"
+    ):
+        dnsearch.train("starter", data=np.zeros((2, 8, 8)), runs=tmp_path)
     with pytest.raises(dnsearch.DataError, match="x_train"):
         dnsearch.train("starter", data=(np.zeros((2, 8)), np.arange(2)), runs=tmp_path)

@@ -72,7 +72,7 @@ def inference_peak(plan: NetworkPlan) -> int:
     return peak
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Summary:
     """The totals of a network, each worked out when it is asked for: a space is measured by a few of them.
 
@@ -90,6 +90,10 @@ class Summary:
     plan: NetworkPlan
     batch_size: int
     slots: int
+
+    def __repr__(self) -> str:
+        parameters, macs, memory = self.cost.parameters, self.cost.macs, self.training_memory_bytes
+        return f"Summary({parameters=:,}, {macs=:,}, training_memory_bytes={memory:,})"
 
     @cached_property
     def cost(self) -> Cost:
