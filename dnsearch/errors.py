@@ -11,10 +11,30 @@ The tree, with the exit code that the command line gives each branch::
      └── StudyError          6   a study cannot be opened or continued
 """
 
+import json
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 SHOWN_WIDTH = 120
+
+
+def escaped(text: str, allowed: str = "") -> str:
+    r"""A text in which whatever a terminal might obey is spelled as in JSON; spaces and ``allowed`` stay.
+
+    That is control characters, changes of the writing direction, and bytes of file names that are no text.
+
+    >>> print(escaped("\x1b[31mred\u202e"))
+    \u001b[31mred\u202e
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        letter
+        if letter.isprintable() or letter in allowed or unicodedata.category(letter) == "Zs"
+        else json.dumps(letter)[1:-1]
+        for letter in text
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +100,7 @@ class Problem:
         return replace(self, place=place)
 
     def __str__(self) -> str:
-        heading = f"{self.place}  {self.where}".rstrip() if self.place else self.where
+        heading = escaped(f"{self.place}  {self.where}".rstrip() if self.place else self.where)
         expected = f"expected {self.expected}, found {self.found}" if self.found else self.expected
         excerpt = self.place.excerpt() if self.place else ""
         parts = [heading, f"  {expected}"]
@@ -136,7 +156,8 @@ class StudyError(DnsearchError):
 
 
 def _window(line: str, first: int) -> str:
-    """The shown part of a line, dots where something is left out; a tab is as wide as its one character."""
+    """The shown part of a line, dots where something is left out; carets count each character as one cell."""
     shown = line.replace("\t", " ")[first : first + SHOWN_WIDTH]
+    shown = "".join(letter if escaped(letter) == letter else "\N{REPLACEMENT CHARACTER}" for letter in shown)
     shown = f"...{shown[3:]}" if first else shown
     return shown if len(line) <= first + SHOWN_WIDTH else f"{shown[:-3]}..."

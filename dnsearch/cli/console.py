@@ -1,6 +1,7 @@
 """Where everything that a person sees goes out: data on stdout, talk on stderr.
 
 rich draws tables and what redraws itself; it is loaded by the first of them, since plain lines do without.
+``errors.escaped`` spells out what a terminal might obey of a file, a name or a path.
 """
 
 import json
@@ -8,26 +9,37 @@ import sys
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from dnsearch.errors import DnsearchError, SpecError
+from dnsearch.errors import DnsearchError, SpecError, escaped
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rich.console import Console, RenderableType
 
 
 @cache
+def _terminal(*, stderr: bool) -> "Console":
+    from rich.console import Console
+    from rich.segment import Segment
+
+    class Escaping(Console):
+        """Writes a text's own control characters out; rich's are segments of another kind."""
+
+        def render(self, renderable: Any, options: Any = None) -> "Iterator[Segment]":  # noqa: ANN401  (as rich has it)
+            for segment in super().render(renderable, options):
+                yield segment if segment.control else segment._replace(text=escaped(segment.text, "\n"))
+
+    return Escaping(stderr=stderr, highlight=False, emoji=False, markup=False)
+
+
 def data() -> "Console":
     """The terminal behind stdout."""
-    from rich.console import Console
-
-    return Console(highlight=False, emoji=False)
+    return _terminal(stderr=False)
 
 
-@cache
 def talk() -> "Console":
     """The terminal behind stderr."""
-    from rich.console import Console
-
-    return Console(stderr=True, highlight=False, emoji=False)
+    return _terminal(stderr=True)
 
 
 def show(renderable: "RenderableType") -> None:
@@ -36,8 +48,8 @@ def show(renderable: "RenderableType") -> None:
 
 
 def raw(text: str) -> None:
-    """Put text on stdout as it is, without wrapping or colours: YAML, CSV, Markdown."""
-    print(text, end="" if text.endswith("\n") else "\n")
+    """Put text on stdout without wrapping or colours: YAML, CSV, Markdown, JSON."""
+    print(escaped(text, "\n\t"), end="" if text.endswith("\n") else "\n")
 
 
 def show_json(value: Any) -> None:  # noqa: ANN401  (anything that JSON holds)
@@ -47,7 +59,7 @@ def show_json(value: Any) -> None:  # noqa: ANN401  (anything that JSON holds)
 
 def say(text: str) -> None:
     """Say something to the person, on stderr."""
-    print(text, file=sys.stderr)
+    print(escaped(text, "\n\t"), file=sys.stderr)
 
 
 def complain(error: DnsearchError) -> None:

@@ -11,6 +11,7 @@ import typer
 
 from dnsearch.cli import console
 from dnsearch.cli.options import Json, RunPath, png
+from dnsearch.errors import escaped
 
 
 def evaluate(
@@ -86,4 +87,4 @@ def predict(
     for each in predictions:
         *files, classes = each.values()
         likely = "  ".join(f"{name} {100 * share:.1f} %" for name, share in [*classes.items()][:top])
-        console.raw("  ".join([*files, likely]))
+        console.raw("  ".join(map(escaped, [*files, likely])))

@@ -199,6 +199,8 @@ def options(
 def main() -> None:
     """Run the program; an error of ours becomes its text and its exit code."""
     environment.without_pydantic_plugins()
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        stream.reconfigure(errors="backslashreplace")
     try:
         app(prog_name="dnsearch")
     except DnsearchError as error:

@@ -12,7 +12,7 @@ import typer
 from dnsearch import environment
 from dnsearch.cli import console
 from dnsearch.cli.options import RUNS, Json, NoLimits, Runs, Set, Storage
-from dnsearch.errors import Problem, StudyError
+from dnsearch.errors import Problem, StudyError, escaped
 
 
 def study(
@@ -111,7 +111,7 @@ def clean(
         console.show_json({"removed": not dry_run, "bytes": size, "files": listed})
         return
     for each in found:
-        console.raw(f"{units.size(each.bytes):>10}  {each.path}  ({each.why})")
+        console.raw(f"{units.size(each.bytes):>10}  {escaped(str(each.path))}  ({each.why})")
     verb = "would remove" if dry_run else "removed"
     files = "1 file" if len(found) == 1 else f"{len(found):,} files"
     console.say(f"{verb} {files}, {units.size(size)}")

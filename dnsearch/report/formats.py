@@ -3,10 +3,12 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from dnsearch.errors import escaped
 from dnsearch.report.columns import arranged
 from dnsearch.report.ranking import FACTS, Row, Standing, fact
 from dnsearch.report.units import one_line
@@ -53,20 +55,27 @@ def _standing(standing: Standing) -> dict[str, Any]:
 def as_csv(rows: Sequence[Row]) -> str:
     """One line per row under one line of headings; every setting has a column, under its dotted path.
 
-    Texts are written as they are, lists and truth values as in JSON, and what is unknown is an empty field.
+    Lists and truth values are written as in JSON; what is unknown is an empty field. Control characters in
+    texts other than line ends are spelled out, and an apostrophe precedes what a spreadsheet would take for
+    a formula.
     """
     facts = as_json(rows)
     settings = dict.fromkeys(key for row in facts for key in row["settings"])
     fixed = [key for key in (facts[0] if facts else ("rank", *FACTS)) if key != "settings"]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*fixed, *settings])
+    writer.writerow(map(_plain, [*fixed, *settings]))
     for row in facts:
         values = [row[key] for key in fixed] + [row["settings"].get(key) for key in settings]
-        writer.writerow(
-            value if value is None or isinstance(value, str) else json.dumps(value) for value in values
-        )
+        writer.writerow(map(_plain, values))
     return text.getvalue()
+
+
+def _plain(value: object) -> str | None:
+    """A cell that is nothing but text: a name such as ``=HYPERLINK(…)`` is no formula."""
+    if value is None or not isinstance(value, str):
+        return None if value is None else json.dumps(value)
+    return re.sub(r"^(?=\s*[=+@-])(?!-?\d+(\.\d*)?$)", "'", escaped(value, "\n"))
 
 
 def as_markdown(rows: Sequence[Row], columns: Sequence[str] = ()) -> str:
@@ -77,7 +86,7 @@ def as_markdown(rows: Sequence[Row], columns: Sequence[str] = ()) -> str:
     """
     shown = arranged(rows, columns)
     lines = [
-        [column.heading for column in shown],
+        [_escaped(column.heading) for column in shown],
         ["---:" if column.numeric else "---" for column in shown],
         *([_escaped(column.cell(row)) for column in shown] for row in rows),
     ]

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from dnsearch.cli import console
-from dnsearch.errors import Problem, RunError, SpecError
+from dnsearch.errors import Place, Problem, RunError, SpecError
 
 
 def test_data_and_talk_go_their_own_ways(capfd):
@@ -31,6 +31,45 @@ def test_json_is_readable_and_strict(capfd):
     assert capfd.readouterr().out == '{\n  "name": "Straße",\n  "accuracy": null\n}\n'
     with pytest.raises(ValueError, match="not JSON compliant"):
         console.show_json({"loss": float("nan")})
+
+
+HOSTILE = "a\x1b]0;title\x07\x1b[2J\r\x9b31m\x7f\u202eb\u2066\udcff\u200b\U000e0001 ä 漢\u3000\U0001f600"
+ESCAPED = (
+    r"a\u001b]0;title\u0007\u001b[2J\r\u009b31m\u007f\u202eb\u2066\udcff\u200b\udb40\udc01"
+    " ä 漢\u3000\U0001f600"
+)
+
+
+def test_a_terminal_obeys_nothing_that_a_name_holds(capfd):
+    from rich.table import Table
+
+    for put in (console.raw, console.say):
+        put(HOSTILE)
+    console.complain(SpecError([Problem(HOSTILE, HOSTILE, HOSTILE, HOSTILE)]))
+    out, err = capfd.readouterr()
+    assert out == f"{ESCAPED}\n"
+    assert err.count(ESCAPED) == 5
+    console.complain(RunError(HOSTILE))
+    table = Table("[bold]")
+    table.add_row(HOSTILE)
+    table.title = HOSTILE
+    console.show(table)
+    shown = "".join(capfd.readouterr())
+    assert "[bold]" in shown
+    assert not [letter for letter in shown if not letter.isprintable() and letter not in "\n\u3000"]
+
+
+def test_what_json_holds_is_escaped_and_read_again_as_it_was(capfd):
+    console.show_json({HOSTILE: HOSTILE})
+    text = capfd.readouterr().out
+    assert not [letter for letter in text if not letter.isprintable() and letter not in "\n\u3000"]
+    assert json.loads(text) == {HOSTILE: HOSTILE}
+
+
+def test_an_excerpt_keeps_its_carets_in_place(tmp_path):
+    place = Place("a\nb.yaml", 1, 6, 1, "x: \u202e\x1b[1]\n")
+    problem = str(Problem("x", "another", place=place))
+    assert problem == "a\\nb.yaml:1:6  x\n  another\n\n   1 | x: \ufffd\ufffd[1]\n     |      ^"
 
 
 def test_a_spec_s_complaint_counts_the_problems(capfd):

@@ -94,6 +94,29 @@ def test_csv_without_rows_has_headings() -> None:
     assert as_csv([]).count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "cell"),
+    [
+        ("=HYPERLINK(1)", "'=HYPERLINK(1)"),
+        ("+1+cmd", "'+1+cmd"),
+        ("-x", "'-x"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        (" =1", "' =1"),
+        ("\t=1", "\\t=1"),
+        ("-12.5", "-12.5"),
+        ('a=b, "c"', 'a=b, "c"'),
+        ("a\x1b[2J\u202e\nb\udcff", "a\\u001b[2J\\u202e\nb\\udcff"),
+    ],
+)
+def test_a_cell_of_csv_is_neither_a_formula_nor_obeyed_by_a_terminal(
+    make: Make, name: str, cell: str
+) -> None:
+    text = as_csv(rank([make(name, settings={f"{name}.x": name})]))
+    headings, row = csv.reader(io.StringIO(text))
+    assert row[headings.index("name")] == row[-1] == cell
+    assert headings[-1] in {f"{cell}.x", f"'{name}.x"}
+
+
 def test_markdown_is_a_table(make: Make) -> None:
     rows = rank([make("a", 0.9, {"network.growth_rate": 8}), make("b", 0.8)])
     assert as_markdown(rows) == (
