@@ -114,7 +114,9 @@ def _array(path: Path, kind: int) -> NDArray[np.uint8]:
     """The bytes of a file: as many as its header promises, neither fewer nor more."""
     with _opened(path, kind) as (stream, shape):
         size = math.prod(shape)
-        content = stream.read(size + 1)
+        content = bytearray()  # it grows as the file comes: a header may promise more than there is
+        while len(content) <= size and (part := stream.read(min(2**20, size + 1 - len(content)))):
+            content += part
         if len(content) != size:
             found = f"{len(content)}; the file is truncated" if len(content) < size else "more"
             raise refuse(path, f"{size} bytes after the header", found, AGAIN)

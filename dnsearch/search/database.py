@@ -34,7 +34,9 @@ CONNECTION_LOST = ("08", "57P")
 Kinds = tuple[type[Exception], ...]
 TROUBLE: Kinds = (SQLAlchemyError, StorageInternalError, sqlite3.Error)
 """What the libraries raise for a database that is missing, not theirs, or full."""
-OPENING_TROUBLE: Kinds = (ImportError, OSError, ValueError, RuntimeError)
+DAMAGE: Kinds = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
+"""What reading stumbles over where the contents of a database are damaged."""
+OPENING_TROUBLE: Kinds = (ImportError, OSError, RuntimeError, *DAMAGE)
 """What they raise as well while opening: for a wrong URL, a missing driver, an old version."""
 
 

@@ -9,7 +9,7 @@ import optuna
 from optuna.pruners import NopPruner
 
 from dnsearch.errors import Problem, StudyError
-from dnsearch.search.database import OPENING_TROUBLE, reachable, shown, sqlite_file, storage
+from dnsearch.search.database import DAMAGE, OPENING_TROUBLE, reachable, shown, sqlite_file, storage
 from dnsearch.search.feasibility import SearchSpec
 from dnsearch.spec.document import parse, resolved_yaml, settings
 from dnsearch.spec.experiment import Experiment
@@ -145,18 +145,19 @@ def read_metadata(study: optuna.Study, url: str) -> SearchSpec:
     Raises:
         StudyError: it was not made by dnsearch, or the storage cannot be reached.
     """
-    with reachable(url):
+    with reachable(url, DAMAGE):
         written = study.user_attrs.get(METADATA)
-    # The resolved spec needs no other file; what the written one extends may be missing here.
-    document = parse(written["resolved"].encode(), f"study {study.study_name}") if written else None
-    if written is None or document is None or document.experiment.tune is None:
-        expected = "a study made by dnsearch, with its spec inside"
-        hint = "Make it with: dnsearch tune SPEC --storage URL"
-        raise StudyError(str(Problem(f"study {study.study_name}", expected, "one without", hint)))
-    return SearchSpec(
-        replace(document, text=written["written"]),
-        document.experiment.tune,
-        tuple(written["image_shape"]),
-        written["classes"],
-        written["limits"],
-    )
+        if written is not None:
+            # The resolved spec needs no other file; what the written one extends may be missing here.
+            document = parse(written["resolved"].encode(), f"study {study.study_name}")
+            if document.experiment.tune is not None:
+                return SearchSpec(
+                    replace(document, text=written["written"]),
+                    document.experiment.tune,
+                    tuple(written["image_shape"]),
+                    written["classes"],
+                    written["limits"],
+                )
+    expected = "a study made by dnsearch, with its spec inside"
+    hint = "Make it with: dnsearch tune SPEC --storage URL"
+    raise StudyError(str(Problem(f"study {study.study_name}", expected, "one without", hint)))

@@ -23,7 +23,7 @@ from dnsearch.errors import RunError
 from dnsearch.runs.folder import read_study, trial_name, write_study
 from dnsearch.runs.record import Metrics, Parameters, RunRecord, State, StudyRecord
 from dnsearch.runs.scan import NO_WORD
-from dnsearch.search.database import reachable
+from dnsearch.search.database import DAMAGE, reachable
 from dnsearch.search.pruning import COSTS, scores_of
 from dnsearch.search.samplers import PAUSED
 from dnsearch.search.study_lock import StudyLock, is_searched
@@ -178,7 +178,7 @@ def looking(url: str, name: str) -> Look:
     study = existing_study(url, name)
 
     def look() -> tuple[list[RunRecord], StudyRecord]:
-        with reachable(url):
+        with reachable(url, DAMAGE):
             searched = is_searched(url, name)
             found = records(study)
             left = not searched and any(each.state == "running" for each in found)

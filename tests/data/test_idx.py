@@ -1,9 +1,11 @@
 import gzip
 import struct
+import tracemalloc
 
 import numpy as np
 import pytest
 
+from dnsearch import environment
 from dnsearch.data import idx
 from dnsearch.errors import DataError
 from dnsearch.spec.data_section import Data
@@ -132,6 +134,16 @@ def test_a_gzip_bomb_is_left_packed(mnist):
     zeros = gzip.compress(bytes(20_000_000), 1)
     text = refused(mnist, f"{IMAGES}.gz", gzip.compress(header) + zeros + b"broken")
     assert "expected 1200 bytes after the header, found more" in text
+
+
+def test_no_memory_is_taken_for_what_a_header_promises_alone(plain, monkeypatch):
+    monkeypatch.setattr(environment, "free_memory_bytes", lambda: 2**50)
+    tracemalloc.start()
+    text = refused(plain, IMAGES, struct.pack(">4B3I", 0, 0, 8, 3, 10**6, 4096, 4096) + bytes(100))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert "found 100; the file is truncated" in text
+    assert peak < 2**25
 
 
 @pytest.mark.parametrize(

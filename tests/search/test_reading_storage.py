@@ -1,5 +1,8 @@
 """A study's trials from its store alone."""
 
+import sqlite3
+from contextlib import closing
+
 import optuna
 import pytest
 from optuna.distributions import FloatDistribution
@@ -92,6 +95,17 @@ def test_a_database_that_is_not_there_is_not_made(tmp_path):
         "  Studies are made by: dnsearch tune SPEC --study NAME"
     )
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("content", ["{", "7", '{"tune.objectives": 7}'])
+def test_damaged_contents_are_told_with_their_database(new_store, tmp_path, content):
+    new_store()
+    with closing(sqlite3.connect(tmp_path / "study.db")) as connection, connection:
+        connection.execute("update study_user_attributes set value_json = ?", (content,))
+    with pytest.raises(
+        StudyError, match=r"--storage sqlite:///.*study.db\n  expected a database that can be"
+    ):
+        looking(default_url(tmp_path), "small")()
 
 
 def test_a_study_that_is_not_there_is_told_with_those_that_are(new_store, tmp_path):
