@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dnsearch.cli import console
-from dnsearch.cli.options import Json, Set, Spec, png
+from dnsearch.cli.options import Force, Json, Set, Spec, png
 
 if TYPE_CHECKING:
     from dnsearch.data.dataset import Dataset
@@ -29,13 +29,16 @@ def data(
         int, typer.Option(min=1, help="The epoch whose first images the sheet shows: what is trained on.")
     ] = 1,
     overrides: Set = None,
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Show a spec's images: counts per class, sizes, scaling, and a sheet of samples after augmentation."""
     from dnsearch.data.sources import load
     from dnsearch.report.tables import image_table
+    from dnsearch.runs.atomic import check_new
     from dnsearch.spec.document import load as load_spec
 
+    check_new([out] if out else [], force=force)
     experiment = load_spec(spec, overrides or ()).experiment
     dataset = load(experiment.data)
     found = _counted(experiment.name, dataset)

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import typer
 
 from dnsearch.cli import console
-from dnsearch.cli.options import Json, RunPath, png
+from dnsearch.cli.options import Force, Json, RunPath, png
 from dnsearch.errors import escaped
 
 
@@ -31,12 +31,15 @@ def evaluate(
         Path | None,
         typer.Option(metavar="FILE.png", help="Draw the confusion matrix into a file.", callback=png),
     ] = None,
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Measure a trained run on its test images: accuracy (a U-Net's mean IoU), loss, calibration."""
     from dnsearch import environment
+    from dnsearch.runs.atomic import check_new
     from dnsearch.runs.folder import RunFolder
 
+    check_new([confusion] if confusion else [], force=force)
     folder = RunFolder.open(run)
     environment.prepare_tensorflow()
     from dnsearch.evaluate.trained_run import evaluate_run
@@ -65,6 +68,7 @@ def predict(
             metavar="DIR", help="U-Nets: where to write masks and overlays. Default: beside each image."
         ),
     ] = None,
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Tell what images show, with a trained run; a U-Net writes a mask and an overlay of each."""
@@ -79,8 +83,10 @@ def predict(
     environment.prepare_tensorflow()
     from dnsearch.evaluate.predict import predict_images, predict_masks
 
-    found = predict_masks(folder, images, out) if segments else predict_images(folder, images, top)
-    predictions = [asdict(each) for each in found]
+    if segments:
+        predictions = [asdict(each) for each in predict_masks(folder, images, out, force=force)]
+    else:
+        predictions = [asdict(each) for each in predict_images(folder, images, top)]
     if as_json:
         console.show_json(predictions)
         return

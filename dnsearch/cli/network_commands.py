@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dnsearch.cli import console
-from dnsearch.cli.options import Json, NoLimits, Set, Spec, Specs
+from dnsearch.cli.options import Force, Json, NoLimits, Set, Spec, Specs
 from dnsearch.errors import Problem, SpecError
 
 if TYPE_CHECKING:
@@ -101,12 +101,15 @@ def draw(
         typer.Option("--output", "-o", metavar="FILE", help="Where to draw: FILE.png, FILE.svg or FILE.pdf."),
     ],
     overrides: Set = None,
+    force: Force = False,
     no_limits: NoLimits = False,
 ) -> None:
     """Draw a network: blocks, edges, links, changes of scale, and which features each layer reads."""
     from dnsearch.front_door import planned_spec
     from dnsearch.report.drawing.picture import draw as paint
+    from dnsearch.runs.atomic import check_new
 
+    check_new([output], force=force)
     found = planned_spec(spec, overrides, limits=not no_limits)
     paint(found.plan, _title(found), output)
     console.say(f"drew {output}")

@@ -46,6 +46,7 @@ Storage = Annotated[str | None, typer.Option("--storage", envvar=STORAGE, metava
 NoLimits = Annotated[
     bool, typer.Option("--no-limits", help="Lift the spec's limits on parameters, multiply-adds and memory.")
 ]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite a file that exists.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 Plain = Annotated[bool, typer.Option("--plain", help="Plain lines instead of a display that redraws itself.")]
 

@@ -7,16 +7,17 @@ from typing import Annotated
 import typer
 
 from dnsearch.cli import console
-from dnsearch.cli.options import Json, NoLimits, Set, Specs
+from dnsearch.cli.options import Force, Json, NoLimits, Set, Specs
 from dnsearch.errors import DataError, Problem, SpecError
 
 
 def init(
     file: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("spec.yaml"),
     preset: Annotated[str, typer.Option(help="Which preset to start from.")] = "starter",
-    force: Annotated[bool, typer.Option("--force", help="Overwrite the file if it exists.")] = False,
+    force: Force = False,
 ) -> None:
     """Write a commented YAML spec to start from."""
+    from dnsearch.runs.atomic import check_new
     from dnsearch.spec import presets
     from dnsearch.spec.validation_errors import did_you_mean
 
@@ -24,9 +25,7 @@ def init(
     if not content:
         hint = did_you_mean(preset, presets.names()).removeprefix("; ")
         raise SpecError([Problem("--preset", "expected a preset's name", hint=hint)])
-    if file.exists() and not force:
-        hint = "Choose another name, or overwrite it with --force."
-        raise SpecError([Problem(str(file), "expected a new file, and this one exists", hint=hint)])
+    check_new([file], force=force)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content)

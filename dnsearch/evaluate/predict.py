@@ -15,7 +15,7 @@ from dnsearch.data.masks import MOST_CLASSES, image_png, mask_png, overlaid, vis
 from dnsearch.errors import Problem, RunError
 from dnsearch.evaluate.metrics import softmax
 from dnsearch.evaluate.trained_run import BATCH_SIZE, Trained, trained
-from dnsearch.runs.atomic import atomic_write, writing
+from dnsearch.runs.atomic import atomic_write, check_new, writing
 from dnsearch.runs.folder import RunFolder
 from dnsearch.spec.data_section import SOURCES
 
@@ -62,24 +62,29 @@ class MaskPrediction:
     classes: dict[str, float]
 
 
-def predict_masks(folder: RunFolder, images: Sequence[Path], out: Path | None) -> list[MaskPrediction]:
+def predict_masks(
+    folder: RunFolder, images: Sequence[Path], out: Path | None, *, force: bool
+) -> list[MaskPrediction]:
     """Write ``NAME.mask.png`` and ``NAME.overlay.png`` for each image file.
 
     Args:
         folder: a U-Net's run with weights.
         images: PNG or JPEG files; they are brought to the run's image shape, and masks have that shape.
         out: the folder to write into, which is made; None: beside each image.
+        force: overwrite files that exist.
 
     Raises:
+        SpecError: one of the files exists.
         RunError: the run has no weights, two images would share a mask, a mask cannot be written, or there
             are more classes than a PNG's palette has colours.
         DataError: a file is missing or is no image.
     """
-    network = trained(folder)
     stems = [str((out or image.parent) / image.stem) for image in images]
     if twice := [stem for stem in stems if stems.count(stem) > 1]:
         expected, hint = "one mask for each image", "Rename an image, or predict them one after another."
         raise RunError(str(Problem(f"{twice[0]}.mask.png", expected, "two images of this name", hint)))
+    check_new((Path(file) for stem in stems for file in _files(stem)), force=force)
+    network = trained(folder)
     if len(network.class_names) > MOST_CLASSES:
         expected = f"at most {MOST_CLASSES} classes, as many as a PNG's palette has colours"
         raise RunError(str(Problem("predict", expected, f"{len(network.class_names)}")))
@@ -89,11 +94,16 @@ def predict_masks(folder: RunFolder, images: Sequence[Path], out: Path | None) -
     return [_predict_mask(network, image, stem) for image, stem in zip(images, stems, strict=True)]
 
 
+def _files(stem: str) -> tuple[str, str]:
+    """What is written for an image: its mask and its overlay."""
+    return f"{stem}.mask.png", f"{stem}.overlay.png"
+
+
 def _predict_mask(network: Trained, image: Path, stem: str) -> MaskPrediction:
     pixels = network.read([image])
     mask = np.asarray(network.logits(network.scaling.apply(pixels)))[0].argmax(axis=-1)
     names, classes = network.class_names, len(network.class_names)
-    files = f"{stem}.mask.png", f"{stem}.overlay.png"
+    files = _files(stem)
     atomic_write(Path(files[0]), mask_png(mask, classes))
     atomic_write(Path(files[1]), image_png(overlaid(visible(pixels[0], (0, 255)), mask, classes)))
     shares = np.bincount(mask.ravel(), minlength=classes) / mask.size

@@ -155,8 +155,9 @@ def _outputs(form: Format, folder: Path, images: Images) -> tuple[NDArray[np.flo
 
 def _check_free(out: Path, *, force: bool) -> None:
     """Keep an export from replacing what is there, other than an earlier export with ``force``."""
-    if out.exists() and not (force and (out / ABOUT).is_file()):
-        found = "an earlier export" if (out / ABOUT).is_file() else "something else"
+    earlier = (out / ABOUT).is_file() and not out.is_symlink()
+    if os.path.lexists(out) and not (force and earlier):
+        found = "an earlier export" if earlier else "something else"
         hint = "Replace it with --force." if found == "an earlier export" else "Choose another --out."
         raise RunError(str(Problem(str(out), "a new folder", found, hint)))
 

@@ -7,12 +7,12 @@ a temporary file in the same folder, down to the disk, and then takes the name o
 import contextlib
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import BinaryIO
 
-from dnsearch.errors import Problem, RunError
+from dnsearch.errors import Problem, RunError, SpecError
 
 FULL = "Make room on the disk, or name another folder."
 FORBIDDEN = "Change the permissions, or name another folder."
@@ -65,6 +65,25 @@ def atomic_write(path: Path, content: bytes) -> None:
     """
     with replacing(path) as handle:
         handle.write(content)
+
+
+def check_new(files: Iterable[Path], *, force: bool) -> None:
+    """Keep a command from overwriting a file that it did not make, unless it was asked to.
+
+    Raises:
+        SpecError: one of the files exists.
+    """
+    problems = [
+        Problem(
+            str(file),
+            "expected a new file, and this one exists",
+            hint="Choose another name, or overwrite it with --force.",
+        )
+        for file in files
+        if not force and os.path.lexists(file)
+    ]
+    if problems:
+        raise SpecError(problems)
 
 
 def leftovers(folder: Path) -> list[Path]:

@@ -42,6 +42,8 @@ class Removal:
 
 def heavy(folder: RunFolder) -> list[Removal]:
     """What a trial that ended and is not among the best no longer needs: checkpoints and weights."""
+    if folder.path.is_symlink():
+        return []
     why = "of a trial that is not among the best"
     checkpoints = _there([folder.checkpoint, folder.previous_checkpoint], f"checkpoint {why}")
     return checkpoints + _there([folder.weights], f"weights {why}")
@@ -61,6 +63,8 @@ def remove(removals: Iterable[Removal]) -> None:
 def clean(path: Path, keep: int | None, *, damaged: bool, dry_run: bool) -> list[Removal]:
     """Remove what may go below a folder of runs, a study or a run; returns what that is.
 
+    Symbolic links to folders are not followed: what they lead to is somebody else's.
+
     Args:
         path: the folder. Of a single run, only what dead or damaged files it has.
         keep: trials of each study that keep everything; None: as many as the study's spec says.
@@ -68,12 +72,17 @@ def clean(path: Path, keep: int | None, *, damaged: bool, dry_run: bool) -> list
         dry_run: remove nothing, only tell.
 
     Raises:
-        RunError: the folder is not there, a search or a training is at work in it, or a file cannot be
-            removed.
+        RunError: the folder is not there or is a symbolic link, a search or a training is at work in it, or
+            a file cannot be removed.
     """
     check_folder(path)
+    if path.is_symlink():
+        hint = f"If that is what you mean, name the folder itself: dnsearch clean {path.resolve()}"
+        raise RunError(str(Problem(str(path), "a folder", "a symbolic link to one", hint)))
     by_parent: dict[Path, list[RunFolder]] = {}  # the parent of trials is their study's folder
     for run in runs_under(path, LEVELS):
+        if run.resolve() != path.resolve() / run.relative_to(path):
+            continue
         by_parent.setdefault(run.parent, []).append(RunFolder(run))
     removals: list[Removal] = []
     with ExitStack() as held:
@@ -152,4 +161,4 @@ def _place(record: RunRecord, select: str) -> tuple[float, int, str]:
 
 
 def _there(paths: Iterable[Path], why: str) -> list[Removal]:
-    return [Removal(path, path.stat().st_size, why) for path in paths if path.is_file()]
+    return [Removal(path, path.lstat().st_size, why) for path in paths if path.is_file()]

@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from dnsearch.runs.cleaning import heavy
+from dnsearch.runs.folder import RunFolder
+
 SETTINGS = {"network.family": "densenet"}
 
 
@@ -45,6 +48,29 @@ def test_it_removes(dnsearch, study):
     }
     assert [folder.weights.exists() for folder in study] == [False, True, True]
     assert dnsearch("clean", "--keep", 2).err == "removed 0 files, 0 B\n"
+
+
+def test_links_to_folders_are_not_followed(dnsearch, study, tmp_path):
+    """A study, a trial, a folder of runs and a folder in a trial that are elsewhere in truth."""
+    outside = tmp_path / "outside"
+    Path("runs/tiny").rename(outside)
+    Path("runs/tiny").mkdir()
+    for number in range(2):
+        Path(f"runs/tiny/trial-000{number}").symlink_to(outside / f"trial-000{number}")
+    (outside / "trial-0002").rename("runs/tiny/trial-0002")
+    Path("runs/tiny/trial-0002/inside").symlink_to(outside)
+    Path("runs/linked").symlink_to(outside)
+    (outside / ".half.tmp").touch()
+    before = sorted(outside.rglob("*"))
+    assert (
+        dnsearch("clean", "--keep", 1).err == dnsearch("clean", "runs/tiny").err == "removed 0 files, 0 B\n"
+    )
+    ran = dnsearch("clean", "runs/linked", "--keep", 1)
+    assert ran.code == 4
+    assert ran.err.startswith("runs/linked\n  expected a folder, found a symbolic link to one\n")
+    assert f"name the folder itself: dnsearch clean {outside}\n" in ran.err
+    assert heavy(RunFolder(Path("runs/tiny/trial-0000"))) == []
+    assert sorted(outside.rglob("*")) == before
 
 
 def test_a_trial_that_lost_its_weights_says_how_to_get_them_back(dnsearch, study, tensorflow_ready):

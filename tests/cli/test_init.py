@@ -1,5 +1,7 @@
 """``dnsearch init``."""
 
+from pathlib import Path
+
 import pytest
 
 from dnsearch.spec import presets
@@ -36,6 +38,32 @@ def test_what_exists_is_kept(dnsearch, tmp_path):
     assert ran.err.startswith("spec.yaml\n  expected a new file, and this one exists\n")
     assert "  Choose another name, or overwrite it with --force." in ran.err
     assert (tmp_path / "spec.yaml").read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("words", "files"),
+    [
+        ("draw starter -o mine.png", ["mine.png"]),
+        ("data starter --samples 1 --out mine.png", ["mine.png"]),
+        ("evaluate runs/net --confusion mine.png", ["mine.png"]),
+        ("predict runs/net a.png b.png", ["b.mask.png", "a.overlay.png"]),
+        ("predict runs/net a.png --out masks", ["masks/a.mask.png"]),
+    ],
+)
+def test_pictures_and_masks_that_exist_are_kept(dnsearch, run_folder, words, files):
+    run_folder(Path("runs/net"), settings={"network.family": "unet"})
+    for file in map(Path, files):
+        file.parent.mkdir(exist_ok=True)
+        file.symlink_to("/nowhere/mine")
+    ran = dnsearch(*words.split())
+    assert (ran.code, ran.out) == (2, "")
+    for file in files:
+        assert f"{file}\n  expected a new file, and this one exists\n" in ran.err
+    assert "  Choose another name, or overwrite it with --force." in ran.err
+    assert f"{len(files)} problem" in ran.err
+    if "predict" not in words and "evaluate" not in words:
+        Path(files[0]).unlink()
+        assert [dnsearch(*words.split(), *more).code for more in ([], [], ["--force"])] == [0, 2, 0]
 
 
 def test_force_overwrites(dnsearch, tmp_path):

@@ -115,7 +115,7 @@ def test_two_images_that_would_have_one_mask(at_work):
     assert ran.code == 4
     assert "seen/scene.mask.png\n  expected one mask for each image, found two images of this name" in ran.err
     assert not Path("seen").exists()
-    assert at_work("predict", "runs/tiny", "scene.png", "other/scene.png").code == 0
+    assert at_work("predict", "runs/tiny", "scene.png", "other/scene.png", "--force").code == 0
 
 
 def test_the_leaderboard_has_mean_iou(at_work):
