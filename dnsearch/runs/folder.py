@@ -81,9 +81,11 @@ def check_folder(path: Path) -> None:
     """Make sure that a folder that somebody named is there.
 
     Raises:
-        RunError: it is not.
+        RunError: it is not, or nothing can be there, since the name is too long.
     """
-    if not path.is_dir():
+    with reading(path):
+        there = path.is_dir()
+    if not there:
         found = "a file" if path.exists() else "nothing"
         hint = "Runs are made by: dnsearch train SPEC, or dnsearch tune SPEC"
         raise RunError(str(Problem(str(path), "a run, a study or a folder of runs", found, hint)))
@@ -157,7 +159,9 @@ class RunFolder:
         Raises:
             RunError: there is none.
         """
-        if is_run(path):
+        with reading(path):
+            there = is_run(path)
+        if there:
             return cls(path)
         found = f"a folder without {RECORD}" if path.is_dir() else "a file" if path.exists() else "nothing"
         raise RunError(str(Problem(str(path), f"a run folder, with its {RECORD}", found, suggestion(path))))

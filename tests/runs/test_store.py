@@ -1,5 +1,6 @@
 import json
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 
 from dnsearch.errors import RunError
 from dnsearch.runs.atomic import atomic_write, remove_leftovers, replacing
-from dnsearch.runs.folder import RunFolder
+from dnsearch.runs.folder import RunFolder, check_folder
 from dnsearch.runs.record import EpochRecord, RunRecord
 
 
@@ -81,6 +82,12 @@ def test_a_folder_of_runs_is_no_run(folder: RunFolder, record: RunRecord) -> Non
     folder.write(record)
     with pytest.raises(RunError, match=r"found a folder without run\.json\n  There is .*/runs/article\."):
         RunFolder.open(folder.path.parent)
+
+
+@pytest.mark.parametrize("look", [RunFolder.open, check_folder])
+def test_a_name_that_no_file_can_have_is_refused(look: Callable[[Path], object]) -> None:
+    with pytest.raises(RunError, match="cannot be read: File name too long"):
+        look(Path("x" * 5000))
 
 
 def test_a_file_is_no_run(tmp_path: Path) -> None:
