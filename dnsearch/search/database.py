@@ -145,6 +145,16 @@ def shown(url: str) -> str:
     return f"{parsed.set(query={}).render_as_string(hide_password=True)}{query and f'?{query}'}"
 
 
+@contextmanager
+def undamaged(url: str) -> Iterator[None]:
+    """Turn what damaged contents raise in the block into a StudyError; a lost connection stays one."""
+    try:
+        yield
+    except DAMAGE:
+        with reachable(url, DAMAGE):
+            raise
+
+
 def _parsed(url: str) -> URL | None:
     """A URL's parts; None where it cannot be told which part is the password."""
     try:

@@ -8,7 +8,7 @@ on a connection of its own in PostgreSQL, which several machines reach.
 import hashlib
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,6 +27,7 @@ from dnsearch.search.database import (
     reachable,
     shown,
     sqlite_file,
+    undamaged,
 )
 
 SESSION = (
@@ -151,6 +152,10 @@ class StudyLock:
                 if is_away:
                     self._say(f"the database is back after {time.monotonic() - began:.0f} s")
                 return result
+
+    def undamaged(self) -> AbstractContextManager[None]:
+        """For a block that reads the study: damaged contents are a StudyError that names the database."""
+        return undamaged(self._url)
 
 
 def is_searched(url: str, study: str) -> bool:

@@ -88,7 +88,8 @@ class TrialStore:
     @_patient
     def trials(self, states: Container[TrialState] | None = None) -> list[FrozenTrial]:
         """The trials in some states, or all, by number; they are not to be changed."""
-        return self.study.get_trials(deepcopy=False, states=states)
+        with self.lock.undamaged():
+            return self.study.get_trials(deepcopy=False, states=states)
 
     def load(self) -> None:
         """Read all trials once; Optuna keeps the ended ones in memory from here on.
@@ -261,10 +262,11 @@ class TrialStore:
     def ranked(self) -> list[int]:
         """Numbers of the finished trials by validation score, the best first; of equal ones, the smallest."""
         aim = self.tune.objectives.index("validation")
-        finished = [
-            (-each.values[aim], each.user_attrs[COSTS]["parameters"], each.number)
-            for each in self.trials((TrialState.COMPLETE,))
-        ]
+        with self.lock.undamaged():
+            finished = [
+                (-each.values[aim], each.user_attrs[COSTS]["parameters"], each.number)
+                for each in self.trials((TrialState.COMPLETE,))
+            ]
         return [number for _, _, number in sorted(finished)]
 
 

@@ -108,6 +108,13 @@ def test_damaged_contents_are_told_with_their_database(new_store, tmp_path, cont
         looking(default_url(tmp_path), "small")()
 
 
+def test_a_search_names_a_database_whose_trials_are_damaged(new_store):
+    store = new_store()
+    store.study.add_trial(trial(TrialState.COMPLETE, 0.9))  # without what its network costs
+    with pytest.raises(StudyError, match="expected a database that can be used, found 'dnsearch:costs'"):
+        store.ranked()
+
+
 def test_a_study_that_is_not_there_is_told_with_those_that_are(new_store, tmp_path):
     new_store()
     with pytest.raises(StudyError, match=r"study\.db, found small\n"):
