@@ -49,12 +49,7 @@ class Confirmed:
 
 
 def confirmed(folder: Path, select: str) -> list[Confirmed]:
-    """The trials with a finished retraining, the best mean first; of equal ones, the smallest network.
-
-    Args:
-        folder: the study's folder.
-        select: whether a training is judged by its ``last`` or its ``best`` epoch.
-    """
+    """The trials with a finished retraining, the best mean first; of equal ones, the smallest network."""
     by_trial: dict[int, list[RunRecord]] = defaultdict(list)
     for path in sorted((folder / CONFIRM).glob("trial-*-seed-*")):
         with suppress(RunError):  # the leaderboard names it; a damaged record confirms nothing
@@ -79,13 +74,7 @@ def _mean_score(metrics: Sequence[Metrics | None]) -> Figure | None:
 
 
 def fresh_seed(seed: int, trial: int, repetition: int, own: int) -> int:
-    """The seed of a retraining, from 0 to 2³² - 1.
-
-    Args:
-        seed: the search's.
-        trial: number of the trial.
-        repetition: number of the retraining, from 1.
-        own: the trial's own seed, which the fresh one never is.
+    """The seed of a retraining, from 0 to 2³² - 1; never the trial's ``own``. Repetitions count from 1.
 
     >>> [fresh_seed(0, 3, repetition, own=0) for repetition in (1, 2)]
     [684469130, 2982509104]
@@ -101,10 +90,6 @@ def missing(request: Request, ranked: list[int]) -> list[Proposal]:
 
     Passed over are trials whose folder is gone, and those that were not trained, since another had the same
     settings. Raises DnsearchError where a spec or record cannot be read.
-
-    Args:
-        request: the search.
-        ranked: numbers of the finished trials, the best first.
     """
     wanted = request.spec.tune.confirm
     if wanted is None:

@@ -52,13 +52,10 @@ OVER = ("finished", "pruned", "failed")
 def search(
     request: Request, interrupts: Callable[[], int], executor: Executor | None = None
 ) -> Iterator[SearchEvent]:
-    """Run the search and report what happens.
+    """Run the search and report what happens; without an executor in processes of this machine.
 
-    Args:
-        request: what to do.
-        interrupts: how often a person has asked to stop. Once: start no more trials and let the running ones
-            end. Twice: end them too; the next search takes them up again.
-        executor: where trials are trained; None: in processes of this machine.
+    ``interrupts`` tells how often a person has asked to stop. Once: no more trials are started, and the
+    running ones end. Twice: they are stopped, too; the next search takes them up again.
 
     Raises:
         StudyError: another process searches the study, it cannot be opened, or is another spec's; or a spec
@@ -89,7 +86,6 @@ class Coordinator:
         self._ask_again = 0.0
         self._rules = StopRules(request.spec.tune)
         self._refused: list[Mapping[str, str]] = []
-        self._spec = request.spec
 
     def go(self, interrupts: Callable[[], int]) -> Iterator[SearchEvent]:
         """Search until there is nothing left to do; ``interrupts``: how often a person has asked to stop."""
@@ -162,7 +158,7 @@ class Coordinator:
     def _launch(self, trial: Trial) -> Iterator[SearchEvent]:
         """Start a trial, unless it is over before it begins."""
         self._stops.pop(self._folder(trial.number).path, None)  # of a rung that it may go on from now
-        proposal = propose(self._store, trial, self._request.folder, self._spec)
+        proposal = propose(self._store, trial, self._request.folder, self._request.spec)
         if not isinstance(proposal, Proposal):
             self._refused.append(proposal)
             if len(self._refused) >= MAX_IN_A_ROW:
@@ -271,19 +267,16 @@ class Coordinator:
     def _close(self, proposal: Proposal, record: RunRecord) -> Iterator[SearchEvent]:
         """Write down how a training ended, or that it waits at a rung; then end those that follow it."""
         self._dismiss(proposal)
-        if proposal.trial is None:
-            self._write_down_retraining(proposal.folder, record)
+        folder = proposal.folder
+        if proposal.trial is not None:
+            self._write_down(proposal.trial, folder, record)
         else:
-            self._write_down(proposal.trial, proposal.folder, record)
+            folder.write(record)
+            for checkpoint in (folder.checkpoint, folder.previous_checkpoint):  # a retraining's weights stay
+                with writing(checkpoint):
+                    checkpoint.unlink(missing_ok=True)
         yield TrialPaused(record) if record.state == "paused" else TrialEnded(record)
         yield from self._end_followers()
-
-    def _write_down_retraining(self, folder: RunFolder, record: RunRecord) -> None:
-        """Its weights stay; what only going on needs is removed."""
-        folder.write(record)
-        for checkpoint in (folder.checkpoint, folder.previous_checkpoint):
-            with writing(checkpoint):
-                checkpoint.unlink(missing_ok=True)
 
     def _write_down(self, trial: Trial, folder: RunFolder, record: RunRecord) -> None:
         """First in its folder, then in the store: a search that takes it up again finds what was done."""

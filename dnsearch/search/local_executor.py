@@ -38,17 +38,23 @@ Gpus = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Child:
-    """A process that trains one job until its ``deadline``, on ``time.monotonic``'s clock.
+class Before:
+    """The log and its length before a child, and how many kills for a lack of memory the system counts."""
 
-    ``before``: what was measured just before it was started.
-    """
+    log: Path
+    length: int
+    kills: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A process that trains one job until its ``deadline``, on ``time.monotonic``'s clock."""
 
     job: Job
     process: BaseProcess
     connection: Connection
     deadline: float
-    before: "Before"
+    before: Before
 
 
 def local_executor(request: Request) -> "LocalExecutor":
@@ -65,14 +71,10 @@ def local_executor(request: Request) -> "LocalExecutor":
 
 
 class LocalExecutor(Executor):
-    """Processes of this machine.
+    """Processes of this machine, whose cores are divided among ``workers`` trials at once.
 
-    Args:
-        workers: how many trials run at once; the machine's cores are divided among them.
-        log: the file for the error output of the processes.
-        timeout_seconds: how long each trial may take; None for as long as it wants.
-        gpus: the GPUs that trials are placed on; none: every trial uses what TensorFlow finds.
-        share: GPUs of a trial: up to 1, or a whole number.
+    The processes' error output goes into the file ``log``. Each trial has a ``share`` of a GPU, or a whole
+    number of them; without ``gpus`` it uses what TensorFlow finds.
     """
 
     def __init__(
@@ -141,15 +143,6 @@ def _received(child: Child) -> Message:
     return message
 
 
-@dataclass(frozen=True, slots=True)
-class Before:
-    """The log and its length before a child, and how many kills for a lack of memory the system counts."""
-
-    log: Path
-    length: int
-    kills: int | None
-
-
 def measured(log: Path) -> Before:
     """Measure, just before a child is started."""
     return Before(log, log.stat().st_size if log.exists() else 0, memory_kills())
@@ -159,26 +152,19 @@ def explained(exitcode: int | None, started: Before) -> RunFailed:
     """Why a child died; an exit code below 0 is the number of the signal that killed it."""
     signal = -exitcode if exitcode is not None and exitcode < 0 else None
     how = f"was killed by signal {signal}" if signal else f"ended without a message (exit code {exitcode})"
-    death = f"the child process {how}"
-    kills = memory_kills()
+    death, kills = f"the child process {how}", memory_kills()
     if started.kills is not None and kills is not None and kills > started.kills:
-        return RunFailed(
-            f"out of memory: {death}, and the system killed a process for a lack of memory", memory=True
-        )
+        why = f"out of memory: {death}, and the system killed a process for a lack of memory"
+        return RunFailed(why, memory=True)
+    if signal == KILLED and kills is None:
+        return RunFailed(f"{death}; the system kills with signal 9 when memory runs out")
     if signal == KILLED:
-        untold, told = (
-            "kills with signal 9 when memory runs out",
-            "killed nothing for a lack of memory meanwhile",
-        )
-        return RunFailed(f"{death}; the system {untold if kills is None else told}")
-    if signal is None:
-        return RunFailed(death)
-    if words := _last_words(started):
+        return RunFailed(f"{death}; the system killed nothing for a lack of memory meanwhile")
+    if signal and (words := _last_words(started)):
         return RunFailed(f"out of memory: {death} after {words!r}", memory=True)
-    if (limit := address_space_limit()) is not None:
-        return RunFailed(
-            f"perhaps out of memory: {death}, with an address space of {limit:,} bytes", memory=True
-        )
+    if signal and (limit := address_space_limit()) is not None:
+        why = f"perhaps out of memory: {death}, with an address space of {limit:,} bytes"
+        return RunFailed(why, memory=True)
     return RunFailed(death)
 
 

@@ -28,7 +28,7 @@ class Request:
     Args:
         spec: what the study is about.
         folder: the study's folder; its name is the study's.
-        url: the storage.
+        url: the database.
         trials: ended trials that the study shall have in all.
         workers: trials at once.
         gpus: the GPUs that trials are placed on; empty: every trial uses what TensorFlow finds.
@@ -48,14 +48,14 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A trial to train, or to train again on a fresh seed.
+    """A trial to train, or to train again on a fresh seed; the executor decides on threads and GPUs.
 
     Args:
         planned: the trial's own spec and its network.
         folder: its run folder in the study's folder.
         origin: study and number; None for a training that belongs to no study.
-        threads: threads for one operation; the executor decides.
-        gpus: the GPUs to use; None: those that TensorFlow finds. The executor decides.
+        threads: threads for one operation.
+        gpus: the GPUs to use; None: those that TensorFlow finds.
         latency: whether to measure how long a prediction takes.
     """
 

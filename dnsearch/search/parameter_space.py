@@ -140,15 +140,7 @@ def _candidates(own: Mapping[str, Any], path: str, searched: Searched) -> list[t
 def misfits(
     document: Document, labels: Mapping[str, Label], base: Document, tune: Tune, hint: str
 ) -> Iterator[Problem]:
-    """What keeps a spec from being a trial of a search.
-
-    Args:
-        document: the spec.
-        labels: those that it has in the space.
-        base: the search's base spec.
-        tune: its ``tune`` section.
-        hint: what each problem shall end with.
-    """
+    """What keeps a spec, which has these labels in the space, from being a trial of a search."""
     own, others = settings(document.experiment), settings(base.experiment)
     given = set() if tune.fidelity == "epochs" else {STAGES}  # what the search gives each trial by itself
     differing = {key for key in own.keys() | others.keys() if own.get(key) != others.get(key)}

@@ -162,14 +162,7 @@ class Task:
 
 
 class RayExecutor(Executor):
-    """Tasks of the cluster that this process is connected to.
-
-    Args:
-        cpus: processors of a trial.
-        gpus: GPUs of a trial, or a share of one.
-        workers: trials at once.
-        timeout_seconds: how long each trial may take from its start; None for as long as it wants.
-    """
+    """Tasks of the cluster that this process is connected to; each has so many ``cpus`` and ``gpus``."""
 
     def __init__(self, cpus: int, gpus: float, workers: int, timeout_seconds: float | None) -> None:
         self._cpus = cpus
@@ -263,11 +256,7 @@ def _error_of(reference: Any) -> Message | None:  # noqa: ANN401  (Ray's referen
 
 @contextlib.contextmanager
 def ray_executor(request: Request, address: str | None) -> Iterator[RayExecutor]:
-    """An executor on a cluster, for a block.
-
-    Args:
-        request: the search.
-        address: HOST:PORT, or ``auto`` for the cluster that this machine is in; None starts one of its own.
+    """An executor on a cluster, for a block; an ``address`` of None starts a cluster of its own.
 
     Raises:
         StudyError: there is no such cluster, or no node has enough GPUs for a trial.
@@ -294,10 +283,7 @@ def ray_executor(request: Request, address: str | None) -> Iterator[RayExecutor]
 def share(nodes: list[dict[str, float]], workers: int, gpus_per_trial: float) -> tuple[int, float]:
     """Processors and GPUs of a trial: an even share of the processors that fits on each node that has some.
 
-    Args:
-        nodes: the resources of each node.
-        workers: trials at once.
-        gpus_per_trial: as the spec says; without a GPU in the cluster trials take none.
+    Without a GPU in the cluster trials take none.
 
     Raises:
         StudyError: no node has so many GPUs.

@@ -91,14 +91,7 @@ class Survey:
 
 
 def survey(spec: SearchSpec, samples: int, seed: int, seconds: float) -> Survey:
-    """Draw points of the space.
-
-    Args:
-        spec: what proposals are judged by, with the space.
-        samples: how many points to draw at most.
-        seed: equal seeds draw equal points.
-        seconds: after this time no more points are drawn, but always one.
-    """
+    """Draw up to ``samples`` points of the space, for so many seconds; always one."""
     tune, draw, judged = spec.tune, evenly(Random(seed)), _remembered(spec)
     end = time.monotonic() + seconds
     refused: Counter[str] = Counter()
@@ -198,11 +191,7 @@ def estimate(
 ) -> Estimate | None:
     """Scale the time of runs on this machine's same images by multiply-adds and epochs; medians throughout.
 
-    Args:
-        records: any runs.
-        experiment: the spec of the search; what differs in ``data`` is no basis.
-        macs: multiply-adds of feasible networks.
-        host: this machine's name.
+    Runs with other ``data`` are no basis. ``macs`` are the multiply-adds of feasible networks.
     """
 
     def data(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -84,13 +84,7 @@ def place(study: optuna.Study, url: str) -> str:
 def other_study(name: str, runs: Path, storage: str | None) -> tuple[optuna.Study, str]:
     """Another study and its database, by its name or its folder.
 
-    Args:
-        name: the study's folder, or its name.
-        runs: folder of the runs.
-        storage: the database of a study whose folder has none.
-
-    Raises:
-        StudyError: there is no such study.
+    ``storage`` is the database of a study whose folder has none. Raises StudyError: there is no such study.
     """
     for folder in (Path(name), runs / name):
         if (folder / "study.db").is_file():

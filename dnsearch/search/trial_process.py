@@ -35,13 +35,7 @@ def main(connection: Connection, job: Job) -> None:
 
 
 def train(job: Job, folder: RunFolder, ask: Callable[[EpochRecord], Stop | None]) -> Message:
-    """Train a job's network; returns how it ended.
-
-    Args:
-        job: what to train.
-        folder: the run folder on this machine.
-        ask: told of every epoch; returns a Stop, or None to go on.
-    """
+    """Train a job's network in a run folder on this machine, and ask after every epoch whether to stop."""
 
     def watch(event: StepEnded | EpochRecord | Notice) -> Stop | None:
         if isinstance(event, Notice):
