@@ -20,17 +20,26 @@ from dnsearch.errors import Problem, StudyError
 SQLITE = "sqlite:///"
 UNREADABLE = "URL (it is not repeated here, since a password may be in it)"
 EXAMPLES = "Examples: sqlite:///runs/study.db (a file), postgresql+psycopg://user@host/database"
-FULL = ("disk is full", "disk full", "No space left")
-"""Words of SQLite, of PostgreSQL and of the operating system."""
 ROOM = "Make room there and give the same command again; trials that have ended are kept."
+PERMISSION = "Ask its owner for permission to write there, or name another database: --storage URL"
+REMEDIES = {
+    **dict.fromkeys(["disk is full", "disk full", "No space left"], ROOM),
+    **dict.fromkeys(["ermission denied", "readonly database", "read-only", "unable to open"], PERMISSION),
+}
+"""Words of SQLite, of PostgreSQL and of the operating system → what to do."""
 BUSY_SECONDS = 60
 """How long a SQLite database may be locked by another process before that is an error."""
 NETWORK_FILE_SYSTEMS = {
     *("nfs", "nfs3", "nfs4", "cifs", "smb2", "smb3", "smbfs", "afs", "ncpfs", "davfs", "sshfs", "ceph"),
     *("glusterfs", "lustre", "beegfs", "gpfs", "pvfs2", "orangefs", "s3fs", "gcsfuse", "goofys", "rclone"),
 }
-CONNECTION_LOST = ("08", "57P")
-"""How PostgreSQL's codes begin for a broken connection, and for a server that stops or is starting."""
+CONNECTION_LOST = ("08", "57P", "53300")
+"""How PostgreSQL's codes begin for a broken connection, and for a server that stops, starts or is full."""
+REFUSING_FOR_NOW = (
+    *("starting up", "shutting down", "recovery mode", "terminating connection"),
+    *("connection slots", "too many", "not currently accepting"),
+)
+"""Its words for the same, as a refusal to connect has no code; other refusals, as of a password, stay so."""
 Kinds = tuple[type[Exception], ...]
 TROUBLE: Kinds = (SQLAlchemyError, StorageInternalError, sqlite3.Error)
 """What the libraries raise for a database that is missing, not theirs, or full."""
@@ -114,7 +123,9 @@ def is_lost_connection(error: BaseException) -> bool:
         if isinstance(cause, PendingRollbackError):  # Optuna went on after it was lost
             return True
         if isinstance(cause, DBAPIError) and not isinstance(cause.orig, sqlite3.Error):
-            code = getattr(cause.orig, "sqlstate", None)  # None: there was no server to give a code
+            code, said = getattr(cause.orig, "sqlstate", None), str(cause.orig)
+            if code is None and not cause.connection_invalidated and "FATAL:" in said:
+                return any(words in said for words in REFUSING_FOR_NOW)
             return cause.connection_invalidated or code is None or str(code).startswith(CONNECTION_LOST)
         cause = cause.__cause__
     return False
@@ -127,7 +138,9 @@ def reachable(url: str, also: Kinds = ()) -> Iterator[None]:
         yield
     except TROUBLE + also as error:
         found = _told(error, url)
-        hint = ROOM if any(word in found for word in FULL) else EXAMPLES
+        hint = next((remedy for words, remedy in REMEDIES.items() if words in found), EXAMPLES)
+        if hint == PERMISSION and "denied" not in found:
+            found = f"permission denied: {found}"
         problem = Problem(f"--storage {shown(url)}", "a database that can be used", found, hint)
         raise StudyError(str(problem)) from error
 

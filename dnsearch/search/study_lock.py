@@ -22,6 +22,8 @@ from dnsearch.runs.lock import holder, is_locked, locked
 from dnsearch.search.database import (
     OPENING_TROUBLE,
     TROUBLE,
+    Kinds,
+    first_line,
     is_lost_connection,
     make_room,
     reachable,
@@ -47,17 +49,16 @@ GIVE_UP_SECONDS = 300.0
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 15.0
 RENEW_SECONDS = 10.0
 
+WAITED_FOR: Kinds = (*TROUBLE, StudyError)
+
 Result = TypeVar("Result")
 
 
 @contextmanager
 def study_locked(folder: Path, url: str, say: Callable[[str], None]) -> Iterator["StudyLock"]:
-    """Keep every other process from writing a study, for a block.
+    """Keep every other process from writing a study, whose folder exists, for a block.
 
-    Args:
-        folder: the study's folder, which exists; its name is the study's.
-        url: the study's database.
-        say: told once of every interruption of the database, and of its end.
+    ``say`` is told once of every interruption of the database, and of its end.
 
     Raises:
         StudyError: another process searches the study, or the database cannot be reached.
@@ -67,7 +68,7 @@ def study_locked(folder: Path, url: str, say: Callable[[str], None]) -> Iterator
         lock = StudyLock(folder.name, url, say)
         try:
             with reachable(url, OPENING_TROUBLE):
-                lock.take()
+                lock.retried(lock.take)
             yield lock
         finally:
             lock.release()
@@ -140,11 +141,12 @@ class StudyLock:
                 if is_away:
                     self.take()
                 result = call()
-            except TROUBLE as error:
+            except WAITED_FOR as error:
                 if not is_lost_connection(error) or time.monotonic() - began > GIVE_UP_SECONDS:
                     raise
                 if not is_away:
-                    self._say(f"the database is away; waiting up to {GIVE_UP_SECONDS / 60:g} minutes for it…")
+                    minutes = f"{GIVE_UP_SECONDS / 60:g} minutes"
+                    self._say(f"the database is away; waiting up to {minutes} for it… ({first_line(error)})")
                 is_away = True
                 time.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)

@@ -1,10 +1,19 @@
 """A PostgreSQL server that is restarted in the middle of a search, and a study that two machines want."""
 
 import os
+import threading
 import time
+from dataclasses import replace
 
 import pytest
 from small_study import wait_until
+from sqlalchemy import create_engine, text
+from sqlalchemy.pool import NullPool
+
+from dnsearch.front_door import planned_spec, requested
+from dnsearch.search import study_lock
+from dnsearch.search.coordinator import search
+from dnsearch.search.messages import TrialEnded, TrialStarted
 
 WHOLE = list(range(1, 16))
 
@@ -53,3 +62,72 @@ def test_a_killed_search_goes_on(farm, database):
     assert code == 0, said
     assert farm.states() == ["COMPLETE"] * 3
     assert farm.epochs() == {f"trial-{number:04d}": WHOLE for number in range(3)}
+
+
+def stopped(database):
+    """The server goes away; returns how it comes back."""
+    database.stop()
+    return database.start
+
+
+def refusing(database):
+    """The server drops its connections and refuses new ones; returns how it accepts them again."""
+    engine = create_engine(
+        database.url.removesuffix("postgres") + "template1", poolclass=NullPool, isolation_level="AUTOCOMMIT"
+    )
+
+    def allow(whether):
+        with engine.connect() as connection:
+            connection.execute(text(f"alter database postgres allow_connections {whether}"))
+            ended = "select pg_terminate_backend(pid) from pg_stat_activity where datname = 'postgres'"
+            connection.execute(text(ended))
+
+    allow("false")
+    return lambda: allow("true")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("away", [stopped, refusing])
+@pytest.mark.parametrize("moment", ["start", "confirmation", "end"])
+def test_it_is_waited_for_at_any_moment(farm, database, moment, away, monkeypatch):
+    monkeypatch.setattr(study_lock, "RENEW_SECONDS", 0.0)
+    changes = ["tune.confirm={top: 1, seeds: 1}", "training.epochs=3"]
+    found = planned_spec(farm.folder / "spec.yaml", changes)
+    told, timers = [], []
+
+    def go_away():
+        timers.append(threading.Timer(4, away(database)))
+        timers[0].start()
+
+    request = requested(found, farm.folder / "runs", trials=2, storage=database.url)
+    if moment == "start":
+        go_away()
+    for event in search(replace(request, say=told.append), lambda: 0):
+        match event:
+            case TrialStarted(job) if moment == "confirmation" and job.origin.confirmation:
+                go_away()
+            case TrialEnded(record) if moment == "end" and record.confirmation:
+                go_away()
+    timers[0].join()
+    assert told[0].startswith("the database is away; waiting up to 5 minutes for it… (")
+    assert told[1].startswith("the database is back after ")
+    assert len(told) == 2
+    assert farm.states() == ["COMPLETE"] * 2
+    assert farm.epochs() == {f"trial-{number:04d}": [1, 2, 3] for number in range(2)}
+    assert len(list((farm.study / "confirm").glob("*/weights.npz"))) == 1
+
+
+def test_what_waiting_cannot_mend_is_refused_at_once(farm, database):
+    code, said = farm.run("--trials", "2", "--storage", database.url + "-missing")
+    assert code == 6
+    assert 'database "postgres-missing" does not exist' in said
+    assert "waiting" not in said
+
+
+def test_a_database_that_one_may_only_read(farm, database):
+    with create_engine(database.url, poolclass=NullPool, isolation_level="AUTOCOMMIT").connect() as owner:
+        owner.execute(text("create role reader login"))
+    farm.url = database.url.replace("dnsearch@", "reader@")
+    code, said = farm.run("--trials", "2")
+    assert code == 6
+    assert "found permission denied for schema public\n  Ask its owner for permission to write there" in said

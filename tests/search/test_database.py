@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from dnsearch.errors import StudyError
-from dnsearch.search.database import default_url, reachable
+from dnsearch.search.database import default_url, is_lost_connection, reachable
 from dnsearch.search.study_metadata import open_study
 
 
@@ -162,6 +162,38 @@ def test_a_full_disk_is_told_with_what_to_do(tmp_path):
         "  expected a database that can be used, found database or disk is full",
         "  Make room there and give the same command again; trials that have ended are kept.",
     ]
+
+
+def test_a_database_that_one_may_only_read(tiny, tmp_path):
+    opened(tiny(), tmp_path)
+    file = f"file:{tmp_path}/study.db?mode=ro"
+    with (
+        pytest.raises(StudyError) as caught,
+        closing(sqlite3.connect(file, uri=True)) as connection,
+        reachable(default_url(tmp_path)),
+    ):
+        connection.execute("create table trials_too (content)")
+    assert str(caught.value) == (
+        f"--storage sqlite:///{tmp_path}/study.db\n  expected a database that can be used, found permission "
+        "denied: attempt to write a readonly database\n  Ask its owner for permission to write there, or "
+        "name another database: --storage URL"
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "waits"),
+    [
+        ("Connection refused\n\tIs the server running on that host?", True),
+        ("FATAL:  the database system is starting up", True),
+        ("FATAL:  remaining connection slots are reserved for roles with SUPERUSER", True),
+        ('FATAL:  database "closed" is not currently accepting connections', True),
+        ("FATAL:  terminating connection due to administrator command", True),
+        ('FATAL:  database "studies" does not exist', False),
+        ('FATAL:  password authentication failed for user "me"', False),
+    ],
+)
+def test_a_server_that_will_be_back_is_told_from_one_that_refuses(said, waits):
+    assert is_lost_connection(OperationalError("select 1", {}, ConnectionError(said))) is waits
 
 
 def test_what_is_not_the_database_s_fault_goes_through():

@@ -72,7 +72,10 @@ class AwayError(Exception):
 
 
 def lost():
-    return OperationalError("select 1", {}, AwayError())
+    error = AwayError("the server stops")
+    found = OperationalError("select 1", {}, error)
+    found.__cause__ = error
+    return found
 
 
 def test_a_server_that_was_away_is_waited_for_and_reported_once(tmp_path, monkeypatch):
@@ -90,7 +93,7 @@ def test_a_server_that_was_away_is_waited_for_and_reported_once(tmp_path, monkey
     assert lock.retried(call) == "done"
     lock.release()
     assert told == [
-        "the database is away; waiting up to 5 minutes for it…",
+        "the database is away; waiting up to 5 minutes for it… (the server stops)",
         "the database is back after 0 s",
     ]
     assert pauses == [0.5, 1.0, 2.0], "growing pauses"
