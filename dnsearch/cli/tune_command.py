@@ -125,6 +125,10 @@ def tune(
             "one, of this machine alone.",
         ),
     ] = None,
+    rebuild: Annotated[
+        bool,
+        typer.Option("--rebuild", help="First fill a lost database anew, from the records in the folder."),
+    ] = False,
     no_limits: NoLimits = False,
     plain: Plain = False,
     as_json: Json = False,
@@ -152,6 +156,10 @@ def tune(
         gpus=named,
         say=console.say,
     )
+    if rebuild:
+        from dnsearch.search.rebuild import rebuild as filled
+
+        console.say(f"study {request.folder.name}: {filled(request)} trials from the folder's records")
     if from_study is not None:
         from dnsearch.search.transfer import learn, other_study
 

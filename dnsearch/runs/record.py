@@ -205,6 +205,7 @@ class StudyRecord:
         importances_missing: why there are none.
         front: numbers of the finished trials that no other one beats in every objective; with one objective
             there are none.
+        id: the same as in the study's database; empty in a study of an earlier version.
     """
 
     name: str
@@ -220,6 +221,7 @@ class StudyRecord:
     importances: Mapping[str, Number] = field(default_factory=dict)
     importances_missing: str = ""
     front: tuple[int, ...] = ()
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

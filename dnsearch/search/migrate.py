@@ -7,10 +7,11 @@ first; the next migration also moves the folders of dropped trials.
 """
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState, create_trial
@@ -24,6 +25,7 @@ from dnsearch.search.feasibility import SearchSpec
 from dnsearch.search.messages import Request
 from dnsearch.search.parameter_space import base_labels, check_base, distribution, values_of
 from dnsearch.search.samplers import KNOWLEDGE
+from dnsearch.search.study_identity import agreed_id
 from dnsearch.search.study_lock import study_locked
 from dnsearch.search.study_metadata import (
     MIGRATED,
@@ -63,11 +65,7 @@ class Migrated:
 
 
 def migrate(request: Request, *, dry_run: bool) -> Migrated:
-    """Bring a study to a changed spec.
-
-    Args:
-        request: the study, and what it shall be about.
-        dry_run: change nothing.
+    """Bring a study to a changed spec, or only tell what that would do.
 
     Raises:
         StudyError: there is no such study, or another process searches it, or the new spec searches for
@@ -83,6 +81,7 @@ def migrate(request: Request, *, dry_run: bool) -> Migrated:
     with study_locked(folder, url, request.say), reachable(url):
         finish_migration(url, name)
         study = existing_study(url, name)
+        agreed_id(folder, study, url)
         before, after = read_metadata(study, url), request.spec
         _check_comparable(before, after)
         base = settings(before.document.experiment) != settings(after.document.experiment)
@@ -90,7 +89,8 @@ def migrate(request: Request, *, dry_run: bool) -> Migrated:
         trials = study.get_trials(deepcopy=False)
         moved = [_moved(trial, before, after, new_base=base, new_rules=rules) for trial in trials]
         if not dry_run:
-            _replace(study, moved, request)
+            left = {SPEC, KNOWLEDGE, MIGRATED}
+            replaced(request, {key: each for key, each in study.user_attrs.items() if key not in left}, moved)
             _set_aside(request)
     counted = {trial.number for trial in trials if is_trial(trial)}
     reasons = {number: each for number, each in enumerate(moved) if isinstance(each, str)}
@@ -159,8 +159,8 @@ def _moved(
     return new
 
 
-def _replace(study: optuna.Study, moved: Sequence[FrozenTrial | str], request: Request) -> None:
-    """Make the new study under another name, complete it, and let it take the old one's place.
+def replaced(request: Request, attributes: Mapping[str, Any], moved: Iterable[FrozenTrial | str]) -> None:
+    """Make a study under another name, complete it, and let it take the place of the one with its name.
 
     A dropped trial's place is taken by a failed one, so that the others keep their numbers.
     """
@@ -168,9 +168,8 @@ def _replace(study: optuna.Study, moved: Sequence[FrozenTrial | str], request: R
     with suppress(KeyError):  # of a migration that was killed
         optuna.delete_study(study_name=migrated_name(name), storage=storage(url))
     new = open_study(url, migrated_name(name), request.spec.document.experiment, request.spec.tune)
-    for key, value in study.user_attrs.items():
-        if key not in {SPEC, KNOWLEDGE, MIGRATED}:
-            new.set_user_attr(key, value)
+    for key, value in attributes.items():
+        new.set_user_attr(key, value)
     write_metadata(new, request.spec, request.trials)
     placed = [
         create_trial(state=TrialState.FAIL, user_attrs={DROPPED: each}) if isinstance(each, str) else each

@@ -9,7 +9,7 @@ from typing import assert_never
 
 from optuna.trial import Trial
 
-from dnsearch.errors import RunError, SpecError
+from dnsearch.errors import Problem, RunError, SpecError, StudyError
 from dnsearch.plan.graph import Shape
 from dnsearch.plan.limits import Planned
 from dnsearch.plan.network import plan_network
@@ -51,13 +51,10 @@ class Proposal:
 
 
 def propose(store: TrialStore, trial: Trial, folder: Path, spec: SearchSpec) -> Proposal | Mapping[str, str]:
-    """Work out what a trial asks for; or why it is infeasible: what refuses it → the reason.
+    """Work out what a new trial asks for, or one that an earlier search left.
 
-    Args:
-        store: the study's trials.
-        trial: a new trial, or one that an earlier search left running.
-        folder: the study's folder.
-        spec: what the study is about.
+    Returns:
+        Where it is infeasible: what refuses it → the reason.
     """
     judgement = spec.judge(store.choice(trial).values, f"trial {trial.number}")
     store.judge(trial, judgement)
@@ -79,8 +76,10 @@ def propose(store: TrialStore, trial: Trial, folder: Path, spec: SearchSpec) -> 
 def known(run: RunFolder, record: RunRecord) -> RunRecord:
     """What a run folder has of a run: its record with all its epochs; else the record given.
 
-    A process that was killed may have written epochs after its record. A damaged record does not count, nor
-    does one of other settings.
+    A process that was killed may have written epochs after its record. A damaged record does not count.
+
+    Raises:
+        StudyError: the folder is another run's, which nothing may write over.
     """
     found, history = record, list[EpochRecord]()
     with suppress(RunError):
@@ -88,7 +87,9 @@ def known(run: RunFolder, record: RunRecord) -> RunRecord:
     with suppress(RunError):
         found = run.read()
     if found.fingerprint != record.fingerprint:
-        return record
+        expected = f"the run of this trial, with settings of fingerprint {record.fingerprint}"
+        hint = "Nothing was changed. Move the folder away, or start another study: --study NAME"
+        raise StudyError(str(Problem(str(run.path), expected, f"one of {found.fingerprint}", hint)))
     for epoch in history:
         if epoch.epoch > found.epochs:
             spent = found.wall_seconds + epoch.wall_seconds
@@ -128,13 +129,8 @@ def in_more_parts(record: RunRecord, training: Training) -> RunRecord | None:
 def thin(folder: Path, ranked: Sequence[int], ended: int, keep: int) -> None:
     """Remove checkpoints and weights of a trial that ended, or of the one that it pushed out of the best.
 
-    Looking into every folder after every trial would make a search of 10,000 trials slow.
-
-    Args:
-        folder: the study's folder.
-        ranked: numbers of the finished trials, the best first.
-        ended: number of the trial that ended just now.
-        keep: how many of the best keep everything.
+    Looking into every folder after every trial would make a search of 10,000 trials slow. ``ranked`` are the
+    numbers of the finished trials, the best first.
     """
     for number in {ended, *ranked[keep : keep + 1]} - {*ranked[:keep]}:
         remove(heavy(RunFolder(folder / trial_name(number))))

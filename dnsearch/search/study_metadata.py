@@ -7,6 +7,7 @@ from typing import Any
 
 import optuna
 from optuna.pruners import NopPruner
+from optuna.study import StudyDirection
 
 from dnsearch.errors import Problem, StudyError
 from dnsearch.search.database import DAMAGE, OPENING_TROUBLE, reachable, shown, sqlite_file, storage
@@ -34,16 +35,21 @@ def open_study(url: str, name: str, experiment: Experiment, tune: Tune) -> optun
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     with reachable(url, OPENING_TROUBLE):
-        finish_migration(url, name)
         study = optuna.create_study(
             storage=storage(url),
             study_name=name,
-            directions=["maximize" if aim == "validation" else "minimize" for aim in tune.objectives],
+            directions=directions(tune),
             pruner=NopPruner(),  # pruning.py decides
             load_if_exists=True,
         )
         _same_spec(study, _description(experiment, tune))
     return study
+
+
+def directions(tune: Tune) -> list[StudyDirection]:
+    """Whether more or less of each objective is better."""
+    up, down = StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE
+    return [up if aim == "validation" else down for aim in tune.objectives]
 
 
 def existing_study(url: str, name: str) -> optuna.Study:
@@ -52,20 +58,31 @@ def existing_study(url: str, name: str) -> optuna.Study:
     Raises:
         StudyError: the storage cannot be reached, or has no such study.
     """
+    if (study := find_study(url, name)) is not None:
+        return study
+    file = sqlite_file(url)
+    if file is not None and not file.is_file():
+        found = "no such file"
+    else:
+        found = ", ".join(optuna.get_all_study_names(storage(url))) or "no study"
+    hint = "Studies are made by: dnsearch tune SPEC --study NAME"
+    raise StudyError(str(Problem(f"study {name}", f"a study in {shown(url)}", found, hint)))
+
+
+def find_study(url: str, name: str) -> optuna.Study | None:
+    """A study, or None where there is none; nothing is created.
+
+    Raises:
+        StudyError: the storage cannot be reached.
+    """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     file = sqlite_file(url)
     if file is not None and not file.is_file():
-        raise _no_study(name, url, "no such file")
+        return None
     with reachable(url, OPENING_TROUBLE):
-        names = optuna.get_all_study_names(opened := storage(url))
-    if name not in names:
-        raise _no_study(name, url, ", ".join(names) or "no study")
-    return optuna.load_study(study_name=name, storage=opened)
-
-
-def _no_study(name: str, url: str, found: str) -> StudyError:
-    hint = "Studies are made by: dnsearch tune SPEC --study NAME"
-    return StudyError(str(Problem(f"study {name}", f"a study in {shown(url)}", found, hint)))
+        if name not in optuna.get_all_study_names(opened := storage(url)):
+            return None
+        return optuna.load_study(study_name=name, storage=opened)
 
 
 def migrated_name(name: str) -> str:

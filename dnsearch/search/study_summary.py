@@ -26,9 +26,10 @@ from dnsearch.runs.scan import NO_WORD
 from dnsearch.search.database import DAMAGE, reachable
 from dnsearch.search.pruning import COSTS, scores_of
 from dnsearch.search.samplers import PAUSED
+from dnsearch.search.study_identity import FINGERPRINT, ID
 from dnsearch.search.study_lock import StudyLock, is_searched
 from dnsearch.search.study_metadata import existing_study, setting
-from dnsearch.search.trial_store import DROPPED, FINGERPRINT, INFEASIBLE, REASON, is_trial
+from dnsearch.search.trial_store import DROPPED, INFEASIBLE, REASON, is_trial
 
 RENEW_SECONDS = 10.0
 FEWEST_TRIALS = 10
@@ -47,18 +48,10 @@ Look = Callable[[], tuple[list[RunRecord], StudyRecord]]
 
 
 class StudyFile:
-    """Keeps ``study.json`` up to date while a search goes on.
-
-    Args:
-        folder: the study's folder.
-        study: the open study.
-        lock: its lock.
-    """
+    """Keeps ``study.json`` up to date while a search goes on."""
 
     def __init__(self, folder: Path, study: optuna.Study, lock: StudyLock) -> None:
-        self._folder = folder
-        self._study = study
-        self._lock = lock
+        self._folder, self._study, self._lock = folder, study, lock
         self._due = 0.0
 
     def renew(self) -> None:
@@ -80,14 +73,12 @@ class StudyFile:
 def summary(study: optuna.Study, condition: Condition, before: StudyRecord | None = None) -> StudyRecord:
     """The facts about a study at this moment.
 
-    Args:
-        study: the open study.
-        condition: whether it is searched, or was until its search died.
-        before: what was reported before; while as many trials are finished, its importances hold.
+    While as many trials are finished as ``before``, what was reported before, its importances hold.
     """
-    trials = study.get_trials(deepcopy=False)
     proposals = [
-        each for each in trials if each.state is not TrialState.WAITING and DROPPED not in each.user_attrs
+        each
+        for each in study.get_trials(deepcopy=False)
+        if each.state is not TrialState.WAITING and DROPPED not in each.user_attrs
     ]
     trials = list(filter(is_trial, proposals))
     broken = Counter(name for trial in proposals for name in trial.user_attrs.get(INFEASIBLE, ()))
@@ -118,6 +109,7 @@ def summary(study: optuna.Study, condition: Condition, before: StudyRecord | Non
         importances=shares,
         importances_missing="" if shares else missing,
         front=tuple(trial.number for trial in study.best_trials) if len(aims) > 1 else (),
+        id=study.user_attrs.get(ID, ""),
     )
 
 
@@ -128,11 +120,8 @@ def importances(study: optuna.Study, objective: int) -> Mapping[str, float]:
     best trials and among all; parameters that exist under a condition alone count by how often they do
     (Optuna's conditional version, arXiv:2601.20800). Pruned trials did not come to their end.
 
-    Empty with fewer than ``FEWEST_TRIALS`` finished trials, and where all parameters matter alike.
-
-    Args:
-        study: the study.
-        objective: which of its values is asked about; a value that is maximised.
+    Empty with fewer than ``FEWEST_TRIALS`` finished trials, and where all parameters matter alike. The value
+    number ``objective`` is asked about, which is maximised.
     """
     finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     if len(finished) < FEWEST_TRIALS:
@@ -182,25 +171,20 @@ def looking(url: str, name: str) -> Look:
             searched = is_searched(url, name)
             found = records(study)
             left = not searched and any(each.state == "running" for each in found)
-            return (
-                [_interrupted(each) for each in found] if left else found,
-                summary(study, "searching" if searched else "interrupted" if left else "ended"),
-            )
+            if left:  # by a coordinator that died
+                found = [
+                    replace(each, state="interrupted", reason=NO_WORD) if each.state == "running" else each
+                    for each in found
+                ]
+            return found, summary(study, "searching" if searched else "interrupted" if left else "ended")
 
     return look
 
 
-def _interrupted(record: RunRecord) -> RunRecord:
-    """A record as it is without a search: a trial that says running was left by a dead coordinator."""
-    return replace(record, state="interrupted", reason=NO_WORD) if record.state == "running" else record
-
-
 def records(study: optuna.Study) -> list[RunRecord]:
     """A record per trial, with what the storage has; infeasible proposals are no trials."""
-    trials = study.get_trials(deepcopy=False)
-    return [
-        _record(study, trial) for trial in trials if trial.state is not TrialState.WAITING and is_trial(trial)
-    ]
+    trials = filter(is_trial, study.get_trials(deepcopy=False))
+    return [_record(study, trial) for trial in trials if trial.state is not TrialState.WAITING]
 
 
 def _record(study: optuna.Study, trial: FrozenTrial) -> RunRecord:

@@ -4,7 +4,6 @@ Only the coordinator writes here. A trial that was being trained when its coordi
 is taken up again, from its checkpoint. Every method may be called twice: after a lost connection it is.
 """
 
-import gc
 import math
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,21 +18,22 @@ from dnsearch.errors import Problem, StudyError
 from dnsearch.runs.atomic import writing
 from dnsearch.runs.folder import is_run
 from dnsearch.runs.record import EpochRecord, RunRecord, Stop
-from dnsearch.search.database import reachable, storage
+from dnsearch.search.database import OPENING_TROUBLE, reachable, storage
 from dnsearch.search.feasibility import Judgement
 from dnsearch.search.messages import Request
 from dnsearch.search.parameter_space import base_labels, check_base, suggested, suggested_base
 from dnsearch.search.pruning import COSTS, EPOCHS, Pruning, scores_of
 from dnsearch.search.samplers import PAUSED, Grid, proposed, sampler
+from dnsearch.search.study_identity import FINGERPRINT, agreed_id, bind
 from dnsearch.search.study_lock import StudyLock, study_locked
-from dnsearch.search.study_metadata import open_study, write_metadata
+from dnsearch.search.study_metadata import find_study, finish_migration, open_study, write_metadata
 from dnsearch.spec.document import Document, fingerprint
 from dnsearch.spec.tune import Objective, Tune
 from dnsearch.spec.tune.parameters import Label
 from dnsearch.spec.tune.search_space import Choice
 
 BASE = "dnsearch:base"
-FINGERPRINT = "dnsearch:fingerprint"
+
 REASON = "dnsearch:reason"
 INFEASIBLE = "dnsearch:infeasible"
 DROPPED = "dnsearch:dropped"
@@ -60,15 +60,7 @@ def _patient(
 
 
 class TrialStore:
-    """The trials of one study.
-
-    Args:
-        study: the open Optuna study.
-        storage: its storage.
-        document: the base spec.
-        tune: its ``tune`` section.
-        lock: the study's lock, which the caller holds.
-    """
+    """The trials of one study, whose lock the caller holds."""
 
     def __init__(
         self, study: optuna.Study, storage: BaseStorage, document: Document, tune: Tune, lock: StudyLock
@@ -90,18 +82,6 @@ class TrialStore:
         """The trials in some states, or all, by number; they are not to be changed."""
         with self.lock.undamaged():
             return self.study.get_trials(deepcopy=False, states=states)
-
-    def load(self) -> None:
-        """Read all trials once; Optuna keeps the ended ones in memory from here on.
-
-        Half of the time would be the garbage collector's, which walks over them again and again.
-        """
-        gc.disable()
-        try:
-            self.trials()
-        finally:
-            gc.enable()
-            gc.freeze()
 
     def ended(self) -> int:
         """How many trials are finished, pruned or failed; infeasible proposals do not count."""
@@ -125,8 +105,7 @@ class TrialStore:
     def promoted(self, busy: Collection[int]) -> Trial | None:
         """A trial that waited at a rung and may go on now, from the highest rung; it waits no more.
 
-        Args:
-            busy: numbers of trials that are still being brought to their pause.
+        ``busy`` are the numbers of trials that are still being brought to their pause.
         """
         at = {each.number: int(each.user_attrs[PAUSED]) for each in self.paused() if each.number not in busy}
         number = self._pruning().promoted(at) if at else None
@@ -297,10 +276,18 @@ def writable(request: Request) -> Iterator[TrialStore]:
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     with study_locked(folder, request.url, request.say) as lock:
-        study = open_study(request.url, folder.name, request.spec.document.experiment, request.spec.tune)
+        study = lock.retried(lambda: _opened(request))
         with reachable(request.url):
-            write_metadata(study, request.spec, request.trials)
             planned = request.spec.tune.model_copy(update={"trials": request.trials})
-            store = TrialStore(study, storage(request.url), request.spec.document, planned, lock)
-            store.load()
-            yield store
+            yield TrialStore(study, storage(request.url), request.spec.document, planned, lock)
+
+
+def _opened(request: Request) -> optuna.Study:
+    folder, url, spec = request.folder, request.url, request.spec
+    with reachable(url, OPENING_TROUBLE):
+        finish_migration(url, folder.name)
+        agreed = agreed_id(folder, find_study(url, folder.name), url)
+        study = open_study(url, folder.name, spec.document.experiment, spec.tune)
+        bind(folder, study, agreed)
+        write_metadata(study, spec, request.trials)
+    return study

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from dnsearch.errors import RunError
+from dnsearch.errors import RunError, StudyError
 from dnsearch.runs.folder import trial_name
 from dnsearch.runs.record import Metrics, opening
 from dnsearch.search.feasibility import SearchSpec
@@ -136,10 +136,16 @@ def test_what_the_folder_says_already_counts(new_store, tmp_path):
     assert taken_up.record == replace(begun, settings=taken_up.record.settings)
 
 
-def test_a_record_of_other_settings_does_not_count(new_store, tmp_path):
+def test_a_folder_of_other_settings_is_never_written_into(new_store, tmp_path):
     first = proposed(new_store(), tmp_path / "runs")
     first.folder.write(replace(first.record, fingerprint="another", epochs=1))
-    assert known(first.folder, first.record) == first.record
+    with pytest.raises(StudyError) as caught:
+        known(first.folder, first.record)
+    assert str(caught.value) == (
+        f"{first.folder.path}\n  expected the run of this trial, with settings of fingerprint "
+        f"{first.record.fingerprint}, found one of another\n"
+        "  Nothing was changed. Move the folder away, or start another study: --study NAME"
+    )
 
 
 def test_a_damaged_record_does_not_count(new_store, tmp_path):

@@ -1,0 +1,111 @@
+"""A study's database, filled from the records in its folder: they know all of its trials.
+
+The trials are told to a study in memory as a search tells them. Infeasible proposals left nothing but their
+numbers, which stay taken. A kill half-way leaves the database as it was, as in a migration.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import optuna
+from optuna.storages import InMemoryStorage
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from dnsearch.errors import Problem, StudyError
+from dnsearch.runs.folder import RunFolder
+from dnsearch.runs.record import RunRecord
+from dnsearch.search.database import OPENING_TROUBLE, reachable, shown
+from dnsearch.search.messages import Request
+from dnsearch.search.migrate import replaced
+from dnsearch.search.parameter_space import base_labels
+from dnsearch.search.proposal import Proposal, propose, staged
+from dnsearch.search.samplers import PAUSED
+from dnsearch.search.study_identity import FINGERPRINT, ID, bind, study_record, trial_records
+from dnsearch.search.study_lock import study_locked
+from dnsearch.search.study_metadata import directions, existing_study, find_study, finish_migration
+from dnsearch.search.trial_store import BASE, DROPPED, INFEASIBLE, REASON, TrialStore
+from dnsearch.spec.document import fingerprint, load
+
+
+def rebuild(request: Request) -> int:
+    """Fill the database from the records of the study's folder; returns of how many trials.
+
+    Raises:
+        StudyError: the folder has no records, the database has trials of the study, or a record's settings
+            are not in the spec's search space.
+    """
+    folder, url = request.folder, request.url
+    if not (records := trial_records(folder)):
+        raise StudyError(str(Problem(str(folder), "the folder of a study, with its trials", "no trials")))
+    with study_locked(folder, url, request.say) as lock, reachable(url, OPENING_TROUBLE):
+        finish_migration(url, folder.name)
+        found = find_study(url, folder.name)
+        if found is not None and (count := len(found.get_trials(deepcopy=False))):
+            hint = "Leave --rebuild out to go on with it, or name an empty one: --storage URL"
+            expected = f"a database without trials of study {folder.name}, to be filled from {folder}"
+            raise StudyError(str(Problem(f"--storage {shown(url)}", expected, f"{count} trials", hint)))
+        inside, tune = InMemoryStorage(), request.spec.tune
+        study = optuna.create_study(storage=inside, study_name=folder.name, directions=directions(tune))
+        _tell(TrialStore(study, inside, request.spec.document, tune, lock), request, records)
+        trials = [_timed(trial, records.get(trial.number)) for trial in study.trials]
+        replaced(request, {ID: study_record(folder).id or uuid4().hex}, trials)
+        made = existing_study(url, folder.name)
+        bind(folder, made, made.user_attrs[ID])
+    return len(records)
+
+
+def _tell(store: TrialStore, request: Request, records: Mapping[int, RunRecord]) -> None:
+    """Make the trials of all records, by number; what is lost leaves its number taken."""
+    before, spec = study_record(request.folder), request.spec
+    specs = _specs(request.folder, records.values())
+    count = max(max(records) + 1, before.proposals)
+    infeasible = count - len(records) <= before.infeasible_proposals
+    lost: dict[str, object] = {INFEASIBLE: {}} if infeasible else {DROPPED: "its record is lost"}
+    base = spec.judge({}, "the base spec").planned
+    own = base and fingerprint(staged(base.document, spec.tune, spec.image_shape, spec.classes).experiment)
+    for number in range(count):
+        record = records.get(number)
+        if record is not None and record.fingerprint in specs:
+            is_first = record.fingerprint == own
+            own = "" if is_first else own
+            labels = base_labels(load(str(specs[record.fingerprint])), spec.tune)
+            store.study.enqueue_trial(labels, user_attrs={BASE: True} if is_first else None)
+            _replay(store, request, record)
+        elif record is not None and record.state == "failed":  # before it wrote its spec
+            told = {FINGERPRINT: record.fingerprint, REASON: record.reason}
+            store.study.add_trial(create_trial(state=TrialState.FAIL, user_attrs=told))
+        else:
+            store.study.add_trial(create_trial(state=TrialState.FAIL, user_attrs=lost))
+
+
+def _specs(folder: Path, records: Iterable[RunRecord]) -> dict[str, Path]:
+    """Fingerprint → spec; a trial with the settings of an earlier one has none of its own."""
+    places = {each.fingerprint: RunFolder(folder / each.name).resolved for each in reversed([*records])}
+    return {own: place for own, place in places.items() if place.exists()}
+
+
+def _replay(store: TrialStore, request: Request, record: RunRecord) -> None:
+    """Tell the store what became of the trial that was enqueued last."""
+    trial = store.study.ask()
+    proposal = propose(store, trial, request.folder, request.spec)
+    if not isinstance(proposal, Proposal):
+        hint = "Give the spec that the study was started with, or move the trial's folder away."
+        where, found = str(request.folder / record.name), "; ".join(proposal.values())
+        raise StudyError(str(Problem(where, "settings in the spec's search space", found, hint)))
+    for epoch in proposal.folder.epochs():
+        store.report(trial, epoch)
+    if record.state == "paused":
+        trial.set_user_attr(PAUSED, record.epochs)
+    elif record.state not in {"running", "interrupted"}:
+        store.close(trial, record)
+
+
+def _timed(trial: FrozenTrial, record: RunRecord | None) -> FrozenTrial:
+    """The trial with the times of its record."""
+    if record is not None:
+        start = datetime.fromisoformat(record.started_at).astimezone().replace(tzinfo=None)
+        ended = start + timedelta(seconds=record.wall_seconds)
+        trial.datetime_start, trial.datetime_complete = start, ended if trial.state.is_finished() else None
+    return trial
