@@ -137,7 +137,7 @@ def reachable(url: str, also: Kinds = ()) -> Iterator[None]:
     try:
         yield
     except TROUBLE + also as error:
-        found = _told(error, url)
+        found = error_text(error, url)
         hint = next((remedy for words, remedy in REMEDIES.items() if words in found), EXAMPLES)
         if hint == PERMISSION and "denied" not in found:
             found = f"permission denied: {found}"
@@ -180,7 +180,7 @@ def _parsed(url: str) -> URL | None:
     return None if "@" in beside or "=" in beside else parsed
 
 
-def _told(error: BaseException, url: str) -> str:
+def error_text(error: BaseException, url: str) -> str:
     """The first line of the original error, since Optuna's own is of no help, without the URL's secrets."""
     parsed = _parsed(url)
     if parsed is None:

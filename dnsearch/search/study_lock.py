@@ -23,7 +23,7 @@ from dnsearch.search.database import (
     OPENING_TROUBLE,
     TROUBLE,
     Kinds,
-    first_line,
+    error_text,
     is_lost_connection,
     make_room,
     reachable,
@@ -38,7 +38,7 @@ SESSION = (
     "set tcp_keepalives_count = 4",
 )
 HOLDER = """
-select activity.application_name from pg_locks as held join pg_stat_activity as activity using (pid)
+select activity.application_name, pid from pg_locks as held join pg_stat_activity as activity using (pid)
 where held.locktype = 'advisory' and held.granted
     and held.classid = ((cast(:key as bigint) >> 32) & 4294967295)::oid
     and held.objid = (cast(:key as bigint) & 4294967295)::oid
@@ -107,6 +107,11 @@ class StudyLock:
         number = {"key": key(self._study)}
         taken = connection.execute(text("select pg_try_advisory_lock(:key)"), number).scalar_one()
         by = None if taken else connection.execute(text(HOLDER), number).scalar()
+        if by == name["name"]:  # the server has not noticed yet that this process lost its connection
+            connection.execute(
+                text(f"select pg_terminate_backend(pid, 5000) from ({HOLDER}) as held"), number
+            )
+            taken = connection.execute(text("select pg_try_advisory_lock(:key)"), number).scalar_one()
         connection.commit()  # the lock is the session's; an open transaction would keep old rows alive
         if not taken:
             self.release()
@@ -145,8 +150,8 @@ class StudyLock:
                 if not is_lost_connection(error) or time.monotonic() - began > GIVE_UP_SECONDS:
                     raise
                 if not is_away:
-                    minutes = f"{GIVE_UP_SECONDS / 60:g} minutes"
-                    self._say(f"the database is away; waiting up to {minutes} for it… ({first_line(error)})")
+                    minutes, why = GIVE_UP_SECONDS / 60, error_text(error, self._url)
+                    self._say(f"the database is away; waiting up to {minutes:g} minutes for it… ({why})")
                 is_away = True
                 time.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)

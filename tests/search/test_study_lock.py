@@ -123,3 +123,21 @@ def test_a_study_that_another_process_took_meanwhile_is_left_to_it(url, tmp_path
         with pytest.raises(StudyError, match=f"searched by process {other.pid}"):
             lock.retried(lambda: (_ for _ in ()).throw(lost()))
         other.kill()
+
+
+def test_a_lock_that_the_server_still_keeps_for_a_lost_connection_is_taken_over(postgres, monkeypatch):
+    monkeypatch.setattr(study_lock.time, "sleep", lambda _: None)
+    forgotten, outcomes = StudyLock("small", postgres), [lost(), "done"]
+    forgotten.take()  # as a connection whose end the server has not noticed
+
+    def call():
+        outcome = outcomes.pop(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    lock = StudyLock("small", postgres)
+    assert lock.retried(call) == "done"
+    assert is_searched(postgres, "small")
+    lock.release()
+    forgotten.release()
