@@ -33,7 +33,7 @@ def agreed_id(folder: Path, study: optuna.Study | None, url: str) -> str:
         StudyError: they do not belong together.
     """
     here = study_record(folder).id
-    there = "" if study is None else study.user_attrs.get(ID, "")
+    there = "" if study is None else str(study.user_attrs.get(ID, ""))
     if here and here == there:
         return here
     records = trial_records(folder)

@@ -109,7 +109,7 @@ def summary(study: optuna.Study, condition: Condition, before: StudyRecord | Non
         importances=shares,
         importances_missing="" if shares else missing,
         front=tuple(trial.number for trial in study.best_trials) if len(aims) > 1 else (),
-        id=study.user_attrs.get(ID, ""),
+        id=str(study.user_attrs.get(ID, "")),
     )
 
 
