@@ -237,12 +237,12 @@ class Coordinator:
 
     def _failed(self, proposal: Proposal, reason: str, *, memory: bool) -> Iterator[SearchEvent]:
         """Try once more where memory ran out and the batches can be divided; else the trial has failed."""
+        self._dismiss(proposal)  # one that took too long may be writing an epoch now
         record = replace(known(proposal.folder, proposal.record), state="failed", reason=reason)
         again = in_more_parts(record, proposal.planned.experiment.training) if memory else None
         if again is None or again.parts is None:
             yield from self._close(proposal, record)
             return
-        self._dismiss(proposal)
         yield TrialRetried(self._start(replace(proposal, record=again)), again.parts)
 
     def _restarted(self, proposal: Proposal, reason: str) -> Iterator[SearchEvent]:
