@@ -23,8 +23,8 @@ from dnsearch.runs.scan import scan, study_as_it_is
 
 Form = Literal["table", "json", "csv", "markdown"]
 
-MOST_ROWS = 1000
-"""Without ``--top``; 10,000 rows take seconds to draw, and nobody reads them."""
+MOST_ROWS = 100
+"""On a terminal, without ``--top``; nobody reads more of them."""
 SECONDS = 2.0
 """Between two looks at a study that is watched."""
 FRAME = 12
@@ -85,7 +85,8 @@ def show(runs: RunsRead, view: View, form: Form = "table") -> None:
     match form:
         case "table":
             count = len(runs.records)
-            shown = replace(view, top=MOST_ROWS) if view.top is None and count > MOST_ROWS else view
+            cut = view.top is None and count > MOST_ROWS and console.data().is_terminal
+            shown = replace(view, top=MOST_ROWS) if cut else view
             console.show(_drawn(runs, shown, console.data().width))
             if shown is not view:
                 console.say(f"{MOST_ROWS:,} of {count:,} runs; --top {count} or --csv shows all")
@@ -134,7 +135,9 @@ def leaderboard(
             "searched, else the last.",
         ),
     ] = None,
-    top: Annotated[int | None, typer.Option(min=1, help="Show the first so many.")] = None,
+    top: Annotated[
+        int | None, typer.Option(min=1, help="Show the first so many. Default: 100 on a terminal, else all.")
+    ] = None,
     columns: Annotated[
         list[str] | None,
         typer.Option(

@@ -15,7 +15,7 @@ from typer.main import get_command
 from dnsearch import __version__, environment
 from dnsearch.cli import console
 from dnsearch.cli.options import SEVERAL_MACHINES
-from dnsearch.errors import DnsearchError
+from dnsearch.errors import DnsearchError, Problem
 
 EPILOG = (
     "Exit codes: 0 success · 2 the spec or the command line is wrong · 3 data · 4 run folder · "
@@ -165,6 +165,11 @@ class Commands(TyperGroup):
         except typer.BadParameter as error:
             error.message = error.message.rpartition("Value error, ")[2].partition(" [type=")[0]
             raise
+        except (MemoryError, ImportError, SystemError) as error:
+            found = f"{type(error).__name__}: {error}".removesuffix(": ")
+            hint = "Allow more (ulimit -v), or free some; if there is enough, install dnsearch anew."
+            expected = "enough memory to load libraries and data"
+            raise DnsearchError(str(Problem("memory", expected, found, hint))) from error
 
 
 app = typer.Typer(
