@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: install demo test test-slow test-all test-kill test-chaos test-gpu test-scale bench bench-search bench-pruning bench-memory lint clean
+.PHONY: install demo test test-slow test-all test-kill test-fuzz test-chaos test-gpu test-scale bench bench-search bench-pruning bench-memory lint clean
 
 install: $(VENV)/installed
 
@@ -31,6 +31,9 @@ test-all: install lint  ## all tests, with 2,000 random networks instead of 25
 
 test-kill: install  ## 20 trainings and 20 migrations of a study, killed at random moments and gone on with
 	DNSEARCH_KILLS=20 $(BIN)/pytest tests/train/test_run_killed.py tests/search/test_migrate_killed.py
+
+test-fuzz: install  ## files of every kind that dnsearch reads, damaged: DNSEARCH_FUZZ=100000 make test-fuzz (20 minutes)
+	DNSEARCH_FUZZ=$${DNSEARCH_FUZZ:-10000} $(BIN)/pytest tests/fuzz -s
 
 test-chaos: install  ## 20 searches, each struck by six disasters at random moments (15 minutes)
 	DNSEARCH_CHAOS=20 $(BIN)/pytest tests/chaos -s
