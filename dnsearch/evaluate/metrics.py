@@ -200,17 +200,14 @@ def mistakes(counts: Counts, most: int) -> list[tuple[int, int, int]]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Assessment:
-    """How good predictions are.
+    """How good predictions of images are.
 
     Args:
-        examples: how many images.
-        accuracy: share of the images whose class was found.
-        wilson: Wilson's interval of the same figure, to compare the bootstrap's with.
+        wilson: Wilson's interval of the accuracy, to compare the bootstrap's with.
         top5_accuracy: share of the images whose class was among the five likeliest; None where there are no
             more than five classes.
         loss: mean negative log-likelihood, in nats.
         calibration_error: expected calibration error, from 0 to 1.
-        classes: figures of each class, in the order of the labels.
         confusion: (classes, classes): images of the row's class that were given the column's.
     """
 

@@ -32,13 +32,12 @@ class Segmentation:
 
     Args:
         examples: how many images.
-        pixels: how many labelled pixels.
-        accuracy: share of the pixels whose class was found.
+        pixels: how many labelled pixels; ``accuracy`` is a share of these.
         mean_iou: mean IoU of the classes that are shown or given at all.
         loss: mean negative log-likelihood of a pixel, in nats.
         ious: of each class, right pixels as a share of those that show it or were given it (the Jaccard
             index); None where there are no such pixels.
-        classes: figures of each class, in the order of the labels; F1 is the Dice coefficient.
+        classes: figures of each class; F1 is the Dice coefficient.
         confusion: (classes, classes): pixels of the row's class that were given the column's.
     """
 

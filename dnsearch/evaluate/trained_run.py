@@ -31,6 +31,7 @@ from dnsearch.model.build import build
 from dnsearch.plan.graph import NetworkPlan
 from dnsearch.plan.network import plan_network
 from dnsearch.runs.folder import RunFolder
+from dnsearch.runs.lock import locked
 from dnsearch.runs.record import Metrics
 from dnsearch.spec.document import load as load_spec
 from dnsearch.spec.experiment import Experiment
@@ -186,7 +187,7 @@ def evaluate_run(folder: RunFolder, part: Part, views: Views | None = None) -> A
     """
     # A trainer would overwrite the record that is changed here, or this would overwrite the trainer's.
     recorded = part == "test" and views is None
-    with folder.locked() if recorded else contextlib.nullcontext():
+    with locked(folder.lock) if recorded else contextlib.nullcontext():
         network = trained(folder)
         if views is not None:
             if network.per_pixel and "shifts" in views:

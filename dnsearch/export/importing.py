@@ -38,6 +38,7 @@ from dnsearch.plan.cost import cost
 from dnsearch.plan.network import plan_network
 from dnsearch.runs.atomic import replacing
 from dnsearch.runs.folder import RunFolder
+from dnsearch.runs.lock import locked
 from dnsearch.runs.record import Parameters, RunRecord, opening
 from dnsearch.spec.data_section import Data, Facts
 from dnsearch.spec.document import Document, load, resolved_yaml, settings
@@ -118,7 +119,7 @@ def import_run(document: Document, weights: Path, runs: Path) -> Imported:
     fresh = import_weights(model, weights)
     names = _class_names(experiment.data, known)
     folder = RunFolder.create(runs, experiment.name)
-    with folder.locked():
+    with locked(folder.lock):
         folder.write_spec(document.text, resolved_yaml(experiment))
         folder.write_preprocessing(IMAGENET.as_json(), known.image_shape, names)
         with replacing(folder.weights) as file:

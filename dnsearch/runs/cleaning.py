@@ -27,13 +27,7 @@ LEVELS = 3
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """A file that may go.
-
-    Args:
-        path: the file.
-        bytes: its size.
-        why: what it is.
-    """
+    """A file that may go, its size and what it is."""
 
     path: Path
     bytes: int

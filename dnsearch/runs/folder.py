@@ -37,7 +37,6 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from dnsearch.errors import Problem, RunError
-from dnsearch.runs import lock
 from dnsearch.runs.atomic import atomic_write, reading, replacing, writing
 from dnsearch.runs.record import EpochRecord, RunRecord, StudyRecord
 from dnsearch.runs.record_json import Record, from_json, from_lines, to_json, to_lines
@@ -170,14 +169,6 @@ class RunFolder:
     def name(self) -> str:
         """The folder's name, which is the run's."""
         return self.path.name
-
-    def locked(self) -> AbstractContextManager[None]:
-        """Keep other trainers out for a block; entering raises RunError where one is at work."""
-        return lock.locked(self.lock)
-
-    def is_locked(self) -> bool:
-        """Whether a process is training here."""
-        return lock.is_locked(self.lock)
 
     def replacing_checkpoint(self) -> AbstractContextManager[BinaryIO]:
         """A binary file that becomes the checkpoint when the block ends well; the earlier one is kept."""

@@ -65,15 +65,10 @@ class Metrics:
 @with_config(STRICT)
 @dataclass(frozen=True, slots=True)
 class EpochRecord:
-    """One epoch.
+    """One epoch, numbered from 1, with the learning rate of its last step and the median speed of its steps.
 
-    Args:
-        epoch: number of the epoch, from 1.
-        learning_rate: the learning rate of its last step.
-        training: the mean over the epoch, while the weights were changing and dropout was on.
-        validation: on the held-out images, after the epoch.
-        wall_seconds: training and validation together.
-        images_per_second: median over the epoch's steps.
+    ``training`` is the mean over the epoch, while the weights were changing and dropout was on;
+    ``validation`` is on the held-out images, after it. ``wall_seconds`` counts both.
     """
 
     epoch: int
@@ -104,24 +99,17 @@ class RunRecord:
     """One run: everything about it but the weights.
 
     Args:
-        name: name of the run folder.
-        experiment: name in the spec.
-        state: running, paused, finished, pruned, failed or interrupted.
+        name: name of the run folder; ``experiment`` is the spec's.
         fingerprint: equal settings, equal fingerprint.
-        seed: the training's seed.
         settings: dotted path → value, for network, data and training.
-        parameters: numbers of parameters; None where the network cannot be built.
+        parameters: None where the network cannot be built.
         macs: multiply-adds of convolutions and classifier for one image, likewise.
-        epochs_planned: epochs that the spec asks for.
-        started_at: when the run started, ISO 8601 in UTC.
+        started_at: ISO 8601 in UTC.
         reason: why a run is pruned, failed or interrupted; empty otherwise.
-        study: the study that the run belongs to, if any.
-        trial: its number in the study, from 0.
+        study: the study that the run belongs to, if any; ``trial`` is its number there, from 0.
         confirmation: whether it is a retraining of that trial on a fresh seed.
-        epochs: epochs that ended.
-        last: the last epoch's validation metrics.
-        best: the validation metrics of the epoch with the highest score.
-        best_epoch: that epoch's number.
+        last: the validation metrics of the last epoch that ended.
+        best: those of the epoch with the highest score, ``best_epoch``.
         test: metrics on the test images, where they were looked at.
         wall_seconds: time spent training, over all sittings.
         first_step_seconds: from the start of the training code to the end of the first optimizer step.
@@ -131,8 +119,6 @@ class RunRecord:
         memory: whether the training kept what its backward pass reads, or computed it again.
         parts: parts that each batch was worked through in, more than the spec asks for, since memory was used
             up with fewer; None: as many as the spec asks for.
-        versions: library → version.
-        hardware: what the run ran on, in words and numbers.
         process: host name and process id of the trainer.
     """
 
@@ -190,16 +176,13 @@ class StudyRecord:
     """One study: what a search leaves behind beside its runs.
 
     Args:
-        name: the study's name.
         state: searching or ended. Of a search that was killed the file still says searching; read with
             ``scan.study_as_it_is`` it is interrupted.
-        objectives: what it searches for, validation first in most studies.
         select: which epoch's validation figure a trial is judged by.
-        trials: how many there are: finished, pruned, failed, paused, running.
+        trials: state → how many trials have it.
         proposals: what the sampler has asked for, trials and infeasible ones together.
         infeasible: constraint → how many proposals broke it; one that broke two is counted with each.
         infeasible_proposals: how many proposals broke any.
-        epochs_trained: epochs of all trials.
         epochs_saved: further epochs that the pruned and paused trials would have taken to their ends.
         importances: parameter → its share of the importance (PED-ANOVA), the largest first; they sum to 1.
         importances_missing: why there are none.
@@ -226,12 +209,7 @@ class StudyRecord:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """A wish to end a run before its last epoch.
-
-    Args:
-        state: what the run becomes.
-        reason: why, for its record.
-    """
+    """A wish to end a run before its last epoch; its record takes over the state and the reason."""
 
     state: Literal["pruned", "paused", "interrupted"]
     reason: str
@@ -255,14 +233,7 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class StepEnded:
-    """One optimizer step.
-
-    Args:
-        epoch: number of the epoch, from 1.
-        step: number of the step in the epoch, from 1.
-        steps: steps of the epoch.
-        images_per_second: of this step alone.
-    """
+    """One optimizer step of the ``steps`` of an epoch, both numbered from 1, with its own speed."""
 
     epoch: int
     step: int
@@ -277,15 +248,7 @@ def opening(
     macs: int | None,
     origin: Origin | None,
 ) -> RunRecord:
-    """A run that starts now.
-
-    Args:
-        name: name of the run folder.
-        experiment: the spec.
-        parameters: numbers of parameters of its network; None where it cannot be built.
-        macs: multiply-adds of its network for one image, likewise.
-        origin: the trial that the run is, if it belongs to a study.
-    """
+    """A run that starts now; parameters and multiply-adds are None where its network cannot be built."""
     from dnsearch.spec.document import fingerprint, settings
 
     return RunRecord(

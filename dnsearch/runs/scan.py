@@ -6,6 +6,7 @@ from pathlib import Path
 
 from dnsearch.errors import RunError
 from dnsearch.runs.folder import RunFolder, check_folder, read_study, runs_under
+from dnsearch.runs.lock import is_locked
 from dnsearch.runs.record import RunRecord, StudyRecord
 
 NO_WORD = "the process ended without a word"
@@ -13,12 +14,7 @@ NO_WORD = "the process ended without a word"
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What was found.
-
-    Args:
-        records: the runs that can be read, sorted by path.
-        unreadable: folders that cannot be read, each with the reason.
-    """
+    """The runs that can be read, sorted by path, and the folders that cannot, each with the reason."""
 
     records: list[RunRecord]
     unreadable: list[tuple[Path, str]]
@@ -55,7 +51,7 @@ def as_it_is(folder: RunFolder) -> RunRecord:
     record = folder.read()
     # A search holds its own lock when it gives the run to a child, which takes the run's a moment later.
     places = (folder.path, *folder.path.parents[:2])
-    if record.state != "running" or any(RunFolder(place).is_locked() for place in places):
+    if record.state != "running" or any(is_locked(RunFolder(place).lock) for place in places):
         return record
     again = folder.read()  # it may have finished and let go of the lock since it was read
     return replace(again, state="interrupted", reason=NO_WORD) if again.state == "running" else again
@@ -72,7 +68,7 @@ def study_as_it_is(folder: Path, runs: Iterable[RunRecord]) -> StudyRecord:
         RunError: the record cannot be read.
     """
     record = read_study(folder)
-    at_work = RunFolder(folder).is_locked() or any(run.state == "running" for run in runs)
+    at_work = is_locked(RunFolder(folder).lock) or any(run.state == "running" for run in runs)
     if record.state != "searching" or at_work:
         return record
     again = read_study(folder)  # it may have ended and let go of the lock since it was read

@@ -14,6 +14,7 @@ from optuna.trial import Trial
 
 from dnsearch.runs.atomic import remove_leftovers, writing
 from dnsearch.runs.folder import RunFolder, trial_name
+from dnsearch.runs.lock import is_locked
 from dnsearch.runs.record import EpochRecord, RunRecord, Stop
 from dnsearch.search.confirm import confirmed, missing, write_best
 from dnsearch.search.feasibility import MAX_IN_A_ROW, hopeless
@@ -129,7 +130,7 @@ class Coordinator:
         counted = self._store.ended() + len(self._store.paused()) + running
         if counted - len(left) < self._request.trials:
             # A child outlives its coordinator for an instant, and then its folder is free.
-            free = [number for number in left if not self._folder(number).is_locked()]
+            free = [number for number in left if not is_locked(self._folder(number).lock)]
             if free:
                 return self._store.trial(free[0])
         if (promoted := self._store.promoted(self._in_hand())) is not None:
@@ -153,7 +154,7 @@ class Coordinator:
             return True
         if time.monotonic() >= self._ask_again:
             return False
-        return not any(self._folder(number).is_locked() for number in self._left())
+        return not any(is_locked(self._folder(number).lock) for number in self._left())
 
     def _launch(self, trial: Trial) -> Iterator[SearchEvent]:
         """Start a trial, unless it is over before it begins."""

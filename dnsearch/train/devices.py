@@ -1,4 +1,4 @@
-"""What a training computes on: the choice of GPUs, a batch split over several of them, and errors of memory.
+"""What a training computes on: the choice of GPUs, a batch in parts or over GPUs, and errors of memory.
 
 All that is trained is three vectors (state.py), and they stay on the first GPU. For a step each GPU is given
 a copy and passes its share of the batch through the network; the gradients, one vector each, are added up in
@@ -10,7 +10,7 @@ the mean over the GPUs. Dropout has seeds of its own on each GPU; the first one 
 
 import contextlib
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -18,9 +18,10 @@ import tensorflow as tf
 from dnsearch import environment
 from dnsearch.errors import OutOfMemoryError, Problem, SpecError
 from dnsearch.spec.training import Training
-from dnsearch.train.gradients import OfPart
 
 Tensor = Any
+OfPart = Callable[[Tensor, Tensor, Sequence[Tensor]], tuple[list[Tensor], list[Tensor]]]
+"""Images, labels, statistics and counters → gradient, loss and hits, to be added up; statistics, counters."""
 
 
 def training_devices(training: Training, examples: int) -> tuple[str, ...]:
@@ -61,6 +62,42 @@ def unmet(training: Training, devices: Sequence[str]) -> str:
     return "".join([found, *lines]) if lines else ""
 
 
+def accumulated(
+    of_part: OfPart,
+    images: Tensor,
+    labels: Tensor,
+    given: Sequence[Tensor],
+    *,
+    parts: int,
+    nothing: Sequence[Tensor],
+) -> tuple[list[Tensor], list[Tensor]]:
+    """What ``of_part`` finds for consecutive parts of a batch, added up, and what the last one hands on.
+
+    The network is traced once, as the body of a loop. Each part's gradient is of the sum of its losses,
+    divided by the images of the whole batch: so they add up to the batch's, also where the last part is
+    smaller.
+
+    Args:
+        of_part: what to add up.
+        images: (batch, height, width, channels).
+        labels: theirs.
+        given: statistics and counters before the step.
+        parts: into how many parts the batch is cut; one of fewer images has fewer.
+        nothing: zeros to start adding from.
+    """
+    count = tf.shape(images)[0]
+    size = (count + parts - 1) // parts
+
+    def add_part(start: Tensor, so_far: list[Tensor], before: list[Tensor]) -> tuple[Tensor, ...]:
+        found, passed_on = of_part(images[start : start + size], labels[start : start + size], before)
+        return start + size, [*map(tf.add, so_far, found)], passed_on
+
+    _, total, last = tf.while_loop(
+        lambda start, *_: start < count, add_part, (0, list(nothing), list(given)), parallel_iterations=1
+    )
+    return total, last
+
+
 SEEDS_APART = 1_327_217_883
 """How far a seed lies from the next GPU's. Keras counts seeds round 2^31 − 2 of them; a golden section of
 that keeps the GPUs' seeds far from each other, however many there are."""
@@ -77,21 +114,13 @@ def strategy_over(devices: tuple[str, ...]) -> Any:  # noqa: ANN401  (a tf.distr
 
 
 def shared_out(
-    of_share: OfPart,
+    of_part: OfPart,
     strategy: Any,  # noqa: ANN401  (a tf.distribute.MirroredStrategy)
     images: Tensor,
     labels: Tensor,
     given: Sequence[Tensor],
 ) -> tuple[list[Tensor], list[Tensor]]:
-    """What ``of_share`` finds for the shares of a batch, added up, and what it hands on.
-
-    Args:
-        of_share: finds a gradient, a loss and a number of hits; hands on statistics and counters.
-        strategy: a MirroredStrategy over the GPUs.
-        images: (batch, height, width, channels), at least one for each GPU.
-        labels: theirs.
-        given: statistics and counters before the step.
-    """
+    """The same for shares of a batch, at least one image for each GPU of a strategy, all at once."""
     count, replicas = tf.shape(images)[0], strategy.num_replicas_in_sync
     statistics, counters = given
     # Each counter is a pair: a seed and how often it was used.
@@ -102,7 +131,7 @@ def shared_out(
         number = replica.replica_id_in_sync_group
         first, last = ((count * bound + replicas - 1) // replicas for bound in (number, number + 1))
         own = counters + tf.cast(number, counters.dtype) * apart
-        found, after = of_share(images[first:last], labels[first:last], [statistics, own])
+        found, after = of_part(images[first:last], labels[first:last], [statistics, own])
         # One vector, so that there is one all-reduce. Moves and not statistics, so that what does not move
         # (frozen weights are among them) stays the same to the last bit.
         sums = replica.all_reduce("sum", tf.concat([found[0], after[0] - statistics], axis=0))

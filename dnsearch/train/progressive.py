@@ -31,13 +31,8 @@ def choose_resources(
 ) -> tuple[tuple[str, ...], bool]:
     """TensorFlow's names of the GPUs to train on, and whether the backward pass computes features again.
 
-    The user is told of what the spec leaves open or cannot have.
-
-    Args:
-        plan: the network for whole images, which takes the most memory.
-        experiment: the spec.
-        dataset: the images.
-        tell: called with each notice for the user.
+    ``plan`` is of whole images, which take the most memory. The user is told of what the spec leaves open or
+    cannot have.
     """
     training, free = experiment.training, environment.free_memory_bytes()
     devices = training_devices(training, len(dataset.training))
@@ -62,7 +57,7 @@ def build_stage(
     Args:
         plan: the network for whole images.
         experiment: the spec.
-        dataset: the images.
+        dataset: the whole images.
         behind: number of epochs that are done; after all of them, the last stage is built. The trainer does
             not know what was learned in them.
         devices: TensorFlow's names of the GPUs; none: the processor.

@@ -10,6 +10,7 @@ from dnsearch.data.sources import load
 from dnsearch.plan.limits import Planned
 from dnsearch.runs.atomic import remove_leftovers
 from dnsearch.runs.folder import RunFolder
+from dnsearch.runs.lock import locked
 from dnsearch.runs.record import EpochRecord, Notice, Origin, RunRecord, StepEnded, Stop, with_epoch
 from dnsearch.spec.document import resolved_yaml
 from dnsearch.train.checkpoint import (
@@ -45,7 +46,7 @@ def run(planned: Planned, folder: RunFolder, watch: Watch, origin: Origin | None
     """
     began = time.perf_counter()
     plan, experiment, training = planned.plan, planned.experiment, planned.experiment.training
-    with folder.locked():
+    with locked(folder.lock):
         refuse_imported(folder)
         remove_leftovers(folder.path)
         record = begun(folder, experiment, planned.summary.cost, origin)

@@ -11,8 +11,7 @@ import tensorflow as tf
 
 from dnsearch.runs.record import Metrics
 from dnsearch.spec.training import Training
-from dnsearch.train.devices import shared_out, strategy_over, uses_xla
-from dnsearch.train.gradients import LossScaling, accumulated
+from dnsearch.train.devices import accumulated, shared_out, strategy_over, uses_xla
 from dnsearch.train.losses import confusion, counted, label_count, loss_and_hits, mean_iou
 from dnsearch.train.losses import loss as loss_of
 from dnsearch.train.optimizers import Averages, Optimizer, build_optimizer
@@ -31,6 +30,55 @@ Labels are int32 (batch,) or, of pixels, (batch, height, width); where augmentat
 """
 
 
+Move = Callable[[Tensor, Tensor], None]
+"""Moves the weights by a gradient and a learning rate."""
+
+FIRST, SMALLEST, LARGEST = 2.0**15, 1.0, 2.0**24
+GROWTH_STEPS = 2000
+
+
+class LossScaling:
+    """Loss scaling for float16 (Micikevicius et al., 2018): a power of two, and the good steps since.
+
+    float16 has nothing between 0 and 6e-8, and the gradients of features are often that small. So the loss
+    is multiplied by a scale, and the gradient, a float32 vector by then, divided by it. Where the gradient is
+    not finite, the step is skipped and the scale halved; after 2,000 good steps it is doubled.
+    ``keras.optimizers.LossScaleOptimizer`` has the same rule and numbers, but for two cases. At a scale of 1
+    a step is done whatever its gradient: the training has diverged, and the next loss shows it. And the scale
+    stops at 2^24, so that gradients of zeros do not double it until it is infinite.
+    """
+
+    def __init__(self) -> None:
+        self.scale = tf.Variable(FIRST, trainable=False)
+        self.good_steps = tf.Variable(0, trainable=False, dtype=tf.int64)
+
+    @property
+    def variables(self) -> Mapping[str, Any]:
+        """What a resume needs."""
+        return {"loss scale": self.scale, "good steps": self.good_steps}
+
+    def applied(self, move: Move) -> Move:
+        """The same for the gradient of a scaled loss; it does nothing where that is not finite."""
+
+        def guarded(gradient: Tensor, rate: Tensor) -> None:
+            finite = tf.reduce_all(tf.math.is_finite(gradient))
+            tf.cond(finite | (self.scale <= SMALLEST), lambda: self._go(move, gradient, rate), self._skip)
+
+        return guarded
+
+    def _go(self, move: Move, gradient: Tensor, rate: Tensor) -> Tensor:
+        """Do a step that goes well; double the scale after so many."""
+        move(gradient / self.scale, rate)
+        counted = self.good_steps.assign_add(1)
+        enough = tf.equal(counted, GROWTH_STEPS)
+        self.good_steps.assign(tf.where(enough, tf.zeros_like(counted), counted))
+        return self.scale.assign(tf.where(enough, tf.minimum(2 * self.scale, LARGEST), self.scale))
+
+    def _skip(self) -> Tensor:
+        self.good_steps.assign(0)
+        return self.scale.assign(self.scale / 2)
+
+
 @dataclass(frozen=True)
 class Trainer:
     """A model with everything that trains it.
@@ -39,8 +87,8 @@ class Trainer:
         model: from images to logits; it has what was learned only after ``fill_model``.
         state: what is trained.
         optimizer: what moves the weights.
-        averages: the moving average of the weights, where the spec has ``ema``.
-        scaling: of the loss, where the spec's ``precision`` needs it.
+        averages: where the spec has ``ema``.
+        scaling: where the spec's ``precision`` needs it.
         train: a compiled step; the loss that it minimises has label smoothing and class weights, the one
             that it tells none.
     """
@@ -112,7 +160,7 @@ def build_trainer(
 
 def _training_step(
     state: State,
-    move: Callable[[Tensor, Tensor], None],
+    move: Move,
     training: Training,
     class_weights: Sequence[float] | None,
     devices: Sequence[str],

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from dnsearch.runs.folder import RunFolder
+from dnsearch.runs.lock import locked
 
 
 @pytest.fixture
@@ -76,7 +77,7 @@ def test_two_damaged_checkpoints_end_it(resumed):
 def test_a_run_that_is_being_trained(resumed):
     folder, resume = resumed
     folder.write(replace(folder.read(), state="running"))
-    with folder.locked():
+    with locked(folder.lock):
         ran = resume()
     assert ran.code == 4
     assert "runs/tiny\n  is being trained by process " in ran.err

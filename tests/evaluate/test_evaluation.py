@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from dnsearch.errors import RunError
+from dnsearch.runs.lock import is_locked, locked
 from dnsearch.runs.record import Metrics
 
 pytestmark = pytest.mark.xdist_group("inference")  # the runs are made once
@@ -38,7 +39,7 @@ def test_only_test_figures_go_into_the_record(digits):
     found = evaluate_run(folder, "test")
     test = Metrics(found.loss.value, found.accuracy.value, found.examples)
     assert folder.read() == replace(before, test=test)
-    assert not folder.is_locked()
+    assert not is_locked(folder.lock)
 
 
 def test_a_run_in_training_gets_no_test_figures_but_may_be_validated(digits):
@@ -46,7 +47,7 @@ def test_a_run_in_training_gets_no_test_figures_but_may_be_validated(digits):
 
     folder, _ = digits
     before = folder.record.read_bytes()
-    with folder.locked():
+    with locked(folder.lock):
         evaluate_run(folder, "validation")
         with pytest.raises(RunError, match="is being trained by process"):
             evaluate_run(folder, "test")
@@ -58,7 +59,7 @@ def test_test_time_augmentation_is_told_but_never_recorded(digits, by_hand):
 
     folder, dataset = digits
     before = folder.record.read_bytes()
-    with folder.locked():  # nothing is written, so a training may go on
+    with locked(folder.lock):  # nothing is written, so a training may go on
         mirrored = evaluate_run(folder, "test", "flip")
     assert folder.record.read_bytes() == before
     images = dataset.test.images

@@ -9,6 +9,7 @@ from PIL import Image
 from dnsearch.errors import DataError, RunError, SpecError
 from dnsearch.front_door import planned_spec
 from dnsearch.runs.folder import RunFolder
+from dnsearch.runs.lock import is_locked
 from dnsearch.spec.document import fingerprint, load, parse
 
 BLOCKS = (1, 2, 1, 1)
@@ -108,7 +109,7 @@ def test_the_run_has_everything_but_epochs(imported, weights):
     assert record.fingerprint == fingerprint(document.experiment)
     assert "keras" in record.versions
     assert (imported.fresh, imported.differences) == ((), ())
-    assert not folder.is_locked()
+    assert not is_locked(folder.lock)
 
 
 def test_preprocessing_is_that_of_keras_applications(imported):

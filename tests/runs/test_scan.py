@@ -7,6 +7,7 @@ import pytest
 from dnsearch.errors import RunError
 from dnsearch.runs import lock
 from dnsearch.runs.folder import RunFolder, read_study, write_study
+from dnsearch.runs.lock import locked
 from dnsearch.runs.record import RunRecord, State, StudyRecord
 from dnsearch.runs.scan import NO_WORD, as_it_is, scan, study_as_it_is
 
@@ -87,7 +88,7 @@ def test_a_trial_of_a_search_that_lives_is_running_before_its_child_has_begun(
 
 def test_a_run_whose_process_lives_is_running(tmp_path: Path, put: Put) -> None:
     folder = put("a", "running")
-    with folder.locked():
+    with locked(folder.lock):
         assert scan([tmp_path]).records == [folder.read()]
 
 
@@ -123,7 +124,7 @@ def test_a_study_whose_search_died_is_interrupted(tmp_path: Path, put: Put) -> N
     write_study(folder, StudyRecord("small"))
     with lock.locked(folder / "lock"):
         assert study_as_it_is(folder, scan([folder]).records).state == "searching"
-    with trial.locked():
+    with locked(trial.lock):
         assert study_as_it_is(folder, scan([folder]).records).state == "searching", "its child lives"
     assert study_as_it_is(folder, scan([folder]).records).state == "interrupted"
     assert read_study(folder).state == "searching", "a leaderboard writes nothing"

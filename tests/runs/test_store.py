@@ -10,6 +10,7 @@ import pytest
 from dnsearch.errors import RunError
 from dnsearch.runs.atomic import atomic_write, remove_leftovers, replacing
 from dnsearch.runs.folder import RunFolder, check_folder
+from dnsearch.runs.lock import is_locked, locked
 from dnsearch.runs.record import EpochRecord, RunRecord
 
 
@@ -261,14 +262,14 @@ def test_a_run_in_a_read_only_folder_says_so(
 
 
 def test_one_trainer_at_a_time(folder: RunFolder) -> None:
-    assert not folder.is_locked()
-    with folder.locked():
-        assert folder.is_locked()
+    assert not is_locked(folder.lock)
+    with locked(folder.lock):
+        assert is_locked(folder.lock)
         with pytest.raises(
             RunError, match=f"{folder.path}\n  is being trained by process {os.getpid()} on host"
         ):
-            folder.locked().__enter__()
-    assert not folder.is_locked()
+            locked(folder.lock).__enter__()
+    assert not is_locked(folder.lock)
 
 
 def test_writers_of_other_files_find_their_tools_here(folder: RunFolder) -> None:

@@ -7,6 +7,7 @@ from small_study import opened
 
 from dnsearch.errors import StudyError
 from dnsearch.runs.folder import RunFolder
+from dnsearch.runs.lock import locked
 from dnsearch.runs.scan import scan
 from dnsearch.search import migrate as migration
 from dnsearch.search.feasibility import Judgement
@@ -266,7 +267,7 @@ def test_a_value_that_only_arithmetic_tells_from_one_of_the_new_space_is_one(sea
 def test_a_study_that_is_searched_is_refused(searching, tiny):
     runs = searching()
     tried(runs)
-    with RunFolder(runs.folder).locked(), pytest.raises(StudyError, match="is being searched by process"):
+    with locked(RunFolder(runs.folder).lock), pytest.raises(StudyError, match="is being searched by process"):
         migrate(to(runs, tiny, parameters=NARROW)[1], dry_run=False)
 
 

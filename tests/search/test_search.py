@@ -9,6 +9,7 @@ import pytest
 
 from dnsearch.errors import StudyError
 from dnsearch.front_door import planned_spec
+from dnsearch.runs.lock import is_locked
 from dnsearch.runs.scan import scan
 from dnsearch.search import coordinator
 from dnsearch.search.messages import ProposalRefused, TrialEnded, TrialProgressed, TrialStarted
@@ -273,7 +274,7 @@ def test_a_trial_that_takes_too_long(searching):
     assert ended.record.state == "failed"
     assert ended.record.reason == "took longer than 2.5 seconds"
     assert ended.record.epochs == len(runs.trial(0).epochs()), "what had ended by then is kept"
-    assert not runs.trial(0).is_locked()
+    assert not is_locked(runs.trial(0).lock)
     assert runs.states() == ["FAIL"]
     assert not (runs.folder / "best.yaml").exists()
 

@@ -8,7 +8,7 @@ GOOD, BAD = 1.0, float("inf")
 
 @pytest.fixture
 def scaling(tensorflow_ready):
-    from dnsearch.train.gradients import LossScaling
+    from dnsearch.train.step import LossScaling
 
     return LossScaling()
 

@@ -12,6 +12,7 @@ from run_files import arrays
 from dnsearch.errors import DataError, RunError, TrainingError
 from dnsearch.front_door import planned_spec
 from dnsearch.runs.folder import RunFolder
+from dnsearch.runs.lock import is_locked, locked
 from dnsearch.runs.record import EpochRecord, Origin, StepEnded, Stop
 from dnsearch.spec.document import fingerprint, load, parse, settings
 
@@ -63,7 +64,7 @@ def test_the_folder_has_everything(finished):
     assert folder.spec.read_text(encoding="utf-8") == TINY
     again = load(str(folder.resolved)).experiment
     assert fingerprint(again) == fingerprint(tiny().experiment)
-    assert not folder.is_locked()
+    assert not is_locked(folder.lock)
     preprocessing = json.loads(folder.preprocessing.read_bytes())
     assert preprocessing["image_shape"] == [8, 8, 1]
     assert preprocessing["class_names"] == [*"0123456789"]
@@ -139,7 +140,7 @@ def test_every_epoch_is_on_the_disk_before_the_watch_hears_of_it(tensorflow_read
                 assert file["history"].tobytes() == folder.epochs_file.read_bytes()
             assert folder.previous_checkpoint.exists() == (event.epoch > 1)
             assert folder.weights.exists()
-            assert folder.is_locked()
+            assert is_locked(folder.lock)
 
     trained(tiny(training__epochs=2), folder, watch)
     assert folder.read().state == "finished"
@@ -250,7 +251,7 @@ def test_a_loss_that_is_not_finite_fails_the_run(tensorflow_ready, tmp_path):
     assert "A smaller training.learning_rate (now 100)" in record.reason
     assert record.epochs == len(folder.epochs())
     assert record.wall_seconds > 0
-    assert not folder.is_locked()
+    assert not is_locked(folder.lock)
 
 
 def test_data_that_cannot_be_read_leaves_no_record(tensorflow_ready, tmp_path):
@@ -259,12 +260,12 @@ def test_data_that_cannot_be_read_leaves_no_record(tensorflow_ready, tmp_path):
     with pytest.raises(DataError, match=r"nowhere\.npz\n  expected a NumPy archive"):
         trained(document, folder)
     assert not folder.record.exists()
-    assert not folder.is_locked()
+    assert not is_locked(folder.lock)
 
 
 def test_a_folder_in_use_is_refused(finished):
     folder, record, *_ = finished
-    with folder.locked(), pytest.raises(RunError) as caught:
+    with locked(folder.lock), pytest.raises(RunError) as caught:
         trained(tiny(), folder)
     assert str(caught.value).startswith(f"{folder.path}\n  is being trained by process ")
     assert folder.read() == record
