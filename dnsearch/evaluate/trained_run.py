@@ -108,7 +108,7 @@ def _preprocessing(folder: RunFolder) -> tuple[Scaling, tuple[int, int, int], tu
         if len(scaling.offset) != channels:
             raise ValueError(f"a scaling of {len(scaling.offset)} channels for images of {channels}")
         return scaling, (height, width, channels), tuple(map(str, saved["class_names"]))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, DataError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError, DataError) as error:
         expected = "the run's scaling, image shape and class names"
         raise RunError(str(Problem(str(folder.preprocessing), expected, str(error)))) from error
 

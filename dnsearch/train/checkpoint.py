@@ -4,13 +4,16 @@ A checkpoint is an ``.npz`` file of every variable of a trainer (the model's wei
 states of random generators, the optimizer's, the averaged weights), the history of the run up to there, and a
 checksum over all of it. It is written before all else, and a resume makes the epochs, the weights and the
 record's figures of it. A file is checked as a whole before anything is assigned, so a model is either filled
-or left as it was.
+or left as it was. Arrays are saved as they are, not compressed, and their names, types and shapes are
+compared before one is read: so no file takes more memory than its own size and the network's.
 """
 
 import contextlib
 import hashlib
+import math
+import stat
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
@@ -30,9 +33,6 @@ from dnsearch.spec.experiment import Experiment
 from dnsearch.train.devices import memory_errors_explained
 from dnsearch.train.step import Trainer
 
-DAMAGED = (ValueError, TypeError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile)
-"""What NumPy and zipfile raise over files that are no archive, or one with flipped or missing bytes."""
-
 HISTORY, CHECKSUM = "history", "sha256"
 MEND = "The file was damaged; restore it from a copy, or train again."
 
@@ -49,7 +49,12 @@ def load_weights(model: keras.Model, path: Path) -> None:
     Raises:
         RunError: the file is missing, broken, or of another network.
     """
-    _assign({weight.path: weight for weight in model.weights}, _arrays(path), path)
+    variables = {weight.path: weight for weight in model.weights}
+    with _opened(path) as archive:
+        _check(variables, archive, path)
+        arrays = {name: _array(archive, name) for name in variables}
+    for name, variable in variables.items():
+        variable.assign(arrays[name])
 
 
 def load_fitting_weights(model: keras.Model, path: Path) -> tuple[str, ...]:
@@ -58,13 +63,16 @@ def load_fitting_weights(model: keras.Model, path: Path) -> tuple[str, ...]:
     Raises:
         RunError: the file is missing or broken, or no layer fits.
     """
-    arrays, layers = _arrays(path), {weight.path: weight.path.rpartition("/")[0] for weight in model.weights}
-    unfit = [
-        layers[weight.path]
-        for weight in model.weights
-        if weight.path not in arrays or arrays[weight.path].shape != tuple(weight.shape)
-    ]
-    fitting = [weight for weight in model.weights if layers[weight.path] not in unfit]
+    layers = {weight.path: weight.path.rpartition("/")[0] for weight in model.weights}
+    with _opened(path) as archive:
+        saved = _names(archive)
+        unfit = [
+            layers[weight.path]
+            for weight in model.weights
+            if weight.path not in saved or _header(archive, weight.path) != _kind(weight)
+        ]
+        fitting = [weight for weight in model.weights if layers[weight.path] not in unfit]
+        arrays = {weight.path: _array(archive, weight.path) for weight in fitting}
     if not fitting:
         expected = "weights in the shapes of the new network"
         raise RunError(str(Problem(str(path), expected, "no layer that fits")))
@@ -87,16 +95,18 @@ def load_checkpoint(trainer: Trainer, path: Path) -> bytes:
     Raises:
         RunError: the file is missing, broken, changed, or of another network.
     """
-    arrays = _arrays(path)
-    found = arrays.pop(CHECKSUM, None)
-    if found is None or HISTORY not in arrays:
-        expected = f"a checkpoint, with its {HISTORY} and {CHECKSUM}"
-        raise RunError(str(Problem(str(path), expected, "none", MEND)))
-    if found.tobytes() != _checksum(arrays).tobytes():
+    with _opened(path) as archive:
+        if not {HISTORY, CHECKSUM} <= _names(archive):
+            expected = f"a checkpoint, with its {HISTORY} and {CHECKSUM}"
+            raise RunError(str(Problem(str(path), expected, "none", MEND)))
+        _check(trainer.variables, archive, path, HISTORY, CHECKSUM)
+        arrays = {name: _array(archive, name) for name in (*trainer.variables, HISTORY, CHECKSUM)}
+    if arrays.pop(CHECKSUM).tobytes() != _checksum(arrays).tobytes():
         raise RunError(str(Problem(str(path), f"content that fits its {CHECKSUM}", "other content", MEND)))
-    history: bytes = arrays.pop(HISTORY).tobytes()
-    _assign(trainer.variables, arrays, path)
+    for name, variable in trainer.variables.items():
+        variable.assign(arrays[name])
     trainer.fill_model()
+    history: bytes = arrays[HISTORY].tobytes()
     return history
 
 
@@ -110,30 +120,67 @@ def _checksum(arrays: Mapping[str, Any]) -> Any:  # noqa: ANN401  (an array)
     return np.frombuffer(digest.digest(), np.uint8)
 
 
-def _arrays(path: Path) -> dict[str, Any]:
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
+    """An ``.npz`` file; whatever is wrong with its bytes is a RunError, also where the block reads them."""
     try:
-        # Opened here, since NumPy leaves a file open when it is no archive.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return {name: np.asarray(arrays[name]) for name in arrays.files}
-    except (OSError, *DAMAGED) as error:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise ValueError("something that is no regular file")
+        with memory_errors_explained(f"while {path.name} was read"), zipfile.ZipFile(path) as archive:
+            yield archive
+    except DnsearchError:
+        raise
+    except Exception as error:  # damaged bytes make zipfile, tokenize and NumPy raise nearly anything
         found = str(getattr(error, "strerror", None) or error)
         hint = "" if isinstance(error, OSError) else MEND
         raise RunError(str(Problem(str(path), "a file of saved arrays", found, hint))) from error
 
 
-def _assign(variables: Mapping[str, Any], arrays: Mapping[str, Any], path: Path) -> None:
-    hint = "The file is of another network, or of another version of dnsearch."
+def _names(archive: zipfile.ZipFile) -> set[str]:
+    return {name.removesuffix(".npy") for name in archive.namelist()}
+
+
+def _header(archive: zipfile.ZipFile, name: str) -> tuple[str, tuple[int, ...]]:
+    """Type and shape of an array that can be read as it is; of any other a ValueError."""
+    with archive.open(f"{name}.npy") as file:
+        try:
+            if np.lib.format.read_magic(file) != (1, 0):
+                raise ValueError(f"{name} in another version of NumPy's format")
+            shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+        except MemoryError as error:  # Python's parser has no other word for some brackets
+            raise ValueError(f"a damaged header of {name}") from error
+    if archive.getinfo(f"{name}.npy").compress_type != zipfile.ZIP_STORED:
+        raise ValueError(f"{name}, compressed")
+    if dtype.itemsize * math.prod(shape) > Path(str(archive.filename)).stat().st_size:
+        raise ValueError(f"{name} of shape {shape}, more than the whole file")
+    return str(dtype), shape
+
+
+def _kind(variable: Any) -> tuple[str, tuple[int, ...]]:  # noqa: ANN401  (of Keras or TensorFlow)
+    return tf.as_dtype(variable.dtype).name, tuple(variable.shape)
+
+
+def _array(archive: zipfile.ZipFile, name: str) -> Any:  # noqa: ANN401  (an array)
+    _header(archive, name)
+    with archive.open(f"{name}.npy") as file:
+        return np.lib.format.read_array(file, allow_pickle=False)
+
+
+def _described(kind: tuple[str, tuple[int, ...]]) -> str:
+    return f"{kind[0]} of shape {kind[1]}"
+
+
+def _check(variables: Mapping[str, Any], archive: zipfile.ZipFile, path: Path, *more: str) -> None:
+    """Refuse arrays that are not those of the variables, and ``more`` of any kind."""
+    hint, saved = "The file is of another network, or of another version of dnsearch.", _names(archive)
     for name, variable in variables.items():
-        array, dtype = arrays.get(name), tf.as_dtype(variable.dtype).name
-        if array is None or (array.shape, array.dtype) != (tuple(variable.shape), dtype):
-            expected = f"{name}, {dtype} of shape {tuple(variable.shape)}"
-            found = "nothing" if array is None else f"{array.dtype} of shape {array.shape}"
-            raise RunError(str(Problem(str(path), expected, found, hint)))
-    if unknown := sorted(arrays.keys() - variables.keys()):
-        found = f"also {', '.join(unknown[:3])}"
-        raise RunError(str(Problem(str(path), f"{len(variables)} arrays", found, hint)))
-    for name, variable in variables.items():
-        variable.assign(arrays[name])
+        wanted, found = _kind(variable), _header(archive, name) if name in saved else None
+        if found != wanted:
+            expected, kind = f"{name}, {_described(wanted)}", _described(found) if found else "nothing"
+            raise RunError(str(Problem(str(path), expected, kind, hint)))
+    if unknown := sorted(saved - variables.keys() - {*more}):
+        also = f"also {', '.join(unknown[:3]):.200}"
+        raise RunError(str(Problem(str(path), f"{len(variables)} arrays", also, hint)))
 
 
 def begun(folder: RunFolder, experiment: Experiment, costs: Cost, origin: Origin | None) -> RunRecord:

@@ -26,6 +26,26 @@ def test_a_run_without_weights(train_digits, tmp_path):
         assert str(caught.value) == expected
 
 
+@pytest.mark.parametrize("old", [b"{'descr'", b"PK\x03\x04", b"PK\x01\x02"])
+def test_damaged_weights(colours, tmp_path, old):
+    from dnsearch.evaluate.predict import latency_seconds, predict_images
+    from dnsearch.evaluate.trained_run import evaluate_run
+    from dnsearch.export.exporting import Format, export_run
+
+    folder, images = colours
+    folder.weights.write_bytes(folder.weights.read_bytes().replace(old, b"(" * len(old), 1))
+    for ask in (
+        lambda: evaluate_run(folder, "validation"),
+        lambda: predict_images(folder, [images / "red" / "0.png"], top=1),
+        lambda: latency_seconds(folder),
+        lambda: export_run(folder, Format("onnx", lambda *_: None), tmp_path / "out", force=False),
+    ):
+        with pytest.raises(RunError) as caught:
+            ask()
+        assert str(caught.value).startswith(f"{folder.weights}\n  expected a file of saved arrays, found ")
+        assert str(caught.value).endswith("  The file was damaged; restore it from a copy, or train again.")
+
+
 def test_data_that_has_changed_since(colours):
     from dnsearch.evaluate.trained_run import evaluate_run
 
@@ -60,6 +80,7 @@ def test_no_test_images(colours):
     [
         (lambda saved: saved.pop("image_shape"), "'image_shape'"),
         (lambda saved: saved.update(image_shape=[6, 4]), "not enough values to unpack"),
+        (lambda saved: saved.update(image_shape=[6, 4, float("inf")]), "cannot convert float infinity"),
         (lambda saved: saved.update(scaling=[1]), "'list' object has no attribute 'get'"),
         (lambda saved: saved.update(scaling={"offset": [0.0], "scale": [0.0]}), "no scale of 0"),
         (

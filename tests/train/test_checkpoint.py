@@ -2,7 +2,11 @@
 
 import hashlib
 import io
+import os
 import re
+import tracemalloc
+import zipfile
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -253,33 +257,108 @@ def test_nothing_in_a_file_is_executed(sample, tmp_path):
     assert not (tmp_path / "sprung").exists()
 
 
-def test_a_damaged_file_is_refused_or_read_right(sample, tmp_path):
-    """Cut anywhere, or with a byte flipped anywhere: never another exception, never other numbers."""
+def headers(content):
+    """The places of all bytes of a checkpoint but those of its arrays: NumPy's headers and what zip adds."""
+    places = set(range(len(content)))
+    with np.load(io.BytesIO(content)) as file:
+        for array in file.values():
+            if (values := array.tobytes()) and len(values) > 8:
+                start = content.index(values)
+                places -= set(range(start, start + len(values)))
+    return sorted(places)
+
+
+def check_flips(sample, path, bits):
+    """Each flipped bit is refused, and nothing changed, or does not change what is read; counts both."""
     from dnsearch.train.checkpoint import load_checkpoint
 
     trainer, content = sample
-    path = tmp_path / "checkpoint.npz"
     path.write_bytes(content)
     load_checkpoint(trainer, path)
-    right = state(trainer)
-    rng = np.random.default_rng(1)
-    cut = [content[:end] for end in rng.integers(0, len(content), 60)]
-    flipped = []
-    for position in [
-        *rng.integers(0, len(content), 120),
-        *rng.integers(len(content) - 3000, len(content), 120),
-    ]:
+    right, found = state(trainer), Counter()
+    for place, bit in bits:
         changed = bytearray(content)
-        changed[position] ^= int(rng.integers(1, 256))
-        flipped.append(bytes(changed))
-    refusals = 0
-    for number, damaged in enumerate(cut + flipped):
-        path.write_bytes(damaged)
+        changed[place] ^= 1 << bit
+        path.write_bytes(changed)
         try:
             assert load_checkpoint(trainer, path) == HISTORY
+            found["read"] += 1
         except RunError:
-            refusals += 1
-        else:
-            assert number >= len(cut)
-        assert same(right, state(trainer))
-    assert refusals > 180  # the rest hit what zip files say twice, or dates
+            found["refused"] += 1
+        assert same(right, state(trainer)), (place, bit)
+    return found
+
+
+def test_a_sample_of_flipped_bits_is_refused_or_read_right(sample, tmp_path):
+    rng = np.random.default_rng(1)
+    places = [*rng.choice(headers(sample[1]), 200), *rng.integers(0, len(sample[1]), 50)]
+    found = check_flips(
+        sample, tmp_path / "checkpoint.npz", [(int(at), int(rng.integers(8))) for at in places]
+    )
+    assert found["refused"] > 150  # the rest hit what zip files hold twice, or dates
+
+
+@pytest.mark.slow
+def test_every_flipped_bit_of_the_headers_and_1000_of_the_arrays(sample, tmp_path):
+    rng, places = np.random.default_rng(2), headers(sample[1])
+    bits = [(at, bit) for at in places for bit in range(8)]
+    bits += [(int(rng.integers(len(sample[1]))), int(rng.integers(8))) for _ in range(1000)]
+    found = check_flips(sample, tmp_path / "checkpoint.npz", bits)
+    assert found.total() == len(bits) > 10_000
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"{'descr'", b"('descr'"),  # tokenize.TokenError
+        (b"{'descr': '<f4', 'fortran_order'", b"(" * 31),  # MemoryError or a syntax error
+        (b"\x93NUMPY\x01", b"\x93NUMPY\x03"),
+        (b"'<f4'", b"'<m4'"),
+    ],
+)
+def test_a_header_that_cannot_be_parsed(sample, tmp_path, old, new):
+    trainer, content = sample
+    assert len(old) == len(new) or new[0] == 40
+    (tmp_path / "checkpoint.npz").write_bytes(content.replace(old, new.ljust(len(old)), 1))
+    assert "damaged" in refused(trainer, tmp_path / "checkpoint.npz")
+
+
+@pytest.mark.parametrize("cut", [0.1, 0.5, 0.9, 0.999])
+def test_a_file_that_was_cut_short(sample, tmp_path, cut):
+    trainer, content = sample
+    path = tmp_path / "checkpoint.npz"
+    path.write_bytes(content[: int(cut * len(content))])
+    assert "expected a file of saved arrays, found" in refused(trainer, path)
+
+
+def bomb(path, arrays, name):
+    """A file of arrays in which one claims to be 4 GB of zeros, packed into little."""
+    np.savez(path, **{key: array for key, array in arrays.items() if key != name})
+    with (
+        zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive,
+        archive.open(f"{name}.npy", "w") as file,
+    ):
+        header = {"descr": "|u1", "fortran_order": False, "shape": (2**32,)}
+        np.lib.format.write_array_header_1_0(file, header)
+        file.write(bytes(2**20))
+    return path
+
+
+@pytest.mark.parametrize("name", ["history", "sha256", "weights", "unknown"])
+def test_an_array_of_4_gb_is_refused_before_it_is_unpacked(sample, tmp_path, name):
+    from dnsearch.train.checkpoint import load_checkpoint
+
+    trainer, content = sample
+    with np.load(io.BytesIO(content)) as file:
+        path = bomb(tmp_path / "checkpoint.npz", dict(file), name)
+    tracemalloc.start()
+    with pytest.raises(RunError):
+        load_checkpoint(trainer, path)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 50e6
+
+
+def test_what_is_no_file_is_refused_at_once(sample, tmp_path):
+    os.mkfifo(tmp_path / "checkpoint.npz")
+    assert "found something that is no regular file" in refused(sample[0], tmp_path / "checkpoint.npz")

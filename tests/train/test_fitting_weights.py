@@ -62,6 +62,14 @@ def test_a_network_that_shares_no_layer(network, saved):
     )
 
 
+@pytest.mark.parametrize("old", [b"{'descr'", b"'<f4'", b"PK\x01\x02"])
+def test_a_damaged_file(network, saved, old):
+    _, path = saved(4)
+    path.write_bytes(path.read_bytes().replace(old, b"(" * len(old), 1))
+    with pytest.raises(RunError, match="expected a file of saved arrays, found"):
+        filled(network(4), path)
+
+
 def test_a_missing_file(network, tmp_path):
     with pytest.raises(RunError, match="expected a file of saved arrays, found No such file"):
         filled(network(4), tmp_path / "none.npz")

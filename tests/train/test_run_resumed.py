@@ -232,6 +232,12 @@ def flipped(path):
     return "expected a file of saved arrays, found Bad CRC-32 for file 'weights.npy'"
 
 
+def unreadable(path):
+    path.write_bytes(path.read_bytes().replace(b"\x93NUMPY", b"\x13NUMPY", 1))
+    found = r"b'\x93NUMPY', got b'\x13NUMPY'"
+    return f"expected a file of saved arrays, found the magic string is not correct; expected {found}"
+
+
 def changed(path):
     with np.load(path) as file:
         arrays = {**file, "weights": file["weights"] + 1}
@@ -246,6 +252,7 @@ MEND = "  The file was damaged; restore it from a copy, or train again."
     ("damaged", "sittings"),
     [
         (flipped, 2),
+        (unreadable, 1),
         *(pytest.param(how, 1, marks=pytest.mark.slow) for how in (cut, flipped, changed)),
         *(pytest.param(how, 2, marks=pytest.mark.slow) for how in (cut, changed)),
     ],
