@@ -53,8 +53,7 @@ def start_process(log: str, module: str, function: str, *arguments: object) -> B
         arguments: anything that can be pickled.
     """
     forkserver.set_forkserver_preload([module])
-    resource_tracker.ensure_running()  # it lets Ctrl-C through again, so it has to run before the next line
-    with environment.temporarily_set(), environment.stderr_to(log), _ctrl_c_held_back():
+    with environment.temporarily_set(), environment.stderr_to(log), _signals_held_back():
         forkserver.ensure_running()
     context = multiprocessing.get_context("forkserver")
     process = context.Process(target=_child, args=(module, function, arguments), daemon=True)
@@ -75,13 +74,17 @@ def _main_hidden() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _ctrl_c_held_back() -> Iterator[None]:
-    """Keep SIGINT waiting for a block; a process that is started in it never gets one.
+def _signals_held_back() -> Iterator[None]:
+    """Keep what asks to stop waiting for a block; a process that is started in it never gets such a signal.
 
-    Ctrl-C reaches the whole group, and would end the server while it still loads its module.
+    Ctrl-C, a closed terminal and many a service manager reach the whole group. But it is this process that
+    decides what becomes of its children, and they end with it.
     """
-    earlier = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    held = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+    earlier = signal.pthread_sigmask(signal.SIG_BLOCK, held)
     try:
+        resource_tracker.ensure_running()  # it lets two of them through again
+        signal.pthread_sigmask(signal.SIG_BLOCK, held)
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, earlier)

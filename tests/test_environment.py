@@ -119,7 +119,7 @@ LOADED_BY = os.getpid()
 def tell(connection, number):
     import signal, threading
     print("at work", file=sys.stderr, flush=True)
-    held = signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    held = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP} <= signal.pthread_sigmask(signal.SIG_BLOCK, [])
     connection.send((number + 1, LOADED_BY, os.getpid(), held, os.environ["KERAS_BACKEND"]))
 
 
@@ -226,11 +226,12 @@ def test_a_child_ends_with_its_parent(program, tmp_path, how):
         time.sleep(0.02)
 
 
-def test_ctrl_c_ends_neither_the_child_nor_the_server(program, tmp_path):
-    process = program("import signal; signal.signal(signal.SIGINT, lambda *_: None)\n" + WAITING)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_what_reaches_the_group_ends_neither_the_child_nor_the_server(program, tmp_path, number):
+    process = program(f"import signal; signal.signal({int(number)}, lambda *_: None)\n" + WAITING)
     child = child_of(process, tmp_path / "pid")
     everyone = [child, *psutil.Process(process.pid).children(recursive=True)]
-    os.killpg(process.pid, signal.SIGINT)
+    os.killpg(process.pid, number)
     time.sleep(0.3)
     assert len(everyone) >= 3, "child, server and Python's tracker of shared things"
     assert all(alive(each) for each in everyone)

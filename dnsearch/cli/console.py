@@ -4,8 +4,12 @@ rich draws tables and what redraws itself; it is loaded by the first of them, si
 ``errors.escaped`` spells out what a terminal might obey of a file, a name or a path.
 """
 
+import io
 import json
+import os
+import select
 import sys
+from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -71,3 +75,57 @@ def complain(error: DnsearchError) -> None:
         from rich.text import Text
 
         talk().print(Text(str(error), style="red"), soft_wrap=True)
+
+
+class _Unfailing(io.FileIO):
+    """A stream that loses text rather than end the work: to a closed terminal, ``| head`` or a full disk."""
+
+    def __init__(self, descriptor: int) -> None:
+        super().__init__(descriptor, "w", closefd=False)
+        self.lost: OSError | None = None
+
+    def write(self, data: Any) -> int:  # noqa: ANN401  (bytes of any kind)
+        try:
+            while (count := super().write(data)) is None:  # another program made the terminal non-blocking
+                select.select([], [self], [])
+        except OSError as error:
+            self.lost = error
+            return memoryview(data).nbytes
+        return count
+
+
+@contextmanager
+def unfailing() -> "Iterator[None]":
+    """Let nothing that is written to stdout and stderr raise an error for a block.
+
+    A stream that was closed before the start gets its number back, so that no file of ours takes it.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDONLY), True)
+    earlier = sys.stdout, sys.stderr
+    for name, descriptor in (("stdout", 1), ("stderr", 2)):
+        encoding = getattr(getattr(sys, name), "encoding", "utf-8")
+        buffer = io.BufferedWriter(_Unfailing(descriptor))
+        lines = descriptor == 2 or buffer.isatty()
+        setattr(sys, name, io.TextIOWrapper(buffer, encoding, "backslashreplace", line_buffering=lines))
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        sys.stdout, sys.stderr = earlier
+
+
+def lost() -> OSError | None:
+    """Why something that was put on stdout was lost, in an ``unfailing`` block; None: it was not."""
+    sys.stdout.flush()
+    stream = getattr(sys.stdout.buffer, "raw", None)
+    return stream.lost if isinstance(stream, _Unfailing) else None
+
+
+def by_the_way() -> None:
+    """Let what was put on stdout so far be lost without an exit code that tells: it was not asked for."""
+    if lost() is not None:
+        sys.stdout.buffer.raw.lost = None  # type: ignore[attr-defined]  # an _Unfailing

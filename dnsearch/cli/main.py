@@ -18,8 +18,8 @@ from dnsearch.cli.options import SEVERAL_MACHINES
 from dnsearch.errors import DnsearchError, Problem
 
 EPILOG = (
-    "Exit codes: 0 success · 2 the spec or the command line is wrong · 3 data · 4 run folder · "
-    "5 training · 6 study · 130 stopped by Ctrl-C."
+    "Exit codes: 0 success · 1 output was lost · 2 the spec or the command line is wrong · 3 data · "
+    "4 run folder · 5 training · 6 study · 129, 130, 143 stopped by SIGHUP, Ctrl-C, SIGTERM."
 )
 HELP = {"help_option_names": ["-h", "--help"]}
 
@@ -202,12 +202,19 @@ def options(
 
 
 def main() -> None:
-    """Run the program; an error of ours becomes its text and its exit code."""
+    """Run the program; an error of ours becomes its text and its exit code, and so does lost output."""
     environment.without_pydantic_plugins()
-    for stream in filter(None, (sys.stdout, sys.stderr)):
-        stream.reconfigure(errors="backslashreplace")
-    try:
-        app(prog_name="dnsearch")
-    except DnsearchError as error:
-        console.complain(error)
-        sys.exit(error.exit_code)
+    with console.unfailing():
+        code: Any = 0
+        try:
+            app(prog_name="dnsearch")
+        except DnsearchError as error:
+            console.complain(error)
+            code = error.exit_code
+        except SystemExit as leaving:
+            code = leaving.code
+        if not code and (lost := console.lost()) is not None:
+            code = 1
+            if not isinstance(lost, BrokenPipeError):  # who reads no further knows it
+                console.say(f"stdout\n  the output was lost: {lost.strerror}")
+    sys.exit(code)

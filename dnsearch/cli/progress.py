@@ -1,9 +1,11 @@
-"""What ``train`` shows and writes while it trains, and Ctrl-C, counted instead of raised."""
+"""What ``train`` shows and writes while it trains, and signals, counted instead of raised."""
 
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import FrameType
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -15,28 +17,61 @@ from dnsearch.runs.record import EpochRecord, Notice, StepEnded
 Tell = Callable[[StepEnded | EpochRecord | Notice], None]
 
 
+@dataclass
+class Interrupts:
+    """How often the program was asked to stop, and by which signal last."""
+
+    count: int = 0
+    by: signal.Signals = signal.SIGINT
+
+    @property
+    def reason(self) -> str:
+        """For a record: ``stopped by Ctrl-C``, ``stopped by SIGTERM``."""
+        return f"stopped by {'Ctrl-C' if self.by is signal.SIGINT else self.by.name}"
+
+    @property
+    def exit_code(self) -> int:
+        """As shells have it: 128 and the signal's number."""
+        return 128 + self.by
+
+
 @contextmanager
-def counted(say: Callable[[int], None]) -> Iterator[Callable[[], int]]:
+def counted(say: Callable[[int], None]) -> Iterator[Interrupts]:
     """Count Ctrl-C for a block, so that a running batch or trial can end; the third one raises as usual.
 
-    Args:
-        say: told the count at each Ctrl-C.
-    """
-    count = 0
+    SIGTERM and SIGHUP count as two: nobody will ask once more. The SIGHUP of a terminal that was closed, or
+    of a lost connection, counts as none, since the work needs no terminal.
 
-    def heard(_signal: int, _frame: FrameType | None) -> None:
-        nonlocal count
-        count += 1
-        if count > 2:
+    Args:
+        say: told the count at each signal.
+    """
+    found = Interrupts()
+
+    def heard(number: int, _frame: FrameType | None) -> None:
+        if number == signal.SIGHUP and terminal is not None and not os.isatty(terminal):
+            return
+        found.by = signal.Signals(number)
+        found.count = found.count + 1 if number == signal.SIGINT else max(found.count, 2)
+        if found.count > 2:
             raise KeyboardInterrupt
         # In a thread of its own: this one may be in the middle of drawing the display that is spoken over.
-        threading.Thread(target=say, args=(count,)).start()
+        threading.Thread(target=say, args=(found.count,)).start()
 
-    earlier = signal.signal(signal.SIGINT, heard)
     try:
-        yield lambda: count
+        terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
+    except OSError:
+        terminal = None
+    signals = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # nohup
+        signals.remove(signal.SIGHUP)
+    earlier = {number: signal.signal(number, heard) for number in signals}
+    try:
+        yield found
     finally:
-        signal.signal(signal.SIGINT, earlier)
+        for number, handler in earlier.items():
+            signal.signal(number, handler)
+        if terminal is not None:
+            os.close(terminal)
 
 
 @contextmanager

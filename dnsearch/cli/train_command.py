@@ -14,6 +14,7 @@ from dnsearch.cli.options import RUNS, Json, NoLimits, Plain, Runs, Set
 from dnsearch.errors import DnsearchError, TrainingError
 
 if TYPE_CHECKING:
+    from dnsearch.cli.progress import Interrupts
     from dnsearch.plan.limits import Planned
     from dnsearch.runs.folder import RunFolder
     from dnsearch.runs.record import EpochRecord, RunRecord
@@ -46,12 +47,14 @@ def train(
 ) -> None:
     """Train a spec's network.
 
-    Ctrl-C ends after the running batch and keeps what is there.
+    Ctrl-C and SIGTERM end it after the running batch; --resume goes on after the last whole epoch. A closed
+    terminal does not end it.
     """
+    from dnsearch.cli.progress import counted
     from dnsearch.front_door import load, planned_spec
     from dnsearch.runs.folder import RunFolder
 
-    record = None
+    record, code = None, 0
     if spec is not None and resume is None:
         found = planned_spec(spec, overrides, limits=not no_limits)
         if found.match is not None:
@@ -67,8 +70,12 @@ def train(
     else:
         raise typer.BadParameter("give a SPEC, or --resume RUN")
     if record is None:
-        with _removed_if_unused(folder, fresh=resume is None):
-            record = _trained(found, folder, log or (), plain=plain)
+        with (
+            _removed_if_unused(folder, fresh=resume is None),
+            counted(lambda _: console.say("stopping after this batch…")) as interrupts,
+        ):
+            record = _trained(found, folder, log or (), interrupts, plain=plain)
+        code = interrupts.exit_code if record.state == "interrupted" else 0
     console.say(_summary(record, folder))
     if afresh := folder.afresh():
         console.say(f"started afresh, since training.start_from does not fit them: {', '.join(afresh)}")
@@ -77,8 +84,7 @@ def train(
         from dnsearch.report.ranking import rank
 
         console.show_json(as_dicts(rank([record]))[0])
-    if record.state == "interrupted":
-        raise typer.Exit(130)
+    raise typer.Exit(code)
 
 
 def _finished(experiment: "Experiment", folder: "RunFolder") -> "RunRecord | None":
@@ -113,9 +119,11 @@ def _removed_if_unused(folder: "RunFolder", *, fresh: bool) -> Iterator[None]:
             shutil.rmtree(folder.path, ignore_errors=True)
 
 
-def _trained(found: "Planned", folder: "RunFolder", kinds: Sequence[Log], *, plain: bool) -> "RunRecord":
+def _trained(
+    found: "Planned", folder: "RunFolder", kinds: Sequence[Log], interrupts: "Interrupts", *, plain: bool
+) -> "RunRecord":
     from dnsearch import environment
-    from dnsearch.cli.progress import counted, progress
+    from dnsearch.cli.progress import progress
 
     console.say(f"{found.experiment.name} → {folder.path}")
     environment.prepare_tensorflow()
@@ -124,7 +132,6 @@ def _trained(found: "Planned", folder: "RunFolder", kinds: Sequence[Log], *, pla
     from dnsearch.train.run import run
 
     with (
-        counted(lambda _: console.say("stopping after this batch…")) as interrupts,
         progress(found.experiment.training.epochs, plain=plain) as tell,
         _logs(folder, kinds) as writers,
     ):
@@ -134,7 +141,7 @@ def _trained(found: "Planned", folder: "RunFolder", kinds: Sequence[Log], *, pla
             if isinstance(event, EpochRecord):
                 for write in writers:
                     write(event)
-            return Stop("interrupted", "stopped by Ctrl-C") if interrupts() else None
+            return Stop("interrupted", interrupts.reason) if interrupts.count else None
 
         return run(found, folder, watch)
 

@@ -138,7 +138,8 @@ def tune(
 ) -> None:
     """Search a spec's variants; run it again to continue. Without SPEC: the preset speculations.
 
-    Ctrl-C once lets the running trials end; twice stops them, and the next search takes them up again.
+    Ctrl-C once lets the running trials end; twice, or SIGTERM, stops them, and the next search takes them up
+    again. A closed terminal does not end the search.
     """
     from dnsearch.front_door import load, planned_spec, requested
     from dnsearch.search.local_executor import room
@@ -168,14 +169,13 @@ def tune(
         console.say(f"the sampler learns from {taken} finished trials of study {other.study_name}")
         for reason, times in left.items():
             console.say(f"  {times} left out: {reason}")
-    stopped = _searched(request, executor, address, plain=plain)
+    code = _searched(request, executor, address, plain=plain)
     _show_outcome(request, as_json=as_json)
-    if stopped:
-        raise typer.Exit(130)
+    raise typer.Exit(code)
 
 
-def _searched(request: "Request", kind: ExecutorKind, address: str | None, *, plain: bool) -> bool:
-    """Do the search; returns whether a person stopped it."""
+def _searched(request: "Request", kind: ExecutorKind, address: str | None, *, plain: bool) -> int:
+    """Do the search; returns the exit code."""
     from dnsearch.cli.live_view import live
     from dnsearch.cli.progress import counted
     from dnsearch.search.coordinator import search
@@ -188,15 +188,15 @@ def _searched(request: "Request", kind: ExecutorKind, address: str | None, *, pl
         _executor(request, kind, address) as executor,
         live(request, plain=plain) as tell,
     ):
-        for event in search(request, interrupts, executor):
+        for event in search(request, lambda: interrupts.count, executor, lambda: interrupts.reason):
             tell(event)
             if isinstance(event, ProposalRefused):
                 refused.update(list(event.reasons))
-        stopped = interrupts() > 0
+        code = interrupts.exit_code if interrupts.count else 0
     if refused:
         by = ", ".join(f"{name} {count:,}" for name, count in refused.most_common())
         console.say(f"infeasible proposals, refused by: {by}")
-    return stopped
+    return code
 
 
 @contextmanager
@@ -225,6 +225,7 @@ def _show_outcome(request: "Request", *, as_json: bool) -> None:
         console.show_json(listed(view.rows(found)))
     else:
         show(found, view)
+        console.by_the_way()
     best = request.folder / "best.yaml"
     if best.exists():
         console.say(f"best network: {best}\nnext: dnsearch train {best}")

@@ -51,12 +51,16 @@ OVER = ("finished", "pruned", "failed")
 
 
 def search(
-    request: Request, interrupts: Callable[[], int], executor: Executor | None = None
+    request: Request,
+    interrupts: Callable[[], int],
+    executor: Executor | None = None,
+    reason: Callable[[], str] = lambda: "the search was stopped",
 ) -> Iterator[SearchEvent]:
     """Run the search and report what happens; without an executor in processes of this machine.
 
     ``interrupts`` tells how often a person has asked to stop. Once: no more trials are started, and the
     running ones end. Twice: they are stopped, too; the next search takes them up again.
+    ``reason`` is what their records then say.
 
     Raises:
         StudyError: another process searches the study, it cannot be opened, or is another spec's; or a spec
@@ -66,10 +70,12 @@ def search(
     executor = executor or local_executor(request)
     with writable(request) as store:
         enqueue(request, store)
+        coordinator = Coordinator(request, store, executor)
         try:
-            yield from Coordinator(request, store, executor).go(interrupts)
+            yield from coordinator.go(interrupts)
         finally:
             executor.close()
+        coordinator.leave(reason())
 
 
 class Coordinator:
@@ -105,7 +111,13 @@ class Coordinator:
         if self._rules.is_final or self._store.ended() >= self._request.trials:
             yield from self._confirm(interrupts)
             self._renew_best()
-        self._study_file.write("ended")
+        self._study_file.write("interrupted" if interrupts() > 1 else "ended")
+
+    def leave(self, reason: str) -> None:
+        """Write down why the trials at work were stopped; the next search goes on after their last epochs."""
+        for proposal in self._at_work.values():
+            record = known(proposal.folder, proposal.record)
+            proposal.folder.write(replace(record, state="interrupted", reason=reason))
 
     def _confirm(self, interrupts: Callable[[], int]) -> Iterator[SearchEvent]:
         """Train the best trials again on fresh seeds, as far as that has not been done."""

@@ -1,6 +1,8 @@
 """Data on stdout, talk on stderr."""
 
 import json
+import os
+import sys
 
 import pytest
 
@@ -88,3 +90,43 @@ def test_what_is_shown_as_json_can_be_read_again(capfd):
     value = [{"a": [1, 2.5, "x"], "b": {"c": True}}]
     console.show_json(value)
     assert json.loads(capfd.readouterr().out) == value
+
+
+@pytest.mark.parametrize("descriptor", [1, 2])
+@pytest.mark.parametrize("how", ["full", "closed", "no reader"])
+def test_nothing_that_is_written_raises_and_what_was_asked_for_is_missed(capfd, descriptor, how):
+    kept = os.dup(descriptor)
+    match how:
+        case "full":
+            target = os.open("/dev/full", os.O_WRONLY)
+        case "closed":
+            target = None
+        case _:
+            reader, target = os.pipe()
+            os.close(reader)
+    if target is None:
+        os.close(descriptor)
+    else:
+        os.dup2(target, descriptor)
+        os.close(target)
+    try:
+        with console.unfailing():
+            console.raw("data")
+            console.say("talk")
+            console.show("a table")
+            missed = console.lost()
+            console.by_the_way()
+            forgiven = console.lost()
+    finally:
+        os.dup2(kept, descriptor)
+        os.close(kept)
+    assert (missed is not None) == (descriptor == 1)
+    assert forgiven is None
+    assert capfd.readouterr() == (("", "talk\n") if descriptor == 1 else ("data\na table\n", ""))
+
+
+def test_the_streams_are_as_they_were_afterwards():
+    earlier = sys.stdout, sys.stderr
+    with console.unfailing():
+        assert sys.stdout.fileno() == 1
+    assert (sys.stdout, sys.stderr) == earlier

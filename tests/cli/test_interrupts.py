@@ -1,5 +1,7 @@
-"""Ctrl-C, counted."""
+"""Ctrl-C, SIGTERM and SIGHUP, counted."""
 
+import os
+import pty
 import signal
 import threading
 import time
@@ -16,11 +18,11 @@ def press() -> None:
 def test_ctrl_c_is_counted_and_told():
     told: list[int] = []
     with counted(told.append) as interrupts:
-        assert interrupts() == 0
+        assert interrupts.count == 0
         press()
-        assert interrupts() == 1
+        assert interrupts.count == 1
         press()
-        assert interrupts() == 2
+        assert interrupts.count == 2
     until = time.monotonic() + 5
     while len(told) < 2 and time.monotonic() < until:
         time.sleep(0.01)
@@ -36,7 +38,7 @@ def test_it_is_told_from_another_thread_since_this_one_may_be_drawing():
 
     with counted(say) as interrupts, lock:
         press()
-        assert interrupts() == 1
+        assert interrupts.count == 1
         assert not told.is_set()
     assert told.wait(5), "a handler that spoke itself would wait for the lock in vain"
 
@@ -47,7 +49,7 @@ def test_the_third_ctrl_c_is_the_usual_one():
         press()
         with pytest.raises(KeyboardInterrupt):
             press()
-        assert interrupts() == 3
+        assert interrupts.count == 3
 
 
 def test_afterwards_ctrl_c_is_as_it_was():
@@ -57,3 +59,44 @@ def test_afterwards_ctrl_c_is_as_it_was():
     assert signal.getsignal(signal.SIGINT) is earlier
     with pytest.raises(KeyboardInterrupt):
         press()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_other_signals_count_as_two_however_often_they_come(number):
+    with counted(lambda _: None) as interrupts:
+        signal.raise_signal(number)
+        signal.raise_signal(number)
+        assert interrupts.count == 2
+        assert interrupts.reason == f"stopped by {number.name}"
+        assert interrupts.exit_code == 128 + number
+        with pytest.raises(KeyboardInterrupt):
+            press()
+
+
+def test_ctrl_c_has_its_usual_name_and_exit_code():
+    with counted(lambda _: None) as interrupts:
+        press()
+        assert (interrupts.reason, interrupts.exit_code) == ("stopped by Ctrl-C", 130)
+
+
+def test_nohup_is_respected():
+    earlier = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with counted(lambda _: None) as interrupts:
+            signal.raise_signal(signal.SIGHUP)
+            assert interrupts.count == 0
+    finally:
+        signal.signal(signal.SIGHUP, earlier)
+
+
+def test_the_sighup_of_a_closed_terminal_counts_as_none(monkeypatch):
+    ours, theirs = pty.openpty()
+    opened = os.open
+    path = os.ttyname(theirs)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "open", lambda file, *how: opened(path if file == "/dev/tty" else file, *how))
+        with counted(lambda _: None) as interrupts:
+            os.close(ours)
+            signal.raise_signal(signal.SIGHUP)
+            assert interrupts.count == 0
+    os.close(theirs)
