@@ -118,14 +118,14 @@ def unfailing() -> "Iterator[None]":
         sys.stdout, sys.stderr = earlier
 
 
-def lost() -> OSError | None:
-    """Why something that was put on stdout was lost, in an ``unfailing`` block; None: it was not."""
+def lost(*, forgive: bool = False) -> OSError | None:
+    """Why something that was put on stdout was lost, in an ``unfailing`` block; None: it was not.
+
+    What was not asked for may be lost without an exit code that tells: ``forgive`` forgets it.
+    """
     sys.stdout.flush()
     stream = getattr(sys.stdout.buffer, "raw", None)
-    return stream.lost if isinstance(stream, _Unfailing) else None
-
-
-def by_the_way() -> None:
-    """Let what was put on stdout so far be lost without an exit code that tells: it was not asked for."""
-    if lost() is not None:
-        sys.stdout.buffer.raw.lost = None  # type: ignore[attr-defined]  # an _Unfailing
+    if not isinstance(stream, _Unfailing):
+        return None
+    found, stream.lost = stream.lost, None if forgive else stream.lost
+    return found

@@ -19,7 +19,7 @@ from dnsearch.errors import DnsearchError, Problem
 
 EPILOG = (
     "Exit codes: 0 success · 1 output was lost · 2 the spec or the command line is wrong · 3 data · "
-    "4 run folder · 5 training · 6 study · 129, 130, 143 stopped by SIGHUP, Ctrl-C, SIGTERM."
+    "4 run folder · 5 training · 6 study · 129 SIGHUP · 130 Ctrl-C · 143 SIGTERM."
 )
 HELP = {"help_option_names": ["-h", "--help"]}
 

@@ -225,7 +225,7 @@ def _show_outcome(request: "Request", *, as_json: bool) -> None:
         console.show_json(listed(view.rows(found)))
     else:
         show(found, view)
-        console.by_the_way()
+        console.lost(forgive=True)
     best = request.folder / "best.yaml"
     if best.exists():
         console.say(f"best network: {best}\nnext: dnsearch train {best}")

@@ -62,6 +62,7 @@ def test_the_exit_codes_are_told_and_true(dnsearch):
     ]:
         assert word in told[error.exit_code]
     assert "Ctrl-C" in told[130]
+    assert ("SIGHUP" in told[129], "SIGTERM" in told[143], "lost" in told[1]) == (True, True, True)
 
 
 def test_the_version(dnsearch):

@@ -20,6 +20,8 @@ from dnsearch.runs.record import RunRecord
 TRAIN = ["train", "spec.yaml", "--set", "training.epochs=4"]
 LONG = ["train", "spec.yaml", "--set", "training.epochs=100000"]
 RUN = Path("runs/tiny")
+TUNE = ["tune", "spec.yaml", "--study", "small", "--trials", "2"]
+TRIAL = Path("runs/small/trial-0000")
 
 Start = Callable[..., subprocess.Popen[bytes]]
 
@@ -91,15 +93,24 @@ def on_terminal(start: Start, *arguments: str) -> tuple[subprocess.Popen[bytes],
 
 
 @pytest.mark.slow
-def test_a_training_goes_on_when_its_terminal_is_closed(start: Start) -> None:
-    process, terminal = on_terminal(start, *LONG)
-    wait_for(lambda: epochs(RUN) > 0, process)
+@pytest.mark.parametrize(
+    ("command", "folder"), [(LONG, RUN), ([*TUNE, "--set", "training.epochs=100000"], TRIAL)]
+)
+def test_the_work_goes_on_when_its_terminal_is_closed(start: Start, command: list[str], folder: Path) -> None:
+    process, terminal = on_terminal(start, *command)
+    wait_for(lambda: epochs(folder) > 0, process)
     os.close(terminal)  # the kernel sends SIGHUP to the session
-    reached = epochs(RUN)
-    wait_for(lambda: epochs(RUN) > reached + 2, process)
+    reached = epochs(folder)
+    wait_for(lambda: epochs(folder) > reached + 2, process)
     process.terminate()
     assert process.wait(60) == 143
-    assert (record().state, record().reason) == ("interrupted", "stopped by SIGTERM")
+    assert (record(folder).state, record(folder).reason) == ("interrupted", "stopped by SIGTERM")
+
+
+@pytest.mark.slow
+def test_a_search_needs_neither_stdout_nor_stderr(start: Start) -> None:
+    assert start(*TUNE, shell="> /dev/full 2> /dev/full").wait(120) == 0
+    assert record(TRIAL).state == "finished"
 
 
 @pytest.mark.slow
@@ -131,21 +142,19 @@ def test_a_signal_stops_a_training_and_the_next_command_goes_on(start: Start, nu
 @pytest.mark.slow
 @pytest.mark.parametrize("to_group", [False, True])
 def test_a_signal_stops_a_search_and_the_next_command_goes_on(start: Start, to_group: bool) -> None:
-    tune = ["tune", "spec.yaml", "--study", "small", "--trials", "2"]
-    trial = Path("runs/small/trial-0000")
-    process = start(*tune, "--set", "training.epochs=100000")
-    wait_for(lambda: epochs(trial) > 0, process)
+    process = start(*TUNE, "--set", "training.epochs=100000")
+    wait_for(lambda: epochs(TRIAL) > 0, process)
     if to_group:
         os.killpg(process.pid, signal.SIGTERM)
     else:
         process.terminate()
     assert process.wait(60) == 143
-    stopped = record(trial)
+    stopped = record(TRIAL)
     assert (stopped.state, stopped.reason) == ("interrupted", "stopped by SIGTERM")
-    assert stopped.epochs == epochs(trial)
-    assert not is_locked(RunFolder(trial).lock)  # the child ended before the search
-    again = start(*tune, "--set", "training.epochs=100000")
-    wait_for(lambda: epochs(trial) > stopped.epochs, again)
+    assert stopped.epochs == epochs(TRIAL)
+    assert not is_locked(RunFolder(TRIAL).lock)  # the child ended before the search
+    again = start(*TUNE, "--set", "training.epochs=100000")
+    wait_for(lambda: epochs(TRIAL) > stopped.epochs, again)
     again.terminate()
     assert again.wait(60) == 143
 
