@@ -1,6 +1,6 @@
 """Every kind of file that dnsearch reads, damaged: it works, or a message says what is wrong, soon.
 
-``make test`` tries the same few hundred cases every time; ``DNSEARCH_FUZZ=100000 make test-fuzz`` as many as
+``make test-slow`` tries the same few hundred cases every time; ``DNSEARCH_FUZZ=100000 make test-fuzz`` as many as
 asked, from the case ``DNSEARCH_FUZZ_FIRST`` of each reader on, and prints what came of them.
 """
 
@@ -17,6 +17,7 @@ COUNT = int(os.environ.get("DNSEARCH_FUZZ", "600"))
 FIRST = int(os.environ.get("DNSEARCH_FUZZ_FIRST", "0"))
 
 
+@pytest.mark.slow  # until damaged checkpoints, pipes and devices are refused everywhere: then fast
 @pytest.mark.skipif(
     sys.platform != "linux", reason="only Linux tells a process its peak memory since a moment"
 )
