@@ -1,7 +1,7 @@
 """Every kind of file that dnsearch reads, damaged: it works, or a message says what is wrong, soon.
 
-``make test-slow`` tries the same few hundred cases every time; ``DNSEARCH_FUZZ=100000 make test-fuzz`` as many as
-asked, from the case ``DNSEARCH_FUZZ_FIRST`` of each reader on, and prints what came of them.
+``make test-slow`` tries the same few hundred cases every time; ``DNSEARCH_FUZZ=100000 make test-fuzz``
+as many as asked, from case ``DNSEARCH_FUZZ_FIRST`` of each reader on, and prints what came of them.
 """
 
 import os
