@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, assert_never
 
-from dnsearch.data.sources import facts
+from dnsearch.data.facts import facts
 from dnsearch.errors import Problem, SpecError, TrainingError
 from dnsearch.plan.graph import NetworkPlan
 from dnsearch.plan.limits import Planned, planned

@@ -15,29 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dnsearch.data.cifar_archive import contents, md5, unpickle
-from dnsearch.data.data_checks import check_range, checked_labels, refuse
+from dnsearch.data.data_checks import check_range, checked_labels
+from dnsearch.data.data_files import refuse
 from dnsearch.data.dataset import Original, Split
 from dnsearch.spec.data_section import Data, Source
 
 PAGE = "www.cs.toronto.edu/~kriz/cifar.html"
 AGAIN = f"Get it from {PAGE} again."
 PIXELS = 3072
-CLASSES: dict[Source, int] = {"cifar10": 10, "cifar100": 100}
-
-
-@dataclass(frozen=True, slots=True)
-class Binary:
-    """Records of bytes: labels in front of an image, of which the last one is meant."""
-
-    label_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Pickled:
-    """Pickled dicts: the keys of a batch's labels and of the class names."""
-
-    labels: str
-    names: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +35,7 @@ class Layout:
         folder: what it unpacks to.
         batches: the training batches, then the test batch.
         meta: the file with the class names.
-        form: how batches and class names are written.
+        pickled: whether these files are pickles.
     """
 
     archive: str
@@ -58,44 +43,37 @@ class Layout:
     folder: str
     batches: tuple[str, ...]
     meta: str
-    form: Binary | Pickled
+    pickled: bool
 
 
+FIVE = tuple(f"data_batch_{number}" for number in range(1, 6))
 LAYOUTS: dict[Source, tuple[Layout, ...]] = {
     "cifar10": (
         Layout(
-            archive="cifar-10-binary.tar.gz",
-            md5="c32a1d4ab5d03f1284b67883e8d87530",
-            folder="cifar-10-batches-bin",
-            batches=(*(f"data_batch_{number}.bin" for number in range(1, 6)), "test_batch.bin"),
+            *("cifar-10-binary.tar.gz", "c32a1d4ab5d03f1284b67883e8d87530", "cifar-10-batches-bin"),
+            (*(f"{name}.bin" for name in FIVE), "test_batch.bin"),
             meta="batches.meta.txt",
-            form=Binary(label_bytes=1),
+            pickled=False,
         ),
         Layout(
-            archive="cifar-10-python.tar.gz",
-            md5="c58f30108f718f92721af3b95e74349a",
-            folder="cifar-10-batches-py",
-            batches=(*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"),
+            *("cifar-10-python.tar.gz", "c58f30108f718f92721af3b95e74349a", "cifar-10-batches-py"),
+            (*FIVE, "test_batch"),
             meta="batches.meta",
-            form=Pickled(labels="labels", names="label_names"),
+            pickled=True,
         ),
     ),
     "cifar100": (
         Layout(
-            archive="cifar-100-binary.tar.gz",
-            md5="03b5dce01913d631647c71ecec9e9cb8",
-            folder="cifar-100-binary",
-            batches=("train.bin", "test.bin"),
+            *("cifar-100-binary.tar.gz", "03b5dce01913d631647c71ecec9e9cb8", "cifar-100-binary"),
+            ("train.bin", "test.bin"),
             meta="fine_label_names.txt",
-            form=Binary(label_bytes=2),
+            pickled=False,
         ),
         Layout(
-            archive="cifar-100-python.tar.gz",
-            md5="eb9058c3a382ffc7106e4002c42a8d85",
-            folder="cifar-100-python",
-            batches=("train", "test"),
+            *("cifar-100-python.tar.gz", "eb9058c3a382ffc7106e4002c42a8d85", "cifar-100-python"),
+            ("train", "test"),
             meta="meta",
-            form=Pickled(labels="fine_labels", names="fine_label_names"),
+            pickled=True,
         ),
     ),
 }
@@ -110,11 +88,24 @@ def read(data: Data) -> Original:
     """
     place, layout, found = _found(data)
     where = f"{place.absolute()}, " if place.is_file() else f"{place.absolute()}/"
-    classes = CLASSES[data.source]
-    *batches, test = (_batch(found[name], where + name, layout.form, classes) for name in layout.batches)
-    images = np.concatenate([batch.images for batch in batches])
-    training = Split(images, np.concatenate([batch.labels for batch in batches]))
-    names = _class_names(found[layout.meta], where + layout.meta, layout.form, classes)
+    fine = data.source == "cifar100"
+    classes, prefix = (100, "fine_") if fine else (10, "")
+
+    def batch(name: str) -> Split:
+        content, file = found[name], where + name
+        if layout.pickled:
+            planes, numbers = _pickled(content, file, f"{prefix}labels")
+        else:
+            planes, numbers = _records(content, file, label_bytes=2 if fine else 1)
+        labels = checked_labels(numbers, (len(planes),), f"{file}, labels")
+        check_range(labels, classes, f"{file}, labels")
+        return Split(np.ascontiguousarray(planes.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)), labels)
+
+    *batches, test = map(batch, layout.batches)
+    images = np.concatenate([each.images for each in batches])
+    training = Split(images, np.concatenate([each.labels for each in batches]))
+    key = f"{prefix}label_names" if layout.pickled else None
+    names = _class_names(found[layout.meta], where + layout.meta, key, classes)
     return Original(training, test, names, 255)
 
 
@@ -148,19 +139,13 @@ def _verify(archive: Path, layouts: tuple[Layout, ...]) -> None:
         raise refuse(archive, f"the MD5 {known}", found, hint)
 
 
-def _batch(content: bytes, where: str, form: Binary | Pickled, classes: int) -> Split:
-    match form:
-        case Binary(label_bytes=label_bytes):
-            size = label_bytes + PIXELS
-            if not content or len(content) % size:
-                raise refuse(where, f"whole records of {size:,} bytes", f"{len(content):,} bytes", AGAIN)
-            records = np.frombuffer(content, np.uint8).reshape(-1, size)
-            planes, numbers = records[:, label_bytes:], records[:, label_bytes - 1]
-        case Pickled(labels=key):
-            planes, numbers = _pickled(content, where, key)
-    labels = checked_labels(numbers, (len(planes),), f"{where}, labels")
-    check_range(labels, classes, f"{where}, labels")
-    return Split(np.ascontiguousarray(planes.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)), labels)
+def _records(content: bytes, where: str, label_bytes: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Images and labels of a binary batch; of several labels in front of an image the last one is meant."""
+    size = label_bytes + PIXELS
+    if not content or len(content) % size:
+        raise refuse(where, f"whole records of {size:,} bytes", f"{len(content):,} bytes", AGAIN)
+    records = np.frombuffer(content, np.uint8).reshape(-1, size)
+    return records[:, label_bytes:], records[:, label_bytes - 1]
 
 
 def _pickled(content: bytes, where: str, key: str) -> tuple[NDArray[np.uint8], NDArray[Any]]:
@@ -175,14 +160,13 @@ def _pickled(content: bytes, where: str, key: str) -> tuple[NDArray[np.uint8], N
     return planes, np.array([float(label) if abs(label) < 2**53 else np.inf for label in labels], np.float64)
 
 
-def _class_names(content: bytes, where: str, form: Binary | Pickled, classes: int) -> tuple[str, ...]:
-    match form:
-        case Binary():
-            names: object = content.decode("latin1").split()
-            expected = f"{classes} names, one a line"
-        case Pickled(names=key):
-            names = unpickle(content, where).get(key)
-            expected = f"{key}: a list of {classes} names"
+def _class_names(content: bytes, where: str, key: str | None, classes: int) -> tuple[str, ...]:
+    """The names of a text or, under a key, of a pickle."""
+    if key is None:
+        names: object = content.decode("latin1").split()
+        expected = f"{classes} names, one a line"
+    else:
+        names, expected = unpickle(content, where).get(key), f"{key}: a list of {classes} names"
     if isinstance(names, list) and len(names) == classes and {*map(type, names)} <= {bytes, str}:
         return tuple(name.decode("latin1") if isinstance(name, bytes) else name for name in names)
     found = f"{len(names)}" if isinstance(names, list) else type(names).__name__

@@ -25,7 +25,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from dnsearch.data.data_checks import reading, refuse
+from dnsearch.data.data_files import reading, refuse
 from dnsearch.errors import DataError
 
 MAX_BYTES = 2**29

@@ -7,54 +7,43 @@ The sub-folders' names, sorted, are the classes. Test images have a tree of thei
                                  flowers/test/daisy/3.jpg
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
-from dnsearch.data.data_checks import refuse
-from dnsearch.data.dataset import Original, Split, of_files
-from dnsearch.data.image_files import ENDINGS, file_shape, files_of, listed
-from dnsearch.spec.data_section import Data, Facts
+from dnsearch.data.data_files import ENDINGS, Labelled, Listing, listed, refuse
+from dnsearch.spec.data_section import Data
 
 OTHER_ENDINGS = (".bmp", ".gif", ".tif", ".tiff", ".webp")
 
 
-def facts(data: Data) -> Facts:
-    """The wanted shape, and the classes that the spec gives or as many as there are sub-folders.
-
-    Raises:
-        DataError: there are no sub-folders to count.
-    """
-    return Facts(file_shape(data.image_shape), data.classes or len(class_names(Path(data.location))))
-
-
-def read(data: Data) -> Original:
-    """All images of a folder.
-
-    Raises:
-        DataError: there is nothing to read, or an image is broken or too large.
-    """
-    training_folder, test_folder = _parts(Path(data.location))
-    names = class_names(Path(data.location))
-    training, test = _split(training_folder, names, names, data), None
-    if test_folder is not None:
-        test = _split(test_folder, names, _present(test_folder, names), data)
-    return of_files(training, test, names)
-
-
-def class_names(folder: Path) -> tuple[str, ...]:
+def class_names(data: Data) -> tuple[str, ...]:
     """The names of the classes, sorted.
 
     Raises:
         DataError: there are fewer than two.
     """
-    training, _ = _parts(folder)
+    training, _ = _parts(Path(data.location))
     names = _subfolders(training)
     if len(names) < 2:
         found = f"{len(names)}" if training.is_dir() else "no such folder"
         hint = "Make one sub-folder per class and put its PNG or JPEG images into it, or correct data.path."
         raise refuse(training, "a folder with at least 2 sub-folders, one per class", found, hint)
     return names
+
+
+def read(data: Data) -> Listing:
+    """All images of a folder, in the order of classes and file names; none is opened.
+
+    Raises:
+        DataError: a class has no images, or a link leads out of the folder.
+    """
+    names, root = class_names(data), Path(data.location)
+    training, test = _parts(root)
+
+    def images(folder: Path, present: Sequence[str]) -> Labelled:
+        return [(path, names.index(name)) for name in present for path in _images(folder / name, root)]
+
+    return Listing(images(training, names), images(test, _present(test, names)) if test else (), names)
 
 
 def _parts(folder: Path) -> tuple[Path, Path | None]:
@@ -72,26 +61,18 @@ def _subfolders(folder: Path) -> tuple[str, ...]:
 
 def _present(folder: Path, names: tuple[str, ...]) -> tuple[str, ...]:
     """The classes that have test images."""
-    unknown = sorted(set(_subfolders(folder)) - set(names))
-    if unknown:
+    present = _subfolders(folder)
+    if unknown := sorted(set(present) - set(names)):
         hint = "Every class needs training images; spell the sub-folders alike."
         raise refuse(folder, "the classes of the training images", f"also {', '.join(unknown)}", hint)
-    present = tuple(name for name in names if (folder / name).is_dir())
     if not present:
         raise refuse(folder, "test images in sub-folders, one per class", "none", "Remove test, or fill it.")
     return present
 
 
-def _split(folder: Path, names: tuple[str, ...], present: tuple[str, ...], data: Data) -> Split:
-    """The files of the sub-folders ``present``, each in the order of its file names."""
-    found = [(path, names.index(name)) for name in present for path in _images(folder / name)]
-    labels = np.array([label for _, label in found], np.int32)
-    return Split(files_of((path for path, _ in found), data), labels)
-
-
-def _images(folder: Path) -> list[Path]:
+def _images(folder: Path, root: Path) -> list[Path]:
     """The images of one class; other files, such as notes, are ignored."""
-    files = listed(folder)
+    files = listed(folder, root)
     if foreign := [path for path in files if path.suffix.lower() in OTHER_ENDINGS]:
         raise refuse(foreign[0], "PNG or JPEG images", foreign[0].suffix, "Convert it, or remove it.")
     images = [path for path in files if path.suffix.lower() in ENDINGS]

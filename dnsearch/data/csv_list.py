@@ -13,26 +13,20 @@ come from a stranger, who has no say in which of the reader's other files are op
 """
 
 import csv
-import functools
 import io
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import NamedTuple
 
-import numpy as np
-
-from dnsearch.data.data_checks import reading, refuse
-from dnsearch.data.dataset import Original, Split, of_files
-from dnsearch.data.image_files import ENDINGS, file_shape, files_of
+from dnsearch.data.data_files import ENDINGS, Listing, leads_inside, reading, refuse
 from dnsearch.errors import DataError
-from dnsearch.spec.data_section import Data, Facts
+from dnsearch.spec.data_section import Data
 
 MAX_BYTES = 2**28
 PARTS = ("train", "test")
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One image: the line that names it (from 1), its path, class and part as the table has them."""
 
     line: int
@@ -41,35 +35,35 @@ class Row:
     part: str
 
 
-def facts(data: Data) -> Facts:
-    """The wanted shape, and the classes that the spec gives or the table has; no image is opened.
+def class_names(data: Data) -> tuple[str, ...]:
+    """The labels of the table, sorted; no image is opened.
 
     Raises:
-        DataError: the table is needed and broken, or there are fewer than two classes.
+        DataError: the table is broken, or there are fewer than two labels.
     """
-    path = Path(data.location)
-    return Facts(file_shape(data.image_shape), data.classes or len(_class_names(_rows(path), path)))
+    return _class_names(_rows(Path(data.location)), Path(data.location))
 
 
-def read(data: Data) -> Original:
-    """All images of a table.
+def read(data: Data) -> Listing:
+    """All images of a table, in its order.
 
     Raises:
-        DataError: the table is broken or leads elsewhere, or an image is missing, broken or too large.
+        DataError: the table is broken or leads elsewhere, or an image is missing.
     """
     path = Path(data.location)
-    rows = _rows(path)
+    rows, inside = _rows(path), leads_inside(path.parent)
     names = _class_names(rows, path)
-    resolved = functools.cache(Path.resolve)  # of a million images few have a folder of their own
+    numbers = {name: number for number, name in enumerate(names)}
+    training: list[tuple[Path, int]] = []
+    test: list[tuple[Path, int]] = []
     for row in rows:
         image = path.parent / row.path
         if not image.is_file():
             raise _refusal(path, row.line, "an image that is there", f"no file {row.path:.100}")
-        place = image.resolve() if image.is_symlink() else resolved(image.parent)
-        if not place.is_relative_to(resolved(path.parent)):
+        if not inside(image):
             raise _outside(path, row)
-    training, test = (_split([row for row in rows if row.part == part], names, data) for part in PARTS)
-    return of_files(training, test if len(test) else None, names)
+        (test if row.part == "test" else training).append((image, numbers[row.label]))
+    return Listing(training, test, names)
 
 
 def _class_names(rows: Iterable[Row], path: Path) -> tuple[str, ...]:
@@ -82,12 +76,6 @@ def _class_names(rows: Iterable[Row], path: Path) -> tuple[str, ...]:
     if all(name.isdecimal() and len(name) < 19 for name in names):
         return tuple(sorted(names, key=lambda name: (int(name), name)))
     return tuple(sorted(names))
-
-
-def _split(rows: list[Row], names: tuple[str, ...], data: Data) -> Split:
-    folder, numbers = Path(data.location).parent, {name: number for number, name in enumerate(names)}
-    files = files_of((folder / row.path for row in rows), data)
-    return Split(files, np.array([numbers[row.label] for row in rows], np.int32))
 
 
 def _rows(path: Path) -> list[Row]:

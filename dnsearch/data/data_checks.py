@@ -1,15 +1,6 @@
-"""How files of images are opened, what they have to hold, and how they are refused where they do not.
-
-Files come from strangers: only regular files are opened, sizes are checked before memory is taken, labels
-before they index anything. A refusal names the file by its absolute path.
-"""
+"""What arrays of images and labels have to hold: checked before memory is taken or anything is indexed."""
 
 import math
-import os
-import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
-from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
@@ -17,62 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dnsearch import environment
-from dnsearch.errors import DataError, Problem
+from dnsearch.data.data_files import refuse
 
 MOST = (4096, 4096, 64)
 """Height, width and channels."""
 MAX_CLASSES = 100_000
 IGNORED = -1
 """The label of pixels that do not count, whatever number they have in a file."""
-
-
-def refuse(where: Path | str, expected: str, found: str = "", hint: str = "") -> DataError:
-    """An error to raise; a path is made absolute.
-
-    >>> print(refuse("data.classes", "10 classes", "12", "Correct it."))
-    data.classes
-      expected 10 classes, found 12
-      Correct it.
-    """
-    place = str(where.absolute()) if isinstance(where, Path) else where
-    return DataError(str(Problem(place, expected, found, hint)))
-
-
-@contextmanager
-def reading(
-    path: Path, expected: str, hint: str = "", most_bytes: int | None = None
-) -> Iterator[BufferedReader]:
-    """Open an input file for a block that reads it; what goes wrong in the block is refused as well.
-
-    Args:
-        path: the file; a symbolic link is followed.
-        expected: what the file should be, for the refusal.
-        hint: how to get such a file.
-        most_bytes: larger files are refused unread.
-
-    Raises:
-        DataError: the file is missing, broken, too large, or a folder, pipe, socket or device.
-    """
-    try:
-        with open(path, "rb", opener=_without_waiting) as stream:
-            status = os.fstat(stream.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise refuse(path, "a regular file", "a folder, pipe, socket or device")
-            if most_bytes is not None and status.st_size > most_bytes:
-                raise refuse(path, f"at most {most_bytes:,} bytes", f"{status.st_size:,}", hint)
-            yield stream
-    except (DataError, MemoryError):
-        raise
-    except OSError as error:
-        raise refuse(path, expected, error.strerror or str(error), hint) from error
-    # A broken file runs into whatever its decoder stumbles over: zlib.error, IndexError, RecursionError, ...
-    except Exception as error:
-        raise refuse(path, expected, f"{str(error) or type(error).__name__:.200}", hint) from error
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    """Open as ``open`` does; a pipe that nobody writes to is opened, too, and can then be refused."""
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def images_shape(

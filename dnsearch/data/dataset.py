@@ -13,13 +13,14 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self, TypeGuard
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dnsearch import environment
-from dnsearch.data.data_checks import check_range, refuse
+from dnsearch.data.data_checks import check_range
+from dnsearch.data.data_files import refuse
 from dnsearch.data.image_files import Files, reduced
 
 Images = NDArray[np.uint8 | np.float32]
@@ -84,9 +85,7 @@ class Scaling:
     >>> unit.apply(np.array([[[[4], [16]]]], np.uint8)).ravel().tolist()
     [0.25, 1.0]
 
-    Args:
-        offset: one number per channel.
-        scale: one number per channel, never 0.
+    Both have one number per channel, and the scale is never 0.
     """
 
     offset: tuple[float, ...]
@@ -113,23 +112,22 @@ class Scaling:
             DataError: the two lists are missing, of different lengths or hold no usable numbers.
         """
         offset, scale = saved.get("offset"), saved.get("scale")
-        if not (_numbers(offset) and _numbers(scale) and len(offset) == len(scale) and 0 not in scale):
-            expected = "offset and scale, with one finite number per channel each and no scale of 0"
-            hint = "The file was changed after the run; train again, or restore it."
-            raise refuse("scaling", expected, f"offset {offset!r:.40}, scale {scale!r:.40}", hint)
-        return cls(tuple(map(float, offset)), tuple(map(float, scale)))
+        match offset, scale:
+            case [float() | int(), *_], [float() | int(), *_] if len(offset) == len(scale) and all(scale):
+                numbers = [*offset, *scale]
+                if all(type(each) in {int, float} and math.isfinite(each) for each in numbers):
+                    return cls(tuple(map(float, offset)), tuple(map(float, scale)))
+        expected = "offset and scale, with one finite number per channel each and no scale of 0"
+        hint = "The file was changed after the run; train again, or restore it."
+        raise refuse("scaling", expected, f"offset {offset!r:.40}, scale {scale!r:.40}", hint)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Original:
     """A source as it was published.
 
-    Args:
-        training: the images to learn from.
-        test: the official test images, if there are any.
-        class_names: one name per class, in the order of the labels.
-        largest_pixel: the largest value that a pixel can have; None where the format sets no limit.
-        validation: the images to choose by; None: they are taken from the training images.
+    ``largest_pixel`` is the largest value that a pixel can have; None where the format sets no limit. Without
+    ``validation``, the images to choose by are taken from the training images.
     """
 
     training: Split
@@ -153,14 +151,7 @@ def of_files(training: Split, test: Split | None, class_names: tuple[str, ...]) 
 
 
 def check_alike(split: Split, training: Split, classes: int, images: Path | str, labels: Path | str) -> None:
-    """Check that test or validation images are like the training images.
-
-    Args:
-        split: the test or validation images.
-        training: the training images.
-        classes: the number of their classes.
-        images: what to call the images of ``split`` in a refusal.
-        labels: what to call its labels.
+    """Check that test or validation images are like the training images; refusals name one of the files.
 
     Raises:
         DataError: labels instead of masks, a label that no class has, another shape or type of images.
@@ -177,12 +168,8 @@ def check_alike(split: Split, training: Split, classes: int, images: Path | str,
 class Dataset:
     """Everything that a training needs to know about its images.
 
-    Args:
-        training: the images that the network learns from.
-        validation: the images held out for choosing between networks.
-        test: the images for the final evaluation, if there are any.
-        class_names: one name per class, in the order of the labels.
-        scaling: made from the training images alone.
+    Networks learn from ``training``, whose pixels alone determine ``scaling``, are chosen by ``validation``,
+    and are evaluated in the end on ``test``, if there is one.
     """
 
     training: Split
@@ -204,10 +191,3 @@ class Dataset:
     def has_masks(self) -> bool:
         """Whether every pixel has a label."""
         return self.training.labels.ndim == 3
-
-
-def _numbers(values: object) -> TypeGuard[list[float]]:
-    """Whether this is a list of finite numbers with at least one of them."""
-    if not isinstance(values, list | tuple) or not values:
-        return False
-    return all(type(value) in {int, float} and math.isfinite(value) for value in values)

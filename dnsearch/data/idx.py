@@ -15,14 +15,8 @@ from typing import BinaryIO, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from dnsearch.data.data_checks import (
-    check_memory,
-    checked_labels,
-    count_classes,
-    images_shape,
-    reading,
-    refuse,
-)
+from dnsearch.data.data_checks import check_memory, checked_labels, count_classes, images_shape
+from dnsearch.data.data_files import reading, refuse
 from dnsearch.data.dataset import Original, Split, check_alike
 from dnsearch.spec.data_section import Data, Facts
 

@@ -22,10 +22,9 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 
 from dnsearch import environment
-from dnsearch.data.data_checks import reading, refuse
+from dnsearch.data.data_files import file_shape, reading, refuse
 from dnsearch.spec.data_section import Data, Resize
 
-ENDINGS = (".png", ".jpg", ".jpeg")
 FORMATS: dict[bytes, type[PngImageFile | JpegImageFile]] = {
     b"\x89PNG\r\n\x1a\n": PngImageFile,
     b"\xff\xd8\xff": JpegImageFile,
@@ -39,12 +38,7 @@ CHUNK_PIXELS = 2**18
 
 
 def read_image(path: Path, image_shape: tuple[int, int, int], resize: Resize) -> NDArray[np.uint8]:
-    """One image, brought to a shape.
-
-    Args:
-        path: a PNG or JPEG file.
-        image_shape: (height, width, channels), channels 1 (grey), 3 (RGB) or 4 (RGB and opacity).
-        resize: how it is brought to height and width.
+    """One image, brought to a shape (height, width, channels).
 
     Raises:
         DataError: the file is missing, no image, broken, too large, or has more than 8 bits per channel.
@@ -81,24 +75,6 @@ def opened(path: Path) -> Iterator[PngImageFile | JpegImageFile]:
         yield image
 
 
-def file_shape(image_shape: tuple[int, int, int] | None) -> tuple[int, int, int]:
-    """The same shape, if image files can be brought to it.
-
-    Raises:
-        DataError: there are neither 1, 3 nor 4 channels.
-    """
-    channels = None if image_shape is None else image_shape[2]
-    if image_shape is None or channels not in MODES:
-        hint = "Use 1 for grey, 3 for RGB or 4 for RGB and opacity; for others save arrays: source: npz."
-        raise refuse("data.image_shape", "1, 3 or 4 channels for PNG and JPEG", f"{channels}", hint)
-    return image_shape
-
-
-def listed(folder: Path) -> list[Path]:
-    """What lies in a folder, in the order of the names, without folders and hidden files."""
-    return sorted(entry for entry in folder.iterdir() if entry.name[0] != "." and not entry.is_dir())
-
-
 def fitted(
     image: Image.Image,
     width: int,
@@ -109,18 +85,12 @@ def fitted(
 ) -> Image.Image:
     """An image at a size; bilinear, and averaged over all pixels that fall together where it shrinks.
 
+    Stretched each side by itself, cropped to the largest centred piece of the wanted proportions, or padded:
+    whole and centred between bars of the value ``fill``.
+
     >>> wide = Image.new("L", (80, 40), color=9)
     >>> [fitted(wide, 20, 20, resize).getpixel((10, 0)) for resize in ("stretch", "crop", "pad")]
     [9, 9, 0]
-
-    Args:
-        image: the image.
-        width: the wanted width.
-        height: and height.
-        resize: stretch: each side by itself; crop: the largest centred piece of the wanted proportions;
-            pad: the whole image, centred, with black (and, where there is opacity, clear) bars.
-        resample: NEAREST for masks.
-        fill: the bars' value; 0 is black.
     """
     if image.size == (width, height):
         return image
@@ -142,7 +112,7 @@ def fitted(
 
 
 def reduced(images: NDArray[np.uint8 | np.float32], size: tuple[int, int]) -> NDArray[np.uint8 | np.float32]:
-    """Images at a smaller height and width.
+    """Images, (n, height, width, channels), at a smaller height and width.
 
     Bytes are rounded, halves up. Their sums are whole numbers that float64 holds exactly, so that it makes no
     difference how many images are reduced at once.
@@ -150,10 +120,6 @@ def reduced(images: NDArray[np.uint8 | np.float32], size: tuple[int, int]) -> ND
     >>> image = np.array([[[[0], [4], [8]]]], np.uint8)
     >>> reduced(image, (1, 2)).ravel().tolist()
     [1, 7]
-
-    Args:
-        images: (n, height, width, channels).
-        size: the new height and width, each from 1 to the old one.
     """
     count, height, width, channels = images.shape
     rows, columns = _overlaps(height, size[0]), _overlaps(width, size[1])
@@ -179,14 +145,7 @@ def _overlaps(old: int, new: int) -> NDArray[np.float64]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Files:
-    """Image files that are brought to one shape when they are read.
-
-    Args:
-        paths: PNG or JPEG files.
-        image_shape: (height, width, channels) of every image.
-        resize: how an image is brought to height and width.
-        size: the height and width that it is then averaged down to; None: it stays as it is.
-    """
+    """Image files, brought to one shape when they are read, and then averaged down to a size."""
 
     paths: tuple[str, ...]
     image_shape: tuple[int, int, int]

@@ -22,10 +22,11 @@ from PIL import Image
 from PIL.PngImagePlugin import PngImageFile
 
 from dnsearch import environment
-from dnsearch.data.data_checks import IGNORED, check_memory, check_range, checked_labels, refuse
+from dnsearch.data.data_checks import IGNORED, check_memory, check_range, checked_labels
+from dnsearch.data.data_files import ENDINGS, listed, refuse
 from dnsearch.data.dataset import Labels, Original, Split, of_files
-from dnsearch.data.image_files import ENDINGS, Files, file_shape, files_of, fitted, listed, opened
-from dnsearch.spec.data_section import Data, Facts
+from dnsearch.data.image_files import Files, files_of, fitted, opened
+from dnsearch.spec.data_section import Data
 
 IMAGES, MASKS = "images", "masks"
 PALE = ("L", "P", "1")
@@ -39,11 +40,6 @@ LAYOUT = "Put images into images/ and their masks, PNGs of the same names, into 
 
 Pixels = NDArray[np.float32]
 Mask = NDArray[np.integer]
-
-
-def facts(data: Data) -> Facts:
-    """The wanted shape and the classes, both from the spec."""
-    return Facts(file_shape(data.image_shape), len(_names(data)), masks=True)
 
 
 def read(data: Data) -> Original:
@@ -64,7 +60,7 @@ def _names(data: Data) -> tuple[str, ...]:
 
 
 def _split(folder: Path, data: Data) -> Split:
-    pairs = _pairs(folder)
+    pairs = _pairs(folder, Path(data.location))
     files = files_of((image for image, _ in pairs), data)
     check_memory(math.prod(files.shape[:3]) * np.dtype(np.int32).itemsize, folder)
     with ThreadPoolExecutor(environment.cores()) as threads:
@@ -72,9 +68,9 @@ def _split(folder: Path, data: Data) -> Split:
         return Split(files, np.stack([*masks]))
 
 
-def _pairs(folder: Path) -> list[tuple[Path, Path]]:
+def _pairs(folder: Path, root: Path) -> list[tuple[Path, Path]]:
     """Images with their masks, by name."""
-    images, masks = _files(folder / IMAGES, ENDINGS), _files(folder / MASKS, (".png",))
+    images, masks = _files(folder / IMAGES, ENDINGS, root), _files(folder / MASKS, (".png",), root)
     if lone := [path for name, path in images.items() if name not in masks]:
         raise refuse(lone[0], f"a mask {MASKS}/{lone[0].stem}.png", "none", LAYOUT)
     if lone := [path for name, path in masks.items() if name not in images]:
@@ -82,12 +78,12 @@ def _pairs(folder: Path) -> list[tuple[Path, Path]]:
     return [(image, masks[name]) for name, image in images.items()]
 
 
-def _files(folder: Path, endings: tuple[str, ...]) -> dict[str, Path]:
+def _files(folder: Path, endings: tuple[str, ...], root: Path) -> dict[str, Path]:
     """The files of a folder by their names without ending; hidden ones are ignored."""
     if not folder.is_dir():
         raise refuse(folder, f"a folder of files ending in {', '.join(endings)}", "no such folder", LAYOUT)
     found: dict[str, Path] = {}
-    for path in listed(folder):
+    for path in listed(folder, root):
         if path.suffix.lower() not in endings:
             raise refuse(path, f"files ending in {', '.join(endings)} alone", path.suffix or "none", LAYOUT)
         if path.stem in found:

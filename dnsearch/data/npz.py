@@ -17,15 +17,8 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from dnsearch.data.data_checks import (
-    check_memory,
-    check_range,
-    checked_labels,
-    count_classes,
-    images_shape,
-    reading,
-    refuse,
-)
+from dnsearch.data.data_checks import check_memory, check_range, checked_labels, count_classes, images_shape
+from dnsearch.data.data_files import reading, refuse
 from dnsearch.data.dataset import Images, Labels, Original, Split, check_alike
 from dnsearch.spec.data_section import Data, Facts
 

@@ -1,39 +1,22 @@
 """From the ``data`` section to images that are split and ready to be batched.
 
-Each kind of source has one module, which ``SOURCES`` in the spec names. Its function ``read`` reads
-everything; its function ``facts`` tells the images' shape and the classes from the spec or from files'
-headers, where ``SOURCES`` does not. The facts take milliseconds, for which this module imports no NumPy.
+Each kind of source has a module, named in ``SOURCES`` of the spec, with a function ``read(data)``: it gives
+an ``Original`` or, of image files, a ``Listing``.
 """
 
 from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING
 
-from dnsearch import environment
-from dnsearch.errors import DataError, Problem
-from dnsearch.spec.data_section import SOURCES, Data, Facts, Source
+import numpy as np
 
-if TYPE_CHECKING:
-    from dnsearch.data.dataset import Dataset, Original
-
-
-def facts(data: Data) -> Facts:
-    """The facts, from what is known, else from the spec, else from the files' headers.
-
-    What the spec declares is believed here and compared with the files when they are loaded.
-
-    >>> facts(Data(source="cifar10"))
-    Facts(image_shape=(32, 32, 3), classes=10, masks=False)
-
-    Raises:
-        DataError: the spec contradicts what is known, or a file that is needed is missing or broken.
-    """
-    found: Facts = SOURCES[data.source].facts or _module(data.source).facts(data)
-    check_declared(data, found.image_shape, found.classes, data.source)
-    return found
+from dnsearch.data.data_files import Labelled, Listing, refuse
+from dnsearch.data.dataset import Dataset, Original, Split, of_files
+from dnsearch.data.facts import check_declared, module, readable
+from dnsearch.data.image_files import files_of
+from dnsearch.data.split import hold_out, scaling, subset
+from dnsearch.spec.data_section import Data
 
 
-def load(data: Data) -> "Dataset":
+def load(data: Data) -> Dataset:
     """Read the images, hold some out and measure the rest; equal sections give equal images.
 
     >>> dataset = load(Data(source="digits"))
@@ -44,11 +27,8 @@ def load(data: Data) -> "Dataset":
         DataError: files are missing, broken or unsafe, the images are not what the section declares, or they
             are too few.
     """
-    from dnsearch.data.data_checks import refuse
-    from dnsearch.data.dataset import Dataset
-    from dnsearch.data.split import hold_out, scaling, subset
-
-    original: Original = _module(data.source).read(data)
+    with readable(data):
+        original = read(data)
     training, validation, names = original.training, original.validation, original.class_names
     where = Path(data.location) if data.location else data.source
     check_declared(data, training.image_shape, len(names), where)
@@ -64,22 +44,16 @@ def load(data: Data) -> "Dataset":
     return Dataset(training, validation, original.test, names, measured)
 
 
-def check_declared(data: Data, image_shape: tuple[int, int, int], classes: int, where: Path | str) -> None:
-    """Compare what the spec says of the data with what the data is.
-
-    Raises:
-        DataError: data.image_shape or data.classes is given and wrong.
-    """
-    there = where.absolute() if isinstance(where, Path) else where
-    if data.image_shape is not None and data.image_shape != image_shape:
-        hint = f"Correct data.image_shape, or leave it out; {data.source} knows its own."
-        expected, found = f"{list(image_shape)}, as in {there}", f"{list(data.image_shape)}"
-        raise DataError(str(Problem("data.image_shape", expected, found, hint)))
-    if data.classes is not None and data.classes != classes:
-        hint = "Correct data.classes, or leave it out: it is counted then."
-        raise DataError(str(Problem("data.classes", f"{classes}, as in {there}", str(data.classes), hint)))
+def read(data: Data) -> Original:
+    """All images of a source, as it was published."""
+    found: Original | Listing = module(data.source).read(data)
+    match found:
+        case Original():
+            return found
+        case Listing(training, test, names):
+            return of_files(_split(training, data), _split(test, data) if test else None, names)
 
 
-def _module(source: Source) -> ModuleType:
-    module: ModuleType = environment.imported(f"dnsearch.data.{SOURCES[source].module}")
-    return module
+def _split(files: Labelled, data: Data) -> Split:
+    labels = np.array([label for _, label in files], np.int32)
+    return Split(files_of((path for path, _ in files), data), labels)

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from dnsearch.data.data_checks import refuse
+from dnsearch.data.data_files import refuse
 from dnsearch.data.dataset import Images, Scaling, Split
 from dnsearch.data.image_files import Files
 

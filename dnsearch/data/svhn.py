@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from dnsearch import environment
-from dnsearch.data.data_checks import check_memory, checked_labels, images_shape, reading, refuse
+from dnsearch.data.data_checks import check_memory, checked_labels, images_shape
+from dnsearch.data.data_files import reading, refuse
 from dnsearch.data.dataset import Original, Split
 from dnsearch.spec.data_section import Data
 

@@ -31,7 +31,7 @@ import numpy as np
 from dnsearch import environment
 from dnsearch.data import class_folder
 from dnsearch.data.dataset import Scaling
-from dnsearch.data.sources import check_declared, facts
+from dnsearch.data.facts import check_declared, facts
 from dnsearch.errors import Problem, RunError, SpecError
 from dnsearch.model.build import build
 from dnsearch.plan.cost import cost
@@ -142,7 +142,7 @@ def _class_names(data: Data, known: Facts) -> tuple[str, ...]:
     place = Path(data.location)
     if data.source != "folder" or not place.is_dir():
         return tuple(map(str, range(known.classes)))
-    names = class_folder.class_names(place)
+    names = class_folder.class_names(data)
     check_declared(data, known.image_shape, len(names), place)
     return names
 

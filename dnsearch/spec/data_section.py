@@ -1,7 +1,7 @@
 """The ``data`` section: where the images come from and how they are split.
 
 ``SOURCES`` is the table of kinds. A new one is a line here, a name in ``Source`` and a module of
-``dnsearch.data`` with a function ``read`` and, where the line has no facts, a function ``facts``.
+``dnsearch.data``; ``data/facts.py`` and ``data/sources.py`` say which functions it has.
 """
 
 from collections.abc import Iterator, Sequence

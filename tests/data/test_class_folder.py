@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dnsearch.data import class_folder
+from dnsearch.data import class_folder, sources
+from dnsearch.data.facts import facts as facts_of
 from dnsearch.errors import DataError
 from dnsearch.spec.data_section import Data
 
@@ -14,11 +15,11 @@ def section(path, shape=SHAPE, resize="stretch"):
 
 
 def read(path, *fields):
-    return class_folder.read(section(path, *fields))
+    return sources.read(section(path, *fields))
 
 
 def facts(path):
-    return class_folder.facts(section(path))
+    return facts_of(section(path))
 
 
 def refusal(read, *arguments):
@@ -67,13 +68,13 @@ def test_train_and_test_folders_are_the_split(flowers):
     assert len(original.training) == 7
     assert original.test.labels.tolist() == [1]
     assert (original.test.images == 9).all()
-    assert class_folder.class_names(flowers) == ("daisy", "rose")
+    assert class_folder.class_names(section(flowers)) == ("daisy", "rose")
 
 
 def test_a_third_folder_makes_train_and_test_plain_classes(flowers):
     for name in ("train", "test"):
         (flowers / name).mkdir()
-    assert class_folder.class_names(flowers) == ("daisy", "rose", "test", "train")
+    assert class_folder.class_names(section(flowers)) == ("daisy", "rose", "test", "train")
 
 
 def test_hidden_entries_and_notes_are_passed_over(flowers):

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dnsearch.data import csv_list
+from dnsearch.data import csv_list, sources
+from dnsearch.data.facts import facts as facts_of
 from dnsearch.errors import DataError
 from dnsearch.spec.data_section import Data
 
@@ -14,11 +15,11 @@ def section(path, shape=SHAPE, resize="stretch"):
 
 
 def read(path, *fields):
-    return csv_list.read(section(path, *fields))
+    return sources.read(section(path, *fields))
 
 
 def facts(path):
-    return csv_list.facts(section(path))
+    return facts_of(section(path))
 
 
 @pytest.fixture

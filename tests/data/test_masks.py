@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dnsearch.data.facts import facts
 from dnsearch.data.masks import image_png, mask_png, overlaid, palette
-from dnsearch.data.sources import facts, load
+from dnsearch.data.sources import load
 from dnsearch.errors import DataError
 from dnsearch.spec.data_section import Data, Facts
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dnsearch.data.data_checks import reading, refuse
+from dnsearch.data.data_files import reading, refuse
 from dnsearch.data.sources import load
 from dnsearch.errors import DataError
 from dnsearch.spec.data_section import Data

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dnsearch.data.sources import facts
+from dnsearch.data.facts import facts
 from dnsearch.errors import SpecError
 from dnsearch.plan.cost import cost
 from dnsearch.plan.limits import Planned, planned
