@@ -20,19 +20,20 @@ import tarfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, ClassVar
+from typing import Any, BinaryIO, ClassVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dnsearch.data.data_checks import check_shape
 from dnsearch.data.data_files import reading, refuse
 from dnsearch.errors import DataError
 
-MAX_BYTES = 2**29
+MAX_BYTES = 2**28
 """Of one file, and of all that an archive unpacks to; the CIFARs take 190 MB."""
 MAX_ENTRIES = 100
-MAX_HEADER = 2**20
-"""Bytes that tarfile reads at once; a header has 512, and a long name or an extended header follows it."""
+MAX_HEADERS = 2**20
+"""Bytes of all headers together; each has 512, and a long name or an extended header may follow it."""
 NO_CIFAR = "Do not use it. Get the archive from its official page."
 
 
@@ -62,34 +63,47 @@ def md5(path: Path) -> str:
         return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
-class _Headers(io.BytesIO):
-    """An unpacked archive of which tarfile reads the headers."""
+class _Headers:
+    """The little that tarfile may read of an unpacked archive."""
 
-    def read(self, size: int | None = -1) -> bytes:
+    def __init__(self, unpacked: gzip.GzipFile) -> None:
+        self._unpacked, self._left = unpacked, MAX_HEADERS
+        self.seek, self.tell = unpacked.seek, unpacked.tell
+
+    def read(self, size: int) -> bytes:
         """Refuse long headers, which tarfile would take apart at any length."""
-        if size is None or not 0 <= size <= MAX_HEADER:
-            raise ValueError(f"a header of more than {MAX_HEADER:,} bytes")
-        return super().read(size)
+        if not 0 <= size <= self._left:
+            raise ValueError(f"headers of more than {MAX_HEADERS:,} bytes")
+        self._left -= size
+        return self._unpacked.read(size)
 
 
 def _unpacked(path: Path, wanted: frozenset[str]) -> dict[str, bytes]:
+    """The wanted files of an archive; the others are unpacked piece by piece and dropped."""
     found: dict[str, bytes] = {}
-    with reading(path, "a whole .tar.gz archive", "Get the archive again.", MAX_BYTES) as stream:
-        with gzip.open(stream) as packed:
-            content = packed.read(MAX_BYTES + 1)
-        if len(content) > MAX_BYTES:
-            raise refuse(path, f"at most {MAX_BYTES:,} bytes when unpacked", "more", NO_CIFAR)
-        with tarfile.open(fileobj=_Headers(content), mode="r:") as archive:
-            for number, member in enumerate(archive):
-                if number >= MAX_ENTRIES:
-                    raise refuse(path, f"at most {MAX_ENTRIES} entries", "more", NO_CIFAR)
-                _check(member, path)
-                name = PurePosixPath(member.name).name
-                if name in found:
-                    raise refuse(path, f"{name} once", "it again", NO_CIFAR)
-                if name in wanted and member.isfile():
-                    found[name] = content[member.offset_data : member.offset_data + member.size]
+    with (
+        reading(path, "a whole .tar.gz archive", "Get the archive again.", MAX_BYTES) as stream,
+        gzip.open(stream) as unpacked,
+        tarfile.open(fileobj=cast(BinaryIO, _Headers(unpacked)), mode="r:") as archive,
+    ):
+        for number, member in enumerate(archive):
+            if number >= MAX_ENTRIES:
+                raise refuse(path, f"at most {MAX_ENTRIES} entries", "more", NO_CIFAR)
+            _check(member, path)
+            name = PurePosixPath(member.name).name
+            if name in found:
+                raise refuse(path, f"{name} once", "it again", NO_CIFAR)
+            if name in wanted and member.isfile():
+                unpacked.seek(member.offset_data)
+                found[name] = unpacked.read(member.size)
+        while unpacked.read(MAX_HEADERS):  # to the checksum
+            if unpacked.tell() > MAX_BYTES:
+                raise _too_large(path)
     return found
+
+
+def _too_large(path: Path) -> DataError:
+    return refuse(path, f"at most {MAX_BYTES:,} bytes when unpacked", "more", NO_CIFAR)
 
 
 def _check(member: tarfile.TarInfo, path: Path) -> None:
@@ -103,6 +117,8 @@ def _check(member: tarfile.TarInfo, path: Path) -> None:
         raise refuse(path, "files and folders alone", f"{kind}, {name}", NO_CIFAR)
     if not 0 <= member.size <= MAX_BYTES:
         raise refuse(path, f"entries of at most {MAX_BYTES:,} bytes", f"{name} of {member.size:,}", NO_CIFAR)
+    if member.offset_data + member.size > MAX_BYTES:
+        raise _too_large(path)
 
 
 @dataclass(slots=True)
@@ -231,8 +247,7 @@ def _array(parts: Parts, where: str) -> NDArray[np.uint8]:
             raise refuse(where, "arrays of unsigned bytes", "an array of something else", NO_CIFAR)
     if _text(code) not in {"u1", "|u1", "uint8"}:
         raise refuse(where, "arrays of unsigned bytes (u1)", f"an array of {_text(code):.20}", NO_CIFAR)
-    if len(shape) > 4 or not all(type(side) is int and 0 <= side < 2**31 for side in shape):
-        raise refuse(where, "arrays of at most 4 dimensions below 2^31", "another shape", NO_CIFAR)
+    check_shape(shape, where)
     if math.prod(shape) != len(content):
         expected = f"as many bytes as an array of shape {shape} has"
         raise refuse(where, expected, f"{len(content)}", NO_CIFAR)

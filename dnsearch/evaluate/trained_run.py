@@ -20,6 +20,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from dnsearch import input_files
 from dnsearch.data.batches import evaluation_batches
 from dnsearch.data.dataset import Scaling, Split
 from dnsearch.data.image_files import Files
@@ -102,7 +103,7 @@ def trained(folder: RunFolder) -> Trained:
 
 def _preprocessing(folder: RunFolder) -> tuple[Scaling, tuple[int, int, int], tuple[str, ...]]:
     try:
-        saved = json.loads(folder.preprocessing.read_bytes())
+        saved = json.loads(input_files.content(folder.preprocessing))
         height, width, channels = map(int, saved["image_shape"])
         scaling = Scaling.from_json(saved["scaling"])
         if len(scaling.offset) != channels:

@@ -36,6 +36,7 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from dnsearch import input_files
 from dnsearch.errors import Problem, RunError
 from dnsearch.runs.atomic import atomic_write, reading, replacing, writing
 from dnsearch.runs.record import EpochRecord, RunRecord, StudyRecord
@@ -202,7 +203,7 @@ class RunFolder:
         if not self.start.exists():
             return ()
         with reading(self.start):
-            content = self.start.read_bytes()
+            content = input_files.content(self.start)
         try:
             return tuple(map(str, json.loads(content)["afresh"]))
         except (ValueError, KeyError, TypeError) as error:
@@ -229,7 +230,7 @@ class RunFolder:
     def epochs(self) -> list[EpochRecord]:
         """The epochs that ended; a last line that was cut short is passed over."""
         with reading(self.epochs_file):
-            content = self.epochs_file.read_bytes() if self.epochs_file.exists() else b""
+            content = input_files.content(self.epochs_file) if self.epochs_file.exists() else b""
         return from_lines(content, str(self.epochs_file))
 
     def write_epochs(self, epochs: Iterable[EpochRecord]) -> None:
@@ -249,7 +250,9 @@ def write_study(folder: Path, record: StudyRecord) -> None:
         RunError: the file cannot be written.
     """
     path, content = folder / STUDY, to_json(record, indent=2) + b"\n"
-    if not path.exists() or path.read_bytes() != content:
+    with writing(path):
+        unchanged = path.exists() and input_files.content(path) == content
+    if not unchanged:
         atomic_write(path, content)
 
 
@@ -264,7 +267,7 @@ def read_study(folder: Path) -> StudyRecord:
 
 def _read(kind: type[Record], path: Path) -> Record:
     with reading(path):
-        content = path.read_bytes()
+        content = input_files.content(path)
     return from_json(kind, content, str(path))
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from dnsearch import input_files
 from dnsearch.errors import Problem, RunError
 from dnsearch.runs.atomic import reading, writing
 
@@ -54,7 +55,7 @@ def is_locked(path: Path) -> bool:
         RunError: the file cannot be read.
     """
     try:
-        with reading(path), path.open("rb") as handle:
+        with reading(path), input_files.opened(path) as handle:
             return not _take(handle, fcntl.LOCK_SH)
     except RunError:
         if path.exists():
@@ -83,7 +84,7 @@ def holder(path: Path) -> str:
         RunError: the file cannot be read.
     """
     with reading(path):
-        content = path.read_bytes()
+        content = input_files.content(path)
     try:
         signature = json.loads(content)
         return f"process {signature['process']} on host {signature['host']}"

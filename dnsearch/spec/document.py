@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from dnsearch import input_files
 from dnsearch.errors import Place, Problem, SpecError
 from dnsearch.spec import presets, validation_errors
 from dnsearch.spec.experiment import Experiment
@@ -147,7 +148,7 @@ def _content(name_or_path: str, folder: Path, place: Place | None = None) -> byt
     if preset := presets.content(name_or_path):
         return preset
     try:
-        with (folder / name_or_path).open("rb") as file:
+        with input_files.opened(folder / name_or_path) as file:
             return file.read(MAX_BYTES + 1)  # one more than is allowed tells the reader that it is too long
     except (OSError, ValueError):
         hint = validation_errors.did_you_mean(name_or_path, presets.names()).removeprefix("; ")

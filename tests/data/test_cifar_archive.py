@@ -96,7 +96,7 @@ def test_an_entry_that_says_it_is_enormous_is_refused(tmp_path):
     info.size = 2**40
     path = tmp_path / "archive.tar.gz"
     path.write_bytes(gzip.compress(info.tobuf()))
-    assert "expected entries of at most 536,870,912 bytes, found set/a.bin of 1,099,511,627,776" in refusal(
+    assert "expected entries of at most 268,435,456 bytes, found set/a.bin of 1,099,511,627,776" in refusal(
         path
     )
 
@@ -114,10 +114,10 @@ def test_an_archive_that_unpacks_to_too_much_is_refused(tmp_path, monkeypatch):
 @pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME])
 def test_long_headers_are_refused_before_tarfile_takes_them_apart(tmp_path, kind):
     info = tarfile.TarInfo("set/a.bin")
-    info.type, info.size = kind, archive.MAX_HEADER + 1
+    info.type, info.size = kind, archive.MAX_HEADERS + 1
     path = tmp_path / "archive.tar.gz"
     path.write_bytes(gzip.compress(info.tobuf() + bytes(2**21)))
-    assert "found a header of more than 1,048,576 bytes" in refusal(path)
+    assert "found headers of more than 1,048,576 bytes" in refusal(path)
 
 
 def test_many_entries_are_refused(packed):
@@ -154,7 +154,7 @@ def test_what_is_no_archive_is_refused(tmp_path, content):
 def test_huge_files_are_refused_unread(tmp_path):
     with (tmp_path / "a.bin").open("wb") as stream:
         stream.truncate(archive.MAX_BYTES + 1)
-    with pytest.raises(DataError, match=r"a\.bin\n  expected at most 536,870,912 bytes, found 536,870,913"):
+    with pytest.raises(DataError, match=r"a\.bin\n  expected at most 268,435,456 bytes, found 268,435,457"):
         contents(tmp_path, WANTED)
 
 

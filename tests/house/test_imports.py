@@ -27,7 +27,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "data": ("spec", "runs.record", "errors", "input_files", "environment"),
     "model": ("plan", "errors", "environment"),
     "train": ("input_files", "spec", "plan", "runs", "data", "model", "errors", "environment"),
-    "evaluate": ("spec", "plan", "runs", "data", "model", "train", "errors", "environment"),
+    "evaluate": ("input_files", "spec", "plan", "runs", "data", "model", "train", "errors", "environment"),
     "export": (
         "errors",
         "environment",
