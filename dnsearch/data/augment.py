@@ -68,18 +68,11 @@ def augmenter(dataset: Dataset, training: Training) -> Callable[[int], Vary] | N
 
 
 def draw(augmentation: Augmentation, examples: int, size: Size, seed: int, epoch: int) -> Draws:
-    """The draws of an epoch.
+    """The draws of an epoch of so many examples; the seed is the training's.
 
     >>> some = Augmentation(flip="horizontal", crop=4)
     >>> draw(some, 1000, (32, 32), seed=0, epoch=1)["shifted"].max()
     np.int32(4)
-
-    Args:
-        augmentation: the kinds and their strengths.
-        examples: n, the places in the epoch's order.
-        size: height and width of the images.
-        seed: the training's seed.
-        epoch: number of the epoch.
     """
 
     def generator(kind: int) -> Generator:
@@ -87,11 +80,8 @@ def draw(augmentation: Augmentation, examples: int, size: Size, seed: int, epoch
 
     rows: Draws = {}
     if augmentation.flip or augmentation.crop or augmentation.translate:
-        flips, sides = (
-            generator(FLIP).integers(2, size=(examples, 2), dtype=np.int8),
-            ("vertical", "horizontal"),
-        )
-        rows["flipped"] = (flips == 1) & [augmentation.flip in {side, "both"} for side in sides]
+        flips = generator(FLIP).integers(2, size=(examples, 2), dtype=np.int8).astype(bool)
+        rows["flipped"] = flips & [augmentation.flip in {side, "both"} for side in ("vertical", "horizontal")]
         farthest = [round(augmentation.translate * side) for side in size]
         rows["shifted"] = _shifts(generator(CROP), examples, [augmentation.crop] * 2)
         rows["shifted"] += _shifts(generator(TRANSLATE), examples, farthest)
@@ -153,13 +143,7 @@ def _mixing(
 def _compiled(
     augmentation: Augmentation, dataset: Dataset, like: Draws
 ) -> Callable[..., tuple[Tensor, Tensor]]:
-    """``(float32 pixels, labels, rows, scaling) → (scaled images, labels)``, for batches of any size.
-
-    Args:
-        augmentation: the kinds and their strengths.
-        dataset: the images.
-        like: draws whose rows are like those that will come.
-    """
+    """``(float32 pixels, labels, rows like these, scaling) → (scaled images, labels)``, for any batch."""
     height, width, _ = dataset.image_shape
     size, classes = (height, width), len(dataset.class_names)
     random = augmentation.rand_augment

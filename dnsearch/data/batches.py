@@ -42,12 +42,7 @@ MOST_TOLD = 6
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batches:
-    """Batches that can be gone through any number of times; their number is their length.
-
-    Args:
-        make: positions of a batch in the epoch → the batch.
-        places: those of each batch.
-    """
+    """Batches that can be gone through any number of times, made from their places in the epoch."""
 
     make: Callable[[slice], Batch]
     places: Sequence[slice]
@@ -81,15 +76,10 @@ def epoch_images(
 ) -> NDArray[np.intp]:
     """The images that an epoch visits, in its order; of all of them, that is ``epoch_order``.
 
+    Visited is a share of the beginning of a ranking, as ``split.ranked`` gives it, but at least ``fewest``.
+
     >>> sorted(epoch_images(np.array([3, 1, 0, 2]), 0.5, seed=0, epoch=1).tolist())
     [1, 3]
-
-    Args:
-        ranking: all positions, as ``split.ranked`` orders them.
-        share: how much of their beginning is visited, above 0 and at most 1.
-        seed: the training's seed.
-        epoch: number of the epoch.
-        fewest: so many are visited at least, where there are so many.
     """
     count = min(len(ranking), max(fewest, round(share * len(ranking))))
     return np.sort(ranking[:count])[epoch_order(count, seed, epoch)]
@@ -105,16 +95,8 @@ def training_batches(
 ) -> Batches:
     """The images in a given order, as batches of (images, labels).
 
-    A last batch of a single image is dropped: batch normalization has no variance to divide by there. The
-    order changes with every epoch, and so does the image that is left out.
-
-    Args:
-        split: the images.
-        scaling: what is done to their pixels.
-        batch_size: images per batch; the last batch may have fewer.
-        order: positions in ``split``, such as ``epoch_order`` gives.
-        vary: how the images are augmented; None: not at all.
-        fewest: a smaller last batch is dropped; two for each device that a batch is shared out to.
+    A last batch of fewer than ``fewest`` images, two for each device, is dropped: of a single one batch
+    normalization has no variance. The order changes with every epoch, and so do the images left out.
 
     Returns:
         Batches of float32 (batch, height, width, channels) and int32 (batch,), of masks (batch, height,
@@ -146,14 +128,7 @@ def _batches(
 
 
 def samples(dataset: Dataset, training: Training, count: int, epoch: int) -> list[Sample]:
-    """The first images of an epoch, in its order, out of the very batches that a training gets.
-
-    Args:
-        dataset: the images.
-        training: seed, batch size and augmentation.
-        count: how many; fewer where there are not so many.
-        epoch: number of the epoch, from 1.
-    """
+    """The first images of an epoch, in its order, out of the very batches that a training gets."""
     split, names = dataset.training, dataset.class_names
     order = epoch_order(len(split), training.seed, epoch)
     augment = augmenter(dataset, training)

@@ -27,54 +27,45 @@ PIXELS = 3072
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Which files an archive has, and how they are written.
+    """An archive of the official page.
 
     Args:
-        archive: what the official page calls the archive.
-        md5: the archive's MD5, as the official page gives it.
+        name: what the archive is called, without ending.
         folder: what it unpacks to.
-        batches: the training batches, then the test batch.
         meta: the file with the class names.
-        pickled: whether these files are pickles.
+        md5: the archive's MD5, as the page gives it.
     """
 
-    archive: str
-    md5: str
+    name: str
     folder: str
-    batches: tuple[str, ...]
     meta: str
-    pickled: bool
+    md5: str
+
+    @property
+    def pickled(self) -> bool:
+        """Whether its files are pickles."""
+        return self.name.endswith("python")
+
+    @property
+    def batches(self) -> tuple[str, ...]:
+        """The training batches, then the test batch."""
+        ten = (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch")
+        names = ("train", "test") if self.name.startswith("cifar-100") else ten
+        return names if self.pickled else tuple(f"{name}.bin" for name in names)
 
 
-FIVE = tuple(f"data_batch_{number}" for number in range(1, 6))
 LAYOUTS: dict[Source, tuple[Layout, ...]] = {
     "cifar10": (
         Layout(
-            *("cifar-10-binary.tar.gz", "c32a1d4ab5d03f1284b67883e8d87530", "cifar-10-batches-bin"),
-            (*(f"{name}.bin" for name in FIVE), "test_batch.bin"),
-            meta="batches.meta.txt",
-            pickled=False,
+            "cifar-10-binary", "cifar-10-batches-bin", "batches.meta.txt", "c32a1d4ab5d03f1284b67883e8d87530"
         ),
-        Layout(
-            *("cifar-10-python.tar.gz", "c58f30108f718f92721af3b95e74349a", "cifar-10-batches-py"),
-            (*FIVE, "test_batch"),
-            meta="batches.meta",
-            pickled=True,
-        ),
+        Layout("cifar-10-python", "cifar-10-batches-py", "batches.meta", "c58f30108f718f92721af3b95e74349a"),
     ),
     "cifar100": (
         Layout(
-            *("cifar-100-binary.tar.gz", "03b5dce01913d631647c71ecec9e9cb8", "cifar-100-binary"),
-            ("train.bin", "test.bin"),
-            meta="fine_label_names.txt",
-            pickled=False,
+            "cifar-100-binary", "cifar-100-binary", "fine_label_names.txt", "03b5dce01913d631647c71ecec9e9cb8"
         ),
-        Layout(
-            *("cifar-100-python.tar.gz", "eb9058c3a382ffc7106e4002c42a8d85", "cifar-100-python"),
-            ("train", "test"),
-            meta="meta",
-            pickled=True,
-        ),
+        Layout("cifar-100-python", "cifar-100-python", "meta", "eb9058c3a382ffc7106e4002c42a8d85"),
     ),
 }
 """The binary archive first: it is preferred."""
@@ -113,7 +104,7 @@ def _found(data: Data) -> tuple[Path, Layout, dict[str, bytes]]:
     """Where the files are, what they are, and their bytes."""
     layouts, path = LAYOUTS[data.source], Path(data.location)
     wanted = frozenset(name for layout in layouts for name in (*layout.batches, layout.meta))
-    within = [path / name for layout in layouts for name in (layout.folder, layout.archive)]
+    within = [path / name for layout in layouts for name in (layout.folder, f"{layout.name}.tar.gz")]
     for place in (path, *within):
         if data.verify and place.is_file():
             _verify(place, layouts)
@@ -124,9 +115,9 @@ def _found(data: Data) -> tuple[Path, Layout, dict[str, bytes]]:
             if not missing:
                 return place, layout, found
             if len(missing) < len(files):
-                hint = f"Get {layout.archive} from {PAGE} again."
+                hint = f"Get {layout.name}.tar.gz from {PAGE} again."
                 raise refuse(place, f"the files {', '.join(files)}", f"no {', no '.join(missing)}", hint)
-    official = " or ".join(f"{layout.archive}, {layout.folder}" for layout in layouts)
+    official = " or ".join(f"{layout.name}.tar.gz, {layout.folder}" for layout in layouts)
     hint = f"Put an archive from {PAGE} there, unpacked or not, or set data.path to where it is."
     raise refuse(path, f"{official} or what is in them", "neither", hint)
 
@@ -134,7 +125,7 @@ def _found(data: Data) -> tuple[Path, Layout, dict[str, bytes]]:
 def _verify(archive: Path, layouts: tuple[Layout, ...]) -> None:
     found = md5(archive)
     if found not in {layout.md5 for layout in layouts}:
-        known = " or ".join(f"{layout.md5} of {layout.archive}" for layout in layouts)
+        known = " or ".join(f"{layout.md5} of {layout.name}.tar.gz" for layout in layouts)
         hint = f"{AGAIN[:-1]}; to read another archive, set data.verify: false."
         raise refuse(archive, f"the MD5 {known}", found, hint)
 

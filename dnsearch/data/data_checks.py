@@ -80,11 +80,7 @@ def checked_labels(
     >>> checked_labels(np.array([[[[0], [255]]]]), (1, 1, 2), "y_train", 255)
     array([[[ 0, -1]]], dtype=int32)
 
-    Args:
-        labels: the numbers.
-        shape: (n,) for a label of each image, (n, height, width) for masks.
-        where: for the refusal.
-        ignore_label: the number of pixels that do not count.
+    The shape is (n,) for a label of each image, (n, height, width) for masks.
 
     Raises:
         DataError: not one whole number from 0 to MAX_CLASSES - 1 per image or pixel.

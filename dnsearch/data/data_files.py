@@ -49,12 +49,6 @@ def reading(
 ) -> Iterator[BufferedReader]:
     """Open an input file for a block that reads it; what goes wrong in the block is refused as well.
 
-    Args:
-        path: the file; a symbolic link is followed.
-        expected: what the file should be, for the refusal.
-        hint: how to get such a file.
-        most_bytes: larger files are refused unread.
-
     Raises:
         DataError: the file is missing, broken, too large, or a folder, pipe, socket or device.
     """

@@ -113,9 +113,8 @@ class Scaling:
         """
         offset, scale = saved.get("offset"), saved.get("scale")
         match offset, scale:
-            case [float() | int(), *_], [float() | int(), *_] if len(offset) == len(scale) and all(scale):
-                numbers = [*offset, *scale]
-                if all(type(each) in {int, float} and math.isfinite(each) for each in numbers):
+            case [_, *_], [_, *_] if len(offset) == len(scale) and all(scale):
+                if all(type(each) in {int, float} and math.isfinite(each) for each in [*offset, *scale]):
                     return cls(tuple(map(float, offset)), tuple(map(float, scale)))
         expected = "offset and scale, with one finite number per channel each and no scale of 0"
         hint = "The file was changed after the run; train again, or restore it."

@@ -56,7 +56,7 @@ def read(data: Data) -> Original:
     folder = Path(data.location)
     training, test = _split(folder, "train"), None
     classes = count_classes(training.labels, _found(folder, "train", LABELS))
-    if any(_candidates(folder, "t10k", kind) for kind in (IMAGES, LABELS)):
+    if any((folder / name).exists() for kind in (IMAGES, LABELS) for name in _names("t10k", kind)):
         test = _split(folder, "t10k")
         check_alike(test, training, classes, *(_found(folder, "t10k", kind) for kind in (IMAGES, LABELS)))
     return Original(training, test, tuple(map(str, range(classes))), 255)
@@ -73,15 +73,11 @@ def _names(part: str, kind: int) -> list[str]:
     return [f"{part}-{what}{mark}idx{kind}-ubyte{ending}" for mark in "-." for ending in ("", ".gz")]
 
 
-def _candidates(folder: Path, part: str, kind: int) -> list[Path]:
-    return [folder / name for name in _names(part, kind) if (folder / name).exists()]
-
-
 def _found(folder: Path, part: str, kind: int) -> Path:
-    candidates = _candidates(folder, part, kind)
-    if not candidates:
-        raise refuse(folder, f"a folder with {' or '.join(_names(part, kind))}", "no such file", HINT)
-    return candidates[0]
+    names = _names(part, kind)
+    if found := [folder / name for name in names if (folder / name).exists()]:
+        return found[0]
+    raise refuse(folder, f"a folder with {' or '.join(names)}", "no such file", HINT)
 
 
 @contextmanager

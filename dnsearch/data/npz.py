@@ -94,12 +94,6 @@ def save_arrays(folder: Path, x: Array, y: Array, validation: tuple[Array, Array
 
     The name has a hash of the content, so a spec that names the file is another one for other arrays.
 
-    Args:
-        folder: where to write it.
-        x: images, (n, height, width) or (n, height, width, channels).
-        y: labels, (n,), or masks, (n, height, width).
-        validation: images and labels to choose by.
-
     Raises:
         DataError: an array holds Python objects.
     """

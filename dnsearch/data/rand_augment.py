@@ -23,13 +23,7 @@ The pixel at (x, y) comes from (a0·x + a1·y + a2, b0·x + b1·y + b2).
 
 
 def placements(flipped: Tensor, shifted: Tensor, size: tuple[int, int]) -> Placements:
-    """Mirror, then shift; in whole pixels, so that nothing is interpolated.
-
-    Args:
-        flipped: (batch, 2) bool, upside down and left to right.
-        shifted: (batch, 2) int32, rows downwards and columns to the right.
-        size: height and width of the images.
-    """
+    """Mirror, then shift, as ``augment.Draws`` say; in whole pixels, so that nothing is interpolated."""
     sign = tf.where(flipped, -1.0, 1.0)
     last = tf.constant([size[0] - 1.0, size[1] - 1.0])
     start = tf.where(flipped, last, 0.0) - sign * tf.cast(shifted, tf.float32)
@@ -48,13 +42,9 @@ def moved(
     fill: float = 0.0,
     interpolation: Literal["NEAREST", "BILINEAR"] = "NEAREST",
 ) -> Tensor:
-    """The images at their new places.
+    """Images (batch, height, width, channels) at their new places; ``fill`` comes in from outside.
 
-    Args:
-        images: (batch, height, width, channels), numbers of any kind; a mask of labels has one channel.
-        where: the placements.
-        fill: what comes in from outside.
-        interpolation: labels and whole pixels want the nearest.
+    A mask of labels has one channel; labels and whole pixels want the nearest.
     """
     result = tf.raw_ops.ImageProjectiveTransformV3(
         images=images,
@@ -104,7 +94,7 @@ def rand_augment(
         backwards: (batch, n) bool: turn, shear, move or change the other way.
         magnitude: from 0 to 10.
         bounds: the smallest and the largest value of a pixel.
-        fill: what comes in from outside, one value per channel.
+        fill: one value per channel for what comes in from outside.
     """
     low, high = bounds
     unit = 255 / (high - low if high > low else 1.0)

@@ -118,10 +118,8 @@ def scaling(
 ) -> Scaling:
     """The scaling of all images, made from the training images alone.
 
-    Args:
-        training: the images that are learned from.
-        normalize: channel: each channel's mean and standard deviation; unit: 0 and the largest pixel value.
-        largest_pixel: the largest value that a pixel can have; None: the largest one in ``training``.
+    By each channel's mean and standard deviation, or by 0 and the largest value that a pixel can have; where
+    that is None, the largest one of the images.
     """
     match normalize:
         case "channel":

@@ -139,3 +139,19 @@ def test_a_broken_image_is_named(flowers):
     path = flowers / "rose" / "1.jpg"
     path.write_bytes(path.read_bytes()[:200])
     assert refusal(read, flowers, SHAPE, "stretch").startswith(f"{path}\n  expected a PNG or JPEG image")
+
+
+def test_links_that_lead_outside_are_refused_and_others_followed(flowers, tmp_path):
+    secret = save(tmp_path / "secret.png", np.zeros((4, 5), np.uint8))
+    link = flowers / "rose" / "9.png"
+    link.symlink_to(secret)
+    text = refusal(read, flowers, SHAPE, "stretch")
+    assert text.startswith(f"{link}\n  expected a file within {flowers}, found a link to {secret}\n")
+    link.unlink()
+    link.symlink_to("../daisy/2.png")
+    (tmp_path / "alias").symlink_to(flowers)
+    assert len(read(tmp_path / "alias", SHAPE, "stretch").training) == 8
+    (tmp_path / "tulip").mkdir()
+    save(tmp_path / "tulip" / "1.png", np.zeros((4, 5), np.uint8))
+    (flowers / "tulip").symlink_to(tmp_path / "tulip")
+    assert "tulip/1.png\n  expected a file within" in refusal(read, flowers, SHAPE, "stretch")

@@ -1,6 +1,8 @@
+import errno
 import subprocess
 import sys
 from importlib import import_module
+from pathlib import Path
 from typing import get_args
 
 import numpy as np
@@ -233,3 +235,26 @@ def test_every_kind_in_the_table_has_facts_and_a_reader(source):
     known = kind.facts or source == "masks" or callable(module.class_names if kind.resized else module.facts)
     assert known
     assert tuple(SOURCE_KINDS) == get_args(Source)
+
+
+def test_a_folder_of_somebody_else_is_refused(flowers, monkeypatch):
+    data = Data(source="folder", path=str(flowers), image_shape=(8, 8, 3))
+    rose = flowers / "rose"
+    iterdir = Path.iterdir
+
+    def forbidden(folder):
+        if folder == rose:
+            raise PermissionError(errno.EACCES, "Permission denied", str(rose))
+        return iterdir(folder)
+
+    monkeypatch.setattr(Path, "iterdir", forbidden)
+    with pytest.raises(DataError) as caught:
+        load(data)
+    expected = f"{rose}\n  expected a file or folder that can be read, found Permission denied\n"
+    assert str(caught.value).startswith(expected)
+
+
+def test_a_path_that_is_too_long_is_refused():
+    for source, shape in (("folder", (8, 8, 3)), ("svhn", None), ("npz", None), ("idx", None)):
+        with pytest.raises(DataError, match="File name too long"):
+            load(Data(source=source, path="a" * 300, image_shape=shape))

@@ -111,6 +111,15 @@ def test_two_images_of_one_name(cells):
     assert "expected every name once, found also 3.jpg" in refused(cells)
 
 
+@pytest.mark.parametrize("kind", ["images", "masks"])
+def test_links_that_lead_outside(cells, tmp_path, kind):
+    path = min((cells / "train" / kind).iterdir())
+    path.rename(tmp_path / "secret.png")
+    path.symlink_to(tmp_path / "secret.png")
+    expected = f"{path}\n  expected a file within {cells}, found a link to {tmp_path / 'secret.png'}\n"
+    assert refused(cells).startswith(expected)
+
+
 def test_a_mask_of_another_size(cells):
     Image.new("L", (8, 7)).save(cells / "train" / "masks" / "2.png")
     expected = "train/masks/2.png\n  expected the size of its image 2.png, 8x6, found 8x7\n"

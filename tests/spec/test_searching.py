@@ -98,6 +98,16 @@ def test_accepted(line):
             "a low above 0, since log is true",
         ),
         ("network.growth_rate: {int: [4, 8], step: 2, log: true}", "5:46", "no step together with log: true"),
+        (
+            "training.label_smoothing: {float: [0, 0.2], step: 1e-300}",
+            "5:55",
+            "at most 1,000,000,000,000,000 steps from low to high, found 1e-300",
+        ),
+        (
+            "training.label_smoothing: {float: [0, 0.2], step: 5e-324}",
+            "5:55",
+            "at most 1,000,000,000,000,000 steps from low to high, found 5e-324",
+        ),
         ("network.growth_rate: []", "5:26", "expected a list of 1 to 1000 values, found []"),
         (
             "network.growth_rate: 4",

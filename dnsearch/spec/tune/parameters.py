@@ -85,6 +85,8 @@ class FloatRange(Section):
 
 
 Range = IntRange | FloatRange
+MOST_STEPS = 10**15
+"""As many as floats tell apart."""
 
 
 def _ill_ranged(searched: Range, kind: str) -> Iterator[Problem]:
@@ -95,6 +97,8 @@ def _ill_ranged(searched: Range, kind: str) -> Iterator[Problem]:
         yield Problem(kind, "a low above 0, since log is true", found=str(low))
     if searched.log and searched.step not in {1, None}:
         yield Problem("step", "no step together with log: true", found=str(searched.step))
+    if searched.step is not None and high - low > MOST_STEPS * searched.step:
+        yield Problem("step", f"at most {MOST_STEPS:,} steps from low to high", found=str(searched.step))
     yield from malformed(searched.when or {}, "when")
 
 

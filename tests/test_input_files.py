@@ -1,0 +1,71 @@
+"""Pipes, devices and sockets in the place of any file that a person names or a run has: refused at once."""
+
+import os
+import socket
+
+import pytest
+
+from dnsearch import input_files
+from dnsearch.errors import DnsearchError
+from dnsearch.runs.folder import RunFolder, read_study
+from dnsearch.spec.document import load
+
+
+@pytest.fixture(params=["pipe", "device", "socket"])
+def special(request, tmp_path, monkeypatch):
+    """A function: puts such a file where a path says."""
+    monkeypatch.chdir(tmp_path)
+    opened = []
+
+    def made(path):
+        path.unlink(missing_ok=True)
+        match request.param:
+            case "pipe":
+                os.mkfifo(path)
+            case "device":
+                path.symlink_to("/dev/zero")
+            case "socket":
+                opened.append(socket.socket(socket.AF_UNIX))
+                opened[-1].bind(os.path.relpath(path, tmp_path))
+        return path
+
+    yield made
+    for each in opened:
+        each.close()
+
+
+def refused(read, *arguments):
+    with pytest.raises(DnsearchError) as caught:
+        read(*arguments)
+    return str(caught.value)
+
+
+def test_only_regular_files_are_opened(special, tmp_path):
+    with pytest.raises(OSError, match=r"a pipe, socket or device|No such device"):
+        input_files.opened(special(tmp_path / "a"))
+
+
+def test_no_more_is_read_than_fits(tmp_path, monkeypatch):
+    (tmp_path / "a").write_bytes(b"12345")
+    assert input_files.content(tmp_path / "a") == b"12345"
+    monkeypatch.setattr(input_files, "MOST_BYTES", 4)
+    with pytest.raises(OSError, match="more than 4 bytes"):
+        input_files.content(tmp_path / "a")
+
+
+def test_a_spec_and_what_it_extends(special, tmp_path):
+    assert "a preset's name or a readable YAML file" in refused(load, str(special(tmp_path / "a.yaml")))
+    (tmp_path / "b.yaml").write_text("extends: a.yaml\n")
+    assert "a preset's name or a readable YAML file" in refused(load, str(tmp_path / "b.yaml"))
+
+
+def test_the_files_of_runs_and_studies(special, tmp_path):
+    folder = RunFolder(tmp_path)
+    for path, read in (
+        (folder.record, folder.read),
+        (folder.epochs_file, folder.epochs),
+        (folder.start, folder.afresh),
+        (tmp_path / "study.json", lambda: read_study(tmp_path)),
+    ):
+        special(path)
+        assert refused(read).startswith(f"{path}\n  cannot be read: ")
