@@ -25,7 +25,6 @@ from typing import Any, BinaryIO, ClassVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from dnsearch.data.data_checks import check_shape
 from dnsearch.data.data_files import reading, refuse
 from dnsearch.errors import DataError
 
@@ -247,7 +246,8 @@ def _array(parts: Parts, where: str) -> NDArray[np.uint8]:
             raise refuse(where, "arrays of unsigned bytes", "an array of something else", NO_CIFAR)
     if _text(code) not in {"u1", "|u1", "uint8"}:
         raise refuse(where, "arrays of unsigned bytes (u1)", f"an array of {_text(code):.20}", NO_CIFAR)
-    check_shape(shape, where)
+    if len(shape) > 4 or not all(type(side) is int and 0 <= side < 2**31 for side in shape):
+        raise refuse(where, "arrays of at most 4 dimensions below 2^31", "another shape", NO_CIFAR)
     if math.prod(shape) != len(content):
         expected = f"as many bytes as an array of shape {shape} has"
         raise refuse(where, expected, f"{len(content)}", NO_CIFAR)

@@ -1,7 +1,6 @@
 """What arrays of images and labels have to hold: checked before memory is taken or anything is indexed."""
 
 import math
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +15,6 @@ MOST = (4096, 4096, 64)
 MAX_CLASSES = 100_000
 IGNORED = -1
 """The label of pixels that do not count, whatever number they have in a file."""
-
-
-def check_shape(shape: Sequence[object], where: Path | str) -> None:
-    """Check that a stated shape is one, before it is multiplied or printed.
-
-    Raises:
-        DataError: it has more than four dimensions, or one is no whole number from 0 to 2^31 - 1.
-    """
-    if len(shape) > 4 or not all(type(side) is int and 0 <= side < 2**31 for side in shape):
-        raise refuse(where, "arrays of at most 4 dimensions below 2^31", "another shape")
 
 
 def images_shape(

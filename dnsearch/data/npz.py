@@ -17,14 +17,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from dnsearch.data.data_checks import (
-    check_memory,
-    check_range,
-    check_shape,
-    checked_labels,
-    count_classes,
-    images_shape,
-)
+from dnsearch.data.data_checks import check_memory, check_range, checked_labels, count_classes, images_shape
 from dnsearch.data.data_files import reading, refuse
 from dnsearch.data.dataset import Images, Labels, Original, Split, check_alike
 from dnsearch.spec.data_section import Data, Facts
@@ -171,7 +164,8 @@ def _member(archive: zipfile.ZipFile, path: Path, name: str) -> Iterator[tuple[I
         shape, dtype = _header(stream)
         if dtype.hasobject:
             raise refuse(where, "an array of numbers", "Python objects", OBJECTS)
-        check_shape(shape, where)
+        if len(shape) > 8 or not all(type(side) is int and abs(side) < 2**31 for side in shape):
+            raise refuse(where, "a shape of whole numbers below 2^31", "another shape")
         expected = stream.tell() + math.prod(shape) * dtype.itemsize
         if info.file_size != expected:
             hint = "Save the archive again."

@@ -40,7 +40,8 @@ for line in sys.stdin:
         text = str(error)
     except BaseException as error:
         text = f"!! {{type(error).__name__}}: {{str(error)[:200]}}"
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    status = open("/proc/self/status").read()  # a child's ru_maxrss begins with its parent's
+    peak = int(status.partition("VmHWM:")[2].split()[0]) * 1024
     print(json.dumps([name, text, time.process_time() - start, peak]), flush=True)
 """
 
@@ -194,10 +195,10 @@ HOSTILE = {
         inflating,
         "at most 268,435,456 bytes when unpacked",
     ),
-    "a shape with True": (npz("(True, 8, 8)"), "at most 4 dimensions"),
+    "a shape with True": (npz("(True, 8, 8)"), "a shape of whole numbers below 2^31"),
     "a negative shape": (npz("(-1, 8, 8)"), "expected"),
     "a shape of a float": (npz("(1e400, 8, 8)"), "expected"),
-    "a shape beyond all numbers": (npz(f"({'9' * 4000}, 8, 8)"), "at most 4 dimensions"),
+    "a shape beyond all numbers": (npz(f"({'9' * 4000}, 8, 8)"), "a shape of whole numbers"),
     "a shape of many dimensions": (npz(f"({'1, ' * 3000})"), "expected"),
     "a type of gigabytes": (npz("(1, 8, 8)", descr="|S2000000000"), "expected"),
     "parentheses": (npz("(" * 9000), "expected"),

@@ -112,11 +112,11 @@ def test_two_images_of_one_name(cells):
 
 
 @pytest.mark.parametrize("kind", ["images", "masks"])
-def test_links_that_lead_outside(cells, tmp_path, kind):
-    path = min((cells / "train" / kind).iterdir())
-    path.rename(tmp_path / "secret.png")
-    path.symlink_to(tmp_path / "secret.png")
-    expected = f"{path}\n  expected a file within {cells}, found a link to {tmp_path / 'secret.png'}\n"
+def test_links_that_lead_outside(cells, tmp_path_factory, kind):
+    path, secret = min((cells / "train" / kind).iterdir()), tmp_path_factory.mktemp("elsewhere") / "1.png"
+    path.rename(secret)
+    path.symlink_to(secret)
+    expected = f"{path}\n  expected a file within {cells}, found a link to {secret}\n"
     assert refused(cells).startswith(expected)
 
 
