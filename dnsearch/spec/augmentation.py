@@ -12,17 +12,15 @@ from pydantic import Field
 from dnsearch.spec.section import Section, Share
 
 
-class Erasing(Section):
+class Erasing(Section, use_attribute_docstrings=True):
     """Random erasing (Zhong et al., 2017, arXiv 1708.04896): a rectangle of any shape becomes blank."""
 
     probability: Share = Field(0.5, description="Share of the images that lose a rectangle. The paper: 0.5.")
-    strength: Annotated[float, Field(ge=0.02, le=1)] = Field(
-        0.4,
-        description="The largest rectangle, as a share of the image; the smallest is 0.02. The paper: 0.4.",
-    )
+    strength: Annotated[float, Field(ge=0.02, le=1)] = 0.4
+    """The largest rectangle, as a share of the image; the smallest is 0.02. The paper: 0.4."""
 
 
-class RandAugment(Section):
+class RandAugment(Section, use_attribute_docstrings=True):
     """RandAugment (Cubuk et al., 2019, arXiv 1909.13719): operations drawn for each image, one after another.
 
     Drawn are autocontrast, equalize, posterize, solarize, color, contrast, brightness, sharpness, rotate,
@@ -30,50 +28,35 @@ class RandAugment(Section):
     """
 
     operations: int = Field(2, ge=1, le=8, description="Operations per image. The paper: 1 to 3, CIFAR-10 3.")
-    magnitude: Annotated[float, Field(ge=0, le=10)] = Field(
-        5.0, description="How strong each is; 10 is AutoAugment's strongest. The paper: 4 to 9."
-    )
+    magnitude: Annotated[float, Field(ge=0, le=10)] = 5.0
+    """How strong each is; 10 is AutoAugment's strongest. The paper: 4 to 9."""
 
 
-class Augmentation(Section):
+class Augmentation(Section, use_attribute_docstrings=True):
     """Variations of the training images, drawn anew for every image in every epoch."""
 
-    flip: Literal["horizontal", "vertical", "both"] | None = Field(
-        None,
-        description="Mirror half of the images. The paper on CIFAR (C10+, C100+): horizontal. Not for digits "
-        "and letters. null: never.",
-    )
-    crop: Annotated[int, Field(ge=0, le=1024)] = Field(
-        0,
-        description="Pad by so many pixels on each side, fewer than the image has, and cut the image's size "
-        "out at random. The paper on CIFAR (C10+, C100+): 4.",
-    )
-    translate: Annotated[float, Field(ge=0, le=0.5)] = Field(
-        0.0,
-        description="Move by at most this share of the height and of the width, to whole pixels: crop, in "
-        "proportion to the image.",
-    )
-    cutout: Annotated[int, Field(ge=0, le=4096)] = Field(
-        0,
-        description="Blank a square with sides of so many pixels, its centre anywhere in the image (DeVries "
-        "and Taylor, 2017, arXiv 1708.04552: 16 for CIFAR-10, 8 for CIFAR-100).",
-    )
+    flip: Literal["horizontal", "vertical", "both"] | None = None
+    """Mirror half of the images. The paper on CIFAR (C10+, C100+): horizontal. Not for digits and letters.
+    null: never."""
+    crop: Annotated[int, Field(ge=0, le=1024)] = 0
+    """Pad by so many pixels on each side, fewer than the image has, and cut the image's size out at random.
+    The paper on CIFAR (C10+, C100+): 4."""
+    translate: Annotated[float, Field(ge=0, le=0.5)] = 0.0
+    """Move by at most this share of the height and of the width, to whole pixels: crop, in proportion to the
+    image."""
+    cutout: Annotated[int, Field(ge=0, le=4096)] = 0
+    """Blank a square with sides of so many pixels, its centre anywhere in the image (DeVries and Taylor,
+    2017, arXiv 1708.04552: 16 for CIFAR-10, 8 for CIFAR-100)."""
     erasing: Erasing | None = Field(None, description="Random erasing. null: none.")
-    mixup: Annotated[float, Field(ge=0, le=10)] = Field(
-        0.0,
-        description="Blend pairs of images and their labels; the share is drawn from Beta(alpha, alpha), and "
-        "this is alpha (Zhang et al., 2017, arXiv 1710.09412: 1 for CIFAR, 0.2 for ImageNet). With cutmix "
-        "too, each image gets one of them. Not for U-Nets.",
-    )
-    cutmix: Annotated[float, Field(ge=0, le=10)] = Field(
-        0.0,
-        description="Paste a rectangle of another image and its share of the label (for a U-Net, its pixels' "
-        "labels); the share is drawn from Beta(alpha, alpha), and this is alpha (Yun et al., 2019, arXiv "
-        "1905.04899: 1).",
-    )
-    rand_augment: RandAugment | None = Field(
-        None, description="RandAugment, for grey and RGB images alike. null: none."
-    )
+    mixup: Annotated[float, Field(ge=0, le=10)] = 0.0
+    """Blend pairs of images and their labels; the share is drawn from Beta(alpha, alpha), and this is alpha
+    (Zhang et al., 2017, arXiv 1710.09412: 1 for CIFAR, 0.2 for ImageNet). With cutmix too, each image gets
+    one of them. Not for U-Nets."""
+    cutmix: Annotated[float, Field(ge=0, le=10)] = 0.0
+    """Paste a rectangle of another image and its share of the label (for a U-Net, its pixels' labels); the
+    share is drawn from Beta(alpha, alpha), and this is alpha (Yun et al., 2019, arXiv 1905.04899: 1)."""
+    rand_augment: RandAugment | None = None
+    """RandAugment, for grey and RGB images alike. null: none."""
 
     @property
     def mixes_labels(self) -> bool:

@@ -18,19 +18,15 @@ from dnsearch.spec.tune import Tune
 Target = Positive | Annotated[str, Field(min_length=1)]
 
 
-class Match(Section):
+class Match(Section, use_attribute_docstrings=True):
     """Solve for the growth rate, so that the network is a fair rival: exactly one of the two."""
 
-    parameters: Target | None = Field(
-        None,
-        description="Trainable parameters to come close to, or another spec (a preset's name, or a path "
-        "relative to where dnsearch is started) whose network has them for the same images.",
-    )
-    macs: Target | None = Field(
-        None,
-        description="Multiply-adds for one image to come close to, or another spec whose network has them "
-        "for the same images.",
-    )
+    parameters: Target | None = None
+    """Trainable parameters to come close to, or another spec (a preset's name, or a path relative to where
+    dnsearch is started) whose network has them for the same images."""
+    macs: Target | None = None
+    """Multiply-adds for one image to come close to, or another spec whose network has them for the same
+    images."""
 
     def misfits(self) -> Iterator[Problem]:
         """Both targets, or none."""
@@ -38,53 +34,44 @@ class Match(Section):
             yield Problem("parameters", "either parameters or macs; a growth rate can match one figure")
 
 
-class Limits(Section):
+class Limits(Section, use_attribute_docstrings=True):
     """What a network may cost at most; ``--no-limits`` lifts them for once."""
 
     parameters: Positive | None = Field(1_000_000_000, description="Trainable parameters. null: no limit.")
-    macs: Positive | None = Field(
-        1_000_000_000_000, description="Multiply-adds for one image. null: no limit."
-    )
-    training_memory_bytes: Positive | None = Field(
-        None, description="One plain training step in float32, as inspect counts it. null: no limit."
-    )
+    macs: Positive | None = 1_000_000_000_000
+    """Multiply-adds for one image. null: no limit."""
+    training_memory_bytes: Positive | None = None
+    """One plain training step in float32, as inspect counts it. null: no limit."""
 
 
 STAGES = "training.progressive"
 
 
-class Expect(Section):
+class Expect(Section, use_attribute_docstrings=True):
     """Facts about the network that ``dnsearch check`` compares with the plan."""
 
     parameters: int | None = Field(None, ge=0, description="Trainable parameters.")
-    parameters_total: Annotated[int, Field(ge=0)] | None = Field(
-        None, description="All parameters: trainable ones and BatchNorm's moving statistics."
-    )
-    macs: Annotated[int, Field(ge=0)] | None = Field(
-        None, description="Multiply-adds of the convolutions and the classifier for one image."
-    )
+    parameters_total: Annotated[int, Field(ge=0)] | None = None
+    """All parameters: trainable ones and BatchNorm's moving statistics."""
+    macs: Annotated[int, Field(ge=0)] | None = None
+    """Multiply-adds of the convolutions and the classifier for one image."""
 
 
-class Experiment(Section):
+class Experiment(Section, use_attribute_docstrings=True):
     """One YAML document."""
 
     version: Annotated[Literal[1], Whole] = Field(description="Version of this format: write version: 1.")
-    name: str = Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$",
-        description="Name of the experiment and of its run folders: letters, digits, dots, dashes and "
-        "underscores. Left out: the file's name.",
-    )
-    extends: str | None = Field(
-        None,
-        description="A preset's name or the path of another spec (relative to this one). What this file says "
-        "overrides it, mapping by mapping; name and expect are not inherited.",
-    )
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
+    """Name of the experiment and of its run folders: letters, digits, dots, dashes and underscores. Left out:
+    the file's name."""
+    extends: str | None = None
+    """A preset's name or the path of another spec (relative to this one). What this file says overrides it,
+    mapping by mapping; name and expect are not inherited."""
     network: Network = Field(description="The network.")
     data: Data = Field(description="The images.")
     training: Training = Field(description="The training.")
-    match: Match | None = Field(
-        None, description="Solve for the growth rate that brings the network to a budget."
-    )
+    match: Match | None = None
+    """Solve for the growth rate that brings the network to a budget."""
     limits: Limits = Field(Limits.model_construct(), description="What the network may cost at most.")
     tune: Tune | None = Field(None, description="The search, for dnsearch tune.")
     expect: Expect | None = Field(None, description="Facts to check.")

@@ -22,8 +22,10 @@ def json_schema() -> Schema:
     """The JSON Schema of a spec, shorthands included, for editors and for the error messages."""
     heading = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "dnsearch spec"}
     schema = {**Experiment.model_json_schema(), **heading}
-    for definition in schema["$defs"].values():
+    for definition in [schema, *schema["$defs"].values()]:
         for field, subschema in definition["properties"].items():
+            if "description" in subschema:
+                subschema["description"] = " ".join(subschema["description"].split())
             if field in SHORTHANDS and any("properties" in option for option in options(subschema, schema)):
                 _allow_scalar(subschema, field, schema)
     return schema
@@ -55,7 +57,6 @@ def _scalars(alternatives: list[Schema], first: str, root: Schema) -> list[Schem
 
 
 def _bare(schema: Schema) -> Schema:
-    """A schema without what it says about its field."""
     return {key: value for key, value in schema.items() if key not in ABOUT}
 
 
@@ -106,11 +107,8 @@ def _of_kind(alternatives: tuple[Schema, ...], section: Tree | None) -> tuple[Sc
 
 def _alike(schema: Schema, section: Table) -> bool:
     """Whether a section has the constants of a schema, as far as it has those keys."""
-    return all(
-        plain(found) == field["const"]
-        for key, field in schema["properties"].items()
-        if "const" in field and (found := section.entries.get(key)) is not None
-    )
+    fields = ((field, section.entries.get(key)) for key, field in schema["properties"].items())
+    return all(plain(found) == field["const"] for field, found in fields if found and "const" in field)
 
 
 def _step(schema: Schema, part: str | int) -> Iterator[Schema]:

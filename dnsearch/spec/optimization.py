@@ -20,32 +20,29 @@ Decayed = Annotated[
 DECOUPLED = "Decoupled decay: learning rate x weight_decay x weight is taken off the weight."
 
 
-class Sgd(Section):
+class Sgd(Section, use_attribute_docstrings=True):
     """Stochastic gradient descent with momentum."""
 
     name: Literal["sgd"] = Field("sgd", description="The optimizer.")
     momentum: Rate = Field(0.9, description="Share of the last step kept. The paper: 0.9.")
     nesterov: bool = Field(True, description="Nesterov's momentum. The paper: true.")
     weight_decay: Share = Field(0.0, description="Decay of the weights. The paper: 1e-4, coupled.")
-    decay: Literal["coupled", "decoupled"] = Field(
-        "coupled",
-        description="coupled: weight_decay x weight is added to the gradient (L2 regularisation with half "
-        "that factor; what Torch's SGD and the paper do); decoupled: learning rate x weight_decay x weight "
-        "is taken off the weight.",
-    )
+    decay: Literal["coupled", "decoupled"] = "coupled"
+    """coupled: weight_decay x weight is added to the gradient (L2 regularisation with half that factor; what
+    Torch's SGD and the paper do); decoupled: learning rate x weight_decay x weight is taken off the
+    weight."""
     decayed: Decayed = "all"
 
 
-class Adam(Section):
+class Adam(Section, use_attribute_docstrings=True):
     """Adam (Kingma and Ba, 2015)."""
 
     name: Literal["adam"] = Field(description="The optimizer.")
     beta_1: Rate = Field(0.9, description="Decay of the gradient's mean.")
     beta_2: Rate = Field(0.999, description="Decay of the squared gradient's mean.")
     epsilon: float = Field(1e-7, gt=0, le=0.1, description="Added to the denominator; Keras' default.")
-    weight_decay: Share = Field(
-        0.0, description="Coupled decay, added to the gradient; for decoupled decay choose adamw."
-    )
+    weight_decay: Share = 0.0
+    """Coupled decay, added to the gradient; for decoupled decay choose adamw."""
     decayed: Decayed = "all"
 
 
@@ -97,16 +94,12 @@ class Constant(Section):
     name: Literal["constant"] = Field("constant", description="The schedule.")
 
 
-class Step(Section):
+class Step(Section, use_attribute_docstrings=True):
     """The learning rate is multiplied by a factor at some points."""
 
     name: Literal["step"] = Field(description="The schedule.")
-    at: tuple[Fraction, ...] = Field(
-        (0.5, 0.75),
-        min_length=1,
-        max_length=32,
-        description="When, as shares of the training, rising. The paper: [0.5, 0.75].",
-    )
+    at: tuple[Fraction, ...] = Field((0.5, 0.75), min_length=1, max_length=32)
+    """When, as shares of the training, rising. The paper: [0.5, 0.75]."""
     factor: Fraction = Field(0.1, description="What the learning rate is multiplied by. The paper: 0.1.")
 
     def misfits(self) -> Iterator[Problem]:
@@ -129,16 +122,14 @@ class Linear(Section):
     final_fraction: Share = Field(0.0, description="Share of the learning rate left at the end.")
 
 
-class OneCycle(Section):
+class OneCycle(Section, use_attribute_docstrings=True):
     """The learning rate rises in a straight line and falls in another (Smith and Topin, arXiv 1708.07120)."""
 
     name: Literal["one_cycle"] = Field(description="The schedule.")
-    initial_fraction: Share = Field(
-        0.1, description="Share of the learning rate at the first step. Smith and Topin: 0.1."
-    )
-    peak_at: Fraction = Field(
-        0.3, description="When the learning rate is reached, as a share of the training."
-    )
+    initial_fraction: Share = 0.1
+    """Share of the learning rate at the first step. Smith and Topin: 0.1."""
+    peak_at: Fraction = 0.3
+    """When the learning rate is reached, as a share of the training."""
     final_fraction: Share = Field(0.0, description="Share of the learning rate at the last step.")
 
 

@@ -5,6 +5,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from dnsearch.errors import Place
@@ -65,11 +66,7 @@ def from_plain(value: Any, place: Place) -> Tree:  # noqa: ANN401  (whatever the
 
 
 def deepest(tree: Tree, path: Iterable[str | int]) -> Tree:
-    """The value at a path, as far as the path exists.
-
-    Parts that the tree does not have are passed over: a validator names the branch that it took
-    (``training.optimizer.sgd.momentum``), and the branch is no key of the document.
-    """
+    """The value at a path; parts that the tree does not have are passed over."""
     for part in path:
         tree = entry(tree, part) or tree
     return tree
@@ -123,20 +120,15 @@ SHORTHANDS = {
 LISTED = ("connectivity",)
 """Those of them that may also be a list, one entry per block."""
 
-OF_ONE_FAMILY = DenseNet.model_fields.keys() ^ UNet.model_fields.keys()
-"""Fields of the ``network`` section that one family has and the other does not."""
-
 BRANCHES = {
-    "optimizer": ("name", None),
-    "schedule": ("name", None),
-    "connectivity": ("name", None),
-    "network": ("family", OF_ONE_FAMILY),
-    "data": ("source", ("path", "verify", "image_shape", "classes", "class_names", "ignore_label")),
+    "optimizer": ("name", "sgd", None),
+    "schedule": ("name", "constant", None),
+    "connectivity": ("name", "dense", None),
+    "network": ("family", "densenet", DenseNet.model_fields.keys() ^ UNet.model_fields.keys()),
+    "data": ("source", None, ("path", "verify", "image_shape", "classes", "class_names", "ignore_label")),
 }
-"""Sections of several kinds: the field that tells the kind, and what to drop when it changes (None: all)."""
-
-DEFAULT_KINDS = {"optimizer": "sgd", "schedule": "constant", "connectivity": "dense", "network": "densenet"}
-"""The kind of such a section where it does not say one."""
+"""Sections of several kinds: the field that tells the kind, the kind where it is left out, and what to drop
+when the kind changes (None: all)."""
 
 
 def spelled_out(tree: Tree, key: str = "") -> Tree:
@@ -183,7 +175,7 @@ def overlay(base: Tree | None, top: Tree, key: str = "", *, in_place: bool = Fal
     Args:
         base: what is below, if there is anything; where it is a whole text, completed.
         top: what is above.
-        key: the key that both are found under; empty for whole documents.
+        key: that both are found under; empty for whole documents.
         in_place: ``top`` is no text of its own but changes to a whole, completed one: sections stay at their
             place in ``base``, and those that are new are completed.
 
@@ -193,24 +185,20 @@ def overlay(base: Tree | None, top: Tree, key: str = "", *, in_place: bool = Fal
     >>> plain(overlay(read(b"n: [4, 4]", "base"), read(b"n: {1: 6}", "top")))
     {'n': (4, 6)}
     """
+    join = partial(overlay, in_place=in_place)
+    place = base.place if base and in_place else top.place
     match base, top:
         case Items(items), Table(entries) if _are_positions(entries, len(items)):
-            changed = {int(position): entry for position, entry in entries.items()}
-            with_changes = (
-                overlay(item, changed[position], key, in_place=in_place) if position in changed else item
-                for position, item in enumerate(items)
+            changed = {int(n): entry for n, entry in entries.items()}
+            all_items = (
+                join(item, changed[n], key) if n in changed else item for n, item in enumerate(items)
             )
-            return Items(tuple(with_changes), base.place if in_place else top.place)
+            return Items(tuple(all_items), place)
         case Items(items), Table() if key in LISTED and _kind(top, key) is None:
-            each_changed = (overlay(item, top, key, in_place=in_place) for item in items)
-            return Items(tuple(each_changed), base.place if in_place else top.place)
+            return Items(tuple(join(item, top, key) for item in items), place)
         case Table(), Table() if key != "parameters":
             below = _kept(base, top, key)
-            joined = {
-                name: overlay(below.entries.get(name), entry, name, in_place=in_place)
-                for name, entry in top.entries.items()
-            }
-            place = base.place if in_place else top.place
+            joined = {name: join(below.entries.get(name), entry, name) for name, entry in top.entries.items()}
             return Table({**below.entries, **joined}, {**below.keys, **top.keys}, place)
         case _:
             return completed(top, key) if in_place else top
@@ -248,10 +236,10 @@ def completed(tree: Tree, key: str = "") -> Tree:
     """
     match tree:
         case Table(entries, keys, place):
-            kind, _ = BRANCHES.get(key, ("", None))
+            field, kind, _ = BRANCHES.get(key, ("", None, None))
             inner = {name: completed(entry, name) for name, entry in entries.items()}
-            if key in DEFAULT_KINDS and kind not in entries:
-                return Table({kind: Leaf(DEFAULT_KINDS[key], place), **inner}, {kind: place, **keys}, place)
+            if kind is not None and field not in entries:
+                return Table({field: Leaf(kind, place), **inner}, {field: place, **keys}, place)
             return Table(inner, keys, place)
         case Items(items, place) if key in LISTED:
             return Items(tuple(completed(item, key) for item in items), place)
@@ -264,13 +252,12 @@ def _kept(base: Table, top: Table, key: str) -> Table:
     before, chosen = _kind(base, key), _kind(top, key)
     if before is None or chosen is None or before == chosen:
         return base
-    _, dropped = BRANCHES[key]
+    *_, dropped = BRANCHES[key]
     kept = {} if dropped is None else {k: v for k, v in base.entries.items() if k not in dropped}
     return Table(kept, {name: base.keys[name] for name in kept}, base.place)
 
 
 def _kind(section: Table, key: str) -> Scalar:
     """The kind that a section says it is of; None where it says none or has none."""
-    field, _ = BRANCHES.get(key, ("", None))
-    kind = section.entries.get(field)
+    kind = section.entries.get(BRANCHES[key][0]) if key in BRANCHES else None
     return kind.value if isinstance(kind, Leaf) else None

@@ -54,26 +54,15 @@ SORTS: Mapping[type, tuple[str, ...]] = {
 def problems(
     error: ValidationError, tree: Tree, without: str = "", others: Iterable[Problem] = ()
 ) -> list[Problem]:
-    """Every problem of a validation but those of one type, pointing into the tree, in the text's order.
-
-    Args:
-        error: what pydantic found.
-        tree: the text.
-        without: the type that is left out.
-        others: further problems of the text.
-    """
+    """Every problem of a validation but those of type ``without``, and others of the text, in its order."""
     errors = [each for each in _distinct(error) if each["type"] != without]
     found = [problem for details in errors[:MAX_PROBLEMS] for problem in _translated(details, tree)]
     more = [Problem("", f"and {len(errors) - MAX_PROBLEMS:,} more problems")] * (len(errors) > MAX_PROBLEMS)
-    return sorted(dict.fromkeys([*found, *others]), key=_reading_order) + more
+    return sorted(dict.fromkeys([*found, *others]), key=_position) + more
 
 
 def _distinct(error: ValidationError) -> list[ErrorDetails]:
-    """The errors, less those that another one explains.
-
-    A list is too short where its wrong items are not counted; a training misses what a recipe would have
-    said that has another name.
-    """
+    """The errors without those that follow from another: a list cut short, a recipe with a wrong name."""
     errors = error.errors(include_url=False, include_input=False)
     wrong_inside = {each["loc"][:depth] for each in errors for depth in range(len(each["loc"]))}
     wrong_recipe = any(each["loc"] == ("training", "recipe") for each in errors)
@@ -85,7 +74,7 @@ def _distinct(error: ValidationError) -> list[ErrorDetails]:
     ]
 
 
-def _reading_order(problem: Problem) -> tuple[int, int]:
+def _position(problem: Problem) -> tuple[int, int]:
     return (problem.place.line, problem.place.column) if problem.place else (0, 0)
 
 
@@ -93,9 +82,8 @@ def _translated(details: ErrorDetails, tree: Tree) -> list[Problem]:
     location = details["loc"]
     match details["type"]:
         case kind if kind == RULE:
-            rules: tuple[Problem, ...] = details["ctx"]["problems"]
             section = _document_path(location)
-            return [located(rule, tree, section) for rule in rules]
+            return [located(rule, tree, section) for rule in details["ctx"]["problems"]]
         case "extra_forbidden":
             return [_unknown_key((*_document_path(location[:-1]), location[-1]), tree)]
         case "missing":
@@ -129,12 +117,11 @@ def parse_path(dotted: str) -> Path:
 
 
 def _unknown_key(path: Path, tree: Tree) -> Problem:
-    *above, last = path
-    known = json_schema.keys(path[:-1], tree)
-    kinds = [kind(each) for each in json_schema.at(tuple(above)) if last in each.get("properties", {})]
+    above, last = path[:-1], path[-1]
+    kinds = [kind(each) for each in json_schema.at(above) if last in each.get("properties", {})]
     owners = dict.fromkeys(filter(None, kinds))
     hint = f"{last} belongs to {either(owners)}." if owners else ""
-    expected = f"unknown key{did_you_mean(str(last), known)}"
+    expected = f"unknown key{did_you_mean(str(last), json_schema.keys(above, tree))}"
     return Problem(_dotted(path), expected, hint=hint, place=key_place(tree, path))
 
 
@@ -145,16 +132,14 @@ def did_you_mean(word: str, known: tuple[str, ...]) -> str:
     '; did you mean growth_rate?'
     """
     meant = [name for name, others in OTHER_NAMES.items() if word.lower() in others and name in known]
-    close = meant or difflib.get_close_matches(word, known, n=1)
-    if close:
+    if close := meant or difflib.get_close_matches(word, known, n=1):
         return f"; did you mean {close[0]}?"
     return f"; there are {', '.join(known)}" if known else ""
 
 
 def _missing_key(path: Path, tree: Tree) -> Problem:
-    expected = f"missing: {expectation(path, tree)}"
-    place = deepest(tree, path[:-1]).place
-    return Problem(_dotted(path), expected, hint=description(path, tree), place=place)
+    hint, place = description(path, tree), deepest(tree, path[:-1]).place
+    return Problem(_dotted(path), f"missing: {expectation(path, tree)}", hint=hint, place=place)
 
 
 def _wrong_value(path: Path, tree: Tree) -> Problem:

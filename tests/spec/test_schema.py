@@ -10,7 +10,7 @@ from dnsearch.spec import json_schema, presets, validation_errors
 from dnsearch.spec.document import load
 from dnsearch.spec.experiment import Experiment
 from dnsearch.spec.section import Section
-from dnsearch.spec.tree import BRANCHES, DEFAULT_KINDS, LISTED, OF_ONE_FAMILY, SHORTHANDS, entry
+from dnsearch.spec.tree import BRANCHES, LISTED, SHORTHANDS, entry
 from dnsearch.spec.yaml import read
 
 Path = tuple[str | int, ...]
@@ -148,23 +148,23 @@ def test_short_forms_may_stand_in_a_list(key: str) -> None:
 
 @pytest.mark.parametrize("key", BRANCHES)
 def test_kinds_are_told_by_a_field_that_exists(key: str) -> None:
-    field, dropped = BRANCHES[key]
+    field, _, dropped = BRANCHES[key]
     path = (key,) if key in {"network", "data"} else path_of(key)
     assert field in json_schema.keys(path)
     assert set(dropped or ()) <= set(json_schema.keys(path))
 
 
-@pytest.mark.parametrize("key", DEFAULT_KINDS)
+@pytest.mark.parametrize("key", [key for key, (_, kind, _) in BRANCHES.items() if kind])
 def test_the_default_kinds_need_not_say_what_they_are(key: str) -> None:
-    field, _ = BRANCHES[key]
+    field, default, _ = BRANCHES[key]
     kinds = json_schema.at((key,) if key == "network" else path_of(key))
     silent = {json_schema.kind(each) for each in kinds if field not in each.get("required", ())}
-    assert silent - {""} == {DEFAULT_KINDS[key]}
+    assert silent - {""} == {default}
 
 
 def test_what_only_one_family_has_goes_with_the_family() -> None:
     densenet, unet = (set(section["properties"]) for section in json_schema.at(("network",)))
-    assert set(OF_ONE_FAMILY) == densenet ^ unet
+    assert set(BRANCHES["network"][-1] or ()) == densenet ^ unet
 
 
 # Questions

@@ -28,114 +28,83 @@ from dnsearch.spec.section import (
 ActivationKind = Literal["relu", "leaky_relu", "prelu", "elu", "gelu", "silu", "mish"]
 
 
-class Alpha(Section):
+class Alpha(Section, use_attribute_docstrings=True):
     """LeakyReLU's negative slope α, place by place; one number in the YAML sets all of them."""
 
     stem: Share = Field(0.0, description="α after the stem (used where stem.normalize is true).")
-    layers: PerBlock[Share] = Field(
-        0.0, description="α inside the blocks' layers; a list gives one per block."
-    )
+    layers: PerBlock[Share] = 0.0
+    """α inside the blocks' layers; a list gives one per block."""
     transitions: Share = Field(0.0, description="α in the transitions.")
     head: Share = Field(0.0, description="α before the classifier (used where head.activation is true).")
 
 
-class BatchNorm(Section):
+class BatchNorm(Section, use_attribute_docstrings=True):
     """Batch normalisation, with Keras' meaning of momentum."""
 
-    momentum: Fraction = Field(
-        0.9,
-        description="Share of the old moving statistics kept at each step. The paper: 0.9 (Torch calls it "
-        "0.1); Keras' default 0.99 makes the validation accuracy of short trainings useless.",
-    )
-    epsilon: Annotated[float, Field(gt=0, le=0.1)] = Field(
-        1e-5, description="Added to the variance. The paper: 1e-5; Keras' default: 1e-3."
-    )
+    momentum: Fraction = 0.9
+    """Share of the old moving statistics kept at each step. The paper: 0.9 (Torch calls it 0.1); Keras'
+    default 0.99 makes the validation accuracy of short trainings useless."""
+    epsilon: Annotated[float, Field(gt=0, le=0.1)] = 1e-5
+    """Added to the variance. The paper: 1e-5; Keras' default: 1e-3."""
 
 
-class Stem(Section):
+class Stem(Section, use_attribute_docstrings=True):
     """What comes before the first block."""
 
-    channels: Annotated[int, Field(ge=1, le=4096)] | None = Field(
-        None,
-        description="Channels of the first convolution. Left out: 2k with a bottleneck, 16 without, as in "
-        "the paper.",
-    )
-    kernel: Annotated[Literal[3, 5, 7], Whole] = Field(
-        3, description="Side of the first convolution. The paper: 3 on CIFAR, 7 on ImageNet."
-    )
-    stride: Annotated[Literal[1, 2], Whole] = Field(
-        1, description="Stride of the first convolution. The paper: 1 on CIFAR, 2 on ImageNet."
-    )
-    normalize: bool = Field(
-        False,
-        description="BatchNorm and activation after the first convolution. The article and the paper's "
-        "ImageNet nets: true; its CIFAR nets: false.",
-    )
-    pooling: Literal["none", "max"] = Field(
-        "none", description="max: 3x3 maximum pooling of stride 2 at the end of the stem, as on ImageNet."
-    )
+    channels: Annotated[int, Field(ge=1, le=4096)] | None = None
+    """Channels of the first convolution. Left out: 2k with a bottleneck, 16 without, as in the paper."""
+    kernel: Annotated[Literal[3, 5, 7], Whole] = 3
+    """Side of the first convolution. The paper: 3 on CIFAR, 7 on ImageNet."""
+    stride: Annotated[Literal[1, 2], Whole] = 1
+    """Stride of the first convolution. The paper: 1 on CIFAR, 2 on ImageNet."""
+    normalize: bool = False
+    """BatchNorm and activation after the first convolution. The article and the paper's ImageNet nets: true;
+    its CIFAR nets: false."""
+    pooling: Literal["none", "max"] = "none"
+    """max: 3x3 maximum pooling of stride 2 at the end of the stem, as on ImageNet."""
 
 
-class Head(Section):
+class Head(Section, use_attribute_docstrings=True):
     """What comes after the last block: BatchNorm, activation, global average pooling, classifier."""
 
-    reads: Literal["last_block", "all_blocks"] = Field(
-        "last_block",
-        description="What the classifier reads: the global average of the last block, or of every block "
-        "(CliqueNet).",
-    )
-    activation: bool = Field(
-        True, description="Activation after the last BatchNorm. The paper: true; the article's code: false."
-    )
+    reads: Literal["last_block", "all_blocks"] = "last_block"
+    """What the classifier reads: the global average of the last block, or of every block (CliqueNet)."""
+    activation: bool = True
+    """Activation after the last BatchNorm. The paper: true; the article's code: false."""
 
 
-class Family(Section):
+class Family(Section, use_attribute_docstrings=True):
     """What all networks of dense blocks have in common; abstract."""
 
     family: str = Field(description="The kind of network.")
     growth_rate: GrowthRate | None = Field(description="The channels that each layer adds.")
     layers_per_block: tuple[Layers, ...] | None = Field(description="Layers of each block.")
-    bottleneck_width: PerBlock[Annotated[int, Field(ge=1, le=64)] | None] = Field(
-        4,
-        description="A 1x1 convolution with bottleneck_width x growth_rate filters before each 3x3 one "
-        "(DenseNet-B). The paper: 4. null: no bottleneck. A list gives one per block.",
-    )
-    connectivity: Connectivity = Field(
-        Dense.model_construct(name="dense"),
-        description="Which earlier features of its block a layer reads: dense, log, harmonic or chain by "
-        "name, or a mapping with name. A list gives one per block.",
-    )
-    activation: ActivationKind = Field(
-        "relu",
-        description="The activation everywhere. leaky_relu takes its slope from alpha; prelu learns one "
-        "slope per channel and starts from alpha (0.25 where alpha is left out).",
-    )
-    alpha: Alpha | None = Field(
-        None,
-        description="The negative slope of leaky_relu, and where prelu starts: one number for all places, or "
-        "a mapping. The article: 0.1 after the stem, 0 elsewhere.",
-    )
-    dropout: PerBlock[Rate] = Field(
-        0.0,
-        description="Share of activations set to zero in training. The paper: 0.2 without augmentation, "
-        "0 with it; the article and FC-DenseNet: 0.2. A list gives one per block; transitions then take the "
-        "one of the block before them.",
-    )
-    dropout_after: Literal["growth", "every"] = Field(
-        "growth",
-        description="Which convolutions dropout follows. growth: the 3x3 ones that add channels (the "
-        "article); every: all but the first and the last (the paper, FC-DenseNet).",
-    )
-    convolution_bias: bool = Field(
-        False, description="A bias in every convolution. The paper: false; the article's code: true."
-    )
+    bottleneck_width: PerBlock[Annotated[int, Field(ge=1, le=64)] | None] = 4
+    """A 1x1 convolution with bottleneck_width x growth_rate filters before each 3x3 one (DenseNet-B). The
+    paper: 4. null: no bottleneck. A list gives one per block."""
+    connectivity: Connectivity = Dense.model_construct(name="dense")
+    """Which earlier features of its block a layer reads: dense, log, harmonic or chain by name, or a mapping
+    with name. A list gives one per block."""
+    activation: ActivationKind = "relu"
+    """The activation everywhere. leaky_relu takes its slope from alpha; prelu learns one slope per channel
+    and starts from alpha (0.25 where alpha is left out)."""
+    alpha: Alpha | None = None
+    """The negative slope of leaky_relu, and where prelu starts: one number for all places, or a mapping. The
+    article: 0.1 after the stem, 0 elsewhere."""
+    dropout: PerBlock[Rate] = 0.0
+    """Share of activations set to zero in training. The paper: 0.2 without augmentation, 0 with it; the
+    article and FC-DenseNet: 0.2. A list gives one per block; transitions then take the one of the block
+    before them."""
+    dropout_after: Literal["growth", "every"] = "growth"
+    """Which convolutions dropout follows. growth: the 3x3 ones that add channels (the article); every: all
+    but the first and the last (the paper, FC-DenseNet)."""
+    convolution_bias: bool = False
+    """A bias in every convolution. The paper: false; the article's code: true."""
     batch_norm: BatchNorm = Field(BatchNorm.model_construct(), description="Batch normalisation.")
-    initializer: Literal["fan_out_normal", "he_normal", "he_uniform", "glorot_uniform"] = Field(
-        "fan_out_normal",
-        description="First weights of the convolutions. fan_out_normal: N(0, sqrt(2 / (kernel area x "
-        "filters))), the paper's; glorot_uniform: Keras' default, the article's; he_uniform: FC-DenseNet's. "
-        "The classifier always starts with glorot_uniform.",
-    )
+    initializer: Literal["fan_out_normal", "he_normal", "he_uniform", "glorot_uniform"] = "fan_out_normal"
+    """First weights of the convolutions. fan_out_normal: N(0, sqrt(2 / (kernel area x filters))), the
+    paper's; glorot_uniform: Keras' default, the article's; he_uniform: FC-DenseNet's. The classifier always
+    starts with glorot_uniform."""
 
     def misfits(self) -> Iterator[Problem]:
         """A slope without an activation that has one, or the other way round."""
@@ -167,32 +136,21 @@ class DenseNet(Family):
     """Dense blocks with transitions between them (DenseNet, DenseNet-B, -C and -BC)."""
 
     family: Literal["densenet"] = Field("densenet", description="The kind of network.")
-    growth_rate: GrowthRate = Field(
-        description="growth_rate is the paper's k, the channels that each layer adds; its DenseNet-BC nets "
-        "for CIFAR use 12, 24 and 40. A list gives one per block (SparseNet: [16, 32, 64])."
-    )
-    layers_per_block: tuple[Layers, ...] = Field(
-        min_length=1,
-        max_length=MAX_BLOCKS,
-        description="Layers of each block, one number per block. The paper on CIFAR: three equal blocks of "
-        "(L-4)/3 layers, half of it with a bottleneck; DenseNet-121: [6, 12, 24, 16].",
-    )
-    compression: Ratio | None = Field(
-        0.5,
-        description="θ: a transition keeps floor(θ x m) of its m channels. The paper: 0.5 for DenseNet-C "
-        "and -BC, 1 otherwise. null: a transition is its pooling alone (CondenseNet).",
-    )
-    pooling: Pooling = Field(
-        "avg",
-        description="How a transition halves the image. avg, max: 2x2 pooling (the paper: avg; the article "
-        "asks whether max suits edges better); both: the two concatenated, twice the channels; conv: a 2x2 "
-        "convolution of stride 2 in place of the 1x1 one and the pooling (RDNet). An odd last row or column "
-        "is left out.",
-    )
-    cross_block: CrossBlock | None = Field(
-        None,
-        description="Links from earlier blocks to later ones: all, non_adjacent, or a mapping. null: none.",
-    )
+    growth_rate: GrowthRate
+    """growth_rate is the paper's k, the channels that each layer adds; its DenseNet-BC nets for CIFAR use 12,
+    24 and 40. A list gives one per block (SparseNet: [16, 32, 64])."""
+    layers_per_block: tuple[Layers, ...] = Field(min_length=1, max_length=MAX_BLOCKS)
+    """Layers of each block, one number per block. The paper on CIFAR: three equal blocks of (L-4)/3 layers,
+    half of it with a bottleneck; DenseNet-121: [6, 12, 24, 16]."""
+    compression: Ratio | None = 0.5
+    """θ: a transition keeps floor(θ x m) of its m channels. The paper: 0.5 for DenseNet-C and -BC, 1
+    otherwise. null: a transition is its pooling alone (CondenseNet)."""
+    pooling: Pooling = "avg"
+    """How a transition halves the image. avg, max: 2x2 pooling (the paper: avg; the article asks whether max
+    suits edges better); both: the two concatenated, twice the channels; conv: a 2x2 convolution of stride 2
+    in place of the 1x1 one and the pooling (RDNet). An odd last row or column is left out."""
+    cross_block: CrossBlock | None = None
+    """Links from earlier blocks to later ones: all, non_adjacent, or a mapping. null: none."""
     stem: Stem = Field(Stem.model_construct(), description="What comes before the first block.")
     head: Head = Field(Head.model_construct(), description="What comes after the last block.")
 
@@ -209,57 +167,36 @@ class UNet(Family):
     """
 
     family: Literal["unet"] = Field(description="The kind of network.")
-    unit: Literal["dense", "conv"] = Field(
-        "dense",
-        description="What a level is made of. dense: a dense block of layers_per_block layers; conv: "
-        "3x3 convolutions with channels filters. Fields of the other unit may stay: unit alone switches.",
-    )
-    growth_rate: GrowthRate | None = Field(
-        None, description="unit: dense. The channels that each layer adds. A list gives one per level."
-    )
-    layers_per_block: tuple[Layers, ...] | None = Field(
-        None,
-        min_length=2,
-        max_length=MAX_BLOCKS,
-        description="unit: dense. Layers of each level's block, from the top to the bottleneck. "
-        "FC-DenseNet67: 5 levels of 5 layers and a bottleneck of 5; FC-DenseNet103: [4, 5, 7, 10, 12, 15].",
-    )
-    compression: Ratio | None = Field(
-        1.0,
-        description="unit: dense. θ: on the way down a 1x1 convolution keeps floor(θ x m) of the m channels "
-        "before the pooling. FC-DenseNet: 1. null: the pooling alone.",
-    )
+    unit: Literal["dense", "conv"] = "dense"
+    """What a level is made of. dense: a dense block of layers_per_block layers; conv: 3x3 convolutions with
+    channels filters. Fields of the other unit may stay: unit alone switches."""
+    growth_rate: GrowthRate | None = None
+    """unit: dense. The channels that each layer adds. A list gives one per level."""
+    layers_per_block: tuple[Layers, ...] | None = Field(None, min_length=2, max_length=MAX_BLOCKS)
+    """unit: dense. Layers of each level's block, from the top to the bottleneck. FC-DenseNet67: 5 levels of 5
+    layers and a bottleneck of 5; FC-DenseNet103: [4, 5, 7, 10, 12, 15]."""
+    compression: Ratio | None = 1.0
+    """unit: dense. θ: on the way down a 1x1 convolution keeps floor(θ x m) of the m channels before the
+    pooling. FC-DenseNet: 1. null: the pooling alone."""
     channels: tuple[Annotated[int, Field(ge=1, le=65_536)], ...] | None = Field(
-        None,
-        min_length=2,
-        max_length=MAX_BLOCKS,
-        description="unit: conv. Filters of each level, from the top to the bottleneck. The classic U-Net: "
-        "[64, 128, 256, 512, 1024].",
+        None, min_length=2, max_length=MAX_BLOCKS
     )
-    convolutions: Annotated[int, Field(ge=1, le=16)] = Field(
-        2, description="unit: conv. 3x3 convolutions of each level. The classic U-Net: 2."
-    )
-    normalize: bool = Field(
-        False,
-        description="unit: conv. BatchNorm between convolution and activation. The classic U-Net: false.",
-    )
-    pooling: Pooling = Field(
-        "max",
-        description="How the way down halves the image: avg, max, both (concatenated) or conv (2x2, stride "
-        "2). FC-DenseNet and the classic U-Net: max.",
-    )
-    up_kernel: Annotated[Literal[2, 3], Whole] = Field(
-        3, description="Side of the transposed convolution of stride 2. FC-DenseNet: 3; the classic U-Net: 2."
-    )
-    up_reads: Literal["new", "all"] = Field(
-        "new",
-        description="unit: dense. What the transposed convolution reads: the new features of the block below "
-        "alone (FC-DenseNet), or all that it puts out.",
-    )
-    stem: Stem = Field(
-        Stem.model_construct(channels=48),
-        description="unit: dense. What comes before the first block. FC-DenseNet: 48 channels.",
-    )
+    """unit: conv. Filters of each level, from the top to the bottleneck. The classic U-Net: [64, 128, 256,
+    512, 1024]."""
+    convolutions: Annotated[int, Field(ge=1, le=16)] = 2
+    """unit: conv. 3x3 convolutions of each level. The classic U-Net: 2."""
+    normalize: bool = False
+    """unit: conv. BatchNorm between convolution and activation. The classic U-Net: false."""
+    pooling: Pooling = "max"
+    """How the way down halves the image: avg, max, both (concatenated) or conv (2x2, stride 2). FC-DenseNet
+    and the classic U-Net: max."""
+    up_kernel: Annotated[Literal[2, 3], Whole] = 3
+    """Side of the transposed convolution of stride 2. FC-DenseNet: 3; the classic U-Net: 2."""
+    up_reads: Literal["new", "all"] = "new"
+    """unit: dense. What the transposed convolution reads: the new features of the block below alone
+    (FC-DenseNet), or all that it puts out."""
+    stem: Stem = Stem.model_construct(channels=48)
+    """unit: dense. What comes before the first block. FC-DenseNet: 48 channels."""
 
     def misfits(self) -> Iterator[Problem]:
         """What the unit lacks; slopes and lists that do not suit the network."""

@@ -14,16 +14,13 @@ PoolKind = Literal["avg", "max"]
 """How a square of pixels becomes one number."""
 
 
-class Pattern(Section):
+class Pattern(Section, use_attribute_docstrings=True):
     """What all patterns have in common; abstract."""
 
     name: str = Field(description="The pattern.")
-    output: Literal["all", "rule", "odd_and_last"] = Field(
-        "all",
-        description="Which features the block puts out. all: every one, the block's input included "
-        "(DenseNet); rule: what a further layer would read; odd_and_last: the odd ones and the last "
-        "(HarDNet).",
-    )
+    output: Literal["all", "rule", "odd_and_last"] = "all"
+    """Which features the block puts out. all: every one, the block's input included (DenseNet); rule: what a
+    further layer would read; odd_and_last: the odd ones and the last (HarDNet)."""
 
 
 class Dense(Pattern):
@@ -42,11 +39,9 @@ class Harmonic(Pattern):
     """Layer l reads l-2ⁿ for every 2ⁿ that divides l (HarDNet, Chao et al., 2019)."""
 
     name: Literal["harmonic"] = Field(description="The pattern.")
-    width_multiplier: Annotated[float, Field(ge=1, le=4)] = Field(
-        1.0,
-        description="m: layer l writes k·mⁿ channels, rounded to an even number, with n the largest for "
-        "which 2ⁿ divides l. HarDNet: 1.6 to 1.9; 1: k channels everywhere.",
-    )
+    width_multiplier: Annotated[float, Field(ge=1, le=4)] = 1.0
+    """m: layer l writes k·mⁿ channels, rounded to an even number, with n the largest for which 2ⁿ divides l.
+    HarDNet: 1.6 to 1.9; 1: k channels everywhere."""
 
 
 class Window(Pattern):
@@ -82,18 +77,13 @@ class Explicit(Pattern):
 
     name: Literal["explicit"] = Field(description="The pattern.")
     layers: tuple[Annotated[tuple[Annotated[int, Field(ge=0, le=256)], ...], Field(max_length=256)], ...] = (
-        Field(
-            min_length=1,
-            max_length=257,
-            description="For each layer the features that it reads; with output: rule one more list, for "
-            "what the block puts out.",
-        )
+        Field(min_length=1, max_length=257)
     )
-    flips: Annotated[int, Field(ge=0, le=32_896)] = Field(
-        0,
-        description="How many edges are added where they are not, or removed where they are: a mutation of "
-        "the lists, for a search. An edge to l-1, and a layer's only one, stay. 0: as listed.",
-    )
+    """For each layer the features that it reads; with output: rule one more list, for what the block puts
+    out."""
+    flips: Annotated[int, Field(ge=0, le=32_896)] = 0
+    """How many edges are added where they are not, or removed where they are: a mutation of the lists, for a
+    search. An edge to l-1, and a layer's only one, stay. 0: as listed."""
     seed: Seed = Field(0, description="Which edges are flipped; a larger flips flips more.")
 
 
@@ -110,22 +100,17 @@ Links = Annotated[
 ]
 
 
-class CrossBlock(Section):
+class CrossBlock(Section, use_attribute_docstrings=True):
     """Each link reads a block's output, brings it to a later block's size and joins that block's input."""
 
-    links: Links = Field(
-        description="all: from every earlier block; non_adjacent: from every earlier block but the "
-        "neighbour (the article's proposal); or pairs [from, to] of block numbers, from 1."
-    )
-    downsampling: Literal[PoolKind, "conv3x3", "conv2x2", "space_to_depth"] = Field(
-        "avg",
-        description="How a link halves the image, as often as it takes. avg, max: pooling (CondenseNet: "
-        "avg); conv3x3, conv2x2: BN-activation-convolution of stride 2 (MSDNet and HRNet; RDNet); "
-        "space_to_depth: each 2x2 cell becomes four times the channels (YOLO). Odd last rows and columns are "
-        "left out first, as a transition's pooling does.",
-    )
-    compression: Ratio | None = Field(
-        None,
-        description="BN-activation-1x1 convolution to this share of the channels, before the "
-        "down-sampling. null: none; uncompressed copies of all features undo the transitions' compression.",
-    )
+    links: Links
+    """all: from every earlier block; non_adjacent: from every earlier block but the neighbour (the article's
+    proposal); or pairs [from, to] of block numbers, from 1."""
+    downsampling: Literal[PoolKind, "conv3x3", "conv2x2", "space_to_depth"] = "avg"
+    """How a link halves the image, as often as it takes. avg, max: pooling (CondenseNet: avg); conv3x3,
+    conv2x2: BN-activation-convolution of stride 2 (MSDNet and HRNet; RDNet); space_to_depth: each 2x2 cell
+    becomes four times the channels (YOLO). Odd last rows and columns are left out first, as a transition's
+    pooling does."""
+    compression: Ratio | None = None
+    """BN-activation-1x1 convolution to this share of the channels, before the down-sampling. null: none;
+    uncompressed copies of all features undo the transitions' compression."""

@@ -15,19 +15,15 @@ from dnsearch.spec.section import Many, One, OneOrMany, Positive, Ratio, Section
 from dnsearch.spec.tune.parameters import Choices, FloatRange, Searched, when
 
 
-class Constraints(Section):
+class Constraints(Section, use_attribute_docstrings=True):
     """Upper bounds of a search. What costs more is not trained and no trial, but the sampler learns of it."""
 
     parameters: Positive | None = Field(None, description="Trainable parameters. null: no bound.")
     macs: Positive | None = Field(None, description="Multiply-adds for one image. null: no bound.")
-    training_memory_bytes: Positive | None = Field(
-        None, description="One plain training step in float32, as inspect counts it. null: no bound."
-    )
-    inference_peak_bytes: Positive | None = Field(
-        None,
-        description="Activations alive at once for one image in float32, as inspect counts them. null: no "
-        "bound.",
-    )
+    training_memory_bytes: Positive | None = None
+    """One plain training step in float32, as inspect counts it. null: no bound."""
+    inference_peak_bytes: Positive | None = None
+    """Activations alive at once for one image in float32, as inspect counts them. null: no bound."""
 
     def bounds(self) -> dict[str, int]:
         """The bounds that there are.
@@ -50,22 +46,16 @@ class SumAtMost(Section):
     at_most: float = Field(gt=0, description="The largest sum that is tried.")
 
 
-class Relation(Section):
+class Relation(Section, use_attribute_docstrings=True):
     """One relation: exactly one of the three."""
 
-    equal: Annotated[tuple[str, ...], Field(min_length=2, max_length=64)] | None = Field(
-        None,
-        description="A parameter, and fields that always take its value and are not searched themselves: "
-        "[network.layers_per_block.0, network.layers_per_block.1].",
-    )
-    non_decreasing: Paths | None = Field(
-        None,
-        description="A field with a list, or a list of fields, whose numbers never fall: "
-        "network.layers_per_block.",
-    )
-    sum_at_most: SumAtMost | None = Field(
-        None, description="Fields whose numbers add up to no more than a bound."
-    )
+    equal: Annotated[tuple[str, ...], Field(min_length=2, max_length=64)] | None = None
+    """A parameter, and fields that always take its value and are not searched themselves:
+    [network.layers_per_block.0, network.layers_per_block.1]."""
+    non_decreasing: Paths | None = None
+    """A field with a list, or a list of fields, whose numbers never fall: network.layers_per_block."""
+    sum_at_most: SumAtMost | None = None
+    """Fields whose numbers add up to no more than a bound."""
 
     def misfits(self) -> Iterator[Problem]:
         """Not exactly one of them."""
@@ -152,93 +142,66 @@ def _unsuited(
         yield Problem("sampler", "one that can do a single parameter", sampler, hint)
 
 
-class Confirm(Section):
+class Confirm(Section, use_attribute_docstrings=True):
     """The best trials of a search, trained again on fresh seeds: a trial was chosen for its own figure."""
 
     top: int = Field(5, ge=1, le=1000, description="How many of the best finished trials.")
-    seeds: Annotated[int, Field(ge=1, le=100)] = Field(
-        3, description="Trainings of each, on seeds that are derived from tune.seed. An interval takes two."
-    )
+    seeds: Annotated[int, Field(ge=1, le=100)] = 3
+    """Trainings of each, on seeds that are derived from tune.seed. An interval takes two."""
 
 
-class Tune(Section):
+class Tune(Section, use_attribute_docstrings=True):
     """A search over variants of the spec."""
 
-    parameters: dict[str, Searched] = Field(
-        min_length=1,
-        max_length=100,
-        description="What to search: the dotted path of a field of network or training (a number is a "
-        "position in a list: network.layers_per_block.0), and its values: a list of choices, "
-        "{choices: {label: value}}, {int: [low, high], step: 4} or {float: [low, high], log: true}; the last "
-        "three also with when.",
-    )
-    relations: tuple[Relation, ...] = Field(
-        (), max_length=100, description="What must hold between fields: equal, non_decreasing or sum_at_most."
-    )
-    constraints: Constraints = Field(
-        Constraints.model_construct(), description="What a network may cost to be tried, exact from its plan."
-    )
-    trials: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
-        50, description="Finished trials that the study shall have in all."
-    )
-    select: Literal["last", "best"] = Field(
-        "last",
-        description="Which validation accuracy (of a U-Net: mean IoU) a trial is judged by: its last "
-        "epoch's (the paper's habit) or its best epoch's (optimistic). Both are recorded.",
-    )
-    objectives: tuple[Objective, ...] = Field(
-        ("validation",),
-        min_length=1,
-        description="What is searched for: validation (higher is better), and what it is weighed against "
-        "(lower is better): parameters, macs, training_memory_bytes, latency_seconds (of one image, measured "
-        "after the training). Several: a front of trials that no other beats in everything.",
-    )
+    parameters: dict[str, Searched] = Field(min_length=1, max_length=100)
+    """What to search: the dotted path of a field of network or training (a number is a position in a list:
+    network.layers_per_block.0), and its values: a list of choices, {choices: {label: value}}, {int: [low,
+    high], step: 4} or {float: [low, high], log: true}; the last three also with when."""
+    relations: tuple[Relation, ...] = Field((), max_length=100)
+    """What must hold between fields: equal, non_decreasing or sum_at_most."""
+    constraints: Constraints = Constraints.model_construct()
+    """What a network may cost to be tried, exact from its plan."""
+    trials: Annotated[int, Field(ge=1, le=1_000_000)] = 50
+    """Finished trials that the study shall have in all."""
+    select: Literal["last", "best"] = "last"
+    """Which validation accuracy (of a U-Net: mean IoU) a trial is judged by: its last epoch's (the paper's
+    habit) or its best epoch's (optimistic). Both are recorded."""
+    objectives: tuple[Objective, ...] = Field(("validation",), min_length=1)
+    """What is searched for: validation (higher is better), and what it is weighed against (lower is better):
+    parameters, macs, training_memory_bytes, latency_seconds (of one image, measured after the training).
+    Several: a front of trials that no other beats in everything."""
     sampler: Sampler = Field(
         "tpe",
         description="What proposes: "
         + ", ".join(f"{name} ({each.about})" for name, each in SAMPLERS.items())
         + ".",
     )
-    pruner: Literal["halving", "hyperband", "median", "none"] = Field(
-        "halving",
-        description="What saves the epochs of poor trials: successive halving (the best third, "
-        "or with several objectives the best half, goes on, the others wait at their epoch), hyperband (some "
-        "trials skip the first comparisons), the median of the others, or nothing.",
-    )
-    fidelity: Literal["epochs", "examples", "image_size"] = Field(
-        "epochs",
-        description="What trials get less of until halving or hyperband let them go on. epochs: nothing but "
-        "epochs; examples: until the rung after r of E epochs also the share sqrt(r / E) of the training "
-        "images (Klein et al., 2017, arXiv 1605.07079); image_size: likewise that share of the images' area, "
-        "not for U-Nets. Each trial's spec has it as training.progressive.",
-    )
-    timeout_seconds: Annotated[float, Field(gt=0)] | None = Field(
-        None, description="After so long a search starts no more trials. null: no limit."
-    )
-    patience: Positive | None = Field(
-        None, description="End the search after so many trials that are no better. null: never."
-    )
-    target: Ratio | None = Field(
-        None, description="End the search when a trial reaches this validation score. null: never."
-    )
-    trial_timeout_seconds: Annotated[float, Field(gt=0)] | None = Field(
-        None, description="A trial that takes longer is stopped and recorded as failed. null: no limit."
-    )
-    confirm: Confirm | None = Field(
-        None,
-        description="When the trials are used up, the best ones are trained again on fresh seeds, ranked by "
-        "their mean, and only then the test images are looked at. null: they are not.",
-    )
-    keep: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
-        5,
-        description="Trials that keep their checkpoints and weights: the best so many. Of the others that "
-        "ended, spec, epochs and record stay; what runs or waits keeps everything.",
-    )
-    gpus_per_trial: Annotated[float, Field(gt=0, le=64)] = Field(
-        1.0,
-        description="GPUs of a trial, of those named with --gpus: a share such as 0.5 (two trials on a GPU "
-        "at once) or a whole number (of use with training.devices: all).",
-    )
+    pruner: Literal["halving", "hyperband", "median", "none"] = "halving"
+    """What saves the epochs of poor trials: successive halving (the best third, or with several objectives
+    the best half, goes on, the others wait at their epoch), hyperband (some trials skip the first
+    comparisons), the median of the others, or nothing."""
+    fidelity: Literal["epochs", "examples", "image_size"] = "epochs"
+    """What trials get less of until halving or hyperband let them go on. epochs: nothing but epochs;
+    examples: until the rung after r of E epochs also the share sqrt(r / E) of the training images (Klein et
+    al., 2017, arXiv 1605.07079); image_size: likewise that share of the images' area, not for U-Nets. Each
+    trial's spec has it as training.progressive."""
+    timeout_seconds: Annotated[float, Field(gt=0)] | None = None
+    """After so long a search starts no more trials. null: no limit."""
+    patience: Positive | None = None
+    """End the search after so many trials that are no better. null: never."""
+    target: Ratio | None = None
+    """End the search when a trial reaches this validation score. null: never."""
+    trial_timeout_seconds: Annotated[float, Field(gt=0)] | None = None
+    """A trial that takes longer is stopped and recorded as failed. null: no limit."""
+    confirm: Confirm | None = None
+    """When the trials are used up, the best ones are trained again on fresh seeds, ranked by their mean, and
+    only then the test images are looked at. null: they are not."""
+    keep: Annotated[int, Field(ge=1, le=1_000_000)] = 5
+    """Trials that keep their checkpoints and weights: the best so many. Of the others that ended, spec,
+    epochs and record stay; what runs or waits keeps everything."""
+    gpus_per_trial: Annotated[float, Field(gt=0, le=64)] = 1.0
+    """GPUs of a trial, of those named with --gpus: a share such as 0.5 (two trials on a GPU at once) or a
+    whole number (of use with training.devices: all)."""
     seed: Seed = Field(0, description="Seed of the sampler.")
 
     def misfits(self) -> Iterator[Problem]:
