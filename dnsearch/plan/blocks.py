@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from typing import assert_never
 
 from dnsearch.plan import graph
 from dnsearch.plan.cost import output_shape
@@ -34,7 +33,7 @@ class Builder:
         return inputs[0] if len(inputs) == 1 else self.add(part, name, graph.Concatenate(), *inputs)
 
     def chain(self, part: str, name: str, operations: Sequence[Named], start: int) -> int:
-        """Append operations one after the other; each is given a suffix of the name."""
+        """Append operations one after the other."""
         for suffix, operation in operations:
             start = self.add(part, f"{name}_{suffix}", operation, start)
         return start
@@ -48,9 +47,6 @@ class Builder:
         return NetworkPlan(tuple(self._nodes), tuple(self.blocks), tuple(self.links))
 
 
-PRELU_START = 0.25  # He et al., 2015 (arXiv 1502.01852)
-
-
 def convolution(network: Family, filters: int, kernel: int, stride: int = 1) -> graph.Convolution:
     """A convolution with the network's bias and initialiser."""
     return graph.Convolution(filters, kernel, stride, network.convolution_bias, network.initializer)
@@ -59,8 +55,8 @@ def convolution(network: Family, filters: int, kernel: int, stride: int = 1) -> 
 def normalized(network: Family, slope: float) -> list[Named]:
     """BN and the network's activation, with the slope of its place."""
     match network.activation:
-        case "prelu":
-            activation = graph.Activation("prelu", PRELU_START if network.alpha is None else slope)
+        case "prelu":  # from 0.25, as in He et al., 2015 (arXiv 1502.01852)
+            activation = graph.Activation("prelu", 0.25 if network.alpha is None else slope)
         case "leaky_relu":
             activation = graph.Activation("leaky_relu", slope)
         case kind:
@@ -89,23 +85,13 @@ def stem(builder: Builder, network: Family, options: Stem, image_shape: Shape, d
     operations: list[Named] = [("conv", first)]
     if options.normalize:
         operations += normalized(network, network.alpha.stem if network.alpha else 0.0)
-    match options.pooling:
-        case "max":
-            operations.append(("pool", graph.Pool("max", size=3, stride=2, padding=1)))
-        case "none":
-            pass
-        case _:
-            assert_never(options.pooling)
+    poolings: dict[str, list[Named]] = {"max": [("pool", graph.Pool("max", 3, 2, padding=1))], "none": []}
     images = builder.add("stem", "images", graph.Input(image_shape))
-    return builder.chain("stem", "stem", operations, images)
+    return builder.chain("stem", "stem", [*operations, *poolings[options.pooling]], images)
 
 
 def kept_channels(compression: float, channels: int, part: str, field: str = "compression") -> int:
-    """⌊θ·m⌋; ``field`` is where θ comes from.
-
-    Raises:
-        SpecError: that is none.
-    """
+    """⌊θ·m⌋, of which there must be some; ``field`` is where θ comes from."""
     kept = math.floor(compression * channels)
     if kept < 1:
         found = f"{compression:g} x {channels} = {compression * channels:g}"
@@ -124,18 +110,13 @@ def dense_block(
         part: the block's name.
         number: which block it is, from 0: its level, and its place in fields with one value per block.
         feature: position of its input.
-
-    Raises:
-        SpecError: the connectivity does not fit the block.
     """
     layers, growth_rate = network.layers_per_block, network.growth_rate
     if layers is None or growth_rate is None:
         raise refuse("unit", "expected layers_per_block and growth_rate")
-    patterns = network.connectivity
+    patterns, rate = network.connectivity, of_block(growth_rate, number)
     pattern = patterns[number] if isinstance(patterns, tuple) else patterns
-    rate = of_block(growth_rate, number)
-    block = wired(pattern, layers[number], part, number)
-    features = [feature]
+    block, features = wired(pattern, layers[number], part, number), [feature]
     widths = [layer_width(pattern, layer, rate) for layer in range(1, layers[number] + 1)]
     operations = {filters: _layer(network, number, filters) for filters in set(widths)}
     for layer, (reads, filters) in enumerate(zip(block.reads, widths, strict=True), start=1):
@@ -149,10 +130,9 @@ def dense_block(
 def _layer(network: Family, number: int, filters: int) -> list[Named]:
     """[BN-activation-1x1(w·k)-]BN-activation-3x3(k), with dropout where it is wanted."""
     slope = of_block(network.alpha.layers, number) if network.alpha else 0.0
-    width = of_block(network.bottleneck_width, number)
     rate = of_block(network.dropout, number)
     operations: list[Named] = []
-    if width is not None:
+    if (width := of_block(network.bottleneck_width, number)) is not None:
         operations += convolved(network, slope, "bottleneck", width * filters, kernel=1)
         operations += dropped(network, rate, "bottleneck", always=False)
     operations += convolved(network, slope, "growth", filters, kernel=3)

@@ -1,8 +1,4 @@
-"""What each operation puts out, costs and sees; what a plan costs and sees in all.
-
-Multiply-adds count convolutions and the classifier only, as the papers do; biases, normalisation,
-activations and poolings are left out.
-"""
+"""What each operation puts out, costs and sees; what a plan costs and sees in all."""
 
 from collections.abc import Iterable, Sequence
 from math import prod
@@ -57,7 +53,8 @@ class Cost(NamedTuple):
     Args:
         trainable: trainable parameters.
         other: parameters that are not trained: BatchNorm's moving statistics.
-        macs: multiply-adds of convolutions and classifier.
+        macs: multiply-adds of convolutions and the classifier only, as in the papers; biases, normalisation,
+            activations and poolings are left out.
         output_elements: numbers that the nodes put out, all together.
     """
 
@@ -77,12 +74,10 @@ def node_cost(plan: NetworkPlan, node: Node) -> Cost:
     elements = prod(node.shape)
     match node.operation:
         case graph.BatchNorm():
-            channels = node.shape[-1]
-            return Cost(2 * channels, 2 * channels, 0, elements)
+            return Cost(2 * node.shape[-1], 2 * node.shape[-1], 0, elements)
         case graph.Convolution(filters, kernel, _, bias):
-            height, width, _ = node.shape
             weights = kernel * kernel * plan.nodes[node.inputs[0]].shape[-1] * filters
-            return Cost(weights + bias * filters, 0, height * width * weights, elements)
+            return Cost(weights + bias * filters, 0, elements // filters * weights, elements)
         case graph.TransposedConvolution(filters, kernel, bias):
             height, width, channels = plan.nodes[node.inputs[0]].shape
             weights = kernel * kernel * channels * filters
@@ -92,16 +87,9 @@ def node_cost(plan: NetworkPlan, node: Node) -> Cost:
             return Cost(weights + classes, 0, weights, elements)
         case graph.Activation(kind="prelu"):
             return Cost(node.shape[-1], 0, 0, elements)
-        case (
-            graph.Input()
-            | graph.Activation()
-            | graph.Pool()
-            | graph.SpaceToDepth()
-            | graph.Crop()
-            | graph.Dropout()
-        ):
+        case graph.Input() | graph.Activation() | graph.Pool() | graph.SpaceToDepth() | graph.Crop():
             return Cost(0, 0, 0, elements)
-        case graph.Concatenate() | graph.GlobalAverage():
+        case graph.Dropout() | graph.Concatenate() | graph.GlobalAverage():
             return Cost(0, 0, 0, elements)
         case _:
             assert_never(node.operation)
@@ -119,34 +107,19 @@ def cost(plan: NetworkPlan) -> Cost:
 
 
 def total(costs: Iterable[Cost]) -> Cost:
-    """The sum of costs.
-
-    >>> total([Cost(1, 2, 3, 4), Cost(10, 20, 30, 40)])
-    Cost(trainable=11, other=22, macs=33, output_elements=44)
-    """
+    """The sum of costs."""
     return Cost(*map(sum, zip(*costs, strict=True)))
 
 
 class Field(NamedTuple):
-    """What one pixel of a feature map sees; exact, since strides are only ever doubled and halved.
+    """What one pixel of a feature map sees, in image pixels; exact: strides are only doubled and halved."""
 
-    Args:
-        receptive_field: side, in image pixels, of the square that it depends on at most.
-        stride: distance, in image pixels, between two neighbours.
-    """
-
-    receptive_field: float
-    stride: float
+    receptive_field: float  # side of the square that it depends on at most
+    stride: float  # from its neighbours
 
 
 def output_field(plan: NetworkPlan) -> Field:
-    """The widest field of the plan's feature maps, and the stride of the last one.
-
-    >>> from dnsearch.plan.network import plan_network
-    >>> from dnsearch.spec.network import example
-    >>> output_field(plan_network(example(layers_per_block=(1, 1)), (8, 8, 1), 10))
-    Field(receptive_field=10.0, stride=2.0)
-    """
+    """The widest field of the plan's feature maps, and the stride of the last one."""
     fields: list[Field] = []
     for node in plan.nodes:
         widest = max((fields[position] for position in node.inputs), default=Field(1.0, 1.0))
@@ -156,7 +129,6 @@ def output_field(plan: NetworkPlan) -> Field:
 
 
 def _field(operation: Operation, widest: Field) -> Field:
-    """The field of an operation's output, from the widest one among its inputs."""
     seen, stride = widest
     match operation:
         case graph.Convolution(kernel=window, stride=step) | graph.Pool(size=window, stride=step):

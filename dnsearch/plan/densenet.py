@@ -9,18 +9,9 @@ same size.
 
 from typing import Literal
 
-from dnsearch.plan import graph
-from dnsearch.plan.blocks import (
-    Builder,
-    Named,
-    convolved,
-    dense_block,
-    dropped,
-    kept_channels,
-    normalized,
-    stem,
-)
-from dnsearch.plan.graph import Link, NetworkPlan, Shape, refuse
+from dnsearch.plan import blocks, graph
+from dnsearch.plan.blocks import Builder, Named, convolved
+from dnsearch.plan.graph import NetworkPlan, Shape, refuse
 from dnsearch.spec.network import DenseNet, UNet
 from dnsearch.spec.network.connectivity import CrossBlock, PoolKind
 from dnsearch.spec.section import of_block
@@ -28,11 +19,6 @@ from dnsearch.spec.section import of_block
 
 def densenet(network: DenseNet, image_shape: Shape, classes: int) -> NetworkPlan:
     """The plan of a DenseNet.
-
-    Args:
-        network: the ``network`` section of a spec.
-        image_shape: ``(height, width, channels)``.
-        classes: number of classes.
 
     Raises:
         SpecError: a transition would keep no channel, a pooling has no pixels left, the connectivity does not
@@ -46,36 +32,23 @@ def densenet(network: DenseNet, image_shape: Shape, classes: int) -> NetworkPlan
     # The paper's: 2k with a bottleneck, 16 without.
     bottleneck, growth_rate = of_block(network.bottleneck_width, 0), of_block(network.growth_rate, 0)
     default_channels = 16 if bottleneck is None else 2 * growth_rate
-    feature = stem(builder, network, network.stem, image_shape, default_channels)
+    feature = blocks.stem(builder, network, network.stem, image_shape, default_channels)
     outputs: list[int] = []
     for number in range(len(network.layers_per_block)):
         if number:
             feature = transition(builder, network, f"transition{number}", number - 1, outputs[-1])
-        if network.cross_block is not None:
-            feature = _linked(builder, network, network.cross_block, feature, outputs)
-        _, output = dense_block(builder, network, f"block{number + 1}", number, feature)
+        if (links := network.cross_block) is not None:
+            sources = _sources(links, number, len(network.layers_per_block))
+            brought = [_link(builder, network, links, each, number, outputs[each]) for each in sources]
+            part = f"links{number + 1}"
+            feature = builder.join(part, f"{part}_concat", [feature, *brought])
+        _, output = blocks.dense_block(builder, network, f"block{number + 1}", number, feature)
         outputs.append(output)
     _head(builder, network, classes, outputs)
     return builder.finished()
 
 
-def _linked(
-    builder: Builder, network: DenseNet, cross_block: CrossBlock, feature: int, outputs: list[int]
-) -> int:
-    """The next block's input with what its links bring; ``outputs`` are those of the blocks before it.
-
-    Raises:
-        SpecError: a link names a block that does not exist, or leads backwards.
-    """
-    number = len(outputs)
-    brought = [
-        _link(builder, network, cross_block, source, number, outputs[source])
-        for source in _sources(cross_block, number, len(network.layers_per_block))
-    ]
-    return builder.join(f"links{number + 1}", f"links{number + 1}_concat", [feature, *brought])
-
-
-def _sources(cross_block: CrossBlock, number: int, blocks: int) -> list[int]:
+def _sources(cross_block: CrossBlock, number: int, count: int) -> list[int]:
     """The blocks, from 0, that have a link to a block."""
     match cross_block.links:
         case "all":
@@ -84,8 +57,8 @@ def _sources(cross_block: CrossBlock, number: int, blocks: int) -> list[int]:
             return list(range(number - 1))
         case pairs:
             for start, end in pairs:
-                if not start < end <= blocks:
-                    expected = f"pairs [from, to] with from before to, and at most {blocks}"
+                if not start < end <= count:
+                    expected = f"pairs [from, to] with from before to, and at most {count}"
                     raise refuse("cross_block.links", expected, f"[{start}, {end}]")
             return sorted({start - 1 for start, end in pairs if end == number + 1})
 
@@ -95,18 +68,17 @@ def _link(
 ) -> int:
     """The output of block ``source``, compressed and brought to the size of block ``target``'s input."""
     part, name = f"links{target + 1}", f"links{target + 1}_from{source + 1}"
-    builder.links.append(Link(f"block{source + 1}", f"block{target + 1}", "cross_block"))
+    builder.links.append(graph.Link(f"block{source + 1}", f"block{target + 1}", "cross_block"))
     height, width, channels = builder.shape(feature)
     if cross_block.compression is not None:
-        channels = kept_channels(cross_block.compression, channels, name, "cross_block.compression")
+        channels = blocks.kept_channels(cross_block.compression, channels, name, "cross_block.compression")
         compressed = convolved(network, _slope(network), "compression", channels, kernel=1)
         feature = builder.chain(part, name, compressed, feature)
     multiple = 2 ** (target - source)
     even = (height // multiple * multiple, width // multiple * multiple)
     if even != (height, width):
         feature = builder.add(part, f"{name}_crop", graph.Crop(*even), feature)
-    halved = _halved(network, cross_block, target - source, channels)
-    return builder.chain(part, name, halved, feature)
+    return builder.chain(part, name, _halved(network, cross_block, target - source, channels), feature)
 
 
 def _halved(network: DenseNet, cross_block: CrossBlock, times: int, channels: int) -> list[Named]:
@@ -116,12 +88,10 @@ def _halved(network: DenseNet, cross_block: CrossBlock, times: int, channels: in
             return [("space_to_depth", graph.SpaceToDepth(size))]
         case "conv3x3" | "conv2x2" as kind:
             kernel = {"conv3x3": 3, "conv2x2": 2}[kind]
-            names = [f"down{number}" for number in range(1, times + 1)]
-            return [
-                each
-                for name in names
-                for each in convolved(network, _slope(network), name, channels, kernel, stride=2)
-            ]
+            found: list[Named] = []
+            for number in range(1, times + 1):
+                found += convolved(network, _slope(network), f"down{number}", channels, kernel, stride=2)
+            return found
         case pool:
             return [("pool", graph.Pool(pool, size=size, stride=size, padding=0))]
 
@@ -133,22 +103,15 @@ def _slope(network: DenseNet | UNet) -> float:
 def transition(builder: Builder, network: DenseNet | UNet, part: str, block: int, feature: int) -> int:
     """Halve the image and compress the channels; the compression is left out where it is null.
 
-    Args:
-        builder: the plan in the making.
-        network: the network.
-        part: the transition's name.
-        block: number of the block before it, from 0.
-        feature: position of that block's output.
-
-    Raises:
-        SpecError: there are no pixels to pool, or no channel would be kept.
+    ``feature`` is the position of the output of the block before, whose number from 0 is ``block``.
     """
     height, width, channels = builder.shape(feature)
     if min(height, width) < 2:
         expected, found = f"{part} to have at least 2x2 pixels to pool", f"{height}x{width}"
         raise refuse("layers_per_block", expected, found, "Use fewer blocks or larger images.")
-    kept = channels if network.compression is None else kept_channels(network.compression, channels, part)
-    drops = dropped(network, of_block(network.dropout, block), "compression", always=False)
+    compression = 1.0 if network.compression is None else network.compression
+    kept = blocks.kept_channels(compression, channels, part)
+    drops = blocks.dropped(network, of_block(network.dropout, block), "compression", always=False)
     if network.pooling == "conv":
         strided = convolved(network, _slope(network), "compression", kept, kernel=2, stride=2)
         return builder.chain(part, part, [*strided, *drops], feature)
@@ -164,13 +127,13 @@ def pooled(builder: Builder, part: str, pooling: Literal[PoolKind, "both"], feat
         return builder.add(part, f"{part}_pool", graph.Pool(pooling, size=2, stride=2, padding=0), feature)
     average = builder.add(part, f"{part}_avg", graph.Pool("avg", size=2, stride=2, padding=0), feature)
     maximum = builder.add(part, f"{part}_max", graph.Pool("max", size=2, stride=2, padding=0), feature)
-    return builder.add(part, f"{part}_pool", graph.Concatenate(), average, maximum)
+    return builder.join(part, f"{part}_pool", [average, maximum])
 
 
 def _head(builder: Builder, network: DenseNet, classes: int, outputs: list[int]) -> None:
     """BN, activation and global average of the last block (or of each), then the classifier."""
     read = outputs if network.head.reads == "all_blocks" else outputs[-1:]
-    norm, activation = normalized(network, network.alpha.head if network.alpha else 0.0)
+    norm, activation = blocks.normalized(network, network.alpha.head if network.alpha else 0.0)
     average: Named = ("average", graph.GlobalAverage())
     operations = [norm, activation, average] if network.head.activation else [norm, average]
     averages = []

@@ -25,10 +25,7 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Convolution:
-    """A convolution of ``kernel`` x ``kernel`` pixels, with a bias for each filter or none.
-
-    ``initializer`` is how the kernel starts, as in the spec.
-    """
+    """A convolution of ``kernel`` x ``kernel`` pixels, which start as the spec's ``initializer`` says."""
 
     filters: int
     kernel: int
@@ -62,10 +59,7 @@ class BatchNorm:
 
 @dataclass(frozen=True, slots=True)
 class Activation:
-    """An activation, element by element; prelu has a trainable slope per channel.
-
-    ``slope`` is leaky_relu's, or where prelu's start; 0 for the others.
-    """
+    """An activation; ``slope`` is leaky_relu's, or where prelu's trained slopes start; 0 for the others."""
 
     kind: ActivationKind
     slope: float
@@ -120,55 +114,28 @@ class Classifier:
     classes: int
 
 
-Operation = (
-    Input
-    | Convolution
-    | TransposedConvolution
-    | BatchNorm
-    | Activation
-    | Pool
-    | SpaceToDepth
-    | Crop
-    | Dropout
-    | Concatenate
-    | GlobalAverage
-    | Classifier
-)
+Spatial = Convolution | TransposedConvolution | Pool | SpaceToDepth | Crop
+Operation = Input | Spatial | BatchNorm | Activation | Dropout | Concatenate | GlobalAverage | Classifier
 
 
 class Node(NamedTuple):
-    """One operation in its place; a named tuple, since a search plans millions of them.
+    """One operation in its place; a named tuple, since a search plans millions of them."""
 
-    Args:
-        name: unique, such as ``block1_layer2_growth_conv``.
-        part: the part of the network that it belongs to: ``stem``, ``block1``, ``transition1``, ``head``.
-        operation: what it does.
-        inputs: positions of the nodes that it reads.
-        shape: shape of its output.
-    """
-
-    name: str
-    part: str
+    name: str  # unique, such as block1_layer2_growth_conv
+    part: str  # of the network: stem, block1, transition1, head
     operation: Operation
-    inputs: tuple[int, ...]
-    shape: Shape
+    inputs: tuple[int, ...]  # positions of the nodes that it reads
+    shape: Shape  # of its output
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """How the layers of a block are connected. Feature 0 is the block's input, layer l writes feature l.
-
-    Args:
-        part: the part that the block is.
-        level: how often the image has been halved since the stem.
-        reads: for each layer the features that it reads.
-        output: the features that the block puts out.
-    """
+    """How the layers of a block are connected. Feature 0 is the block's input, layer l writes feature l."""
 
     part: str
-    level: int
-    reads: tuple[tuple[int, ...], ...]
-    output: tuple[int, ...]
+    level: int  # how often the image has been halved since the stem
+    reads: tuple[tuple[int, ...], ...]  # for each layer the features that it reads
+    output: tuple[int, ...]  # the features that the block puts out
 
     @property
     def edges(self) -> int:
@@ -207,12 +174,6 @@ def units(plan: NetworkPlan) -> list[range]:
     """The positions of nodes that one layer can compute: runs in which each is read by the next one alone.
 
     A run of several begins at a concatenation or a BatchNorm and goes on as in ``PREACTIVATION``.
-
-    >>> from dnsearch.plan.network import plan_network
-    >>> from dnsearch.spec.network import example
-    >>> plan = plan_network(example(), (8, 8, 1), classes=10)
-    >>> len(plan.nodes), len(units(plan))
-    (56, 21)
     """
     readers = Counter(position for node in plan.nodes for position in node.inputs)
     found: list[range] = []

@@ -12,27 +12,16 @@ from dnsearch.spec.document import Document, load
 from dnsearch.spec.experiment import Experiment
 from dnsearch.spec.optimization import Adam, AdamW
 
-PLAIN_SHARE = 0.8
-"""How much of the free memory a plain training may take, by prediction: that is within 20 % of the truth."""
-
 
 @dataclass(frozen=True)
 class Planned:
     """A valid spec with its network, which fits the images, the limits and what the spec expects.
 
     Whoever has one neither validates nor plans again.
-
-    Args:
-        written: the spec with its ``match`` unsolved; each trial of a search starts from it.
-        document: the spec; with ``match``, its growth rate is the one that was found.
-        facts: what its images are like.
-        plan: the network.
-        summary: what it costs.
-        match: how close it came, with ``match``.
     """
 
-    written: Document
-    document: Document
+    written: Document  # its match is unsolved; each trial of a search starts from it
+    document: Document  # with a match, its growth rate is the one that was found
     facts: Facts
     plan: NetworkPlan
     summary: Summary
@@ -47,11 +36,6 @@ class Planned:
 def planned(document: Document, facts: Facts, *, limits: bool = True) -> Planned:
     """Plan a spec's network, solve its ``match`` and check its ``limits`` and what it ``expect``s.
 
-    Args:
-        document: the spec.
-        facts: what its images are like.
-        limits: whether the limits hold.
-
     Raises:
         SpecError: the network does not suit the images, cannot be matched, costs too much or is not the
             expected one; the problems point into the document.
@@ -59,16 +43,13 @@ def planned(document: Document, facts: Facts, *, limits: bool = True) -> Planned
     written, image_shape, classes = document, facts.image_shape, facts.classes
     try:
         _check_task(document.experiment, facts)
-        match = _matched(document.experiment, image_shape, classes)
-        if match is not None:
+        if match := _matched(document.experiment, image_shape, classes):
             document = document.with_growth(match.growth_rate)
         experiment = document.experiment
         plan = plan_network(experiment.network, image_shape, classes)
         summary = summary_of(experiment, plan)
-        problems = [*_frozen(experiment, plan), *_crop(experiment, image_shape)]
-        problems += _sizes(experiment, image_shape, classes)
-        problems += _expectations(experiment, summary)
-        problems += _limits(experiment, summary) if limits else ()
+        problems = [*_frozen(experiment, plan), *_sizes(experiment, image_shape, classes)]
+        problems += _costs(experiment, summary, limits=limits)
         if problems:
             raise SpecError(problems)
     except SpecError as error:
@@ -100,22 +81,15 @@ def summary_of(experiment: Experiment, plan: NetworkPlan) -> Summary:
 
 
 def recomputes(experiment: Experiment, plan: NetworkPlan, free_bytes: int) -> bool:
-    """Whether a training computes joined features again rather than keep them.
-
-    Args:
-        experiment: the spec.
-        plan: its network.
-        free_bytes: memory that can be had; ``auto`` keeps everything where it takes no more than
-            ``PLAIN_SHARE`` of this.
-    """
+    """Whether a training computes joined features again; ``auto`` does where the free memory is short."""
     if experiment.training.memory != "auto":
         return experiment.training.memory == "recompute"
-    return summary_of(experiment, plan).training_memory_bytes > PLAIN_SHARE * free_bytes
+    # The prediction is within 20 % of the truth.
+    return summary_of(experiment, plan).training_memory_bytes > 0.8 * free_bytes
 
 
 def _matched(experiment: Experiment, image_shape: Shape, classes: int) -> Match | None:
-    match = experiment.match
-    if match is None:
+    if (match := experiment.match) is None:
         return None
     figure: Figure = "macs" if match.parameters is None else "parameters"
     target = getattr(match, figure)
@@ -130,9 +104,8 @@ def _figure_of_spec(name: str, image_shape: Shape, classes: int, figure: Figure)
     try:
         rival = load(name)
     except SpecError as error:
-        raise SpecError(
-            [each if each.place else replace(each, where=where) for each in error.problems]
-        ) from None
+        problems = [each if each.place else replace(each, where=where) for each in error.problems]
+        raise SpecError(problems) from None
     if rival.experiment.match is not None:
         expected, hint = "a spec without a match of its own", "Match what that one matches."
         raise SpecError([Problem(where, expected, name, hint)])
@@ -152,18 +125,14 @@ def _frozen(experiment: Experiment, plan: NetworkPlan) -> Iterator[Problem]:
         yield Problem(where, "at least one part that is trained", found="all frozen", hint=hint)
 
 
-def _crop(experiment: Experiment, image_shape: Shape) -> Iterator[Problem]:
-    """A crop that can lose the whole image: a slip that would cost a training to be seen."""
-    augmentation, side = experiment.training.augmentation, min(image_shape[:2])
-    if augmentation is not None and augmentation.crop >= side:
-        where, expected = "training.augmentation.crop", f"less than the images' {side} pixels"
+def _sizes(experiment: Experiment, image_shape: Shape, classes: int) -> Iterator[Problem]:
+    """A crop that can lose the whole image; sizes of early epochs that suit neither images nor network."""
+    height, width, channels = image_shape
+    augmentation = experiment.training.augmentation
+    if augmentation is not None and augmentation.crop >= min(height, width):
+        where, expected = "training.augmentation.crop", f"less than the images' {min(height, width)} pixels"
         hint = "It pads so many pixels on each side; the paper takes 4 of 32."
         yield Problem(where, expected, f"{augmentation.crop}", hint)
-
-
-def _sizes(experiment: Experiment, image_shape: Shape, classes: int) -> Iterator[Problem]:
-    """Sizes of early epochs that are no smaller than the images, or too small for the network."""
-    height, width, channels = image_shape
     for number, stage in enumerate(experiment.training.progressive):
         where, size = f"training.progressive.{number}.image_size", stage.image_size
         if size is None:
@@ -179,26 +148,25 @@ def _sizes(experiment: Experiment, image_shape: Shape, classes: int) -> Iterator
             yield Problem(where, "a size that the network can be built for", str(list(size)), hint)
 
 
-def _expectations(experiment: Experiment, summary: Summary) -> Iterator[Problem]:
-    """Where the plan is not what the spec says that it is."""
-    if experiment.expect is None:
-        return
+def _costs(experiment: Experiment, summary: Summary, *, limits: bool) -> Iterator[Problem]:
+    """Where the plan is not what the spec says that it is, or costs more than it may.
+
+    The latter points at the network where the limit is the default one.
+    """
     costs = summary.cost
     counted = {"parameters": costs.trainable, "parameters_total": costs.parameters, "macs": costs.macs}
     for field, count in counted.items():
-        expected = getattr(experiment.expect, field)
+        expected = getattr(experiment.expect, field, None)
         if expected not in {None, count}:
             yield Problem(f"expect.{field}", f"what the plan has: {count:,}", found=f"{expected:,}")
-
-
-def _limits(experiment: Experiment, summary: Summary) -> Iterator[Problem]:
-    """Where the plan costs more than it may; it points at the network where the limit is the default one."""
-    counted = {
-        "parameters": (summary.cost.trainable, "trainable parameters"),
-        "macs": (summary.cost.macs, "multiply-adds for one image"),
+    if not limits:
+        return
+    limited = {
+        "parameters": (costs.trainable, "trainable parameters"),
+        "macs": (costs.macs, "multiply-adds for one image"),
         "training_memory_bytes": (summary.training_memory_bytes, "bytes for a training step"),
     }
-    for field, (count, what) in counted.items():
+    for field, (count, what) in limited.items():
         limit = getattr(experiment.limits, field)
         if limit is not None and count > limit:
             where = f"limits.{field}" if field in experiment.limits.model_fields_set else "network"

@@ -11,37 +11,18 @@ from functools import cached_property
 from math import prod
 
 from dnsearch.plan.cost import Cost, cost, node_cost, output_field, total
-from dnsearch.plan.graph import (
-    PREACTIVATION,
-    Activation,
-    BatchNorm,
-    Dropout,
-    NetworkPlan,
-    Node,
-    Shape,
-    units,
-)
+from dnsearch.plan.graph import PREACTIVATION, Activation, BatchNorm, Dropout, NetworkPlan, Node, Shape, units
 
 FLOAT_BYTES = 4
-IN_PLACE = (Activation, Dropout)
-OVERWRITING = (*IN_PLACE, BatchNorm)
-"""What can put its output where its input was: one number in, one number out."""
-
-START_BYTES, NODE_BYTES = 28_000_000, 300_000
-"""What a first training step takes whatever the network, and for each node of its plan."""
-COPIES = 9
-"""How many numbers there are per parameter, beside the optimizer's."""
-GRADIENTS = 2.75
-"""What is alive beside the numbers kept, as a share of the inference peak."""
 
 
 def kept_of(node: Node) -> int:
     """The numbers that plain training keeps of a node for the backward pass, for one image."""
-    return 0 if isinstance(node.operation, IN_PLACE) else prod(node.shape)
+    return 0 if isinstance(node.operation, (Activation, Dropout)) else prod(node.shape)
 
 
 def kept_plain(plan: NetworkPlan) -> int:
-    """The numbers that plain training keeps for the backward pass, for one image."""
+    """The sum over all nodes."""
     return sum(map(kept_of, plan.nodes))
 
 
@@ -65,8 +46,8 @@ def inference_peak(plan: NetworkPlan) -> int:
         freed[number] += sizes[position]
     alive = peak = 0
     for number, node in enumerate(plan.nodes):
-        overwrites = isinstance(node.operation, OVERWRITING) and last_reader[node.inputs[0]] == number
-        if not overwrites:
+        one_to_one = isinstance(node.operation, (Activation, Dropout, BatchNorm))
+        if not (one_to_one and last_reader[node.inputs[0]] == number):  # else it overwrites its input
             peak = max(peak, alive + sizes[number])
         alive += sizes[number] - freed[number]
     return peak
@@ -80,11 +61,6 @@ class Summary:
         plan: the network.
         batch_size: images that are worked through at once.
         slots: numbers that the optimizer keeps per trainable parameter.
-
-    >>> from dnsearch.plan.densenet import densenet
-    >>> from dnsearch.spec.network import example
-    >>> Summary(densenet(example(), (8, 8, 1), classes=10), batch_size=64, slots=1).layers
-    6
     """
 
     plan: NetworkPlan
@@ -152,48 +128,29 @@ class Summary:
         parameters, the gradients of the features at hand) was fitted to eighteen trainings of 0.06 to 3.2 GB,
         plain and recomputing; the sum is within 11 % of what they took (``tests/benchmarks/memory.json``).
         """
-        peak = self.inference_peak_bytes // FLOAT_BYTES
-        numbers = self.batch_size * (kept + round(GRADIENTS * peak))
-        numbers += self.cost.parameters * (COPIES + self.slots)
-        return START_BYTES + NODE_BYTES * len(self.plan.nodes) + FLOAT_BYTES * numbers
+        gradients = round(2.75 * self.inference_peak_bytes / FLOAT_BYTES)
+        numbers = self.batch_size * (kept + gradients) + self.cost.parameters * (9 + self.slots)
+        return 28_000_000 + 300_000 * len(self.plan.nodes) + FLOAT_BYTES * numbers
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One part of a network: the stem, a block or level, a transition, the head.
-
-    Args:
-        name: what the part is called.
-        shape: shape of its output.
-        layers: layers, where it is a dense block.
-        edges: features that those layers read, together.
-        cost: what its nodes cost.
-        kept: numbers that plain training keeps of it for one image.
-    """
+    """One part of a network: the stem, a block or level, a transition, the head."""
 
     name: str
-    shape: Shape
-    layers: int
-    edges: int
+    shape: Shape  # of its output
+    layers: int  # 0 where it is no dense block
+    edges: int  # features that those layers read, together
     cost: Cost
-    kept: int
+    kept: int  # numbers that plain training keeps of it for one image
 
 
 def parts(plan: NetworkPlan) -> list[Part]:
     """The parts of a plan, in the order of the network."""
-    blocks = {block.part: block for block in plan.blocks}
+    wiring = {block.part: (len(block.reads), block.edges) for block in plan.blocks}
     found = []
     for name in plan.parts:
         nodes = [node for node in plan.nodes if node.part == name]
-        block = blocks.get(name)
-        found.append(
-            Part(
-                name=name,
-                shape=nodes[-1].shape,
-                layers=len(block.reads) if block else 0,
-                edges=block.edges if block else 0,
-                cost=total(node_cost(plan, node) for node in nodes),
-                kept=sum(map(kept_of, nodes)),
-            )
-        )
+        costs, kept = total(node_cost(plan, node) for node in nodes), sum(map(kept_of, nodes))
+        found.append(Part(name, nodes[-1].shape, *wiring.get(name, (0, 0)), costs, kept))
     return found

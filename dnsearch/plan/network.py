@@ -30,15 +30,12 @@ MAX_WORK = 800_000
 
 
 def plan_network(network: Network, image_shape: Shape, classes: int) -> NetworkPlan:
-    """The plan of any network of the grammar.
+    """The plan of any network of the grammar; a SpecError where it does not fit the images.
 
     Args:
         network: the ``network`` section of a spec.
         image_shape: ``(height, width, channels)`` of the images.
         classes: number of classes, of an image or, for a U-Net, of a pixel.
-
-    Raises:
-        SpecError: the network does not fit the images; problems name the field.
     """
     match network:
         case DenseNet():
@@ -57,14 +54,7 @@ def figure_of(network: Network, image_shape: Shape, classes: int, figure: Figure
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A network brought close to a budget.
-
-    Args:
-        growth_rate: the growth rate that brings it there.
-        figure: what was matched.
-        target: the budget.
-        reached: what the network has.
-    """
+    """The growth rate that brings a network close to a budget, ``target``, and what it then has."""
 
     growth_rate: GrowthRates
     figure: Figure
@@ -90,13 +80,6 @@ def matched(network: Network, image_shape: Shape, classes: int, figure: Figure, 
     """The growth rate that brings a network closest to a budget.
 
     Growth rates per block keep their proportions, each rounded up or down on its own.
-
-    Args:
-        network: the network.
-        image_shape: (height, width, channels).
-        classes: number of classes.
-        figure: what to match.
-        target: the budget.
 
     Raises:
         SpecError: the closest is more than 2 % away, or the network has no growth rate, cannot be planned or
@@ -128,11 +111,7 @@ def matched(network: Network, image_shape: Shape, classes: int, figure: Figure, 
 
 
 def _work(plan: NetworkPlan) -> int:
-    """How much there is to do for one variant: a node costs about as much as eight of its inputs.
-
-    Raises:
-        SpecError: the network is so large that the search would take long.
-    """
+    """How much there is to do for one variant: a node costs about as much as eight of its inputs."""
     nodes, inputs = len(plan.nodes), sum(len(node.inputs) for node in plan.nodes)
     work = 8 * nodes + inputs
     if work > MAX_WORK // MIN_VARIANTS:
@@ -146,11 +125,7 @@ def _work(plan: NetworkPlan) -> int:
 def _candidates(
     rates: GrowthRates, variants: int, enough: Callable[[GrowthRates], bool]
 ) -> list[GrowthRates]:
-    """The growth rates around the budget: the one that is just enough, rounded either way.
-
-    Growth rates per block are scaled together and then rounded up or down each on its own, as far as so many
-    variants allow.
-    """
+    """The growth rates around the one that is just ``enough``; no more of them than ``variants`` allow."""
     several = rates if isinstance(rates, tuple) else (rates,)
 
     def scaled(step: int) -> list[int]:

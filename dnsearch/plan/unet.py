@@ -11,20 +11,9 @@ from dnsearch.plan.graph import Convolution, Input, Link, NetworkPlan, Shape, Tr
 from dnsearch.spec.network import UNet
 from dnsearch.spec.section import of_block
 
-STEM_CHANNELS = 48  # FC-DenseNet's
-
 
 def unet(network: UNet, image_shape: Shape, classes: int) -> NetworkPlan:
-    """The plan of a U-Net: from an image to one logit per class and pixel.
-
-    Args:
-        network: the ``network`` section of a spec.
-        image_shape: ``(height, width, channels)``.
-        classes: number of classes of a pixel.
-
-    Raises:
-        SpecError: the image cannot be halved that often, or the connectivity does not fit a block.
-    """
+    """The plan of a U-Net: from an image to one logit per class and pixel."""
     _check_sides(network, image_shape)
     builder = Builder()
     walk = _dense if network.unit == "dense" else _plain
@@ -51,7 +40,7 @@ def _check_sides(network: UNet, image_shape: Shape) -> None:
 
 def _dense(builder: Builder, network: UNet, image_shape: Shape) -> int:
     """Dense blocks down, at the bottom, and up again."""
-    feature = stem(builder, network, network.stem, image_shape, STEM_CHANNELS)
+    feature = stem(builder, network, network.stem, image_shape, 48)  # channels, as FC-DenseNet has
     bottom = len(network.levels) - 1
     skips: list[int] = []
     for level in range(bottom):
@@ -71,9 +60,8 @@ def _dense(builder: Builder, network: UNet, image_shape: Shape) -> int:
 def _raised(builder: Builder, network: UNet, level: int, filters: int, below: int, skip: int) -> int:
     """The feature ``below`` at twice the size, joined with the skip of the same level."""
     part = f"up{level + 1}"
-    bias, initializer = network.convolution_bias, network.initializer
-    operation = TransposedConvolution(filters, network.up_kernel, bias, initializer)
-    up = builder.add(part, f"{part}_transposed", operation, below)
+    how = network.up_kernel, network.convolution_bias, network.initializer
+    up = builder.add(part, f"{part}_transposed", TransposedConvolution(filters, *how), below)
     builder.links.append(Link(f"down{level + 1}", part, "skip"))
     return builder.join(part, f"{part}_skip", [skip, up])
 
@@ -101,8 +89,7 @@ def _plain(builder: Builder, network: UNet, image_shape: Shape) -> int:
 
 def _convolutions(builder: Builder, network: UNet, part: str, level: int, feature: int) -> int:
     """3x3 convolutions, each with its activation, BatchNorm between them if wanted, and dropout."""
-    slope = of_block(network.alpha.layers, level) if network.alpha else 0.0
-    norm, activation = normalized(network, slope)
+    norm, activation = normalized(network, of_block(network.alpha.layers, level) if network.alpha else 0.0)
     operations: list[Named] = [("conv", convolution(network, network.levels[level], kernel=3))]
     operations += [norm, activation] if network.normalize else [activation]
     operations += dropped(network, of_block(network.dropout, level), "growth", always=True)

@@ -9,27 +9,14 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from dnsearch.plan.graph import Block, refuse
-from dnsearch.spec.network.connectivity import (
-    Chain,
-    Dense,
-    Explicit,
-    Harmonic,
-    Log,
-    OnePattern,
-    Random,
-    Strided,
-    Window,
-)
+from dnsearch.spec.network import connectivity
+from dnsearch.spec.network.connectivity import Explicit, Harmonic, OnePattern
 
 Reads = tuple[int, ...]
 
 
 def wired(pattern: OnePattern, layers: int, part: str, level: int) -> Block:
-    """The wiring of a block.
-
-    Raises:
-        SpecError: the pattern does not fit the number of layers, or leaves something unread.
-    """
+    """The wiring of a block; a SpecError where the pattern does not fit it or leaves something unread."""
     if isinstance(pattern, Explicit):
         _check_lists(pattern, layers, part)
     read = tuple(reads(pattern, layer) for layer in range(1, layers + 1))
@@ -45,34 +32,35 @@ def wired(pattern: OnePattern, layers: int, part: str, level: int) -> Block:
         case _:
             assert_never(pattern.output)
     if unread := sorted(set(range(layers + 1)).difference(output, *read)):
-        what = f"layer {unread[0]} of {part}" if unread[0] else f"the input of {part}"
+        expected = f"expected {f'layer {unread[0]}' if unread[0] else 'the input'} of {part} to be read"
         hint = "Put it out with output: all, or let a layer read it."
-        raise refuse("connectivity", f"expected {what} to be read; nothing does", hint=hint)
+        raise refuse("connectivity", f"{expected}; nothing does", hint=hint)
     return Block(part, level, read, output)
 
 
 def reads(pattern: OnePattern, layer: int) -> Reads:
     """The features that a layer reads.
 
-    >>> reads(Dense(), 4), reads(Log(name="log"), 12), reads(Harmonic(name="harmonic"), 12)
-    ((0, 1, 2, 3), (4, 8, 10, 11), (8, 10, 11))
-    >>> reads(Window(name="window", size=4), 12), reads(Strided(name="strided", stride=3), 12)
-    ((8, 9, 10, 11), (2, 5, 8, 11))
+    >>> reads(connectivity.Log(name="log"), 12), reads(Harmonic(name="harmonic"), 12)
+    ((4, 8, 10, 11), (8, 10, 11))
+    >>> reads(connectivity.Strided(name="strided", stride=3), 12)
+    (2, 5, 8, 11)
     """
+    powers_of_two = [1 << exponent for exponent in reversed(range(layer.bit_length()))]
     match pattern:
-        case Dense():  # everything written so far (Huang et al., 2017)
+        case connectivity.Dense():  # everything written so far (Huang et al., 2017)
             return tuple(range(layer))
-        case Log():  # 1, 2, 4, 8… layers back (SparseNet, Zhu et al., 2018)
-            return tuple(layer - step for step in _powers_of_two(layer))
+        case connectivity.Log():  # 1, 2, 4, 8… layers back (SparseNet, Zhu et al., 2018)
+            return tuple(layer - step for step in powers_of_two)
         case Harmonic():  # 2ⁿ layers back, for every 2ⁿ that divides its number (HarDNet, Chao et al., 2019)
-            return tuple(layer - step for step in _powers_of_two(layer) if layer % step == 0)
-        case Window(size=size):  # the most recent ones (Hu et al., 2018, arXiv 1806.01935)
+            return tuple(layer - step for step in powers_of_two if layer % step == 0)
+        case connectivity.Window(size=size):  # the most recent ones (Hu et al., 2018, arXiv 1806.01935)
             return tuple(range(max(0, layer - size), layer))
-        case Chain():  # the last one alone (VoVNet's one-shot aggregation, Lee et al., 2019)
+        case connectivity.Chain():  # the last one alone (VoVNet's one-shot aggregation, Lee et al., 2019)
             return (layer - 1,)
-        case Strided(stride=stride):
+        case connectivity.Strided(stride=stride):
             return tuple(range((layer - 1) % stride, layer, stride))
-        case Random(probability=probability, seed=seed):  # NN-Mass, Bhardwaj et al., 2021
+        case connectivity.Random(probability=probability, seed=seed):  # NN-Mass, Bhardwaj et al., 2021
             drawn = (feature for feature in range(layer - 1) if _chance(seed, layer, feature) < probability)
             return (*drawn, layer - 1)
         case Explicit(layers=lists):
@@ -113,11 +101,10 @@ def flipped(read: Sequence[Reads], flips: int, seed: int) -> tuple[Reads, ...]:
 
 
 def _check_lists(pattern: Explicit, layers: int, part: str) -> None:
-    """Refuse lists that are too few or too many, empty, or name a layer that comes later."""
     with_output = pattern.output == "rule"
-    wanted = layers + with_output
-    if len(pattern.layers) != wanted:
-        expected = f"{wanted} lists for {part}, one per layer{' and one for its output' * with_output}"
+    if len(pattern.layers) != layers + with_output:
+        one_each = f"one per layer{' and one for its output' * with_output}"
+        expected = f"{layers + with_output} lists for {part}, {one_each}"
         raise refuse("connectivity.layers", expected, f"{len(pattern.layers)}")
     for layer, read in enumerate(pattern.layers, start=1):
         if not read:
@@ -125,11 +112,6 @@ def _check_lists(pattern: Explicit, layers: int, part: str) -> None:
         if wrong := [feature for feature in read if feature >= layer]:
             expected = f"layer {layer} of {part} to read features 0 to {layer - 1}"
             raise refuse("connectivity.layers", expected, f"{wrong[0]}")
-
-
-def _powers_of_two(layer: int) -> Reads:
-    """The powers of two up to a number, the largest first."""
-    return tuple(1 << exponent for exponent in reversed(range(layer.bit_length())))
 
 
 def _chance(seed: int, layer: int, feature: int) -> float:
