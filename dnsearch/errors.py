@@ -39,15 +39,7 @@ def escaped(text: str, allowed: str = "") -> str:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A stretch of one line of a text that a person wrote.
-
-    Args:
-        file: what to call the text, usually its path.
-        line: number of the line, from 1.
-        column: number of the first character, from 1.
-        width: how many characters are meant, at least 1.
-        text: the whole text, so that the line and the one before can be shown.
-    """
+    """A stretch of one line of a person's ``text``, all of which is given; lines and columns count from 1."""
 
     file: str
     line: int
@@ -71,10 +63,8 @@ class Place:
             return ""
         margin = max(4, len(str(self.line)) + 1)
         first = max(0, self.column - 1 + min(self.width, SHOWN_WIDTH // 2) - SHOWN_WIDTH)
-        shown = [(number, lines[number - 1]) for number in (self.line - 1, self.line) if number >= 1]
-        rows = [
-            f"{number:>{margin}} | {_window(text, first)}" for number, text in shown if text[first:].strip()
-        ]
+        shown = [each for each in (self.line - 1, self.line) if each and lines[each - 1][first:].strip()]
+        rows = [f"{number:>{margin}} | {_window(lines[number - 1], first)}" for number in shown]
         indent = self.column - 1 - first
         carets = "^" * min(self.width, SHOWN_WIDTH - indent)
         return "\n".join([*rows, f"{'':>{margin}} | {' ' * indent}{carets}"])
@@ -103,12 +93,8 @@ class Problem:
         heading = escaped(f"{self.place}  {self.where}".rstrip() if self.place else self.where)
         expected = f"expected {self.expected}, found {self.found}" if self.found else self.expected
         excerpt = self.place.excerpt() if self.place else ""
-        parts = [heading, f"  {expected}"]
-        if excerpt:
-            parts += ["", excerpt]
-        if self.hint:
-            parts.append(f"  {self.hint}")
-        return "\n".join(parts)
+        parts = [heading, f"  {expected}", *(["", excerpt] if excerpt else [])]
+        return "\n".join([*parts, f"  {self.hint}"] if self.hint else parts)
 
 
 class DnsearchError(Exception):

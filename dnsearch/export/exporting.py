@@ -1,8 +1,7 @@
 """The story of an export: a run's network becomes a folder that others can use without dnsearch.
 
-The files are written into a folder beside the final one and read back by the runtime that they are meant for,
-in a process that imports nothing of dnsearch. Only if that runtime agrees with the run's own network does the
-folder take its place.
+The files are written beside the final folder and read back by the runtime that they are meant for, in a
+process that imports nothing of dnsearch. Only if it agrees with the run's own network does the folder stay.
 """
 
 import contextlib
@@ -34,7 +33,6 @@ SAMPLES = 64
 TOLERANCE = 1e-4
 """Largest difference that float32 explains: of a probability, or of a logit as a share of the largest one."""
 
-
 FormatName = Literal["savedmodel", "litert", "onnx", "keras-weights"]
 
 
@@ -48,15 +46,7 @@ class Format:
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """An export that was checked.
-
-    Args:
-        path: the folder.
-        format: its format.
-        images: how many images were compared.
-        difference: the largest difference, see ``TOLERANCE``.
-        size_bytes: of all files.
-    """
+    """An export that was checked on so many images; the largest difference as in ``TOLERANCE``."""
 
     path: Path
     format: FormatName
@@ -66,29 +56,23 @@ class Exported:
 
 
 def export_run(run: RunFolder, form: Format, out: Path, *, force: bool) -> Exported:
-    """Write a run's network in a format, and check what was written.
-
-    Args:
-        run: a run with weights; the outputs are compared on some of its validation images.
-        form: the format.
-        out: the folder to make.
-        force: replace an earlier export.
+    """Write a run's network into a new folder; compare the outputs on some of its validation images.
 
     Raises:
-        RunError: the run has no weights; the folder exists or cannot be made; the runtime cannot read what
-            was written, or disagrees.
+        RunError: the run has no weights; the folder exists and ``force`` does not replace an earlier export,
+            or it cannot be made; the runtime cannot read what was written, or disagrees.
         DataError: the data is missing or is no longer what the run was trained on.
     """
-    _check_free(out, force=force)
+    earlier = (out / ABOUT).is_file() and not out.is_symlink()
+    if os.path.lexists(out) and not (force and earlier):
+        found = "an earlier export" if earlier else "something else"
+        hint = "Replace it with --force." if earlier else "Choose another --out."
+        raise RunError(str(Problem(str(out), "a new folder", found, hint)))
     network = trained(run)
     images = images_of(network, "validation").first(SAMPLES)
-    weights = TrainedWeights(
-        network.plan,
-        weights_by_node(network.plan, network.model),
-        network.scaling.offset,
-        network.scaling.scale,
-        "uint8" if images.dtype == np.uint8 else "float32",
-    )
+    by_node, scaling = weights_by_node(network.plan, network.model), network.scaling
+    pixels: Literal["uint8", "float32"] = "uint8" if images.dtype == np.uint8 else "float32"
+    weights = TrainedWeights(network.plan, by_node, scaling.offset, scaling.scale, pixels)
     with _in_place(out) as folder:
         form.write(weights, folder)
         difference = _compared(form, folder, network, images)
@@ -120,23 +104,15 @@ def _about(run: RunFolder, form: Format, network: Trained, weights: TrainedWeigh
 
 
 def _compared(form: Format, folder: Path, network: Trained, images: Images) -> float:
-    """The largest difference between the format's own runtime and the run's network, see ``TOLERANCE``.
-
-    Raises:
-        RunError: the runtime cannot read the files, or the difference is too large.
-    """
+    """The largest difference between the format's runtime and the run's network; a RunError if too large."""
     ours = np.asarray(network.logits(network.scaling.apply(images)), np.float64)
     logits, probabilities = _outputs(form, folder, images)
-    off = (
-        np.abs(logits - ours).max() / max(1.0, np.abs(ours).max()),
-        np.abs(probabilities - softmax(ours)).max(),
-    )
-    difference = float(np.max(off))
+    off = np.abs(logits - ours).max() / max(1.0, np.abs(ours).max())
+    difference = float(np.maximum(off, np.abs(probabilities - softmax(ours)).max()))
     if not difference <= TOLERANCE:  # not ">", since NaN agrees with nothing
         expected = f"the run's outputs to {TOLERANCE:g} from {form.name}'s own runtime"
-        raise RunError(
-            str(Problem("export", expected, f"a difference of {difference:.2g}", "Nothing was kept."))
-        )
+        found = f"a difference of {difference:.2g}"
+        raise RunError(str(Problem("export", expected, found, "Nothing was kept.")))
     return difference
 
 
@@ -151,15 +127,6 @@ def _outputs(form: Format, folder: Path, images: Images) -> tuple[NDArray[np.flo
             raise RunError(str(Problem("export", expected, last_words, "Nothing was kept.")))
         with np.load(results) as found:
             return found["logits"].astype(np.float64), found["probabilities"].astype(np.float64)
-
-
-def _check_free(out: Path, *, force: bool) -> None:
-    """Keep an export from replacing what is there, other than an earlier export with ``force``."""
-    earlier = (out / ABOUT).is_file() and not out.is_symlink()
-    if os.path.lexists(out) and not (force and earlier):
-        found = "an earlier export" if earlier else "something else"
-        hint = "Replace it with --force." if found == "an earlier export" else "Choose another --out."
-        raise RunError(str(Problem(str(out), "a new folder", found, hint)))
 
 
 @contextlib.contextmanager

@@ -1,8 +1,7 @@
 """``import-weights``: a file with the weights of keras.applications' DenseNet becomes a run.
 
-The file is read with h5py alone: nothing in it is executed. Two formats are read, both HDF5. The first is
-Keras 1's and 2's, in which the weights of keras.applications are distributed; the second is what Keras 3's
-``Model.save_weights`` writes::
+The file is read with h5py alone: nothing in it is executed. It is of Keras 1 or 2, as keras.applications
+distributes its weights, or what Keras 3's ``Model.save_weights`` writes::
 
     densenet121.h5                              densenet121.weights.h5
      │   layer_names: conv1/conv, …              └── layers
@@ -12,8 +11,7 @@ Keras 1's and 2's, in which the weights of keras.applications are distributed; t
                                                                 └── 0
 
 Links out of the file are refused: they would let a file from a stranger read others on this machine. Names
-and shapes have to agree, weight by weight, before anything is changed; the file may leave out the classifier
-alone.
+and shapes have to agree before anything is changed; the file may leave out the classifier alone.
 """
 
 import contextlib
@@ -33,6 +31,7 @@ from dnsearch.data import class_folder
 from dnsearch.data.dataset import Scaling
 from dnsearch.data.facts import check_declared, facts
 from dnsearch.errors import Problem, RunError, SpecError
+from dnsearch.export.stock import BATCH_NORM
 from dnsearch.model.build import build
 from dnsearch.plan.cost import cost
 from dnsearch.plan.network import plan_network
@@ -46,23 +45,19 @@ from dnsearch.spec.experiment import Experiment
 from dnsearch.train.checkpoint import save_weights
 from dnsearch.train.state import start_afresh
 
-IMAGENET = Scaling(
-    offset=(0.485 * 255, 0.456 * 255, 0.406 * 255), scale=(0.229 * 255, 0.224 * 255, 0.225 * 255)
-)
+IMAGENET = Scaling((0.485 * 255, 0.456 * 255, 0.406 * 255), (0.229 * 255, 0.224 * 255, 0.225 * 255))
 """What ``keras.applications.densenet.preprocess_input`` does to pixels from 0 to 255."""
 
-UNSEEN = ("activation", "pooling", "stem.stride", "stem.pooling", "batch_norm.epsilon")
-"""Fields of the network that change what weights compute and not their shapes."""
+_FIELDS = ("activation", "pooling", "stem.stride", "stem.pooling", "batch_norm.epsilon")
+UNSEEN = tuple(f"network.{field}" for field in _FIELDS)
+"""Settings of the network that change what weights compute and not their shapes."""
 
 Stored = dict[str, Any]
 """``layer/weight`` → its ``h5py.Dataset``, not read yet."""
 
 UNREADABLE = (OSError, KeyError, ValueError, TypeError, RuntimeError, AttributeError, UnicodeError)
 """What h5py raises over files that are no HDF5, or damaged ones."""
-FORMER_NAMES = {"fc1000": "predictions"}
-"""Layers that an earlier keras.applications called otherwise."""
-BATCH_NORM = ("gamma", "beta", "moving_mean", "moving_variance")
-OTHERS = ("kernel", "bias")
+FORMER_NAMES = {"fc1000": "predictions"}  # layers that an earlier keras.applications called otherwise
 HINT = "Keras' Model.save_weights writes such files (.h5, .weights.h5); a .keras file is none."
 CLASSIFIER = "predictions"
 FIXED = {
@@ -80,11 +75,8 @@ _KERAS_LAYER = re.compile(r"conv(\d+)_block\d+_2_conv/kernel")
 class Imported:
     """A run made of imported weights.
 
-    Args:
-        folder: the new run folder.
-        record: its record.
-        fresh: layers that the file has no weights for.
-        differences: settings that change what fitting weights compute, and differ from keras.applications'.
+    The file has none for the ``fresh`` layers; ``differences`` are settings that change what fitting weights
+    compute, and differ from keras.applications'.
     """
 
     folder: RunFolder
@@ -94,12 +86,7 @@ class Imported:
 
 
 def import_run(document: Document, weights: Path, runs: Path) -> Imported:
-    """Make a run of a spec's network and a file with the weights of keras.applications' DenseNet.
-
-    Args:
-        document: a spec of the same network, such as the preset densenet-121.
-        weights: an ``.h5`` or ``.weights.h5`` file, with or without the classifier.
-        runs: where to make the run folder.
+    """Make a run of a spec's network, such as the preset densenet-121, and a file with weights for it.
 
     Raises:
         SpecError: the network does not fit the images, or they are not RGB.
@@ -108,8 +95,7 @@ def import_run(document: Document, weights: Path, runs: Path) -> Imported:
     """
     experiment = document.experiment
     known = facts(experiment.data)
-    channels = known.image_shape[2]
-    if channels != len(IMAGENET.offset):
+    if (channels := known.image_shape[2]) != len(IMAGENET.offset):
         expected = "3 channels: the weights of keras.applications read RGB"
         raise document.located(SpecError([Problem("data.image_shape", expected, found=f"{channels}")]))
     plan = plan_network(experiment.network, known.image_shape, known.classes)
@@ -118,15 +104,14 @@ def import_run(document: Document, weights: Path, runs: Path) -> Imported:
     model = build(plan, experiment.name)
     fresh = import_weights(model, weights)
     names = _class_names(experiment.data, known)
+    parameters = Parameters(costs.trainable, costs.other)
     folder = RunFolder.create(runs, experiment.name)
     with locked(folder.lock):
         folder.write_spec(document.text, resolved_yaml(experiment))
         folder.write_preprocessing(IMAGENET.as_json(), known.image_shape, names)
         with replacing(folder.weights) as file:
             save_weights(model, file)
-        record = opening(
-            folder.name, experiment, Parameters(costs.trainable, costs.other), costs.macs, origin=None
-        )
+        record = opening(folder.name, experiment, parameters, costs.macs, origin=None)
         without = f", which has no weights for {', '.join(fresh)}" if fresh else ""
         reason = f"weights imported from {weights}{without}"
         record = replace(record, state="finished", reason=reason, versions=environment.versions())
@@ -135,10 +120,7 @@ def import_run(document: Document, weights: Path, runs: Path) -> Imported:
 
 
 def _class_names(data: Data, known: Facts) -> tuple[str, ...]:
-    """The names of the data's sub-folders, if they exist; else the numbers of the classes.
-
-    ImageNet's sub-folders are named n01440764 and so on; sorted, they are in the order of the weights.
-    """
+    """The names of the data's sub-folders if they exist, sorted as ImageNet's weights are; else numbers."""
     place = Path(data.location)
     if data.source != "folder" or not place.is_dir():
         return tuple(map(str, range(known.classes)))
@@ -149,22 +131,13 @@ def _class_names(data: Data, known: Facts) -> tuple[str, ...]:
 
 def _differences(experiment: Experiment) -> tuple[str, ...]:
     ours, theirs = settings(experiment), settings(load("densenet-121").experiment)
-    paths = [f"network.{field}" for field in UNSEEN]
-    return tuple(
-        f"{path} is {ours[path]}, in keras.applications {theirs[path]}"
-        for path in paths
-        if ours[path] != theirs[path]
-    )
+    different = [path for path in UNSEEN if ours[path] != theirs[path]]
+    return tuple(f"{path} is {ours[path]}, in keras.applications {theirs[path]}" for path in different)
 
 
 @contextlib.contextmanager
 def opened(path: Path) -> Iterator[Stored]:
-    """The weights of a file, for a block.
-
-    Raises:
-        RunError: the file is missing, damaged, in neither format, or not complete in itself; also when a
-            weight that is read in the block turns out to be damaged.
-    """
+    """The weights of a file, for a block; a RunError also where one that is read in the block is damaged."""
     expected = "a file of Keras weights"
     if not path.is_file():
         raise _refusal(path, expected, "a folder" if path.is_dir() else "nothing")
@@ -203,7 +176,7 @@ def _by_number(file: Any, path: Path) -> Iterator[tuple[str, Any]]:  # noqa: ANN
             raise _refusal(path, f"the name of the layer {numbered}", "none", hint)
         for key in variables:
             name = str(variables.attrs["name"])
-            kinds = BATCH_NORM if name.endswith("bn") else OTHERS
+            kinds = BATCH_NORM if name.endswith("bn") else ("kernel", "bias")
             kind = kinds[int(key)] if key.isdecimal() and int(key) < len(kinds) else key
             yield f"{name}/{kind}", _inside(variables, key, path)
 
@@ -232,11 +205,7 @@ def _refusal(path: Path, expected: str, found: str, hint: str = HINT) -> RunErro
 
 
 def import_weights(model: keras.Model, path: Path) -> tuple[str, ...]:
-    """Fill a model with a file's weights; returns the layers that keep theirs, since it has none for them.
-
-    Args:
-        model: a DenseNet that ``build`` built, of the form of keras.applications'.
-        path: the file.
+    """Fill a DenseNet that ``build`` built with a file's weights; returns the layers that the file has not.
 
     Raises:
         RunError: the file cannot be read, or is of another network.
@@ -289,8 +258,8 @@ def _check(wanted: Mapping[str, Any], found: Stored, path: Path) -> None:
         more = f", and {len(others)} more that do not fit" if others else ""
         hint = f"The file has {_blocks(found)}; the network has {_blocks(wanted)}."
         if all(name.startswith(f"{CLASSIFIER}/") for name in wrong):
-            hint = "Import the file with its own data.classes; "
-            hint += "training.start_from fine-tunes for other classes."
+            fine_tune = "training.start_from fine-tunes for other classes"
+            hint = f"Import the file with its own data.classes; {fine_tune}."
         raise _refusal(path, name + shape, faults[name] + more, hint)
 
 

@@ -12,17 +12,13 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from dnsearch.export.stock import Arrays, TrainedWeights
+from dnsearch.export.stock import BATCH_NORM, Arrays, TrainedWeights
 from dnsearch.plan import graph
 from dnsearch.plan.graph import Node
 
-ONNX = "model.onnx"
-OPSET = 20
-"""The first with Gelu; ONNX Runtime reads it since 1.17."""
-FIRST = "channels_first"
-"""What the network's first node reads: scaled pixels."""
-IR_VERSION = 9
-"""The file format that belongs to the opset: older runtimes refuse a later one."""
+OPSET = 20  # the first with Gelu; ONNX Runtime reads it since 1.17
+IR_VERSION = 9  # the file format that belongs to the opset: older runtimes refuse a later one
+FIRST = "channels_first"  # what the network's first node reads: scaled pixels
 
 
 def write_onnx(network: TrainedWeights, folder: Path) -> None:
@@ -32,9 +28,7 @@ def write_onnx(network: TrainedWeights, folder: Path) -> None:
     writer = _Graph()
     writer.scaled(network.offset, network.scale)
     for node in nodes[1:]:
-        writer.weights(node, network.weights[node.name])
-        writer.node(node, [names[position] for position in node.inputs])
-    writer.outputs(nodes[-1])
+        writer.node(node, [names[position] for position in node.inputs], network.weights[node.name])
     model = helper.make_model(
         writer.graph(network),
         opset_imports=[helper.make_opsetid("", OPSET)],
@@ -42,7 +36,7 @@ def write_onnx(network: TrainedWeights, folder: Path) -> None:
         producer_name="dnsearch",
     )
     onnx.checker.check_model(model, full_check=True)
-    onnx.save_model(model, folder / ONNX)
+    onnx.save_model(model, folder / "model.onnx")
 
 
 class _Graph:
@@ -60,10 +54,6 @@ class _Graph:
         self._nodes.append(helper.make_node(kind, list(inputs), [output], name=output, **attributes))
         return output
 
-    def weights(self, node: Node, arrays: Arrays) -> None:
-        for kind, values in arrays.items():
-            self._constant(f"{node.name}/{kind}", _turned(node, kind, values))
-
     def scaled(self, offset: Sequence[float], scale: Sequence[float]) -> None:
         numbers = self._add("Cast", ["images"], "pixels", to=TensorProto.FLOAT)
         less = self._constant("offset", np.asarray(offset, np.float32))
@@ -72,22 +62,24 @@ class _Graph:
         scaled = self._add("Div", [centred, by], "scaled")
         self._add("Transpose", [scaled], FIRST, perm=[0, 3, 1, 2])
 
-    def node(self, node: Node, inputs: list[str]) -> None:
-        """Add what one node of the plan does."""
+    def node(self, node: Node, inputs: list[str], arrays: Arrays) -> None:
+        """Add what one node of the plan does, with its weights."""
         name = node.name
+        for kind, values in arrays.items():
+            self._constant(f"{name}/{kind}", _turned(node, kind, values))
+        weighted = [
+            *inputs,
+            *(f"{name}/{kind}" for kind in ("kernel", "bias", *BATCH_NORM) if kind in arrays),
+        ]
         match node.operation:
-            case graph.Convolution() as convolution:
-                self._convolution("Conv", node, inputs, convolution.stride, [convolution.padding] * 4)
-            case graph.TransposedConvolution() as convolution:
+            case graph.Convolution(stride=stride, padding=padding):
+                self._add("Conv", weighted, name, strides=[stride] * 2, pads=[padding] * 4)
+            case graph.TransposedConvolution(kernel=kernel):
                 # Of the kernel - 2 surplus rows TensorFlow takes the smaller half off the top.
-                first, surplus = (convolution.kernel - 2) // 2, convolution.kernel - 2
-                self._convolution(
-                    "ConvTranspose", node, inputs, 2, [first, first, surplus - first, surplus - first]
-                )
+                top, bottom = (kernel - 2) // 2, (kernel - 1) // 2
+                self._add("ConvTranspose", weighted, name, strides=[2, 2], pads=[top, top, bottom, bottom])
             case graph.BatchNorm(epsilon=epsilon):
-                kinds = ("gamma", "beta", "moving_mean", "moving_variance")
-                weights = [f"{name}/{kind}" for kind in kinds]
-                self._add("BatchNormalization", [*inputs, *weights], name, epsilon=epsilon)
+                self._add("BatchNormalization", weighted, name, epsilon=epsilon)
             case graph.Activation() as activation:
                 self._activation(activation, name, inputs[0])
             case graph.Pool() as pool:
@@ -107,16 +99,11 @@ class _Graph:
                 mean = self._add("GlobalAveragePool", inputs, f"{name}/mean")
                 self._add("Flatten", [mean], name)
             case graph.Classifier():
-                self._add("Gemm", [*inputs, f"{name}/kernel", f"{name}/bias"], name)
+                self._add("Gemm", weighted, name)
             case graph.Input():
                 raise ValueError(f"a second input, {name}")
             case _:
                 assert_never(node.operation)
-
-    def _convolution(self, kind: str, node: Node, inputs: list[str], stride: int, pads: list[int]) -> None:
-        known = {constant.name for constant in self._constants}
-        weights = [each for each in (f"{node.name}/kernel", f"{node.name}/bias") if each in known]
-        self._add(kind, [*inputs, *weights], node.name, strides=[stride, stride], pads=pads)
 
     def _activation(self, activation: graph.Activation, name: str, features: str) -> None:
         match activation.kind:
@@ -138,28 +125,21 @@ class _Graph:
             pads = self._constant(f"{name}/pads", np.asarray(sides * 2, np.int64))
             features = self._add("Pad", [features, pads], f"{name}/padded")
         window = {"kernel_shape": [pool.size] * 2, "strides": [pool.stride] * 2}
-        match pool.kind:
-            case "avg":
-                self._add("AveragePool", [features], name, **window)
-            case "max":
-                self._add("MaxPool", [features], name, **window)
-            case _:
-                assert_never(pool.kind)
+        kinds = {"avg": "AveragePool", "max": "MaxPool"}
+        self._add(kinds[pool.kind], [features], name, **window)
 
-    def outputs(self, last: Node) -> None:
-        """Name the two outputs, the channels last."""
+    def graph(self, network: TrainedWeights) -> Any:  # noqa: ANN401  (an onnx.GraphProto)
+        """The whole graph, with what goes in and the two outputs, the channels last."""
+        first, *_, last = network.plan.nodes
         if len(last.shape) == 1:
             self._add("Identity", [last.name], "logits")
         else:
             self._add("Transpose", [last.name], "logits", perm=[0, 2, 3, 1])
         self._add("Softmax", ["logits"], "probabilities", axis=-1)
-
-    def graph(self, network: TrainedWeights) -> Any:  # noqa: ANN401  (an onnx.GraphProto)
-        """The whole graph, with what goes in and what comes out."""
         kind = TensorProto.UINT8 if network.pixels == "uint8" else TensorProto.FLOAT
-        images = helper.make_tensor_value_info("images", kind, ["batch", *network.plan.nodes[0].shape])
+        images = helper.make_tensor_value_info("images", kind, ["batch", *first.shape])
         results = [
-            helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", *network.plan.nodes[-1].shape])
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", *last.shape])
             for name in ("logits", "probabilities")
         ]
         return helper.make_graph(self._nodes, "network", [images], results, self._constants)

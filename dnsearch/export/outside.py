@@ -1,7 +1,6 @@
 """Runs an export with its own runtime alone: ``python -P outside.py FORMAT FOLDER IMAGES RESULTS``.
 
-dnsearch runs this script by its path in a fresh process. It imports nothing of dnsearch, and of the runtimes
-only the one that the format is for.
+A fresh process runs it by its path. It imports nothing of dnsearch, and only the format's own runtime.
 """
 
 import sys
@@ -14,13 +13,7 @@ Arrays = Any
 
 
 def outputs(kind: str, folder: str, images: Arrays) -> dict[str, Arrays]:
-    """Logits and probabilities of raw pixels.
-
-    Args:
-        kind: the format, as ``dnsearch export --format`` names it.
-        folder: the export.
-        images: (batch, height, width, channels).
-    """
+    """Logits and probabilities of raw pixels (batch, height, width, channels), by the name of the format."""
     match kind:
         case "savedmodel":
             import tensorflow as tf

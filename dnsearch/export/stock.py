@@ -26,14 +26,9 @@ BATCH_NORM = ("gamma", "beta", "moving_mean", "moving_variance")
 
 @dataclass(frozen=True, slots=True)
 class TrainedWeights:
-    """A trained network as values: all that any format is written from.
+    """All that any format is written from.
 
-    Args:
-        plan: the network.
-        weights: as ``weights_by_node`` gives them.
-        offset: taken from each pixel, one number per channel.
-        scale: what each pixel is then divided by, one number per channel.
-        pixels: the type of the raw pixels.
+    ``weights`` are those of ``weights_by_node``; pixels become ``(pixel - offset) / scale``, by channel.
     """
 
     plan: NetworkPlan
@@ -44,26 +39,18 @@ class TrainedWeights:
 
 
 def weights_by_node(plan: NetworkPlan, model: keras.Model) -> dict[str, Arrays]:
-    """The weights of a model that ``build`` built, by the names of the plan's nodes.
+    """The weights of a model that ``build`` built, by the names of the plan's nodes; perhaps none.
 
-    Args:
-        plan: the network.
-        model: the same, built and filled.
-
-    Returns:
-        name of a node → its weights: ``gamma``, ``beta``, ``moving_mean`` and ``moving_variance`` of a
-        BatchNorm, ``slope`` (channels,) of a prelu, ``kernel`` and perhaps ``bias`` of the others; empty for
-        nodes without weights.
+    A BatchNorm has those of ``BATCH_NORM``, a prelu ``slope`` (channels,), others ``kernel`` and ``bias``.
     """
     layers: dict[str, dict[str, NDArray[np.float32]]] = {}
     for weight in model.weights:
         layer, _, kind = weight.path.rpartition("/")
         layers.setdefault(layer, {})["slope" if kind == "alpha" else kind] = np.asarray(weight)
-    fused = {position: plan.nodes[unit[-1]].name for unit in units(plan) for position in unit}
-    return {
-        node.name: _own(node.operation, layers.get(fused[position], {}))
-        for position, node in enumerate(plan.nodes)
+    fused = {
+        plan.nodes[position].name: plan.nodes[unit[-1]].name for unit in units(plan) for position in unit
     }
+    return {node.name: _own(node.operation, layers.get(fused[node.name], {})) for node in plan.nodes}
 
 
 def _own(operation: Operation, layer: Arrays) -> Arrays:
@@ -77,8 +64,7 @@ def _own(operation: Operation, layer: Arrays) -> Arrays:
 def stock_model(network: TrainedWeights) -> keras.Model:
     """A model from raw pixels to ``{"logits": …, "probabilities": …}``, in stock layers alone.
 
-    The input has shape ``(batch, height, width, channels)``, each output ``(batch, classes)`` or, for a
-    U-Net, ``(batch, height, width, classes)``.
+    From ``(batch, height, width, channels)`` to ``(batch, classes)``, of a U-Net an image of such.
     """
     nodes = network.plan.nodes
     image = keras.Input(nodes[0].shape, dtype=network.pixels, name="images")
@@ -101,15 +87,13 @@ def _layer(node: Node, inputs: list[Tensor]) -> Tensor:
     """The output of a node in stock layers; all but two operations are such layers in our network too."""
     match node.operation:
         case graph.BatchNorm(momentum, epsilon):
-            layer = keras.layers.BatchNormalization(momentum=momentum, epsilon=epsilon, name=node.name)
-            return layer(inputs[0])
+            norm = keras.layers.BatchNormalization(momentum=momentum, epsilon=epsilon, name=node.name)
+            return norm(inputs[0])
         case graph.SpaceToDepth(size):
             height, width, _ = node.shape
-            cells = keras.layers.Reshape((height, size, width, size, -1), name=f"{node.name}_cells")(
-                inputs[0]
-            )
-            joined = keras.layers.Permute((1, 3, 2, 4, 5), name=f"{node.name}_joined")(cells)
-            return keras.layers.Reshape(node.shape, name=node.name)(joined)
+            cells = keras.layers.Reshape((height, size, width, size, -1), name=f"{node.name}_cells")
+            joined = keras.layers.Permute((1, 3, 2, 4, 5), name=f"{node.name}_joined")
+            return keras.layers.Reshape(node.shape, name=node.name)(joined(cells(inputs[0])))
         case _:
             return alone(node, inputs)
 

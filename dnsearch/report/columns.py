@@ -3,7 +3,7 @@
 Settings that differ among the rows have columns of their own, under the shortest name that tells them apart.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -119,16 +119,19 @@ FIRST_SETTINGS, OTHER_SETTINGS = 3, 7
 def arranged(rows: Sequence[Row], extra: Sequence[str] = ()) -> list[Column]:
     """The columns of a leaderboard, from left to right; settings that differ have columns of their own.
 
-    Raises:
-        DnsearchError: ``extra`` has more than keys of ``COLUMNS``, dotted settings and headings of settings.
+    ``extra`` has keys of ``COLUMNS``, dotted settings and headings of settings; a DnsearchError if others.
     """
+
+    def full_name(row: Row) -> str:
+        return units.one_line("/".join(filter(None, [row.record.study, row.record.name])))
+
     of_study = any(row.standing for row in rows)
     usual = [key for key in USUAL if not key.startswith("test") or (not of_study and _any(rows, key))]
     # Trials of one study need no more than their names; beside other runs they need the study's.
     several = len({row.record.study for row in rows}) > 1
     columns = {
         "rank": COLUMNS["rank"],
-        "name": Column("name", _full_name, numeric=False) if several else COLUMNS["name"],
+        "name": Column("name", full_name, numeric=False) if several else COLUMNS["name"],
         **(_study_figures(rows) if of_study else _run_figures(rows)),
         **{key: COLUMNS[key] for key in usual},
     }
@@ -149,12 +152,7 @@ def _any(rows: Sequence[Row], key: str) -> bool:
     return any(fact(row.record, key) is not None for row in rows)
 
 
-def _full_name(row: Row) -> str:
-    return units.one_line("/".join(filter(None, [row.record.study, row.record.name])))
-
-
 def _run_figures(rows: Sequence[Row]) -> dict[str, Column]:
-    """The validation figures of runs that belong to no study."""
     best = "best_" if any(row.select == "best" for row in rows) else ""
     kinds = ("mean_iou", "accuracy") if _any(rows, "validation_mean_iou") else ("accuracy",)
     return {key: COLUMNS[key] for key in (f"{best}validation_{kind}" for kind in kinds)}
@@ -202,7 +200,7 @@ def differing(records: Sequence[RunRecord]) -> dict[str, str]:
     keys = dict.fromkeys(key for record in records for key in record.settings)
     for key in keys:
         siblings.setdefault(key.rpartition(".")[0], []).append(key)
-        values[key] = [(key in record.settings, _listed(record.settings.get(key))) for record in records]
+        values[key] = [(key in record.settings, listed(record.settings.get(key))) for record in records]
     names: dict[str, str] = {}  # key to look up → key to show
     for parent, family in siblings.items():
         varying = [key for key in family if any(value != values[key][0] for value in values[key])]
@@ -212,9 +210,11 @@ def differing(records: Sequence[RunRecord]) -> dict[str, str]:
     return {short[names[key]]: key for key in keys if key in names}
 
 
-def _listed(value: Any) -> Any:  # noqa: ANN401  (whatever a spec can hold)
+def listed(value: Any) -> Any:  # noqa: ANN401  (whatever a spec can hold)
     """A record that was read has lists where one that was just made may have tuples."""
-    return list(value) if isinstance(value, tuple) else value
+    if isinstance(value, Mapping):
+        return {key: listed(item) for key, item in value.items()}
+    return [listed(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def headings(keys: Iterable[str]) -> dict[str, str]:

@@ -36,7 +36,6 @@ def evaluation_table(found: Assessment | Segmentation, title: str, width: int) -
 
 
 def _headline(found: Assessment | Segmentation) -> list[tuple[str, str, str, str]]:
-    """Name, figure, interval and a remark."""
     loss = f"{found.loss.value:.4f}", f"{found.loss.low:.4f} – {found.loss.high:.4f}"
     match found:
         case Assessment():
@@ -57,10 +56,8 @@ def _headline(found: Assessment | Segmentation) -> list[tuple[str, str, str, str
 
 
 def _share(figure: Figure | None) -> tuple[str, str]:
-    """A share and its interval, in percent."""
-    if figure is None:
-        return NOTHING, NOTHING
-    return percent(figure.value), f"{100 * figure.low:.2f} – {percent(figure.high)}"
+    interval = f"{100 * figure.low:.2f} – {percent(figure.high)}" if figure else NOTHING
+    return percent(figure.value if figure else None), interval
 
 
 def _classes(found: Assessment | Segmentation, names: Sequence[str]) -> Table:
@@ -70,9 +67,7 @@ def _classes(found: Assessment | Segmentation, names: Sequence[str]) -> Table:
         case Assessment():
             figure, headings = "F1", (">precision", ">recall", ">F1", ">images")
             scores = [each.f1 for each in found.classes]
-            cells = [
-                [percent(each.precision), percent(each.recall), percent(each.f1)] for each in found.classes
-            ]
+            cells = [[*map(percent, (each.precision, each.recall, each.f1))] for each in found.classes]
         case Segmentation():
             figure, headings = "IoU", (">IoU", ">95 % interval", ">precision", ">recall", ">pixels")
             scores = [iou.value if iou else None for iou in found.ious]
@@ -106,15 +101,13 @@ def matrix_lines(counts: Counts, names: Sequence[str]) -> list[str]:
     digits, longest = len(numbers[-1]), max(map(cell_len, names))
     labels = [f"{number:>{digits}} " for number in numbers]
     if list(names) != numbers:
-        labels = [
-            f"{label} {set_cell_size(name, longest)} " for label, name in zip(labels, names, strict=True)
-        ]
+        padded = [f" {set_cell_size(name, longest)} " for name in names]
+        labels = list(map("".join, zip(labels, padded, strict=True)))
     cell = max(digits, len(str(counts.max()))) + 2
     marks = [numbers, *([f"{count}" if count else "·" for count in row] for row in counts.tolist())]
     labels.insert(0, " " * cell_len(labels[0]))
-    return [
-        label + "".join(f"{mark:>{cell}}" for mark in row) for label, row in zip(labels, marks, strict=True)
-    ]
+    rows = ["".join(f"{mark:>{cell}}" for mark in row) for row in marks]
+    return [label + row for label, row in zip(labels, rows, strict=True)]
 
 
 def _mistakes(counts: Counts, names: Sequence[str], unit: str) -> RenderableType:
@@ -132,17 +125,16 @@ def _mistakes(counts: Counts, names: Sequence[str], unit: str) -> RenderableType
 def evaluation_json(found: Assessment | Segmentation) -> dict[str, Any]:
     """All of it for ``json.dumps``: shares from 0 to 1; None where there is no such figure."""
     figures: dict[str, Figure | None]
+    counted, intervals = {"examples": found.examples}, {}
     match found:
         case Assessment():
-            counted = {"examples": found.examples}
             figures = {"accuracy": found.accuracy, "top5_accuracy": found.top5_accuracy, "loss": found.loss}
             figures["calibration_error"] = found.calibration_error
             intervals = {"accuracy_wilson": list(found.wilson)}
             classes = [asdict(each) for each in found.classes]
         case Segmentation():
-            counted = {"examples": found.examples, "pixels": found.pixels}
+            counted["pixels"] = found.pixels
             figures = {"mean_iou": found.mean_iou, "accuracy": found.accuracy, "loss": found.loss}
-            intervals = {}
             classes = [
                 {
                     "name": each.name,

@@ -4,12 +4,12 @@ import csv
 import io
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 from dnsearch.errors import escaped
-from dnsearch.report.columns import arranged
+from dnsearch.report.columns import arranged, listed
 from dnsearch.report.ranking import FACTS, Row, Standing, fact
 from dnsearch.report.units import one_line
 from dnsearch.runs.record import StudyRecord
@@ -26,21 +26,14 @@ def as_json(rows: Sequence[Row]) -> list[dict[str, Any]]:
         {"rank": row.rank}
         | (_standing(row.standing) if row.standing else {})
         | {key: fact(row.record, key) for key in FACTS}
-        | {"settings": _listed(row.record.settings)}
+        | {"settings": listed(row.record.settings)}
         for row in rows
     ]
 
 
 def study_json(study: StudyRecord, trials: list[dict[str, Any]]) -> dict[str, Any]:
     """A study and its trials, for ``json.dumps``; ``trials`` is what ``as_json`` returned."""
-    return {"study": _listed(asdict(study)), "trials": trials}
-
-
-def _listed(value: Any) -> Any:  # noqa: ANN401  (whatever a spec can hold)
-    """Lists where a record that was just made may have tuples."""
-    if isinstance(value, Mapping):
-        return {key: _listed(item) for key, item in value.items()}
-    return [_listed(item) for item in value] if isinstance(value, list | tuple) else value
+    return {"study": listed(asdict(study)), "trials": trials}
 
 
 def _standing(standing: Standing) -> dict[str, Any]:
@@ -79,11 +72,7 @@ def _plain(value: object) -> str | None:
 
 
 def as_markdown(rows: Sequence[Row], columns: Sequence[str] = ()) -> str:
-    """The whole leaderboard as a GitHub table, however wide.
-
-    Raises:
-        DnsearchError: an unknown column.
-    """
+    """The whole leaderboard as a GitHub table, however wide; a DnsearchError for an unknown column."""
     shown = arranged(rows, columns)
     lines = [
         [_escaped(column.heading) for column in shown],

@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from rich import box
 from rich.cells import cell_len
@@ -26,14 +27,8 @@ GAP = 2  # cells between columns
 WIDEST_CELL, WIDEST_NAME, NARROWEST_NAME = 20, 32, 12
 FAILED, SHORTEST_REASON = 20, 10
 
-STATE_STYLES: dict[State, str] = {
-    "finished": "green",
-    "running": "cyan",
-    "paused": "blue",
-    "pruned": "yellow",
-    "interrupted": "magenta",
-    "failed": "red",
-}
+STATE_STYLES: dict[State, str] = {"finished": "green", "running": "cyan", "paused": "blue"}
+STATE_STYLES |= {"pruned": "yellow", "interrupted": "magenta", "failed": "red"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,21 +44,13 @@ class Strip:
 
 
 def leaderboard(rows: Sequence[Row], title: str, columns: Sequence[str] = (), width: int = 100) -> Group:
-    """A table of ranked runs, the best row in bold, no wider than ``width`` where that is possible at all.
-
-    Raises:
-        DnsearchError: one of ``columns`` is unknown, see ``columns.arranged``.
-    """
+    """A table of ranked runs, the best row in bold, no wider than ``width`` where that is possible at all."""
     shown, hidden = strips(rows, columns, width)
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, GAP - 1, 0, 0))
     for strip in shown:
-        table.add_column(
-            Text(strip.heading),
-            justify="right" if strip.column.numeric else "left",
-            vertical="bottom",
-            no_wrap=True,
-            width=strip.width,
-        )
+        side: Literal["left", "right"] = "right" if strip.column.numeric else "left"
+        heading = Text(strip.heading)
+        table.add_column(heading, justify=side, vertical="bottom", no_wrap=True, width=strip.width)
     for place, row in enumerate(rows):
         *cells, last = (strip.cells[place] for strip in shown)
         state, room = row.record.state, shown[-1].width
@@ -80,18 +67,13 @@ def leaderboard(rows: Sequence[Row], title: str, columns: Sequence[str] = (), wi
 def _caption(rows: Sequence[Row], hidden: Sequence[str], width: int) -> str:
     if not rows:
         return "No runs. Make one with: dnsearch train SPEC"
-    if not hidden:
-        return ""
     number = f"{counted(len(hidden), 'column')} hidden at this width"
     named = f"{number} ({', '.join(hidden)}); --json shows all."
-    return named if len(named) <= width else f"{number}; --json shows all."
+    return (named if len(named) <= width else f"{number}; --json shows all.") if hidden else ""
 
 
 def strips(rows: Sequence[Row], columns: Sequence[str], width: int) -> tuple[list[Strip], list[str]]:
-    """The most important columns that fit, from left to right, and the headings of the others.
-
-    Columns of importance 0 are kept even where they do not fit.
-    """
+    """Left to right, those of importance 0 and the most important that fit; the headings of the others."""
     every = [_strip(column, rows) for column in arranged(rows, columns)]
     room, places = width + GAP, set()
     for place, strip in sorted(enumerate(every), key=lambda pair: pair[1].column.importance):
@@ -116,7 +98,7 @@ def _strip(column: Column, rows: Sequence[Row]) -> Strip:
     if column.heading == "name":
         widths = min(longest, NARROWEST_NAME), min(longest, WIDEST_NAME), min(longest, WIDEST_NAME)
     elif column.heading == "state":
-        states = {row.record.state for row in rows}
+        states = [row.record.state for row in rows]
         word = max(map(len, states), default=0)
         # Why a run failed is worth some room; the other reasons take what is left.
         widths = word, max(word, min(longest, FAILED)) if "failed" in states else word, longest
@@ -162,7 +144,7 @@ def facts(study: StudyRecord, rows: Sequence[Row]) -> list[str]:
     names = headings(study.importances)
     shares = ", ".join(f"{one_line(names[path])} {share:.2f}" for path, share in study.importances.items())
     importance = shares or one_line(study.importances_missing)
-    told = [f"importance: {importance}"] if importance else []
+    told = [f"importance: {importance}"] * bool(importance)
     return [*_counts(study), *_failures(rows), *told, *_legend(study, rows)]
 
 
@@ -204,8 +186,7 @@ def _legend(study: StudyRecord, rows: Sequence[Row]) -> Iterator[str]:
 Running = tuple[str, int, int, float | None]
 """A running trial: name, epochs done, epochs planned, last validation accuracy or, of a U-Net, mean IoU."""
 
-TABLE_FRAME = 5
-"""Lines of a leaderboard around its rows: title, two of headings, rule, caption."""
+TABLE_FRAME = 5  # lines of a leaderboard around its rows: title, two of headings, rule, caption
 
 
 def live(
@@ -227,9 +208,9 @@ def live(
     if rows:
         parts += [leaderboard(rows[: max(1, left)], "Best so far", width=width), Text()]
     if running:
-        parts += [_at_work(running[:bars], width)]
+        parts.append(_at_work(running[:bars], width))
     if len(running) > bars:
-        parts += [Text(f"… and {len(running) - bars} more at work", style="dim")]
+        parts.append(Text(f"… and {len(running) - bars} more at work", style="dim"))
     return Group(*parts, _progress(done, total, elapsed_seconds))
 
 
@@ -237,8 +218,8 @@ def _at_work(running: Sequence[Running], width: int) -> Table:
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(no_wrap=True, overflow="ellipsis", max_width=max(12, width // 3))
     grid.add_column(width=20)
-    grid.add_column(justify="right", no_wrap=True)
-    grid.add_column(justify="right", no_wrap=True)
+    for _ in range(2):
+        grid.add_column(justify="right", no_wrap=True)
     for name, epoch, planned, score in running:
         bar = ProgressBar(total=max(1, planned), completed=epoch, width=20)
         grid.add_row(Text(units.one_line(name)), bar, f"epoch {epoch}/{planned}", units.percent(score))

@@ -8,21 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib import style
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from dnsearch.evaluate.metrics import Counts, Floats
+from dnsearch.evaluate.metrics import Counts
 from dnsearch.report.drawing.marks import LINE, fitting, label, text_width
 from dnsearch.report.units import one_line, shortened
 from dnsearch.runs.atomic import atomic_write
 
 MATRIX_DPI = 160
-CELL, FINEST_CELL = 0.42, 0.13
-"""Inches; the finest is for more classes than ``MOST_NUMBERED``, whose cells have no numbers."""
-MOST_NUMBERED = 25
-LONGEST_COUNT = 99_999
-"""Where a cell has more, percents of the rows are written: counts would not fit."""
+CELL, FINEST_CELL = 0.42, 0.13  # inches; the finest is for more classes than MOST_NUMBERED
+MOST_NUMBERED = 25  # classes; the cells of more have no numbers
+LONGEST_COUNT = 99_999  # where a cell has more, percents of the rows are written: counts would not fit
 LONGEST_NAME = 24
 
 
@@ -30,9 +27,6 @@ def draw_confusion(counts: Counts, names: Sequence[str], title: str, path: Path)
     """Draw a confusion matrix, (classes, classes), into a PNG file; equal arguments give equal bytes.
 
     A cell's colour is its share of its row, so that classes with few images show as clearly as others.
-
-    Raises:
-        RunError: the file cannot be written.
     """
     content = BytesIO()
     with style.context("default"):
@@ -57,22 +51,16 @@ def _figure(counts: Counts, names: Sequence[str], title: str) -> Figure:
     axes.tick_params(length=0)
     axes.set_title(one_line(title), fontsize=11, loc="left", pad=10)
     if numbered:
-        _number(axes, counts, shares)
+        long, digits = counts.max() > LONGEST_COUNT, 9 if counts.max() < 1000 else 7
+        for row, column in zip(*counts.nonzero(), strict=True):
+            share = shares[row, column]
+            text = f"{100 * share:.1f} %" if long else f"{counts[row, column]}"
+            colour = "white" if share > 0.5 else "#222222"
+            axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=digits)
     bar = figure.add_axes((1.03, 0.0, min(0.04, 0.15 / side), 1.0))
     figure.colorbar(image, cax=bar).set_label("share of the row", fontsize=9)
     bar.tick_params(labelsize=8)
     return figure
-
-
-def _number(axes: Axes, counts: Counts, shares: Floats) -> None:
-    """Write the counts into the cells, or percents for long ones, white on dark cells."""
-    long = counts.max() > LONGEST_COUNT
-    size = 9 if counts.max() < 1000 else 7
-    for row, column in zip(*counts.nonzero(), strict=True):
-        share = shares[row, column]
-        text = f"{100 * share:.1f} %" if long else f"{counts[row, column]}"
-        colour = "white" if share > 0.5 else "#222222"
-        axes.text(column, row, text, ha="center", va="center", fontsize=size, color=colour)
 
 
 DPI = 150
@@ -82,8 +70,7 @@ SIDE = 0.92  # inches of the longer side of an image
 CAPTION, HEADING = 0.13, 0.62  # inches: to the first line below a pair, for the heading
 SMALL, MIDDLE, LARGE = 7.5, 8.5, 13.0
 
-Pixels = Any
-"""(height, width, 3), from 0 to 1."""
+Pixels = Any  # (height, width, 3), from 0 to 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +83,7 @@ class Pair:
 
 
 def contact_sheet(title: str, subtitle: str, pairs: Sequence[Pair], *, compared: bool) -> bytes:
-    """A PNG of at least one image, all of one size; the same images give the same bytes.
-
-    ``compared`` says whether the originals are shown, left of what became of them.
-    """
+    """A PNG of images of one size, beside their originals if ``compared``; equal images: equal bytes."""
     title, subtitle = one_line(title), one_line(subtitle)
     height, width = pairs[0].seen.shape[:2]
     tall, wide = SIDE * height / max(height, width), SIDE * width / max(height, width)
@@ -124,7 +108,12 @@ def contact_sheet(title: str, subtitle: str, pairs: Sequence[Pair], *, compared:
                 below = left, top + tall + CAPTION + line * LINE
                 label(axes, below, fitting(one_line(words), across, SMALL), SMALL, "left")
             for image in (pair.original, pair.seen) if compared else (pair.seen,):
-                _show(axes, image, (left, left + wide, top + tall, top))
+                smooth = "nearest" if max(image.shape) * 2 < SIDE * DPI else "antialiased"
+                extent = left, left + wide, top + tall, top
+                axes.imshow(image, extent=extent, interpolation=smooth, aspect="auto", zorder=1)
+                # A thin frame sets a white image apart from the page.
+                frame = Rectangle((left, top), wide, tall, fill=False, ec="#9AA1A8", lw=0.5, zorder=2)
+                axes.add_patch(frame)
                 left += wide + SEAM
         content = BytesIO()
         figure.savefig(content, format="png", dpi=min(DPI, LONGEST_SIDE / max(page_width, page_height)))
@@ -140,12 +129,3 @@ def _columns(pairs: int, compared: bool) -> int:
     square = math.sqrt(pairs / 2 if compared else pairs)
     about = min(pairs, max(4 if compared else 6, round(1.5 * square)))
     return next((columns for columns in (about, about + 1, about - 1) if pairs % max(1, columns) == 0), about)
-
-
-def _show(axes: Axes, image: Pixels, extent: tuple[float, float, float, float]) -> None:
-    """Pixels with hard edges, and a thin frame that sets a white image apart from the page."""
-    smooth = "nearest" if max(image.shape) * 2 < SIDE * DPI else "antialiased"
-    axes.imshow(image, extent=extent, interpolation=smooth, aspect="auto", zorder=1)
-    left, right, bottom, top = extent
-    frame = Rectangle((left, top), right - left, bottom - top, fill=False, ec="#9AA1A8", lw=0.5, zorder=2)
-    axes.add_patch(frame)

@@ -1,14 +1,11 @@
 """From records to places: which run is best by which figure, and how sure that is.
 
-Finished runs come first, by their figure alone. Pruned, interrupted, running and failed runs follow, by their
-last figure: the accuracy after one epoch of a run that was stopped cannot be compared with that of a run that
-had all its epochs. Runs without a figure come last and have no place. Of equal figures the one with fewer
-parameters comes first, then by name.
+Finished runs come first; those that were stopped follow, since figures after fewer epochs cannot be compared.
+Of equal figures the one with fewer parameters comes first, then by name; runs without one have no place.
 
-In a study one row is one trial, and the retrainings that confirm it on fresh seeds are part of its row. A
-confirmed trial is judged by these alone: it was chosen for its own figure, which therefore flatters it. Over
-seeds the interval is Student's; of a single training it is Wilson's, of the share of the validation images,
-and says nothing of what another seed would give. The mean IoU of a single training has no interval.
+A row of a study is a trial with the retrainings that confirm it on fresh seeds. It is judged by these alone:
+it was chosen for its own figure, which flatters it. Over seeds the interval is Student's; of one training it
+is Wilson's, of the share of images, and says nothing of other seeds; the mean IoU of one training has none.
 """
 
 import math
@@ -94,26 +91,15 @@ def fact(record: RunRecord, key: str) -> Any:  # noqa: ANN401  (whatever a recor
 
 
 def rank(
-    records: Iterable[RunRecord],
-    sort: str = "validation",
-    select: Select = "last",
-    top: int | None = None,
+    records: Iterable[RunRecord], sort: str = "validation", select: Select = "last", top: int | None = None
 ) -> list[Row]:
-    """Put runs in order, the best first, and keep the first ``top`` or all.
-
-    Raises:
-        DnsearchError: ``sort`` is no key of ``HIGHER_IS_BETTER``.
-    """
+    """Put runs in order by a key of ``HIGHER_IS_BETTER``, the best first, and keep ``top`` or all."""
     if sort not in HIGHER_IS_BETTER:
         raise DnsearchError(str(Problem("sort", f"one of {', '.join(HIGHER_IS_BETTER)}", found=sort)))
     rows = [Row(None, record, select) for record in records]
-    ordered = sorted(
-        ((_figure(row, sort), row) for row in rows), key=lambda pair: _order(pair[0], pair[1], sort)
-    )
-    return [
-        replace(row, rank=None if figure is None else place)
-        for place, (figure, row) in enumerate(ordered[:top], start=1)
-    ]
+    ordered = sorted(((_figure(row, sort), row) for row in rows), key=lambda pair: _order(sort, *pair))
+    numbered = enumerate(ordered[:top], start=1)
+    return [replace(row, rank=None if figure is None else place) for place, (figure, row) in numbered]
 
 
 def _figure(row: Row, sort: str) -> Any:  # noqa: ANN401  (a number, a name or None)
@@ -126,7 +112,7 @@ def _figure(row: Row, sort: str) -> Any:  # noqa: ANN401  (a number, a name or N
     return fact(row.record, f"best_{sort}" if best else sort)
 
 
-def _order(figure: Any, row: Row, sort: str) -> tuple[Any, ...]:  # noqa: ANN401  (a number, a name or None)
+def _order(sort: str, figure: Any, row: Row) -> tuple[Any, ...]:  # noqa: ANN401  (a number, a name or None)
     record = row.record
     name = record.name, record.study or ""
     if figure is None:
@@ -148,9 +134,6 @@ def rank_trials(
     By ``validation`` the confirmed ones come first, by their mean; the others follow as ``rank`` has them. A
     trial that was stopped early is never tied: what it would have reached is not known. ``records`` are of
     trials and confirmations; where ``select`` is None, the epoch counts that the study was searched by.
-
-    Raises:
-        DnsearchError: see ``rank``.
     """
     trials: list[RunRecord] = []
     confirmations: dict[int | None, list[RunRecord]] = defaultdict(list)
@@ -161,10 +144,8 @@ def rank_trials(
         rows.sort(key=lambda row: _confirmed_first(row, confirmations[row.record.trial]))
         rows = [replace(row, rank=row.rank and place) for place, row in enumerate(rows, start=1)]
     first = _trainings(rows[0], confirmations[rows[0].record.trial]) if rows and sort == "validation" else []
-    return [
-        replace(row, standing=_standing(row, confirmations[row.record.trial], study, first))
-        for row in rows[:top]
-    ]
+    standings = [_standing(row, confirmations[row.record.trial], study, first) for row in rows[:top]]
+    return [replace(row, standing=standing) for row, standing in zip(rows, standings, strict=False)]
 
 
 def _finished(confirmations: Iterable[RunRecord]) -> list[RunRecord]:

@@ -17,17 +17,9 @@ from dnsearch.report.units import count, counted, short_count, size
 READ, UNREAD = "■", "·"
 WIDTH = 80
 ROW_LABEL = 6
-JSON_FIGURES = (
-    "edges",
-    "layers",
-    "receptive_field",
-    "output_stride",
-    "weights_bytes",
-    "optimizer_bytes",
-    "inference_peak_bytes",
-)
-SHOWN_CHANNELS = 4
-"""``--json`` has all."""
+BYTES = ("weights_bytes", "optimizer_bytes", "inference_peak_bytes")
+JSON_FIGURES = ("edges", "layers", "receptive_field", "output_stride", *BYTES)
+SHOWN_CHANNELS = 4  # --json has all
 
 
 def table(title: str, *headings: str, gap: int = 0) -> Table:
@@ -75,16 +67,16 @@ def matrices(plan: NetworkPlan) -> str:
         blocks.setdefault((block.reads, block.output), []).append(block)
     if not blocks:
         return "no dense blocks, and so no connectivity"
-    return "\n\n".join("\n".join([_title(same), "", *matrix_lines(same[0])]) for same in blocks.values())
-
-
-def _title(blocks: list[Block]) -> str:
-    *others, last = (block.part for block in blocks)
-    first = blocks[0]
-    return (
-        f"{', '.join(others)}{' and ' * bool(others)}{last}: {counted(len(first.reads), 'layer')}, "
-        f"{counted(first.edges, 'edge')}{' each' * bool(others)}; a layer (row) reads features (columns)"
-    )
+    shown = []
+    for first, *rest in blocks.values():
+        *others, last = (block.part for block in (first, *rest))
+        parts = f"{', '.join(others)} and {last}" if others else last
+        edges = counted(first.edges, "edge") + " each" * bool(others)
+        title = (
+            f"{parts}: {counted(len(first.reads), 'layer')}, {edges}; a layer (row) reads features (columns)"
+        )
+        shown.append("\n".join([title, "", *matrix_lines(first)]))
+    return "\n\n".join(shown)
 
 
 def network_table(title: str, plan: NetworkPlan, summary: Summary, batch_size: int) -> Table:
@@ -96,9 +88,8 @@ def network_table(title: str, plan: NetworkPlan, summary: Summary, batch_size: i
     headings = ">layers", ">edges", ">parameters", ">", ">MACs", ">", ">memory", ">"
     made = table(title, "part", "output", *headings)
     rows, cost = parts(plan), summary.cost
-    whole = Part(
-        "all", plan.nodes[-1].shape, summary.layers, summary.edges, cost, sum(part.kept for part in rows)
-    )
+    kept = sum(part.kept for part in rows)
+    whole = Part("all", plan.nodes[-1].shape, summary.layers, summary.edges, cost, kept)
     for part in [*rows, whole]:
         if part is whole:
             made.add_section()
@@ -113,7 +104,16 @@ def network_table(title: str, plan: NetworkPlan, summary: Summary, batch_size: i
             _share(part.kept, whole.kept),
         ]
         made.add_row(part.name, units.shape(part.shape), *cells, style="bold" if part is whole else "")
-    made.caption = Text(_totals(summary, batch_size))
+    made.caption = Text(
+        f"{cost.parameters:,} parameters in all: {cost.trainable:,} trainable, {cost.other:,} moving "
+        f"statistics; {cost.macs:,} multiply-adds\n"
+        f"weights {size(summary.weights_bytes)}, optimizer {size(summary.optimizer_bytes)}; "
+        f"a training with batches of {batch_size} takes {size(summary.training_memory_bytes)}, "
+        f"recomputing {size(summary.recompute_memory_bytes)}; "
+        f"inference of one {size(summary.inference_peak_bytes)}\n"
+        f"an output pixel sees {summary.receptive_field}x{summary.receptive_field} pixels, "
+        f"{summary.output_stride:g} apart"
+    )
     return made
 
 
@@ -131,30 +131,14 @@ def _share(amount: int, whole: int) -> str:
     return f"{100 * amount / whole:.0f}%" if whole else ""
 
 
-def _totals(summary: Summary, batch_size: int) -> str:
-    cost = summary.cost
-    return (
-        f"{cost.parameters:,} parameters in all: {cost.trainable:,} trainable, {cost.other:,} moving "
-        f"statistics; {cost.macs:,} multiply-adds\n"
-        f"weights {size(summary.weights_bytes)}, optimizer {size(summary.optimizer_bytes)}; "
-        f"a training with batches of {batch_size} takes {size(summary.training_memory_bytes)}, "
-        f"recomputing {size(summary.recompute_memory_bytes)}; "
-        f"inference of one {size(summary.inference_peak_bytes)}\n"
-        f"an output pixel sees {summary.receptive_field}x{summary.receptive_field} pixels, "
-        f"{summary.output_stride:g} apart"
-    )
-
-
 def network_json(name: str, plan: NetworkPlan, summary: Summary) -> dict[str, Any]:
     """Everything that ``inspect`` shows, ready for ``json.dumps``."""
+    memory = {"plain": summary.training_memory_bytes, "recompute": summary.recompute_memory_bytes}
     return {
         "name": name,
         **_counts(summary.cost),
         **{name: getattr(summary, name) for name in JSON_FIGURES},
-        "training_memory_bytes": {
-            "plain": summary.training_memory_bytes,
-            "recompute": summary.recompute_memory_bytes,
-        },
+        "training_memory_bytes": memory,
         "parts": [
             {
                 "name": part.name,
@@ -219,10 +203,7 @@ def preset_table(presets: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def image_table(images: Mapping[str, Any]) -> Group:
-    """One row per class, one column per part; below it, how pixels are scaled.
-
-    ``images`` is what ``--json`` prints.
-    """
+    """A row per class, a column per part, and how pixels are scaled; ``images`` is what ``--json`` prints."""
     parts, classes = images["images"], images["classes"]
     title = f"{images['name']}, {units.shape(images['image_shape'])}, {len(classes)} classes"
     heading = "class" if images["counted"] == "images" else f"{images['counted']} of class"
@@ -232,10 +213,8 @@ def image_table(images: Mapping[str, Any]) -> Group:
     made.add_section()
     made.add_row("images", *map(count, parts.values()), style="bold")
     pixels = zip(images["scaling"]["offset"], images["scaling"]["scale"], strict=True)
-    lines = [
-        f"channel {number}: (pixel - {offset:.4g}) / {scale:.4g}"
-        for number, (offset, scale) in enumerate(pixels, start=1)
-    ]
+    scaled = [f"(pixel - {offset:.4g}) / {scale:.4g}" for offset, scale in pixels]
+    lines = [f"channel {number}: {words}" for number, words in enumerate(scaled, start=1)]
     if (hidden := len(lines) - SHOWN_CHANNELS) > 0:
         lines[SHOWN_CHANNELS:] = [f"and {counted(hidden, 'more channel')}"]
     return Group(made, Text("\n".join(lines)))

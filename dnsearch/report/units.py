@@ -1,7 +1,4 @@
-"""Numbers and values as a person reads them: short, with units, always in the same way.
-
-The last ones are what ``train`` and ``tune`` print without a terminal: one plain line per event.
-"""
+"""Numbers and values as a person reads them; epochs and runs as ``train`` and ``tune`` report them."""
 
 import json
 import math
@@ -124,14 +121,9 @@ def shortened(text: str, longest: int) -> str:
 
 def epoch_line(epoch: "EpochRecord", planned: int) -> str:
     """One epoch of so many planned ones."""
-    parts = [
-        f"epoch {epoch.epoch:>{len(str(planned))}}/{planned}",
-        f"training {_metrics(epoch.training)}",
-        f"validation {_metrics(epoch.validation)}",
-        duration(epoch.wall_seconds),
-        f"{epoch.images_per_second:,.0f} images/s",
-    ]
-    return "  ".join(parts)
+    figures = f"training {_metrics(epoch.training)}  validation {_metrics(epoch.validation)}"
+    speed = f"{duration(epoch.wall_seconds)}  {epoch.images_per_second:,.0f} images/s"
+    return f"epoch {epoch.epoch:>{len(str(planned))}}/{planned}  {figures}  {speed}"
 
 
 def _metrics(metrics: "Metrics") -> str:
@@ -151,13 +143,13 @@ def score(metrics: "Metrics") -> str:
 
 def run_line(record: "RunRecord") -> str:
     """One run that has ended, in whichever state."""
+    figures = {"validation": record.last, "test": record.test}
     parts = [
         one_line(record.name) if record.trial is None else f"trial {record.trial}",
         *([f"seed {record.seed}"] if record.confirmation else []),
         record.state,
         *([f"{in_parts(record.parts)} for lack of memory"] if record.parts else []),
-        *([f"validation {_brief(record.last)}"] if record.last else []),
-        *([f"test {_brief(record.test)}"] if record.test else []),
+        *(f"{name} {score(each).removeprefix('accuracy ')}" for name, each in figures.items() if each),
         *([f"{count(record.parameters.trainable)} parameters"] if record.parameters else []),
         counted(record.epochs, "epoch"),
         duration(record.wall_seconds),
@@ -169,7 +161,3 @@ def run_line(record: "RunRecord") -> str:
 def in_parts(parts: int) -> str:
     """Marks a run whose batches had to be split more often than the spec asks for, for lack of memory."""
     return f"in {parts} parts"
-
-
-def _brief(metrics: "Metrics") -> str:
-    return score(metrics).removeprefix("accuracy ")

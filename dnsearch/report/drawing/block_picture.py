@@ -1,10 +1,8 @@
 """One block: its features in rows, an arc for every edge, and the matrix of a wiring that is not dense.
 
-Feature 0, the block's input, is a square; layer l is a circle, filled if the block puts it out. Arcs run from
-left to right. A block that is too long for one row is folded:
-
-- dense: each further row begins with a lozenge for all features of the rows above, which each layer reads;
-- not dense: the features of other rows that a layer reads are listed below it, each by its number.
+Feature 0, the block's input, is a square; layer l is a circle, filled if the block puts it out. A block too
+long for one row is folded: rows of a dense one then begin with a lozenge for all features of the rows above;
+of another one, the features of other rows that a layer reads are listed below it, each by its number.
 """
 
 import math
@@ -48,7 +46,7 @@ def rows(layers: Layers, width: float) -> list[range]:
 
 
 def draw_block(axes: Axes, layers: Layers, left: float, top: float, width: float) -> Ports:
-    """Draw a block and return where arrows reach it."""
+    """Draw a block; returns where arrows reach it."""
     found, pitch, part = rows(layers, width), _pitch(layers), layers.block.part
     height = HEADING + sum(_row_height(layers, row) for row in found) + 0.06
     marks.panel(axes, (left, top), width, height, "#F4F6F8")

@@ -95,9 +95,8 @@ def route(axes: Axes, points: Sequence[Point], look: Look = FLOW, *, head: bool 
 
 def curves(axes: Axes, outlines: Sequence[Outline], look: Look, gid: str = "") -> None:
     """Many curves as one patch, so that a file has one element for all of them."""
-    patch = PathPatch(
-        Outline.make_compound_path(*outlines), fc="none", ec=look.colour, lw=look.width, zorder=2
-    )
+    outline = Outline.make_compound_path(*outlines)
+    patch = PathPatch(outline, fc="none", ec=look.colour, lw=look.width, zorder=2)
     patch.set(linestyle=(0, look.dashes), capstyle="butt", gid=gid)
     axes.add_patch(patch)
 

@@ -40,11 +40,7 @@ UP = WIDTH - MARGIN - SIDE  # where the right one begins
 
 
 def draw(plan: NetworkPlan, heading: str, path: Path) -> None:
-    """Draw a network into a PNG, SVG or PDF file; the same plan and heading give the same bytes.
-
-    Raises:
-        SpecError: the file has another ending, or cannot be written.
-    """
+    """Draw a network into a PNG, SVG or PDF file (else a SpecError); equal arguments give equal bytes."""
     kind = path.suffix.lower().removeprefix(".")
     if kind not in METADATA:
         found = path.suffix or "no ending"
@@ -64,8 +60,8 @@ def write_picture(path: Path, content: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
     except OSError as error:
-        problem = Problem(str(path), f"expected a place that can be written to: {error.strerror}")
-        raise SpecError([problem]) from None
+        expected = f"expected a place that can be written to: {error.strerror}"
+        raise SpecError([Problem(str(path), expected)]) from None
 
 
 def network_figure(plan: NetworkPlan, heading: str) -> Figure:
@@ -94,10 +90,7 @@ def _legend(axes: Axes) -> float:
     """What lines, shapes and cells of the drawing below y = 0 mean; returns how high it is."""
     colours = {to_hex(patch.get_edgecolor()).upper() for patch in axes.patches}
     shown = [look for look in LOOKS.values() if look.colour in colours]
-    samples = [
-        Line2D([], [], c=look.colour, lw=look.width, ls=(0, look.dashes), label=look.meaning)
-        for look in shown
-    ]
+    samples = [Line2D([], [], c=of.colour, lw=of.width, ls=(0, of.dashes), label=of.meaning) for of in shown]
     samples.append(_sample("o", INK, "layer in the block's output"))
     if any((line.get_marker(), line.get_markerfacecolor()) == ("o", "white") for line in axes.lines):
         samples.append(_sample("o", "white", "layer not in the block's output"))
@@ -115,10 +108,7 @@ def _sample(marker: str, fill: str, words: str) -> Line2D:
 
 
 def _densenet(axes: Axes, plan: NetworkPlan, blocks: dict[str, Layers], at: Point) -> float:
-    """Draw a DenseNet below its images; returns where it ends.
-
-    Each source of links has one way down, right of the blocks; each link is a box in front of what it joins.
-    """
+    """Draw a DenseNet below its images; returns where it ends. Links run down right of the blocks."""
     links = facts.lanes(plan)
     ways = list(dict.fromkeys((link.source, link.kind) for link in links))
     width = WIDTH - 2 * MARGIN - LANE * len(ways)
@@ -162,9 +152,9 @@ def _text_box(axes: Axes, place: tuple[float, ...], name: str, lines: list[str],
     left, top, width = place
     bottom = top + 0.2 + LINE * max(least, len(lines))
     marks.panel(axes, (left, top), width, bottom - top, "#FBF3DC")
-    for number, line in enumerate([name, *lines]):
-        at = left + width / 2, top + 0.1 + number * LINE
-        label(axes, at, line, weight="normal" if number else "bold")
+    label(axes, (left + width / 2, top + 0.1), name, weight="bold")
+    for number, line in enumerate(lines, start=1):
+        label(axes, (left + width / 2, top + 0.1 + number * LINE), line)
     return bottom
 
 

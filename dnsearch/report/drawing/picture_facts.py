@@ -55,13 +55,12 @@ def step_words(operation: Operation) -> str:
 
 
 def steps(nodes: Iterable[Node]) -> list[str]:
-    """What nodes do, in their order and each kind of step once; BatchNorm and its activation are one step."""
+    """What nodes do, in order, each kind of step once; BatchNorm and its activation are one step."""
     words = [step_words(node.operation) for node in nodes if node.inputs]
-    joined = [
-        f"BN, {after}" if word == "BN" and after in ACTIVATIONS.values() else word
-        for word, after in pairwise([*words, ""])
-    ]
-    return [word for word in dict.fromkeys(joined) if word not in ACTIVATIONS.values()]
+    known = ACTIVATIONS.values()
+    pairs = pairwise([*words, ""])
+    joined = [f"BN, {after}" if word == "BN" and after in known else word for word, after in pairs]
+    return [word for word in dict.fromkeys(joined) if word not in known]
 
 
 class Layers(NamedTuple):
@@ -132,10 +131,8 @@ def all_layers(plan: NetworkPlan) -> dict[str, Layers]:
         chain = Block(part, 0, tuple((layer,) for layer in range(len(ends))), (len(ends),))
         dense = block and all(len(reads) == layer for layer, reads in enumerate(block.reads, start=1))
         kind: Kind = "dense" if dense else "sparse" if block else "plain"
-        channels = tuple(node.shape[-1] for node in ends)
-        found[part] = Layers(
-            block or chain, kind, channels, plan.nodes[first.inputs[0]].shape, nodes[-1].shape
-        )
+        channels, before = tuple(node.shape[-1] for node in ends), plan.nodes[first.inputs[0]].shape
+        found[part] = Layers(block or chain, kind, channels, before, nodes[-1].shape)
     return found
 
 
