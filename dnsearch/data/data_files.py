@@ -82,10 +82,10 @@ def file_shape(image_shape: tuple[int, int, int] | None) -> tuple[int, int, int]
 
 def leads_inside(folder: Path) -> Callable[[Path], bool]:
     """A function: whether a path below the folder is still there when its symbolic links are followed."""
-    root, resolved = folder.resolve(), functools.cache(Path.resolve)  # a million images have few folders
+    root, resolved = _resolved(folder), functools.cache(_resolved)  # a million images have few folders
 
     def inside(path: Path) -> bool:
-        return (path.resolve() if path.is_symlink() else resolved(path.parent)).is_relative_to(root)
+        return (_resolved(path) if path.is_symlink() else resolved(path.parent)).is_relative_to(root)
 
     return inside
 
@@ -101,5 +101,10 @@ def listed(folder: Path, root: Path) -> list[Path]:
     for path in files:
         if not inside(path):
             hint = "Copy the file, or set data.path to the folder that holds all of them."
-            raise refuse(path, f"a file within {root.absolute()}", f"a link to {path.resolve()}", hint)
+            raise refuse(path, f"a file within {root.absolute()}", f"a link to {_resolved(path)}", hint)
     return files
+
+
+def _resolved(path: Path) -> Path:
+    """A path without symbolic links; those that lead in a circle stay, for Path.resolve raises over them."""
+    return Path(os.path.realpath(path))

@@ -11,7 +11,6 @@ compared before one is read: so no file takes more memory than its own size and 
 import contextlib
 import hashlib
 import math
-import stat
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -22,7 +21,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from dnsearch import environment
+from dnsearch import environment, input_files
 from dnsearch.errors import DnsearchError, Problem, RunError
 from dnsearch.plan.cost import Cost
 from dnsearch.runs.atomic import replacing, writing
@@ -124,14 +123,16 @@ def _checksum(arrays: Mapping[str, Any]) -> Any:  # noqa: ANN401  (an array)
 def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
     """An ``.npz`` file; whatever is wrong with its bytes is a RunError, also where the block reads them."""
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise ValueError("something that is no regular file")
-        with memory_errors_explained(f"while {path.name} was read"), zipfile.ZipFile(path) as archive:
+        with (
+            memory_errors_explained(f"while {path.name} was read"),
+            input_files.opened(path) as file,
+            zipfile.ZipFile(file) as archive,
+        ):
             yield archive
     except DnsearchError:
         raise
     except Exception as error:  # damaged bytes make zipfile, tokenize and NumPy raise nearly anything
-        found = str(getattr(error, "strerror", None) or error)
+        found = f"{getattr(error, 'strerror', None) or str(error) or type(error).__name__:.200}"
         hint = "" if isinstance(error, OSError) else MEND
         raise RunError(str(Problem(str(path), "a file of saved arrays", found, hint))) from error
 
@@ -167,7 +168,7 @@ def _array(archive: zipfile.ZipFile, name: str) -> Any:  # noqa: ANN401  (an arr
 
 
 def _described(kind: tuple[str, tuple[int, ...]]) -> str:
-    return f"{kind[0]} of shape {kind[1]}"
+    return f"{kind[0]} of shape {kind[1]}"[:200]
 
 
 def _check(variables: Mapping[str, Any], archive: zipfile.ZipFile, path: Path, *more: str) -> None:

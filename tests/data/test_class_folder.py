@@ -155,3 +155,15 @@ def test_links_that_lead_outside_are_refused_and_others_followed(flowers, tmp_pa
     save(tmp_path / "tulip" / "1.png", np.zeros((4, 5), np.uint8))
     (flowers / "tulip").symlink_to(tmp_path / "tulip")
     assert "tulip/1.png\n  expected a file within" in refusal(read, flowers, SHAPE, "stretch")
+
+
+def test_links_in_a_circle(flowers, tmp_path):
+    link = flowers / "rose" / "9.png"
+    link.symlink_to("9.png")
+    said = f"{link}\n  expected a PNG or JPEG image, found Too many levels of symbolic links"
+    assert refusal(read, flowers, SHAPE, "stretch").startswith(said)
+    link.unlink()
+    (tmp_path / "circle").symlink_to("circle")
+    link.symlink_to(tmp_path / "circle")
+    said = f"{link}\n  expected a file within {flowers}, found a link to {tmp_path / 'circle'}\n"
+    assert refusal(read, flowers, SHAPE, "stretch").startswith(said)

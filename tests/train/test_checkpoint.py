@@ -361,4 +361,14 @@ def test_an_array_of_4_gb_is_refused_before_it_is_unpacked(sample, tmp_path, nam
 
 def test_what_is_no_file_is_refused_at_once(sample, tmp_path):
     os.mkfifo(tmp_path / "checkpoint.npz")
-    assert "found something that is no regular file" in refused(sample[0], tmp_path / "checkpoint.npz")
+    assert "found a pipe, socket or device" in refused(sample[0], tmp_path / "checkpoint.npz")
+
+
+def test_a_message_does_not_repeat_the_bytes_of_a_file(sample, tmp_path):
+    content = sample[1]
+    start = content.index(b"PK\3\4") + 26  # how long the first array's name is
+    path = tmp_path / "checkpoint.npz"
+    path.write_bytes(content[:start] + b"\xff\xff" + content[start + 2 :])
+    text = refused(sample[0], path)
+    assert "found File name in directory" in text
+    assert len(text) < 600
