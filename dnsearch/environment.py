@@ -27,7 +27,6 @@ ENVIRONMENT = {
     "CUDA_DEVICE_ORDER": "PCI_BUS_ID",  # nvidia-smi's numbers; CUDA alone would count the fastest GPU first
 }
 VISIBLE_GPUS = "CUDA_VISIBLE_DEVICES"
-LIBRARIES = ("dnsearch", "tensorflow", "keras", "numpy")
 
 
 def set_environment() -> None:
@@ -56,10 +55,8 @@ def temporarily_set() -> Iterator[None]:
 def prepare_tensorflow(threads: int | None = None, gpus: Sequence[str] | None = None) -> None:
     """Import TensorFlow without its log messages and set it up, before anything is computed.
 
-    Args:
-        threads: threads for one operation; all cores when left out.
-        gpus: the GPUs to use, by their names in ``installed_gpus``; all when left out. The others are
-            hidden from the whole process, which must not have used a GPU yet.
+    An operation has ``threads``, by default all cores. ``gpus`` are some of ``installed_gpus``, by default
+    all; the others are hidden from the whole process, which must not have used a GPU yet.
     """
     set_environment()
     if gpus is not None:
@@ -78,9 +75,6 @@ def prepare_training(*, deterministic: bool) -> None:
 
     On a processor its graphs run as they are traced. Rewriting them takes half a second per network, and a
     training gains nothing by it; predictions do, and so does everything on a GPU.
-
-    Args:
-        deterministic: whether to choose operations that give the same bits every time.
     """
     import tensorflow as tf
 
@@ -109,7 +103,8 @@ def versions() -> dict[str, str]:
     """Library → version, of what a run's result depends on."""
     from importlib.metadata import version
 
-    return {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
+    libraries = ("dnsearch", "tensorflow", "keras", "numpy")
+    return {"python": platform.python_version(), **{name: version(name) for name in libraries}}
 
 
 def hardware() -> dict[str, Any]:
@@ -182,20 +177,11 @@ def process_identity() -> dict[str, Any]:
 
 
 def require(extra: str, *libraries: str) -> None:
-    """Make sure that the libraries of one of our extras are installed, without importing them.
-
-    Raises:
-        DnsearchError: one is missing.
-    """
-    missing = [name for name in libraries if importlib.util.find_spec(name) is None]
-    if missing:
-        problem = Problem(
-            f"the extra {extra}",
-            f"{' and '.join(libraries)} to be installed",
-            f"no {missing[0]}",
-            f"Install it with: pip install 'dnsearch[{extra}]'",
-        )
-        raise DnsearchError(str(problem))
+    """Make sure that the libraries of one of our extras are installed, without importing them."""
+    if missing := [name for name in libraries if importlib.util.find_spec(name) is None]:
+        expected, hint = f"{' and '.join(libraries)} to be installed", f"pip install 'dnsearch[{extra}]'"
+        found = f"no {missing[0]}"
+        raise DnsearchError(str(Problem(f"the extra {extra}", expected, found, f"Install it with: {hint}")))
 
 
 def imported(library: str) -> Any:  # noqa: ANN401  (a module: whatever it holds)

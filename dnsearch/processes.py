@@ -18,8 +18,6 @@ from types import ModuleType
 
 from dnsearch import environment
 
-PR_SET_PDEATHSIG = 1
-
 
 def run_script(script: Path, *arguments: object) -> str:
     """Run a script in a fresh interpreter; returns the last line that it put on its error output.
@@ -44,33 +42,20 @@ def start_process(log: str, module: str, function: str, *arguments: object) -> B
 
     The server imports the module (and TensorFlow with it) once and never computes, so each child starts
     within milliseconds; this process never imports it. The child ends by itself as soon as this process is
-    gone.
-
-    Args:
-        log: file for what the server's and the children's libraries say on their error output.
-        module: full name of the module.
-        function: name of the function in it.
-        arguments: anything that can be pickled.
+    gone. The libraries' error output goes to the file ``log``.
     """
     forkserver.set_forkserver_preload([module])
     with environment.temporarily_set(), environment.stderr_to(log), _signals_held_back():
         forkserver.ensure_running()
     context = multiprocessing.get_context("forkserver")
     process = context.Process(target=_child, args=(module, function, arguments), daemon=True)
-    with _main_hidden():
-        process.start()
-    return process
-
-
-@contextlib.contextmanager
-def _main_hidden() -> Iterator[None]:
-    """Keep a child from importing the caller's script, which would run it once more."""
-    main = sys.modules["__main__"]
-    sys.modules["__main__"] = ModuleType("__main__")
+    # The caller's script is hidden from the child, which would import it and so run it once more.
+    main, sys.modules["__main__"] = sys.modules["__main__"], ModuleType("__main__")
     try:
-        yield
+        process.start()
     finally:
         sys.modules["__main__"] = main
+    return process
 
 
 @contextlib.contextmanager
@@ -102,7 +87,7 @@ def _end_with_server() -> None:
     The server ends when nobody holds its pipe any more; it gives every child a copy, for children of its own.
     """
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
         pipe: int = forkserver._forkserver._forkserver_alive_fd  # type: ignore[attr-defined]  # no other way to it
         os.close(pipe)
 

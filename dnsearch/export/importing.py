@@ -35,7 +35,6 @@ from dnsearch.export.stock import BATCH_NORM
 from dnsearch.model.build import build
 from dnsearch.plan.cost import cost
 from dnsearch.plan.network import plan_network
-from dnsearch.runs.atomic import replacing
 from dnsearch.runs.folder import RunFolder
 from dnsearch.runs.lock import locked
 from dnsearch.runs.record import Parameters, RunRecord, opening
@@ -109,8 +108,7 @@ def import_run(document: Document, weights: Path, runs: Path) -> Imported:
     with locked(folder.lock):
         folder.write_spec(document.text, resolved_yaml(experiment))
         folder.write_preprocessing(IMAGENET.as_json(), known.image_shape, names)
-        with replacing(folder.weights) as file:
-            save_weights(model, file)
+        save_weights(model, folder.weights)
         record = opening(folder.name, experiment, parameters, costs.macs, origin=None)
         without = f", which has no weights for {', '.join(fresh)}" if fresh else ""
         reason = f"weights imported from {weights}{without}"

@@ -30,15 +30,8 @@ REMEDIES: dict[int | None, str] = {
 def replacing(path: Path, keep: Path | None = None) -> Iterator[BinaryIO]:
     """A binary file, open for writing and seeking, that becomes ``path`` when the block ends well.
 
-    When the block raises, ``path`` stays as it was and the temporary file is removed.
-
-    Args:
-        path: the file to replace.
-        keep: what becomes of the file that was there: it takes this name. A process that dies between the
-            two renamings leaves ``keep`` and no ``path``.
-
-    Raises:
-        RunError: the disk is full, the folder is missing or read-only.
+    When the block raises, ``path`` stays as it was and the temporary file is removed. The file that was there
+    takes the name ``keep``; a process that dies between the two renamings leaves ``keep`` and no ``path``.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}.tmp")
     with writing(path):
@@ -50,7 +43,14 @@ def replacing(path: Path, keep: Path | None = None) -> Iterator[BinaryIO]:
             if keep is not None and path.exists():
                 path.replace(keep)
             temporary.replace(path)
-            _sync_names(path.parent)
+            # So that the new name survives a power cut. Some network file systems refuse to sync a folder;
+            # the file itself is safe there all the same.
+            with contextlib.suppress(OSError):
+                descriptor = os.open(path.parent, os.O_RDONLY)
+                try:
+                    os.fsync(descriptor)
+                finally:
+                    os.close(descriptor)
         finally:
             # After a success the temporary name is gone already; without a folder there is nothing to remove.
             with contextlib.suppress(OSError):
@@ -58,31 +58,17 @@ def replacing(path: Path, keep: Path | None = None) -> Iterator[BinaryIO]:
 
 
 def atomic_write(path: Path, content: bytes) -> None:
-    """Make ``content`` the whole content of a file, or leave the file as it was.
-
-    Raises:
-        RunError: the disk is full, the folder is missing or read-only.
-    """
+    """Make ``content`` the whole content of a file, or leave the file as it was."""
     with replacing(path) as handle:
         handle.write(content)
 
 
 def check_new(files: Iterable[Path], *, force: bool) -> None:
-    """Keep a command from overwriting a file that it did not make, unless it was asked to.
-
-    Raises:
-        SpecError: one of the files exists.
-    """
-    problems = [
-        Problem(
-            str(file),
-            "expected a new file, and this one exists",
-            hint="Choose another name, or overwrite it with --force.",
-        )
-        for file in files
-        if not force and os.path.lexists(file)
-    ]
-    if problems:
+    """Keep a command from overwriting a file that it did not make, unless it was asked to."""
+    expected = "expected a new file, and this one exists"
+    hint = "Choose another name, or overwrite it with --force."
+    existing = [file for file in files if not force and os.path.lexists(file)]
+    if problems := [Problem(str(file), expected, hint=hint) for file in existing]:
         raise SpecError(problems)
 
 
@@ -92,13 +78,7 @@ def leftovers(folder: Path) -> list[Path]:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove the temporary files of processes that died while they wrote in a folder.
-
-    Whoever calls this knows that nobody writes there now.
-
-    Raises:
-        RunError: the folder is read-only.
-    """
+    """Remove the temporary files of a folder where nobody writes now: of processes that died."""
     for leftover in leftovers(folder):
         with writing(leftover):
             leftover.unlink(missing_ok=True)
@@ -121,14 +101,3 @@ def _explaining(path: Path, what: str, comfort: str) -> Iterator[None]:
     except OSError as error:
         hint = f"{REMEDIES.get(error.errno, '')} {comfort}".strip()
         raise RunError(str(Problem(str(path), f"{what}: {error.strerror or error}", hint=hint))) from error
-
-
-def _sync_names(folder: Path) -> None:
-    """Put the folder's list of names on the disk, so that a new name survives a power cut."""
-    # Some network file systems refuse to sync a folder; the file itself is safe there all the same.
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

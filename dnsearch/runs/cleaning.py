@@ -1,14 +1,12 @@
 """What run folders hold that nobody will ask for again, and its removal.
 
-A study of 10,000 trials would be a disk full of checkpoints. What a trial *was* stays for ever: its record,
-epochs and spec, a few kilobytes. What only going on or predicting needs goes once the trial has ended and is
-not among the best: two checkpoints and the weights. Whatever runs, waits or was interrupted is left as it is,
-and so are runs that belong to no study. What another machine's process has not ended may be at work there: of
-it not even a half-written file goes.
+A trial's record, epochs and spec stay for ever. Two checkpoints and the weights go once it has ended and is
+not among the best. Whatever runs, waits or was interrupted is left as it is, and so are runs that belong to
+no study. Of a run that another machine may be at work in, not even a half-written file goes.
 """
 
 from collections.abc import Iterable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,8 +19,7 @@ from dnsearch.spec.document import load
 from dnsearch.spec.tune import Tune
 
 ENDED = ("finished", "pruned", "failed")
-LEVELS = 3
-"""From a folder of runs down to the runs that a study keeps beside its trials, such as its confirmations."""
+LEVELS = 3  # from a folder of runs down to those that a study keeps beside its trials: confirmations
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +41,7 @@ def heavy(folder: RunFolder) -> list[Removal]:
 
 
 def remove(removals: Iterable[Removal]) -> None:
-    """Remove files.
-
-    Raises:
-        RunError: one cannot be removed.
-    """
+    """Remove files."""
     for removal in removals:
         with writing(removal.path):
             removal.path.unlink(missing_ok=True)
@@ -57,32 +50,25 @@ def remove(removals: Iterable[Removal]) -> None:
 def clean(path: Path, keep: int | None, *, damaged: bool, dry_run: bool) -> list[Removal]:
     """Remove what may go below a folder of runs, a study or a run; returns what that is.
 
-    Symbolic links to folders are not followed: what they lead to is somebody else's.
-
-    Args:
-        path: the folder. Of a single run, only what dead or damaged files it has.
-        keep: trials of each study that keep everything; None: as many as the study's spec says.
-        damaged: whether checkpoints that were found damaged go, too.
-        dry_run: remove nothing, only tell.
-
-    Raises:
-        RunError: the folder is not there or is a symbolic link, a search or a training is at work in it, or
-            a file cannot be removed.
+    Symbolic links to folders are not followed: what they lead to is somebody else's. Of a single run, only
+    dead or damaged files go. ``keep`` trials of each study keep everything; None: as many as its spec says.
     """
     check_folder(path)
     if path.is_symlink():
         hint = f"If that is what you mean, name the folder itself: dnsearch clean {path.resolve()}"
         raise RunError(str(Problem(str(path), "a folder", "a symbolic link to one", hint)))
     by_parent: dict[Path, list[RunFolder]] = {}  # the parent of trials is their study's folder
-    for run in runs_under(path, LEVELS):
-        if run.resolve() != path.resolve() / run.relative_to(path):
-            continue
-        by_parent.setdefault(run.parent, []).append(RunFolder(run))
+    for place in runs_under(path, LEVELS):
+        if place.resolve() == path.resolve() / place.relative_to(path):
+            by_parent.setdefault(place.parent, []).append(RunFolder(place))
     removals: list[Removal] = []
     with ExitStack() as held:
         for parent, runs in by_parent.items():
             _keep_others_out([parent / "lock", *(run.lock for run in runs)], None if dry_run else held)
-            records = {run: _record(run) for run in runs}
+            records: dict[RunFolder, RunRecord | None] = dict.fromkeys(runs)
+            for run in runs:
+                with suppress(RunError):  # what cannot be read is left alone
+                    records[run] = run.read()
             ours = [run for run, record in records.items() if not _is_elsewhere(record)]
             places = [run.path for run in ours]
             if not is_run(path):
@@ -108,14 +94,6 @@ def _keep_others_out(locks: Iterable[Path], held: ExitStack | None) -> None:
             raise RunError(str(Problem(str(lock.parent), expected, "one that is", hint)))
 
 
-def _record(run: RunFolder) -> RunRecord | None:
-    """A run's record; None where it cannot be read, and the run is left alone."""
-    try:
-        return run.read()
-    except RunError:
-        return None
-
-
 def _is_elsewhere(record: RunRecord | None) -> bool:
     """Whether another machine may be at work in a run; not every file system shows its lock here."""
     if record is None or record.state in ENDED:
@@ -132,8 +110,16 @@ def _not_among_the_best(records: Mapping[RunFolder, RunRecord | None], keep: int
     if not trials:
         return []
     usual, select = _usual(next(iter(trials)))
+
+    def place(run: RunFolder) -> tuple[float, int, str]:
+        """The smaller, the better; as a search ranks its trials."""
+        record = trials[run]
+        metrics = record.last if select == "last" else record.best
+        parameters = record.parameters.trainable if record.parameters else 0
+        return -(metrics.score if metrics else 0.0), parameters, record.name
+
     finished = [run for run, record in trials.items() if record.state == "finished"]
-    best = sorted(finished, key=lambda run: _place(trials[run], select))[: keep or usual]
+    best = sorted(finished, key=place)[: keep or usual]
     behind = [run for run, record in trials.items() if record.state in ENDED and run not in best]
     return [removal for run in behind for removal in heavy(run)]
 
@@ -145,13 +131,6 @@ def _usual(first: RunFolder) -> tuple[int, str]:
     except SpecError:
         tune = None
     return (tune.keep, tune.select) if tune else (Tune.model_fields["keep"].default, "last")
-
-
-def _place(record: RunRecord, select: str) -> tuple[float, int, str]:
-    """The smaller, the better; as a search ranks its trials."""
-    metrics = record.last if select == "last" else record.best
-    parameters = record.parameters.trainable if record.parameters else 0
-    return -(metrics.score if metrics else 0.0), parameters, record.name
 
 
 def _there(paths: Iterable[Path], why: str) -> list[Removal]:

@@ -51,11 +51,7 @@ def is_run(folder: Path) -> bool:
 
 
 def trial_name(number: int) -> str:
-    """Name of a trial's run folder.
-
-    >>> trial_name(7)
-    'trial-0007'
-    """
+    """Name of a trial's run folder, such as ``trial-0007``."""
     return f"trial-{number:04d}"
 
 
@@ -78,11 +74,7 @@ def runs_under(folder: Path, depth: int = 2) -> Iterator[Path]:
 
 
 def check_folder(path: Path) -> None:
-    """Make sure that a folder that somebody named is there.
-
-    Raises:
-        RunError: it is not, or nothing can be there, since the name is too long.
-    """
+    """Make sure that a folder that somebody named is there."""
     with reading(path):
         there = path.is_dir()
     if not there:
@@ -114,10 +106,7 @@ class _File:
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
-    """The folder of one run; ``create`` or ``open`` it.
-
-    Methods raise a RunError where a file is missing or damaged, or cannot be written.
-    """
+    """The folder of one run; ``create`` or ``open`` it."""
 
     path: Path
 
@@ -138,9 +127,6 @@ class RunFolder:
         """Make a new folder: ``root/name``, or ``name-2``, ``name-3``… where that exists.
 
         Two processes that ask at once get two folders, since making a folder is one step.
-
-        Raises:
-            RunError: the name is a path, or the folder cannot be made.
         """
         if name in {"", ".", ".."} or Path(name).name != name:
             raise RunError(str(Problem("run name", "the name of a folder, not a path to one", repr(name))))
@@ -154,11 +140,7 @@ class RunFolder:
 
     @classmethod
     def open(cls, path: Path) -> "RunFolder":
-        """The run that is there.
-
-        Raises:
-            RunError: there is none.
-        """
+        """The run that is there; a RunError where there is none."""
         with reading(path):
             there = is_run(path)
         if there:
@@ -183,13 +165,7 @@ class RunFolder:
     def write_preprocessing(
         self, scaling: Mapping[str, Any], image_shape: Sequence[int], class_names: Sequence[str]
     ) -> None:
-        """Save what a prediction needs beside the weights.
-
-        Args:
-            scaling: how pixels become numbers, as JSON values.
-            image_shape: (height, width, channels).
-            class_names: what each class is called, in the order of the network's outputs.
-        """
+        """Save what a prediction needs beside the weights; the classes are in the order of the outputs."""
         values = {"scaling": dict(scaling), "image_shape": image_shape, "class_names": class_names}
         atomic_write(self.preprocessing, json.dumps(values, indent=2).encode() + b"\n")
 
@@ -244,11 +220,7 @@ def is_study(folder: Path) -> bool:
 
 
 def write_study(folder: Path, record: StudyRecord) -> None:
-    """Make a record the one of a study's folder; a file that says the same already stays as it is.
-
-    Raises:
-        RunError: the file cannot be written.
-    """
+    """Make a record the one of a study's folder; a file that says the same already stays as it is."""
     path, content = folder / STUDY, to_json(record, indent=2) + b"\n"
     with writing(path):
         unchanged = path.exists() and input_files.content(path) == content
@@ -257,11 +229,7 @@ def write_study(folder: Path, record: StudyRecord) -> None:
 
 
 def read_study(folder: Path) -> StudyRecord:
-    """The record of a study's folder.
-
-    Raises:
-        RunError: it is not there, or damaged.
-    """
+    """The record of a study's folder."""
     return _read(StudyRecord, folder / STUDY)
 
 
@@ -272,11 +240,7 @@ def _read(kind: type[Record], path: Path) -> Record:
 
 
 def write_epochs_csv(folder: RunFolder) -> None:
-    """Write ``epochs.csv``: a row for each epoch of the run, also of those before it was resumed.
-
-    Raises:
-        RunError: the epochs cannot be read, or the file cannot be written.
-    """
+    """Write ``epochs.csv``: a row for each epoch of the run, also of those before it was resumed."""
     rows = [dict(_flat(json.loads(to_json(epoch)))) for epoch in folder.epochs()]
     text = io.StringIO()
     writer = csv.DictWriter(text, list(dict.fromkeys(chain(*rows))), lineterminator="\n")
@@ -286,11 +250,7 @@ def write_epochs_csv(folder: RunFolder) -> None:
 
 
 def _flat(nested: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
-    """Values by one name each.
-
-    >>> dict(_flat({"epoch": 1, "training": {"loss": 0.5}}))
-    {'epoch': 1, 'training_loss': 0.5}
-    """
+    """Values by one name each: of ``{"training": {"loss": 0.5}}`` it is ``training_loss``."""
     for name, value in nested.items():
         if isinstance(value, Mapping):
             yield from _flat(value, f"{before}{name}_")

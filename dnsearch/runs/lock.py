@@ -17,20 +17,12 @@ from dnsearch import input_files
 from dnsearch.errors import Problem, RunError
 from dnsearch.runs.atomic import reading, writing
 
-PAUSE_SECONDS = 0.02
-
 
 @contextlib.contextmanager
 def locked(path: Path, wait_seconds: float = 0.12) -> Iterator[None]:
-    """Hold the lock file ``path`` for the block; it is made where there is none.
+    """Hold the lock file ``path`` for the block, once nobody else does; it is made where there is none.
 
-    Args:
-        path: the file.
-        wait_seconds: how long to wait for whoever holds it. A reader that asks ``is_locked`` holds a shared
-            lock for an instant; that is no reason to refuse a trainer.
-
-    Raises:
-        RunError: another process holds it, or the file cannot be written.
+    A reader that asks ``is_locked`` holds a shared lock for an instant, which is no reason to refuse.
     """
     with contextlib.ExitStack() as stack:
         with writing(path):
@@ -41,7 +33,7 @@ def locked(path: Path, wait_seconds: float = 0.12) -> Iterator[None]:
                     found = f"is being trained by {holder(path)}"
                     hint = "Wait for it or end that process; a lock goes away with its process."
                     raise RunError(str(Problem(str(path.parent), found, hint=hint)))
-                time.sleep(PAUSE_SECONDS)
+                time.sleep(0.02)
             handle.truncate(0)
             handle.write(json.dumps({"process": os.getpid(), "host": host()}).encode())
             handle.flush()
@@ -49,11 +41,7 @@ def locked(path: Path, wait_seconds: float = 0.12) -> Iterator[None]:
 
 
 def is_locked(path: Path) -> bool:
-    """Whether some process holds the lock file.
-
-    Raises:
-        RunError: the file cannot be read.
-    """
+    """Whether some process holds the lock file."""
     try:
         with reading(path), input_files.opened(path) as handle:
             return not _take(handle, fcntl.LOCK_SH)
@@ -78,11 +66,7 @@ def host() -> str:
 
 
 def holder(path: Path) -> str:
-    """Who has taken a lock file last, in words.
-
-    Raises:
-        RunError: the file cannot be read.
-    """
+    """Who has taken a lock file last, in words."""
     with reading(path):
         content = input_files.content(path)
     try:

@@ -1,8 +1,4 @@
-"""What a run leaves behind, as values: one record per epoch, one per run, one per study.
-
-The values are frozen dataclasses. ``record_json`` has Pydantic read and write them, by the types of their
-fields.
-"""
+"""What a run leaves behind, as values: one record per epoch, one per run, one per study."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -29,12 +25,7 @@ def _number(value: object) -> object:
 Number = Annotated[float, BeforeValidator(_number)]
 """A float, finite or not."""
 
-
-def _unicode(text: str) -> str:
-    return text.encode(errors="replace").decode()
-
-
-Text = Annotated[str, PlainSerializer(_unicode)]
+Text = Annotated[str, PlainSerializer(lambda text: text.encode(errors="replace").decode(), return_type=str)]
 """Words that may hold the name of a file that is not UTF-8; it is written with ``?`` in it."""
 
 
@@ -119,7 +110,6 @@ class RunRecord:
         memory: whether the training kept what its backward pass reads, or computed it again.
         parts: parts that each batch was worked through in, more than the spec asks for, since memory was used
             up with fewer; None: as many as the spec asks for.
-        process: host name and process id of the trainer.
     """
 
     name: Text

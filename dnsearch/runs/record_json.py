@@ -16,7 +16,6 @@ from dnsearch.errors import Problem, RunError
 from dnsearch.runs.record import EpochRecord, RunRecord, StudyRecord
 
 HINT = "The file was damaged, or written by another version of dnsearch."
-MOST_SHOWN = 3
 
 EXPECTED = {
     "int_type": "a whole number",
@@ -31,10 +30,7 @@ EXPECTED = {
 }
 """Pydantic's type of an error → what was expected. Other errors speak for themselves."""
 
-ADAPTERS: dict[type, TypeAdapter[Any]] = {
-    kind: TypeAdapter(kind) for kind in (EpochRecord, RunRecord, StudyRecord)
-}
-"""Pydantic's reader and writer of each kind of record."""
+ADAPTERS: dict[type, TypeAdapter[Any]] = {k: TypeAdapter(k) for k in (EpochRecord, RunRecord, StudyRecord)}
 
 Record = TypeVar("Record", bound=EpochRecord | RunRecord | StudyRecord)
 
@@ -45,18 +41,14 @@ def to_json(record: EpochRecord | RunRecord | StudyRecord, indent: int | None = 
 
 
 def from_json(kind: type[Record], content: bytes, where: str) -> Record:
-    """The record that ``to_json`` wrote; ``where`` names the file in errors.
-
-    Raises:
-        RunError: no JSON, or keys or values that the record does not have.
-    """
+    """The record that ``to_json`` wrote; ``where`` names the file in errors."""
     try:
         record: Record = ADAPTERS[kind].validate_json(content)
         return record
     except ValidationError as error:
         problems = [str(_problem(each, where)) for each in error.errors(include_url=False)]
-        more = [f"and {len(problems) - MOST_SHOWN} more problems"] * (len(problems) > MOST_SHOWN)
-        raise RunError("\n\n".join([*problems[:MOST_SHOWN], *more]) + f"\n  {HINT}") from error
+        more = [f"and {len(problems) - 3} more problems"] * (len(problems) > 3)
+        raise RunError("\n\n".join([*problems[:3], *more]) + f"\n  {HINT}") from error
 
 
 def to_lines(epochs: Iterable[EpochRecord]) -> bytes:
@@ -65,11 +57,7 @@ def to_lines(epochs: Iterable[EpochRecord]) -> bytes:
 
 
 def from_lines(content: bytes, where: str) -> list[EpochRecord]:
-    """The epochs that ``to_lines`` wrote; a last line that was cut short is passed over.
-
-    Raises:
-        RunError: a whole line is damaged; ``where`` and the line's number are named.
-    """
+    """The epochs that ``to_lines`` wrote; a last line that was cut short is passed over."""
     lines = content[: content.rfind(b"\n") + 1].splitlines()
     return [from_json(EpochRecord, line, f"{where}:{number}") for number, line in enumerate(lines, start=1)]
 

@@ -24,9 +24,6 @@ def scan(paths: Iterable[Path]) -> Scan:
     """Read every run in the given run folders, folders of runs and study folders, each once.
 
     A run that says "running" while no process holds its lock or its study's is read as "interrupted".
-
-    Raises:
-        RunError: a folder that was named does not exist.
     """
     by_place: dict[Path, Path] = {}
     for path in paths:
@@ -43,11 +40,7 @@ def scan(paths: Iterable[Path]) -> Scan:
 
 
 def as_it_is(folder: RunFolder) -> RunRecord:
-    """A run's record, corrected where its process died before it could say so.
-
-    Raises:
-        RunError: the record cannot be read.
-    """
+    """A run's record, corrected where its process died before it could say so."""
     record = folder.read()
     # A search holds its own lock when it gives the run to a child, which takes the run's a moment later.
     places = (folder.path, *folder.path.parents[:2])
@@ -58,15 +51,7 @@ def as_it_is(folder: RunFolder) -> RunRecord:
 
 
 def study_as_it_is(folder: Path, runs: Iterable[RunRecord]) -> StudyRecord:
-    """A study's record, corrected where its search died before it could say so.
-
-    Args:
-        folder: the study's.
-        runs: its runs, as ``scan`` found them.
-
-    Raises:
-        RunError: the record cannot be read.
-    """
+    """A study's record, corrected where its search died before it could say so, by the ``runs`` of a scan."""
     record = read_study(folder)
     at_work = is_locked(RunFolder(folder).lock) or any(run.state == "running" for run in runs)
     if record.state != "searching" or at_work:

@@ -1,11 +1,9 @@
 """What a run saves in its folder, and how it is resumed; nothing in the files can be executed.
 
-A checkpoint is an ``.npz`` file of every variable of a trainer (the model's weights, moving statistics and
-states of random generators, the optimizer's, the averaged weights), the history of the run up to there, and a
-checksum over all of it. It is written before all else, and a resume makes the epochs, the weights and the
-record's figures of it. A file is checked as a whole before anything is assigned, so a model is either filled
-or left as it was. Arrays are saved as they are, not compressed, and their names, types and shapes are
-compared before one is read: so no file takes more memory than its own size and the network's.
+A checkpoint is an ``.npz`` file of every variable of a trainer, the history of the run and a checksum. A file
+is checked as a whole before anything is assigned, so a model is either filled or left as it was. Arrays are
+not compressed, and their names, types and shapes are compared before one is read: so no file takes more
+memory than its own size and the network's.
 """
 
 import contextlib
@@ -36,32 +34,24 @@ HISTORY, CHECKSUM = "history", "sha256"
 MEND = "The file was damaged; restore it from a copy, or train again."
 
 
-def save_weights(model: keras.Model, file: IO[bytes]) -> None:
+def save_weights(model: keras.Model, path: Path) -> None:
     """Write the weights, by the path of each."""
     arrays: dict[str, Any] = {weight.path: np.asarray(weight) for weight in model.weights}
-    np.savez(file, **arrays)
+    with replacing(path) as file:
+        np.savez(file, **arrays)
 
 
 def load_weights(model: keras.Model, path: Path) -> None:
-    """Fill a model with saved weights.
-
-    Raises:
-        RunError: the file is missing, broken, or of another network.
-    """
+    """Fill a model with saved weights."""
     variables = {weight.path: weight for weight in model.weights}
     with _opened(path) as archive:
-        _check(variables, archive, path)
-        arrays = {name: _array(archive, name) for name in variables}
+        arrays = _checked(variables, archive, path)
     for name, variable in variables.items():
         variable.assign(arrays[name])
 
 
 def load_fitting_weights(model: keras.Model, path: Path) -> tuple[str, ...]:
-    """Fill the layers whose weights are all saved in their shapes; returns the names of the others.
-
-    Raises:
-        RunError: the file is missing or broken, or no layer fits.
-    """
+    """Fill the layers whose weights are all saved in their shapes; returns the names of the others."""
     layers = {weight.path: weight.path.rpartition("/")[0] for weight in model.weights}
     with _opened(path) as archive:
         saved = _names(archive)
@@ -89,17 +79,12 @@ def save_checkpoint(trainer: Trainer, history: bytes, file: IO[bytes]) -> None:
 
 
 def load_checkpoint(trainer: Trainer, path: Path) -> bytes:
-    """Restore the whole state; returns the history that it was saved with.
-
-    Raises:
-        RunError: the file is missing, broken, changed, or of another network.
-    """
+    """Restore the whole state; returns the history that it was saved with."""
     with _opened(path) as archive:
         if not {HISTORY, CHECKSUM} <= _names(archive):
             expected = f"a checkpoint, with its {HISTORY} and {CHECKSUM}"
             raise RunError(str(Problem(str(path), expected, "none", MEND)))
-        _check(trainer.variables, archive, path, HISTORY, CHECKSUM)
-        arrays = {name: _array(archive, name) for name in (*trainer.variables, HISTORY, CHECKSUM)}
+        arrays = _checked(trainer.variables, archive, path, HISTORY, CHECKSUM)
     if arrays.pop(CHECKSUM).tobytes() != _checksum(arrays).tobytes():
         raise RunError(str(Problem(str(path), f"content that fits its {CHECKSUM}", "other content", MEND)))
     for name, variable in trainer.variables.items():
@@ -141,7 +126,7 @@ def _names(archive: zipfile.ZipFile) -> set[str]:
     return {name.removesuffix(".npy") for name in archive.namelist()}
 
 
-def _header(archive: zipfile.ZipFile, name: str) -> tuple[str, tuple[int, ...]]:
+def _header(archive: zipfile.ZipFile, name: str) -> str:
     """Type and shape of an array that can be read as it is; of any other a ValueError."""
     with archive.open(f"{name}.npy") as file:
         try:
@@ -154,11 +139,11 @@ def _header(archive: zipfile.ZipFile, name: str) -> tuple[str, tuple[int, ...]]:
         raise ValueError(f"{name}, compressed")
     if dtype.itemsize * math.prod(shape) > Path(str(archive.filename)).stat().st_size:
         raise ValueError(f"{name} of shape {shape}, more than the whole file")
-    return str(dtype), shape
+    return f"{dtype} of shape {shape}"
 
 
-def _kind(variable: Any) -> tuple[str, tuple[int, ...]]:  # noqa: ANN401  (of Keras or TensorFlow)
-    return tf.as_dtype(variable.dtype).name, tuple(variable.shape)
+def _kind(variable: Any) -> str:  # noqa: ANN401  (of Keras or TensorFlow)
+    return f"{tf.as_dtype(variable.dtype).name} of shape {tuple(variable.shape)}"
 
 
 def _array(archive: zipfile.ZipFile, name: str) -> Any:  # noqa: ANN401  (an array)
@@ -167,31 +152,24 @@ def _array(archive: zipfile.ZipFile, name: str) -> Any:  # noqa: ANN401  (an arr
         return np.lib.format.read_array(file, allow_pickle=False)
 
 
-def _described(kind: tuple[str, tuple[int, ...]]) -> str:
-    return f"{kind[0]} of shape {kind[1]}"[:200]
-
-
-def _check(variables: Mapping[str, Any], archive: zipfile.ZipFile, path: Path, *more: str) -> None:
-    """Refuse arrays that are not those of the variables, and ``more`` of any kind."""
+def _checked(
+    variables: Mapping[str, Any], archive: zipfile.ZipFile, path: Path, *more: str
+) -> dict[str, Any]:
+    """The saved arrays, if they are those of the variables, and ``more`` of any kind."""
     hint, saved = "The file is of another network, or of another version of dnsearch.", _names(archive)
     for name, variable in variables.items():
-        wanted, found = _kind(variable), _header(archive, name) if name in saved else None
+        wanted, found = _kind(variable), _header(archive, name) if name in saved else "nothing"
         if found != wanted:
-            expected, kind = f"{name}, {_described(wanted)}", _described(found) if found else "nothing"
-            raise RunError(str(Problem(str(path), expected, kind, hint)))
+            raise RunError(str(Problem(str(path), f"{name}, {wanted}", found[:200], hint)))
     if unknown := sorted(saved - variables.keys() - {*more}):
         also = f"also {', '.join(unknown[:3]):.200}"
         raise RunError(str(Problem(str(path), f"{len(variables)} arrays", also, hint)))
+    return {name: _array(archive, name) for name in (*variables, *more)}
 
 
 def begun(folder: RunFolder, experiment: Experiment, costs: Cost, origin: Origin | None) -> RunRecord:
-    """The record of a run that starts or goes on now, in this process.
-
-    Raises:
-        RunError: the folder is a run of other settings.
-    """
-    parameters = Parameters(costs.trainable, costs.other)
-    record = opening(folder.name, experiment, parameters, costs.macs, origin)
+    """The record of a run that starts or goes on now, in this process; a run of other settings is refused."""
+    record = opening(folder.name, experiment, Parameters(costs.trainable, costs.other), costs.macs, origin)
     if folder.record.exists():
         earlier = folder.read()
         if earlier.fingerprint != record.fingerprint:
@@ -222,11 +200,7 @@ def start_from(source: Path, trainer: Trainer, folder: RunFolder) -> None:
 
 
 def restored(trainer: Trainer, folder: RunFolder, tell: Callable[[Notice], object]) -> list[EpochRecord]:
-    """The epochs of the newest good checkpoint; trainer, epochs and weights are brought in line with it.
-
-    Raises:
-        RunError: no checkpoint is good, or there is none although epochs have ended.
-    """
+    """The epochs of the newest good checkpoint; trainer, epochs and weights are brought in line with it."""
     damage: list[RunError] = []
     for path in (folder.checkpoint, folder.previous_checkpoint):
         if not path.exists():
@@ -243,7 +217,7 @@ def restored(trainer: Trainer, folder: RunFolder, tell: Callable[[Notice], objec
             going_on = f"the run goes on from {path.name}, after epoch {len(history)}"
             tell(Notice(f"{damage[0]}\n  It is kept as {folder.damaged_checkpoint.name}; {going_on}."))
         folder.write_epochs(history)
-        _save_weights(trainer, folder)
+        save_weights(trainer.model, folder.weights)
         return history
     if damage:
         expected = "there is no good checkpoint to go on from"
@@ -265,22 +239,13 @@ def caught_up(record: RunRecord, history: list[EpochRecord]) -> RunRecord:
 
 
 def save_epoch(folder: RunFolder, trainer: Trainer, history: list[EpochRecord], record: RunRecord) -> None:
-    """Save what an epoch has led to.
-
-    The process may die between any two of these. A resume starts from the checkpoint and makes the others of
-    it; so it comes first.
-    """
+    """Save what an epoch has led to: first the checkpoint, of which a resume can make all the others."""
     with memory_errors_explained(f"while epoch {len(history)} was saved"):
         with folder.replacing_checkpoint() as file:
             save_checkpoint(trainer, to_lines(history), file)
         folder.append(history[-1])
-        _save_weights(trainer, folder)
+        save_weights(trainer.model, folder.weights)
         folder.write(record)
-
-
-def _save_weights(trainer: Trainer, folder: RunFolder) -> None:
-    with replacing(folder.weights) as file:
-        save_weights(trainer.model, file)
 
 
 def save_failure(folder: RunFolder, record: RunRecord, error: Exception) -> None:

@@ -1,11 +1,9 @@
 """What a training computes on: the choice of GPUs, a batch in parts or over GPUs, and errors of memory.
 
-All that is trained is three vectors (state.py), and they stay on the first GPU. For a step each GPU is given
-a copy and passes its share of the batch through the network; the gradients, one vector each, are added up in
-one all-reduce. What follows, the optimizer and the averages, is the same as on one GPU.
-
-BatchNorm normalises each share by itself, as it does the parts of ``accumulate``; its moving statistics are
-the mean over the GPUs. Dropout has seeds of its own on each GPU; the first one draws what one alone would.
+For a step each GPU is given a copy of the state and passes its share of the batch through the network; the
+gradients, one vector each, are added up in one all-reduce. BatchNorm normalises each share by itself, as it
+does the parts of ``accumulate``; its moving statistics are the mean over the GPUs. Dropout has seeds of its
+own on each GPU; the first one draws what one alone would.
 """
 
 import contextlib
@@ -27,8 +25,7 @@ OfPart = Callable[[Tensor, Tensor, Sequence[Tensor]], tuple[list[Tensor], list[T
 def training_devices(training: Training, examples: int) -> tuple[str, ...]:
     """TensorFlow's names of the GPUs to train on; none: the processor.
 
-    Raises:
-        SpecError: a batch has fewer than two images for each GPU, which BatchNorm needs for a variance.
+    Each needs two images of a batch, for BatchNorm's variance.
     """
     gpus = environment.gpus()
     if training.devices == "one":
@@ -42,9 +39,7 @@ def training_devices(training: Training, examples: int) -> tuple[str, ...]:
 
 def uses_xla(training: Training, devices: Sequence[str]) -> bool:
     """Whether XLA compiles the network's pass and its gradient on these GPUs."""
-    if training.xla == "auto":
-        return bool(devices) and not training.deterministic
-    return training.xla == "on"
+    return bool(devices) and not training.deterministic if training.xla == "auto" else training.xla == "on"
 
 
 def unmet(training: Training, devices: Sequence[str]) -> str:
@@ -75,15 +70,7 @@ def accumulated(
 
     The network is traced once, as the body of a loop. Each part's gradient is of the sum of its losses,
     divided by the images of the whole batch: so they add up to the batch's, also where the last part is
-    smaller.
-
-    Args:
-        of_part: what to add up.
-        images: (batch, height, width, channels).
-        labels: theirs.
-        given: statistics and counters before the step.
-        parts: into how many parts the batch is cut; one of fewer images has fewer.
-        nothing: zeros to start adding from.
+    smaller. A batch of fewer images than ``parts`` has fewer; ``nothing`` is zeros to start adding from.
     """
     count = tf.shape(images)[0]
     size = (count + parts - 1) // parts
@@ -96,11 +83,6 @@ def accumulated(
         lambda start, *_: start < count, add_part, (0, list(nothing), list(given)), parallel_iterations=1
     )
     return total, last
-
-
-SEEDS_APART = 1_327_217_883
-"""How far a seed lies from the next GPU's. Keras counts seeds round 2^31 − 2 of them; a golden section of
-that keeps the GPUs' seeds far from each other, however many there are."""
 
 
 @functools.cache
@@ -123,8 +105,9 @@ def shared_out(
     """The same for shares of a batch, at least one image for each GPU of a strategy, all at once."""
     count, replicas = tf.shape(images)[0], strategy.num_replicas_in_sync
     statistics, counters = given
-    # Each counter is a pair: a seed and how often it was used.
-    apart = tf.constant([SEEDS_APART, 0] * (counters.shape[0] // 2), counters.dtype)
+    # Each counter is a pair: a seed and how often it was used. Keras counts seeds round 2^31 − 2 of them; a
+    # golden section of that keeps the GPUs' seeds far from each other, however many there are.
+    apart = tf.constant([1_327_217_883, 0] * (counters.shape[0] // 2), counters.dtype)
 
     def on_one_gpu() -> tuple[Tensor, ...]:
         replica = tf.distribute.get_replica_context()
@@ -142,24 +125,14 @@ def shared_out(
     return [gradient, tf.add_n(losses), tf.add_n(hits)], [statistics + moves / replicas, counts[0]]
 
 
-ONEDNN_OUT_OF_MEMORY = "exception:Status: 1,"
-"""oneDNN's status 1 (``dnnl_out_of_memory``), as TensorFlow tells of it; it does not say what it means."""
-
-
 @contextlib.contextmanager
 def memory_errors_explained(moment: str) -> Iterator[None]:
-    """Turn TensorFlow's errors of memory, the computer's or the GPU's, into an OutOfMemoryError.
-
-    Args:
-        moment: when it happens, such as ``at step 1 of epoch 1``.
-
-    Raises:
-        OutOfMemoryError: memory is used up.
-    """
+    """Turn TensorFlow's errors of memory into an OutOfMemoryError; a moment is ``at step 1 of epoch 1``."""
     try:
         yield
     except (tf.errors.ResourceExhaustedError, tf.errors.AbortedError, MemoryError) as error:
-        if isinstance(error, tf.errors.AbortedError) and ONEDNN_OUT_OF_MEMORY not in str(error):
+        # The text is TensorFlow's for oneDNN's dnnl_out_of_memory; it does not say what it means.
+        if isinstance(error, tf.errors.AbortedError) and "exception:Status: 1," not in str(error):
             raise
         hint = "A smaller training.batch_size needs less, and so does a smaller network."
         raise OutOfMemoryError(f"memory is used up {moment}.\n  {hint}") from error

@@ -8,8 +8,9 @@ import statistics
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
+from dnsearch.data.batches import Batches
 from dnsearch.errors import TrainingError
 from dnsearch.runs.record import EpochRecord, StepEnded
 from dnsearch.spec.training import EarlyStopping, Training
@@ -18,23 +19,9 @@ from dnsearch.train.optimizers import learning_rate
 from dnsearch.train.step import Sums, Trainer, evaluate, evaluator
 
 
-class Batches(Protocol):
-    """Batches of images and labels that know how many they are."""
-
-    def __len__(self) -> int: ...
-
-    def __iter__(self) -> Iterator[tuple[Any, Any]]: ...
-
-
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """Where the loop gets its batches.
-
-    Args:
-        training: number of an epoch, from 1 → its batches of images and labels.
-        validation: the held-out batches.
-        epochs: the epochs that it is for; None: all.
-    """
+    """The batches of each epoch, by its number from 1, and the held-out ones; for some epochs, or for all."""
 
     training: Callable[[int], Batches]
     validation: Iterable[tuple[Any, Any]]
@@ -44,11 +31,7 @@ class Feed:
 def train(
     trainer: Trainer, feed: Feed, training: Training, history: Sequence[EpochRecord] = ()
 ) -> Iterator[StepEnded | EpochRecord]:
-    """Train from the epoch after ``history`` to the last one, as long as the feed is for them.
-
-    Raises:
-        TrainingError: a loss is not finite, or memory is used up.
-    """
+    """Train from the epoch after ``history`` to the last one, as long as the feed is for them."""
     history = list(history)
     logits_of = evaluator(trainer.model)
     while not is_over(training, history) and (feed.epochs is None or len(history) + 1 in feed.epochs):
@@ -74,8 +57,9 @@ def train(
             validation = evaluate(logits_of, feed.validation)
         _check_finite(validation.loss, moment, rate)  # the last step may have ruined the weights
         seconds = time.perf_counter() - started
-        speed = statistics.median(speeds)
-        history.append(EpochRecord(epoch, rate, sums.metrics(), validation, seconds, speed))
+        history.append(
+            EpochRecord(epoch, rate, sums.metrics(), validation, seconds, statistics.median(speeds))
+        )
         yield history[-1]
 
 

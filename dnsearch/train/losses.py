@@ -24,10 +24,7 @@ from dnsearch.spec.training import Training
 
 Tensor = Any
 
-FOCUS = 2.0
-"""γ, the paper's best."""
-SMOOTH = 1.0
-"""s: a class of few pixels has no sudden slope."""
+FOCUS, SMOOTH = 2.0, 1.0  # γ, the paper's best; s: a class of few pixels has no sudden slope
 
 
 def shares_of(labels: Tensor, classes: int) -> Tensor:
@@ -52,14 +49,10 @@ def counted(labels: Tensor) -> Tensor:
 def loss(
     training: Training, logits: Tensor, labels: Tensor, count: Tensor, class_weights: Sequence[float] | None
 ) -> Tensor:
-    """The loss that is minimised, a scalar.
+    """The loss that is minimised, a scalar, of logits (..., classes).
 
-    Args:
-        training: the section of the spec, for its loss and its label smoothing.
-        logits: (..., classes).
-        labels: as the module says.
-        count: what sums are divided by: the labels of the whole batch, of which these may be a part.
-        class_weights: what each class counts; None: all the same.
+    Sums are divided by ``count``, the labels of the whole batch, of which these may be a part. Without
+    ``class_weights`` all classes count the same.
     """
     shares, smoothing = shares_of(labels, logits.shape[-1]), training.label_smoothing
     weights = None if class_weights is None else tf.constant(class_weights, tf.float32)
@@ -67,23 +60,17 @@ def loss(
     valid = tf.reduce_sum(shares, axis=-1, keepdims=True)
     target = shares * (1 - smoothing) + valid * smoothing / logits.shape[-1] if smoothing else shares
     match training.loss:
-        case "cross_entropy":
-            losses = _cross_entropy(logits, target, valid)
+        case "cross_entropy" | "cross_entropy_dice":
+            # TensorFlow's gradient supposes targets that sum to 1.
+            losses = tf.nn.softmax_cross_entropy_with_logits(target, logits) * valid[..., 0]
         case "focal":
             losses = focal(logits, target)
         case "dice":
             return dice(logits, shares, weights)
-        case "cross_entropy_dice":
-            losses = _cross_entropy(logits, target, valid)
     if weights is not None:
         losses *= tf.linalg.matvec(shares, weights)
     mean = tf.reduce_sum(losses) / count
     return mean + dice(logits, shares, weights) if training.loss == "cross_entropy_dice" else mean
-
-
-def _cross_entropy(logits: Tensor, target: Tensor, valid: Tensor) -> Tensor:
-    """Of each label; the factor is there since TensorFlow's gradient supposes targets that sum to 1."""
-    return tf.nn.softmax_cross_entropy_with_logits(target, logits) * valid[..., 0]
 
 
 def focal(logits: Tensor, target: Tensor) -> Tensor:
@@ -93,13 +80,7 @@ def focal(logits: Tensor, target: Tensor) -> Tensor:
 
 
 def dice(logits: Tensor, shares: Tensor, weights: Tensor | None) -> Tensor:
-    """The soft Dice loss of a batch, a scalar from 0 to 1.
-
-    Args:
-        logits: (..., classes).
-        shares: (..., classes), all 0 where a label does not count.
-        weights: (classes,), what each class counts in the mean; None: all the same.
-    """
+    """The soft Dice loss of a batch, a scalar from 0 to 1; ``weights`` (classes,) are those of the mean."""
     shares = tf.reshape(shares, (-1, shares.shape[-1]))
     valid = tf.reduce_sum(shares, axis=-1, keepdims=True)
     likely = tf.reshape(tf.nn.softmax(logits), tf.shape(shares)) * valid
@@ -111,10 +92,7 @@ def dice(logits: Tensor, shares: Tensor, weights: Tensor | None) -> Tensor:
 
 
 def loss_and_hits(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """The sum of cross-entropies, which is what is told of every training, and the number of hits.
-
-    Where labels are shares, a hit is the heaviest of them.
-    """
+    """The sum of cross-entropies and the number of hits; of labels that are shares, the heaviest counts."""
     losses = tf.nn.softmax_cross_entropy_with_logits(shares_of(labels, logits.shape[-1]), logits)
     if labels.dtype == tf.float32:
         labels = tf.argmax(labels, axis=-1, output_type=tf.int32)
@@ -124,11 +102,8 @@ def loss_and_hits(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
 
 def confusion(logits: Tensor, labels: Tensor) -> Tensor:
     """How many labels of each class (row) were given each class (column), int64; those that count alone."""
-    counted = labels >= 0
-    given = tf.argmax(logits, axis=-1, output_type=tf.int32)
-    return tf.math.confusion_matrix(
-        labels[counted], given[counted], num_classes=logits.shape[-1], dtype=tf.int64
-    )
+    valid, given = labels >= 0, tf.argmax(logits, axis=-1, output_type=tf.int32)
+    return tf.math.confusion_matrix(labels[valid], given[valid], logits.shape[-1], dtype=tf.int64)
 
 
 def mean_iou(counts: Any) -> float:  # noqa: ANN401  (an array)
@@ -148,19 +123,11 @@ ClassWeights = Literal["balanced"] | Mapping[str, float]
 
 
 def class_weights(wanted: ClassWeights, names: Sequence[str], counts: Sequence[int]) -> tuple[float, ...]:
-    """One weight per class.
+    """One weight per class, by the training images (for a U-Net, pixels) of each.
 
     ``balanced`` is images / (classes × images of the class), so that all classes count the same and the mean
     over the images is 1; a class without images has 1. A mapping is from names or numbers; what it leaves out
     has 1.
-
-    Args:
-        wanted: what the spec says.
-        names: names of the classes.
-        counts: training images (for a U-Net, pixels) of each class.
-
-    Raises:
-        SpecError: there is no such class, or one is named twice.
 
     >>> class_weights("balanced", ("cat", "dog"), (30, 10))
     (0.6666666666666666, 2.0)

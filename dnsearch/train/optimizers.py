@@ -41,34 +41,15 @@ from typing import Any, assert_never
 
 import tensorflow as tf
 
-from dnsearch.spec.optimization import (
-    Adam,
-    AdamW,
-    Constant,
-    Cosine,
-    Linear,
-    Lion,
-    Muon,
-    OneCycle,
-    Sgd,
-    Step,
-)
+from dnsearch.spec.optimization import Adam, AdamW, Constant, Cosine, Linear, Lion, Muon, OneCycle, Sgd, Step
 from dnsearch.spec.training import Training
 from dnsearch.train.state import State, Vector
 
 Tensor = Any
 
-COEFFICIENTS = (3.4445, -4.7750, 2.0315)
-TURNS = 5
-ADAM_SIZED = 0.2
-
 
 def muon_steps(directions: Sequence[Tensor]) -> list[Tensor]:
-    """What a learning rate of 1 takes off each kernel.
-
-    Args:
-        directions: momentum of shape (height, width, channels, filters).
-    """
+    """What a learning rate of 1 takes off each kernel, by its momentum (height, width, channels, filters)."""
     steps: dict[int, Tensor] = {}
     for filters in sorted({direction.shape[-1] for direction in directions}):
         numbers = [number for number, each in enumerate(directions) if each.shape[-1] == filters]
@@ -76,31 +57,23 @@ def muon_steps(directions: Sequence[Tensor]) -> list[Tensor]:
         most = max(matrix.shape[0] for matrix in matrices)
         stacked = tf.stack([tf.pad(matrix, [[0, most - matrix.shape[0]], [0, 0]]) for matrix in matrices])
         for number, matrix, found in zip(numbers, matrices, tf.unstack(orthogonal(stacked)), strict=True):
-            step = found[: matrix.shape[0]] * (ADAM_SIZED * math.sqrt(max(matrix.shape)))
+            step = found[: matrix.shape[0]] * (0.2 * math.sqrt(max(matrix.shape)))
             steps[number] = tf.reshape(step, directions[number].shape)
     return [steps[number] for number in range(len(directions))]
 
 
 def orthogonal(matrices: Tensor) -> Tensor:
     """Matrices of shape ``(many, rows, columns)`` with their singular values brought near 1."""
-    a, b, c = COEFFICIENTS
+    a, b, c = 3.4445, -4.7750, 2.0315
     found = matrices / (tf.norm(matrices, axis=(1, 2), keepdims=True) + 1e-7)
-    for _ in range(TURNS):
+    for _ in range(5):
         gram = tf.matmul(found, found, transpose_a=True)
         found = a * found + tf.matmul(found, b * gram + c * tf.matmul(gram, gram))
     return found
 
 
-WARMING_UP = 10
-
-
 class Averages:
-    """The averages of a state's weights and statistics.
-
-    Args:
-        state: what is averaged.
-        decay: share of the average kept at each step.
-    """
+    """The averages of a state's weights and statistics."""
 
     def __init__(self, state: State, decay: float) -> None:
         self._state = state
@@ -121,7 +94,7 @@ class Averages:
     def update(self, steps: Any) -> None:  # noqa: ANN401  (a tensor)
         """Take in the weights after a step; ``steps`` counts it too."""
         before = tf.cast(steps, tf.float32) - 1
-        taken = 1 - tf.minimum(self._decay, before / (before + WARMING_UP))
+        taken = 1 - tf.minimum(self._decay, before / (before + 10))
         self.weights.assign_sub(taken * (self.weights - self._state.weights.value))
         self.statistics.assign_sub(taken * (self.statistics - self._state.statistics.value))
 
@@ -130,18 +103,13 @@ Rule = Sgd | Adam | AdamW | Lion | Muon
 Slots = Mapping[str, Any]
 """Name → a vector that an optimizer keeps, as long as the weights'."""
 
-MUONS_ADAM = AdamW(name="adamw")
-"""What Muon leaves to AdamW: Jordan's advice for everything but hidden matrices."""
-
 
 @dataclass(frozen=True)
 class Optimizer:
     """An optimizer of a vector of weights.
 
-    Args:
-        variables: what it keeps, by name; ``steps`` is the number of steps done.
-        apply: gradient and learning rate → the weights and the variables are changed. To be called while a
-            graph is traced, or eagerly.
+    ``variables`` is what it keeps, by name; ``steps`` is the number of steps done. ``apply`` changes them and
+    the weights by a gradient and a learning rate.
     """
 
     variables: Mapping[str, Any]
@@ -226,10 +194,10 @@ def _adam(rule: Adam | AdamW, gradient: Tensor, slots: Slots, steps: Tensor) -> 
 
 
 def _muon(rule: Muon, weights: Vector, gradient: Tensor, slots: Slots, steps: Tensor) -> Tensor:
-    """The same: Muon's steps for the kernels of convolutions, AdamW's for all others."""
+    """The same: Muon's steps for the kernels of convolutions, AdamW's for all others, as Jordan advises."""
     velocity = slots["momentum"].assign(rule.momentum * slots["momentum"] + gradient)
     directions = weights.parts(gradient + rule.momentum * velocity)
-    found = weights.parts(_adam(MUONS_ADAM, gradient, slots, steps))
+    found = weights.parts(_adam(AdamW(name="adamw"), gradient, slots, steps))
     kernels = [n for n, each in enumerate(weights.variables) if is_kernel(each) and len(each.shape) == 4]
     for number, step in zip(kernels, muon_steps([directions[n] for n in kernels]), strict=True):
         found[number] = step
@@ -241,12 +209,8 @@ def learning_rate(training: Training, step: int, steps_per_epoch: int) -> float:
 
     Over the warm-up it rises in a straight line and reaches the full rate at the warm-up's last step; a
     cosine or a line then covers the rest, while the points of a step schedule and of one cycle are shares of
-    the whole training. Where epochs have different numbers of steps, a step's place in its own counts.
-
-    Args:
-        training: the ``training`` section of a spec.
-        step: number of the step in the whole training, from 0, if all epochs had as many steps as its own.
-        steps_per_epoch: steps of its epoch.
+    the whole training. Where epochs have different numbers of steps, a step's place in its own counts:
+    ``step``, from 0, is its number if all epochs had as many.
 
     >>> from dnsearch.spec.document import load
     >>> paper = load("densenet-bc-100-12").experiment.training
@@ -275,11 +239,7 @@ def learning_rate(training: Training, step: int, steps_per_epoch: int) -> float:
 
 
 def one_cycle(schedule: OneCycle, progress: float) -> float:
-    """The share of the learning rate at a point of the training.
-
-    Args:
-        schedule: from ``initial_fraction`` in a line to 1 at ``peak_at``, in a line to ``final_fraction``.
-        progress: 0 at the first step, 1 at the last one.
+    """The share of the learning rate; ``progress`` is 0 at the first step of a training, 1 at the last one.
 
     >>> schedule = OneCycle(name="one_cycle", initial_fraction=0.5, peak_at=0.5, final_fraction=0.0)
     >>> [one_cycle(schedule, progress) for progress in (0.0, 0.25, 0.5, 0.75, 1.0)]

@@ -54,14 +54,8 @@ def build_stage(
 ) -> tuple[Trainer, Feed]:
     """Build what trains the epoch that comes next and those like it, and their batches.
 
-    Args:
-        plan: the network for whole images.
-        experiment: the spec.
-        dataset: the whole images.
-        behind: number of epochs that are done; after all of them, the last stage is built. The trainer does
-            not know what was learned in them.
-        devices: TensorFlow's names of the GPUs; none: the processor.
-        recompute: whether the backward pass computes features again, for less memory.
+    ``plan`` and ``dataset`` are of whole images. After ``behind`` epochs, which may be all, the trainer does
+    not know what was learned in them.
     """
     training, weights = experiment.training, None
     stages = epochs_by_size(training.progressive, training.epochs)

@@ -13,15 +13,7 @@ from dnsearch.runs.folder import RunFolder
 from dnsearch.runs.lock import locked
 from dnsearch.runs.record import EpochRecord, Notice, Origin, RunRecord, StepEnded, Stop, with_epoch
 from dnsearch.spec.document import resolved_yaml
-from dnsearch.train.checkpoint import (
-    begun,
-    caught_up,
-    refuse_imported,
-    restored,
-    save_epoch,
-    save_failure,
-    start_from,
-)
+from dnsearch.train import checkpoint
 from dnsearch.train.devices import memory_errors_explained
 from dnsearch.train.loop import is_over, train
 from dnsearch.train.progressive import build_stage, choose_resources
@@ -33,23 +25,15 @@ Watch = Callable[[StepEnded | EpochRecord | Notice], Stop | None]
 def run(planned: Planned, folder: RunFolder, watch: Watch, origin: Origin | None = None) -> RunRecord:
     """Train a spec's network in a run folder, or resume from the folder's checkpoint.
 
-    Args:
-        planned: the spec, its network and what it costs.
-        folder: a new run folder, or one to resume.
-        watch: called with every step and epoch, and with notices: what the spec asks for and this machine
-            lacks, a damaged checkpoint that was skipped.
-        origin: the trial that the run is, if it belongs to a study.
-
-    Raises:
-        DnsearchError: the data cannot be read, the folder belongs to another spec or is in use, or
-            training cannot go on. Errors after the start are also recorded.
+    ``watch`` is also told what the spec asks for and this machine lacks, and of a damaged checkpoint that was
+    skipped; ``origin`` is the trial that the run is. Errors after the start are raised and recorded.
     """
     began = time.perf_counter()
     plan, experiment, training = planned.plan, planned.experiment, planned.experiment.training
     with locked(folder.lock):
-        refuse_imported(folder)
+        checkpoint.refuse_imported(folder)
         remove_leftovers(folder.path)
-        record = begun(folder, experiment, planned.summary.cost, origin)
+        record = checkpoint.begun(folder, experiment, planned.summary.cost, origin)
         spent = record.wall_seconds
         if not folder.resolved.exists():  # the later of the two
             folder.write_spec(planned.document.text, resolved_yaml(experiment))
@@ -67,18 +51,18 @@ def run(planned: Planned, folder: RunFolder, watch: Watch, origin: Origin | None
             behind, over, stop = record.epochs, False, None
             while not (stop or over):
                 trainer, feed = build_stage(plan, experiment, dataset, behind, devices, recompute)
-                history = restored(trainer, folder, watch)
-                record = caught_up(record, history)
+                history = checkpoint.restored(trainer, folder, watch)
+                record = checkpoint.caught_up(record, history)
                 folder.write(record)
                 if training.start_from is not None and not history:
-                    start_from(Path(training.start_from), trainer, folder)
+                    checkpoint.start_from(Path(training.start_from), trainer, folder)
                 for event in train(trainer, feed, training, history):
                     seconds = time.perf_counter() - began
                     if isinstance(event, EpochRecord):
                         history.append(event)
                         ahead = replace(record, test=None)  # those were the figures of earlier weights
                         ahead = with_epoch(ahead, event, spent + seconds, environment.peak_memory_bytes())
-                        save_epoch(folder, trainer, history, ahead)
+                        checkpoint.save_epoch(folder, trainer, history, ahead)
                         record = ahead
                     elif record.first_step_seconds is None:
                         record = replace(record, first_step_seconds=seconds)
@@ -86,7 +70,8 @@ def run(planned: Planned, folder: RunFolder, watch: Watch, origin: Origin | None
                         break
                 behind, over = len(history), is_over(training, history)
         except Exception as error:
-            save_failure(folder, replace(record, wall_seconds=spent + time.perf_counter() - began), error)
+            record = replace(record, wall_seconds=spent + time.perf_counter() - began)
+            checkpoint.save_failure(folder, record, error)
             raise
         record = replace(
             record,

@@ -1,8 +1,7 @@
 """All that changes in a network while it is trained, as three vectors.
 
-A DenseNet has hundreds of small weights. Whatever is done to each of them, reading, decaying, averaging,
-moving, is an operation of the graph each time, and tracing those takes longer than tracing the network. Put
-end to end in one vector, all weights are read, and moved, by one operation::
+A DenseNet has hundreds of small weights, and tracing the operations on each of them takes longer than tracing
+the network. Put end to end in one vector, all are read, and moved, by one operation::
 
     weights     ──split──▶ kernels, gammas, …   ┐
     statistics  ──split──▶ moving means, …      ├─▶ network ─▶ logits, new statistics, new counters
@@ -28,11 +27,7 @@ Variable = Any
 
 
 class Vector:
-    """Variables of one type, end to end.
-
-    Args:
-        variables: what lies in the vector, in this order.
-    """
+    """Variables of one type, end to end."""
 
     def __init__(self, variables: Sequence[Variable]) -> None:
         self.variables = tuple(variables)
@@ -79,11 +74,7 @@ class Vector:
 
 
 class State:
-    """A model's weights, its statistics (and frozen weights) and its random generators, as vectors.
-
-    Args:
-        model: from images to logits.
-    """
+    """A model's weights, its statistics (and frozen weights) and its random generators, as vectors."""
 
     def __init__(self, model: keras.Model) -> None:
         self.model = model
@@ -103,15 +94,7 @@ class State:
     def network(
         self, vectors: tuple[Tensor, Tensor, Tensor], images: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """One training pass.
-
-        Args:
-            vectors: weights, statistics and counters.
-            images: (batch, height, width, channels).
-
-        Returns:
-            Logits in float32, and the statistics and counters after it.
-        """
+        """Weights, statistics and counters → logits in float32, statistics and counters after one pass."""
         weights, statistics, counters = vectors
         others = [_counts(variable) for variable in self.model.non_trainable_variables]
         numbers, counts = iter(self.statistics.parts(statistics)), iter(self.counters.parts(counters))
@@ -149,10 +132,7 @@ def start_afresh(seed: int) -> None:
 
 
 def freeze(model: keras.Model, layers: Collection[str]) -> None:
-    """Take layers out of the training, by name.
-
-    A BatchNorm among them uses its moving statistics, which do not move.
-    """
+    """Take layers out of the training, by name; a BatchNorm's moving statistics are used and do not move."""
     for layer in model.layers:
         if layer.name in layers:
             layer.trainable = False

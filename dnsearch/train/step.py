@@ -23,18 +23,12 @@ Logits = Callable[[Any], Any]
 """``images (batch, height, width, channels) → logits (batch, classes)``."""
 
 TrainingStep = Callable[[Any, Any, float], tuple[Any, Any]]
-"""``(images, labels, learning rate) → (sum of losses, number of hits)``; changes the state.
-
-Labels are int32 (batch,) or, of pixels, (batch, height, width); where augmentation mixes them, float32
-(batch, classes), their shares.
-"""
-
+"""``(images, labels, learning rate) → (sum of losses, number of hits)``; changes the state."""
 
 Move = Callable[[Tensor, Tensor], None]
 """Moves the weights by a gradient and a learning rate."""
 
-FIRST, SMALLEST, LARGEST = 2.0**15, 1.0, 2.0**24
-GROWTH_STEPS = 2000
+FIRST, SMALLEST, LARGEST, GROWTH_STEPS = 2.0**15, 1.0, 2.0**24, 2000
 
 
 class LossScaling:
@@ -57,14 +51,10 @@ class LossScaling:
         """What a resume needs."""
         return {"loss scale": self.scale, "good steps": self.good_steps}
 
-    def applied(self, move: Move) -> Move:
-        """The same for the gradient of a scaled loss; it does nothing where that is not finite."""
-
-        def guarded(gradient: Tensor, rate: Tensor) -> None:
-            finite = tf.reduce_all(tf.math.is_finite(gradient))
-            tf.cond(finite | (self.scale <= SMALLEST), lambda: self._go(move, gradient, rate), self._skip)
-
-        return guarded
+    def apply(self, move: Move, gradient: Tensor, rate: Tensor) -> None:
+        """Move by the gradient of a scaled loss; nothing moves where that is not finite."""
+        finite = tf.reduce_all(tf.math.is_finite(gradient))
+        tf.cond(finite | (self.scale <= SMALLEST), lambda: self._go(move, gradient, rate), self._skip)
 
     def _go(self, move: Move, gradient: Tensor, rate: Tensor) -> Tensor:
         """Do a step that goes well; double the scale after so many."""
@@ -81,16 +71,10 @@ class LossScaling:
 
 @dataclass(frozen=True)
 class Trainer:
-    """A model with everything that trains it.
+    """A model, which has what was learned only after ``fill_model``, with everything that trains it.
 
-    Args:
-        model: from images to logits; it has what was learned only after ``fill_model``.
-        state: what is trained.
-        optimizer: what moves the weights.
-        averages: where the spec has ``ema``.
-        scaling: where the spec's ``precision`` needs it.
-        train: a compiled step; the loss that it minimises has label smoothing and class weights, the one
-            that it tells none.
+    The loss that ``train``, a compiled step, minimises has label smoothing and class weights, the one that it
+    tells none.
     """
 
     model: keras.Model
@@ -104,9 +88,10 @@ class Trainer:
     def variables(self) -> Mapping[str, Any]:
         """All that a resume needs, by names that are the same in every process."""
         state, averages, scaling = self.state, self.averages, self.scaling
-        own = {"weights": state.weights, "statistics": state.statistics, "counters": state.counters}
         return {
-            **{name: vector.value for name, vector in own.items()},
+            "weights": state.weights.value,
+            "statistics": state.statistics.value,
+            "counters": state.counters.value,
             **self.optimizer.variables,
             **(averages.variables if averages else {}),
             **(scaling.variables if scaling else {}),
@@ -133,14 +118,7 @@ def build_trainer(
     class_weights: Sequence[float] | None = None,
     devices: Sequence[str] = (),
 ) -> Trainer:
-    """Build the state, the optimizer's variables and the training step of a model.
-
-    Args:
-        model: from images to logits; frozen layers are not trained.
-        training: the section of the spec.
-        class_weights: what each class counts in the loss that is minimised; None: all the same.
-        devices: TensorFlow's names of the GPUs to train on; none: the processor.
-    """
+    """Build the state, the optimizer's variables and the training step of a model; on which GPUs, if any."""
     state = State(model)
     optimizer = build_optimizer(training, state.weights)
     averages = Averages(state, training.ema.decay) if training.ema else None
@@ -153,7 +131,7 @@ def build_trainer(
         if averages is not None:
             averages.update(optimizer.variables["steps"])
 
-    moved = scaling.applied(move) if scaling else move
+    moved = partial(scaling.apply, move) if scaling else move
     step = _training_step(state, moved, training, class_weights, devices, scaling)
     return Trainer(model, state, optimizer, averages, scaling, step)
 

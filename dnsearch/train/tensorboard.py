@@ -17,20 +17,10 @@ import tensorflow as tf
 from dnsearch.errors import Problem, RunError
 from dnsearch.runs.record import EpochRecord, Metrics
 
-VERSION = "brain.Event:2"
-"""What the first record of every event file says."""
-
 
 @contextlib.contextmanager
 def tensorboard(folder: Path) -> Iterator[Callable[[EpochRecord], None]]:
-    """A function that writes an epoch's figures, for a block.
-
-    Args:
-        folder: what ``tensorboard --logdir`` is told; it gets the folders ``training`` and ``validation``.
-
-    Raises:
-        RunError: a file cannot be written.
-    """
+    """A function that writes an epoch's figures, for a block, into the folder for ``--logdir``."""
     with contextlib.ExitStack() as stack:
         with _explained(folder):
             training = stack.enter_context(_writer(folder / "training"))
@@ -48,7 +38,7 @@ def tensorboard(folder: Path) -> Iterator[Callable[[EpochRecord], None]]:
 def _writer(folder: Path) -> Any:  # noqa: ANN401  (a tf.io.TFRecordWriter; TensorFlow ships no types)
     folder.mkdir(parents=True, exist_ok=True)
     writer = tf.io.TFRecordWriter(str(folder / f"events.out.tfevents.{time.time():.0f}.{os.getpid()}"))
-    writer.write(tf.compat.v1.Event(wall_time=time.time(), file_version=VERSION).SerializeToString())
+    writer.write(tf.compat.v1.Event(wall_time=time.time(), file_version="brain.Event:2").SerializeToString())
     return writer
 
 

@@ -264,8 +264,7 @@ def run(folder: Path) -> None:
     for history in (EPOCHS[:1], EPOCHS):
         with made.replacing_checkpoint() as file:
             save_checkpoint(trainer(), to_lines(history), file)
-    with made.weights.open("wb") as file:
-        save_weights(trainer().model, file)
+    save_weights(trainer().model, made.weights)
 
 
 def resumed(folder: Path) -> None:

@@ -138,8 +138,7 @@ def test_weights_come_back_bit_by_bit(trained, tmp_path):
 
     model, other = trained().model, trained(seed=9).model
     path = tmp_path / "weights.npz"
-    with path.open("wb") as file:
-        save_weights(model, file)
+    save_weights(model, path)
     load_weights(other, path)
     assert same([np.asarray(w) for w in model.weights], [np.asarray(w) for w in other.weights])
     with np.load(path) as file:
@@ -152,8 +151,7 @@ def test_weights_of_another_network_are_refused_and_nothing_is_assigned(trained,
     from dnsearch.train.checkpoint import load_weights, save_weights
 
     path = tmp_path / "weights.npz"
-    with path.open("wb") as file:
-        save_weights(trained().model, file)
+    save_weights(trained().model, path)
     wider = trained(growth_rate=6).model
     text = refusal(load_weights, wider, path, lambda: [np.asarray(w).copy() for w in wider.weights])
     assert text == (

@@ -14,8 +14,7 @@ def saved(network, tmp_path):
         from dnsearch.train.checkpoint import save_weights
 
         model, path = network(growth_rate, seed=3), tmp_path / "weights.npz"
-        with path.open("wb") as file:
-            save_weights(model, file)
+        save_weights(model, path)
         return {weight.path: np.asarray(weight) for weight in model.weights}, path
 
     return made

@@ -1,5 +1,7 @@
 """Loss scaling against Keras', over gradients that are finite and gradients that are not."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -24,7 +26,7 @@ def moves(scaling, gradients):
         done.assign(rate * gradient)
         count.assign_add(1)
 
-    step = tf.function(scaling.applied(move), autograph=False)
+    step = tf.function(partial(scaling.apply, move), autograph=False)
     found = []
     for gradient in gradients:
         step(tf.constant([1.0, gradient]), tf.constant(2.0))
