@@ -15,8 +15,6 @@ from pydantic_core import ErrorDetails
 from dnsearch.errors import Problem, RunError
 from dnsearch.runs.record import EpochRecord, RunRecord, StudyRecord
 
-HINT = "The file was damaged, or written by another version of dnsearch."
-
 EXPECTED = {
     "int_type": "a whole number",
     "float_type": "a number",
@@ -48,7 +46,8 @@ def from_json(kind: type[Record], content: bytes, where: str) -> Record:
     except ValidationError as error:
         problems = [str(_problem(each, where)) for each in error.errors(include_url=False)]
         more = [f"and {len(problems) - 3} more problems"] * (len(problems) > 3)
-        raise RunError("\n\n".join([*problems[:3], *more]) + f"\n  {HINT}") from error
+        hint = "The file was damaged, or written by another version of dnsearch."
+        raise RunError("\n\n".join([*problems[:3], *more]) + f"\n  {hint}") from error
 
 
 def to_lines(epochs: Iterable[EpochRecord]) -> bytes:

@@ -1,8 +1,5 @@
 """The optimizers, their learning rates and the averaged weights, on one vector of all weights.
 
-Keras' optimizers are a handful of small operations for each of some hundred weights, and tracing them takes
-longer than tracing the network. On one vector a rule is a handful of operations in all.
-
 Decoupled decay takes learning rate × decay × weight off the weight before the step; coupled decay, the
 paper's, adds decay × weight to the gradient. With gradient g, weight w, learning rate η::
 
@@ -80,11 +77,7 @@ class Averages:
         self._decay = decay
         self.weights = tf.Variable(state.weights.value, trainable=False)
         self.statistics = tf.Variable(state.statistics.value, trainable=False)
-
-    @property
-    def variables(self) -> Mapping[str, Any]:
-        """What a resume needs."""
-        return {"average weights": self.weights, "average statistics": self.statistics}
+        self.variables = {"average weights": self.weights, "average statistics": self.statistics}
 
     def restart(self) -> None:
         """Forget what was averaged; average what the state has now."""

@@ -31,8 +31,7 @@ def choose_resources(
 ) -> tuple[tuple[str, ...], bool]:
     """TensorFlow's names of the GPUs to train on, and whether the backward pass computes features again.
 
-    ``plan`` is of whole images, which take the most memory. The user is told of what the spec leaves open or
-    cannot have.
+    ``plan`` is of whole images, which take the most memory.
     """
     training, free = experiment.training, environment.free_memory_bytes()
     devices = training_devices(training, len(dataset.training))

@@ -56,10 +56,8 @@ class Vector:
 
     def each(self, number: Callable[[Variable], float]) -> Tensor:
         """A vector of this form with one number for each variable."""
-        values = [
-            np.full(size, number(v), np.float32) for v, size in zip(self.variables, self._sizes, strict=True)
-        ]
-        return tf.constant(np.concatenate(values) if values else np.zeros(0, np.float32))
+        numbers = np.array([number(variable) for variable in self.variables], np.float32)
+        return tf.constant(np.repeat(numbers, np.array(self._sizes, np.intp)))
 
     def read(self) -> None:
         """Take over what the variables hold."""

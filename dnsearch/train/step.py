@@ -45,11 +45,7 @@ class LossScaling:
     def __init__(self) -> None:
         self.scale = tf.Variable(FIRST, trainable=False)
         self.good_steps = tf.Variable(0, trainable=False, dtype=tf.int64)
-
-    @property
-    def variables(self) -> Mapping[str, Any]:
-        """What a resume needs."""
-        return {"loss scale": self.scale, "good steps": self.good_steps}
+        self.variables = {"loss scale": self.scale, "good steps": self.good_steps}
 
     def apply(self, move: Move, gradient: Tensor, rate: Tensor) -> None:
         """Move by the gradient of a scaled loss; nothing moves where that is not finite."""
