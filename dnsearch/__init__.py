@@ -1,14 +1,13 @@
 """A laboratory for DenseNets: specs, exact cost, Keras models, training, search, leaderboard.
 
-The names below are for Python programs; each is loaded at its first use, so importing dnsearch takes
-milliseconds::
+Each name below is loaded at its first use, so importing dnsearch takes milliseconds::
 
     load ─▶ Document ─▶ plan, cost
                 ├─▶ build ─▶ keras.Model
                 ├─▶ train ─▶ Run ─▶ evaluate
                 └─▶ search ─▶ Search
 
-Some functions have the name of a package. The function is the attribute (``dnsearch.train``); modules are
+Where a function has the name of a package, the function is the attribute (``dnsearch.train``); modules are
 imported by their full names (``from dnsearch.train.run import run``).
 """
 
@@ -23,23 +22,8 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "DataError",
-    "DnsearchError",
-    "Run",
-    "RunError",
-    "Search",
-    "SpecError",
-    "StudyError",
-    "TrainingError",
-    "build",
-    "cost",
-    "evaluate",
-    "load",
-    "plan",
-    "search",
-    "train",
-]
+__all__ = ["Run", "Search", "build", "cost", "evaluate", "load", "plan", "search", "train"]
+__all__ += ["DataError", "DnsearchError", "RunError", "SpecError", "StudyError", "TrainingError"]
 
 
 class _Package(ModuleType):

@@ -1,6 +1,6 @@
 """Where everything that a person sees goes out: data on stdout, talk on stderr.
 
-rich draws tables and what redraws itself; it is loaded by the first of them, since plain lines do without.
+rich is loaded by the first table; plain lines do without.
 ``errors.escaped`` spells out what a terminal might obey of a file, a name or a path.
 """
 

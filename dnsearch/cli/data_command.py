@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dnsearch import environment
 from dnsearch.cli import console
 from dnsearch.cli.options import Force, Json, Set, Spec, png
 
@@ -42,10 +43,7 @@ def data(
     experiment = load_spec(spec, overrides or ()).experiment
     dataset = load(experiment.data)
     found = _counted(experiment.name, dataset)
-    if as_json:
-        console.show_json(found)
-    else:
-        console.show(image_table(found))
+    console.show_json(found) if as_json else console.show(image_table(found))
     if out is not None:
         _draw(out, experiment, dataset, samples, epoch)
 
@@ -68,8 +66,6 @@ def _counted(name: str, dataset: "Dataset") -> dict[str, Any]:
 
 
 def _draw(out: Path, experiment: "Experiment", dataset: "Dataset", count: int, epoch: int) -> None:
-    from dnsearch import environment
-
     environment.prepare_tensorflow()
     from dnsearch.data.batches import samples
     from dnsearch.report.drawing.picture import write_picture
@@ -79,7 +75,7 @@ def _draw(out: Path, experiment: "Experiment", dataset: "Dataset", count: int, e
     pairs = [Pair(*sample) for sample in samples(dataset, training, count, epoch)]
     kinds = ", ".join(training.augmentation.kinds) if training.augmentation else ""
     how = f"left: as it was; right: {kinds}" if kinds else "no augmentation"
-    how += ", all under their masks" if dataset.has_masks else ""
-    subtitle = f"training images, epoch {epoch}, seed {training.seed} · {how}"
+    masks = ", all under their masks" if dataset.has_masks else ""
+    subtitle = f"training images, epoch {epoch}, seed {training.seed} · {how}{masks}"
     write_picture(out, contact_sheet(experiment.name, subtitle, pairs, compared=bool(kinds)))
     console.say(f"drew {out}")

@@ -1,7 +1,4 @@
-"""``dnsearch evaluate``: how good a trained network is on images that it was not trained on.
-
-``dnsearch predict``: what images show.
-"""
+"""``dnsearch evaluate``: how good a run is on other images. ``dnsearch predict``: what images show."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -9,6 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from dnsearch import environment
 from dnsearch.cli import console
 from dnsearch.cli.options import Force, Json, RunPath, png
 from dnsearch.errors import escaped
@@ -24,7 +22,7 @@ def evaluate(
         Literal["flip", "shifts", "flip,shifts"] | None,
         typer.Option(
             help="Test-time augmentation: average the probabilities of mirrored and shifted views (a U-Net: "
-            "only flip). Printed, not recorded.",
+            "only flip). Printed, not recorded."
         ),
     ] = None,
     confusion: Annotated[
@@ -35,7 +33,6 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Measure a trained run on its test images: accuracy (a U-Net's mean IoU), loss, calibration."""
-    from dnsearch import environment
     from dnsearch.runs.atomic import check_new
     from dnsearch.runs.folder import RunFolder
 
@@ -72,14 +69,14 @@ def predict(
     as_json: Json = False,
 ) -> None:
     """Tell what images show, with a trained run; a U-Net writes a mask and an overlay of each."""
-    from dnsearch import environment
     from dnsearch.runs.folder import RunFolder
 
     folder = RunFolder.open(run)
     segments = folder.read().settings["network.family"] == "unet"
     if out is not None and not segments:
-        message = "--out is for U-Nets, which write masks; this run gives each image one class"
-        raise typer.BadParameter(message)
+        raise typer.BadParameter(
+            "--out is for U-Nets, which write masks; this run gives each image one class"
+        )
     environment.prepare_tensorflow()
     from dnsearch.evaluate.predict import predict_images, predict_masks
 

@@ -1,7 +1,4 @@
-"""``dnsearch export``: a trained network for use without dnsearch.
-
-``dnsearch import-weights``: a Keras weights file becomes a run.
-"""
+"""``dnsearch export``: a network for use elsewhere. ``dnsearch import-weights``: Keras' weights as a run."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -9,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, assert_never
 
 import typer
 
+from dnsearch import environment
 from dnsearch.cli import console
 from dnsearch.cli.options import RUNS, Json, RunPath, Runs, Set, Spec
 
@@ -34,7 +32,6 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Export a trained network, from raw pixels to probabilities, and check it in the runtime it is for."""
-    from dnsearch import environment
     from dnsearch.runs.folder import RunFolder
 
     folder = RunFolder.open(run)
@@ -87,7 +84,6 @@ def import_weights(
     as_json: Json = False,
 ) -> None:
     """Make a run of Keras' ImageNet weights, to predict with or to fine-tune."""
-    from dnsearch import environment
     from dnsearch.front_door import planned_spec
 
     document = planned_spec(spec, overrides).document

@@ -132,7 +132,7 @@ def leaderboard(
         Select | None,
         typer.Option(
             help="Rank by the last or the best epoch's validation figures. Default: as the study was "
-            "searched, else the last.",
+            "searched, else the last."
         ),
     ] = None,
     top: Annotated[

@@ -25,110 +25,62 @@ HELP = {"help_option_names": ["-h", "--help"]}
 
 
 class Listed(NamedTuple):
-    """A command in the list that ``--help`` shows.
+    """A command in the list that ``--help`` shows."""
 
-    Args:
-        module: the module of ``dnsearch.cli`` with a function of the command's name.
-        help: what it does, in the words of the first line of that function's docstring.
-        example: a command line, without ``dnsearch``.
-    """
-
-    module: str
-    help: str
-    example: str
+    module: str  # of dnsearch.cli, with a function of the command's name
+    example: str  # a command line, without dnsearch
+    help: str  # the first line of that function's docstring
 
 
+LISTED = """\
+init | spec_commands | init spec.yaml
+Write a commented YAML spec to start from.
+presets | spec_commands | presets
+List the presets: source, parameters, multiply-adds, published result.
+check | spec_commands | check spec.yaml
+Validate specs: every problem at once, with file, line and column.
+inspect | network_commands | inspect article article-log article-cross-block
+Show a network's parts, shapes and exact cost, without building it; several specs side by side.
+draw | network_commands | draw article-cross-block -o network.svg
+Draw a network: blocks, edges, links, changes of scale, and which features each layer reads.
+data | data_command | data article --out samples.png
+Show a spec's images: counts per class, sizes, scaling, and a sheet of samples after augmentation.
+import-weights | export_commands | import-weights densenet-121 densenet121.weights.h5
+Make a run of Keras' ImageNet weights, to predict with or to fine-tune.
+train | train_command | train spec.yaml --set training.epochs=20
+Train a spec's network.
+evaluate | evaluate_commands | evaluate runs/article
+Measure a trained run on its test images: accuracy (a U-Net's mean IoU), loss, calibration.
+predict | evaluate_commands | predict runs/article cat.png
+Tell what images show, with a trained run; a U-Net writes a mask and an overlay of each.
+export | export_commands | export runs/article --format onnx
+Export a trained network, from raw pixels to probabilities, and check it in the runtime it is for.
+space | space_command | space speculations --trials 50
+Measure a search space: its size, what is feasible, what its networks cost, how long trials take.
+tune | tune_command | tune --trials 50
+Search a spec's variants; run it again to continue. Without SPEC: the preset speculations.
+study | study_commands | study migrate small --to spec.yaml --dry-run
+Keep a study whose spec changed: what the new spec could have tried stays, the rest is set aside.
+leaderboard | leaderboard_command | leaderboard --top 10
+Rank runs, hand-made and searched ones together; of one study, say how sure the figures are.
+dashboard | study_commands | dashboard speculations
+Show a study in the browser, for this machine alone, until Ctrl-C. Needs the extra dashboard.
+clean | study_commands | clean runs/speculations --dry-run
+Remove checkpoints and weights of trials behind the best, and what killed processes left.
+schema | spec_commands | schema > dnsearch.schema.json
+Print the JSON Schema of a spec, for editors that complete and check YAML.
+""".splitlines()
 COMMANDS = {
-    "init": Listed("spec_commands", "Write a commented YAML spec to start from.", "init spec.yaml"),
-    "presets": Listed(
-        "spec_commands",
-        "List the presets: source, parameters, multiply-adds, published result.",
-        "presets",
-    ),
-    "check": Listed(
-        "spec_commands",
-        "Validate specs: every problem at once, with file, line and column.",
-        "check spec.yaml",
-    ),
-    "inspect": Listed(
-        "network_commands",
-        "Show a network's parts, shapes and exact cost, without building it; several specs side by side.",
-        "inspect article article-log article-cross-block",
-    ),
-    "draw": Listed(
-        "network_commands",
-        "Draw a network: blocks, edges, links, changes of scale, and which features each layer reads.",
-        "draw article-cross-block -o network.svg",
-    ),
-    "data": Listed(
-        "data_command",
-        "Show a spec's images: counts per class, sizes, scaling, and a sheet of samples after augmentation.",
-        "data article --out samples.png",
-    ),
-    "import-weights": Listed(
-        "export_commands",
-        "Make a run of Keras' ImageNet weights, to predict with or to fine-tune.",
-        "import-weights densenet-121 densenet121.weights.h5",
-    ),
-    "train": Listed("train_command", "Train a spec's network.", "train spec.yaml --set training.epochs=20"),
-    "evaluate": Listed(
-        "evaluate_commands",
-        "Measure a trained run on its test images: accuracy (a U-Net's mean IoU), loss, calibration.",
-        "evaluate runs/article",
-    ),
-    "predict": Listed(
-        "evaluate_commands",
-        "Tell what images show, with a trained run; a U-Net writes a mask and an overlay of each.",
-        "predict runs/article cat.png",
-    ),
-    "export": Listed(
-        "export_commands",
-        "Export a trained network, from raw pixels to probabilities, and check it in the runtime it is for.",
-        "export runs/article --format onnx",
-    ),
-    "space": Listed(
-        "space_command",
-        "Measure a search space: its size, what is feasible, what its networks cost, how long trials take.",
-        "space speculations --trials 50",
-    ),
-    "tune": Listed(
-        "tune_command",
-        "Search a spec's variants; run it again to continue. Without SPEC: the preset speculations.",
-        "tune --trials 50",
-    ),
-    "study": Listed(
-        "study_commands",
-        "Keep a study whose spec changed: what the new spec could have tried stays, the rest is set aside.",
-        "study migrate small --to spec.yaml --dry-run",
-    ),
-    "leaderboard": Listed(
-        "leaderboard_command",
-        "Rank runs, hand-made and searched ones together; of one study, say how sure the figures are.",
-        "leaderboard --top 10",
-    ),
-    "dashboard": Listed(
-        "study_commands",
-        "Show a study in the browser, for this machine alone, until Ctrl-C. Needs the extra dashboard.",
-        "dashboard speculations",
-    ),
-    "clean": Listed(
-        "study_commands",
-        "Remove checkpoints and weights of trials behind the best, and what killed processes left.",
-        "clean runs/speculations --dry-run",
-    ),
-    "schema": Listed(
-        "spec_commands",
-        "Print the JSON Schema of a spec, for editors that complete and check YAML.",
-        "schema > dnsearch.schema.json",
-    ),
+    name: Listed(module, example, text)
+    for heading, text in zip(LISTED[::2], LISTED[1::2], strict=True)
+    for name, module, example in [heading.split(" | ")]
 }
-
 GONE = ("worker", "fetch")
 
 
 def loaded(name: str) -> Any:  # noqa: ANN401  (a class that typer keeps to itself)
     """A command with its options and its function, a ``click.Command``."""
-    module, text, example = COMMANDS[name]
+    module, example, text = COMMANDS[name]
     function = getattr(import_module(f"dnsearch.cli.{module}"), name.replace("-", "_"))
     *_, more = inspect.cleandoc(function.__doc__).partition("\n\n")
     program = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
@@ -145,12 +97,12 @@ class Commands(TyperGroup):
         return list(COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401  (the same)
-        """A command as it is listed, without its module."""
+        """A command as it is listed; its module is not imported."""
         if cmd_name in GONE:
             raise typer.BadParameter(f"dnsearch {cmd_name} is gone: {SEVERAL_MACHINES}")
         if cmd_name not in COMMANDS:
             return None
-        _, text, example = COMMANDS[cmd_name]
+        _, example, text = COMMANDS[cmd_name]
         return TyperCommand(cmd_name, short_help=f"{text}\n[cyan]dnsearch {example}[/cyan]")
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401  (the same)

@@ -10,7 +10,6 @@ SEVERAL_MACHINES = (
     "searches on several machines run on Ray now: dnsearch tune SPEC --executor ray --address auto; "
     "see docs/scaling.md"
 )
-"""What to use in place of commands and options of earlier versions."""
 
 
 def _name(study: str | None) -> str | None:

@@ -51,8 +51,7 @@ HOST = "127.0.0.1"  # the page has no password
 
 def dashboard(
     study: Annotated[
-        Path,
-        typer.Argument(metavar="STUDY", help="A study's folder, or its name under --runs."),
+        Path, typer.Argument(metavar="STUDY", help="A study's folder, or its name under --runs.")
     ],
     runs: Runs = RUNS,
     storage: Storage = None,

@@ -131,10 +131,7 @@ def _trained(
     from dnsearch.runs.record import EpochRecord, Notice, StepEnded, Stop
     from dnsearch.train.run import run
 
-    with (
-        progress(found.experiment.training.epochs, plain=plain) as tell,
-        _logs(folder, kinds) as writers,
-    ):
+    with progress(found.experiment.training.epochs, plain=plain) as tell, _logs(folder, kinds) as writers:
 
         def watch(event: StepEnded | EpochRecord | Notice) -> Stop | None:
             tell(event)

@@ -76,22 +76,20 @@ def tune(
     patience: Annotated[
         int | None,
         typer.Option(
-            min=1,
-            help="End the search after so many trials that are no better. Left out: tune.patience.",
+            min=1, help="End the search after so many trials that are no better. Left out: tune.patience."
         ),
     ] = None,
     target: Annotated[
         float | None,
         typer.Option(
             help="End the search when a trial reaches this validation score, such as 0.95. Left out: "
-            "tune.target.",
+            "tune.target."
         ),
     ] = None,
     keep: Annotated[
         int | None,
         typer.Option(
-            min=1,
-            help="Trials that keep checkpoints and weights: the best so many. Left out: tune.keep.",
+            min=1, help="Trials that keep checkpoints and weights: the best so many. Left out: tune.keep."
         ),
     ] = None,
     enqueue: Annotated[
@@ -122,7 +120,7 @@ def tune(
         str | None,
         typer.Option(
             help="The Ray cluster: auto for the one that this machine is in, or HOST:PORT. Left out: a new "
-            "one, of this machine alone.",
+            "one, of this machine alone."
         ),
     ] = None,
     rebuild: Annotated[
