@@ -41,11 +41,7 @@ width) masks."""
 
 
 def load(spec: Spec, *overrides: str) -> Document:
-    """Read and validate a spec.
-
-    Args:
-        spec: a YAML file, a preset's name, a mapping of the same values, or a loaded spec.
-        overrides: ``path=value`` texts, as for ``--set``.
+    """Read and validate a spec, with ``path=value`` texts as overrides, as for ``--set``.
 
     >>> load("article", "network.growth_rate=24").experiment.network.growth_rate
     24
@@ -89,11 +85,7 @@ def build(spec: Spec, seed: int | None = None) -> "keras.Model":
     """A Keras model from scaled images (batch, height, width, channels) to logits.
 
     It is compiled, trained, saved and loaded like any other; ``import dnsearch.model.layers`` before
-    ``keras.models.load_model`` registers its layers.
-
-    Args:
-        spec: a spec.
-        seed: of the initial weights; None draws one.
+    ``keras.models.load_model`` registers its layers. The seed is that of the initial weights; None draws one.
     """
     found = planned_spec(spec)
     with _python_generator_kept():
@@ -115,12 +107,7 @@ def _python_generator_kept() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Run:
-    """A training that has ended.
-
-    Args:
-        path: its folder, which all commands take.
-        record: what it came to.
-    """
+    """A training that has ended: its folder, which all commands take, and its record."""
 
     path: Path
     record: "RunRecord"
@@ -191,10 +178,6 @@ def evaluate(
 ) -> "Assessment | Segmentation":
     """How good a run is on its test or validation images, with intervals.
 
-    Args:
-        run: a run, or its folder.
-        split: ``test`` or ``validation``.
-
     Raises:
         RunError: the run has no weights.
         DataError: there are no such images.
@@ -211,12 +194,10 @@ class Search:
     """A search: iterate over it for its events, or ask for its best trial, which searches to the end.
 
     Leaving the loop early, or the ``with`` block, ends its processes; another search continues it.
-
-    Args:
-        path: the study's folder.
     """
 
     path: Path
+    """The study's folder."""
     _events: "Iterator[SearchEvent]"
 
     def __iter__(self) -> "Iterator[SearchEvent]":
@@ -259,8 +240,8 @@ def search(
     Args:
         spec: a spec with a ``tune`` section.
         trials: ended trials that the study shall have in all; None: as the spec says.
-        data: images and labels to train on in place of the spec's source; written to ``runs/arrays``.
-        validation: images and labels to choose by; None holds some of ``data`` out.
+        data: images and labels, as for ``train``.
+        validation: the same.
         workers: trials at once.
         runs: the folder in which the study gets a folder of its own.
         study: its name; None: the spec's.
@@ -295,18 +276,14 @@ def requested(
 
 
 def search_spec(found: Planned, *, limits: bool = True) -> "SearchSpec":
-    """What a search of a planned spec is about.
-
-    Raises:
-        SpecError: the spec has no ``tune`` section.
-    """
+    """What a search of a planned spec is about, which needs a ``tune`` section."""
     from dnsearch.search.feasibility import SearchSpec
 
-    tune, images = found.written.experiment.tune, (found.facts.image_shape, found.facts.classes)
+    tune = found.written.experiment.tune
     if tune is None:
         hint = "Add tune: with parameters: to search, as in the preset speculations."
         raise SpecError([Problem("tune", "a tune section", f"none in {found.experiment.name}", hint)])
-    return SearchSpec(found.written, tune, *images, limits)
+    return SearchSpec(found.written, tune, found.facts.image_shape, found.facts.classes, limits)
 
 
 def _with_arrays(spec: Spec, data: Arrays | None, validation: Arrays | None, runs: Path) -> Document:
@@ -321,7 +298,6 @@ def _with_arrays(spec: Spec, data: Arrays | None, validation: Arrays | None, run
             raise SpecError([Problem(name, "images and labels, (x, y)", type(pair).__name__)])
     from dnsearch.data.npz import save_arrays
 
-    folder = runs / "arrays"
-    folder.mkdir(parents=True, exist_ok=True)
-    path = save_arrays(folder, *data, validation)
+    (runs / "arrays").mkdir(parents=True, exist_ok=True)
+    path = save_arrays(runs / "arrays", *data, validation)
     return load(document, "data.source=npz", f"data.path={path.resolve()}")

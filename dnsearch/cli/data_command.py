@@ -1,7 +1,7 @@
 """``dnsearch data``: what a spec's images are, and what augmentation makes of them."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -16,19 +16,17 @@ if TYPE_CHECKING:
 
 def data(
     spec: Spec,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out",
-            metavar="FILE.png",
-            callback=png,
-            help="Also draw a contact sheet of training images, before and after augmentation.",
-        ),
-    ] = None,
-    samples: Annotated[int, typer.Option(min=1, max=1000, help="Images on the sheet.")] = 24,
-    epoch: Annotated[
-        int, typer.Option(min=1, help="The epoch whose first images the sheet shows: what is trained on.")
-    ] = 1,
+    out: Path | None = typer.Option(
+        None,
+        "--out",
+        metavar="FILE.png",
+        callback=png,
+        help="Also draw a contact sheet of training images, before and after augmentation.",
+    ),
+    samples: int = typer.Option(24, min=1, max=1000, help="Images on the sheet."),
+    epoch: int = typer.Option(
+        1, min=1, help="The epoch whose first images the sheet shows: what is trained on."
+    ),
     overrides: Set = None,
     force: Force = False,
     as_json: Json = False,

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 import typer
 
@@ -14,21 +14,17 @@ from dnsearch.errors import escaped
 
 def evaluate(
     run: RunPath,
-    split: Annotated[
-        Literal["test", "validation"],
-        typer.Option(help="Which images: the test set, or the held-out validation images."),
-    ] = "test",
-    tta: Annotated[
-        Literal["flip", "shifts", "flip,shifts"] | None,
-        typer.Option(
-            help="Test-time augmentation: average the probabilities of mirrored and shifted views (a U-Net: "
-            "only flip). Printed, not recorded."
-        ),
-    ] = None,
-    confusion: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE.png", help="Draw the confusion matrix into a file.", callback=png),
-    ] = None,
+    split: Literal["test", "validation"] = typer.Option(
+        "test", help="Which images: the test set, or the held-out validation images."
+    ),
+    tta: Literal["flip", "shifts", "flip,shifts"] | None = typer.Option(
+        None,
+        help="Test-time augmentation: average the probabilities of mirrored and shifted views (a U-Net: "
+        "only flip). Printed, not recorded.",
+    ),
+    confusion: Path | None = typer.Option(
+        None, metavar="FILE.png", help="Draw the confusion matrix into a file.", callback=png
+    ),
     force: Force = False,
     as_json: Json = False,
 ) -> None:
@@ -57,14 +53,11 @@ def evaluate(
 
 def predict(
     run: RunPath,
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="PNG or JPEG files.")],
-    top: Annotated[int, typer.Option(min=1, help="How many classes to print.")] = 3,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR", help="U-Nets: where to write masks and overlays. Default: beside each image."
-        ),
-    ] = None,
+    images: list[Path] = typer.Argument(..., metavar="IMAGE...", help="PNG or JPEG files."),
+    top: int = typer.Option(3, min=1, help="How many classes to print."),
+    out: Path | None = typer.Option(
+        None, metavar="DIR", help="U-Nets: where to write masks and overlays. Default: beside each image."
+    ),
     force: Force = False,
     as_json: Json = False,
 ) -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, assert_never
+from typing import TYPE_CHECKING, Literal
 
 import typer
 
@@ -14,21 +14,19 @@ if TYPE_CHECKING:
     from dnsearch.export.exporting import Format
 
 Kind = Literal["savedmodel", "litert", "onnx", "keras-weights"]
+# Libraries that come with the extra of that name.
 NEEDS: dict[Kind, tuple[str, ...]] = {"litert": ("ai_edge_litert",), "onnx": ("onnx", "onnxruntime")}
-"""Libraries that come with the extra of that name."""
 
 
 def export(
     run: RunPath,
-    kind: Annotated[
-        Kind,
-        typer.Option("--format", "-f", help="What to write. litert and onnx need the extras of that name."),
-    ],
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", "-o", metavar="DIR", help="Folder to make. Default: RUN/export/FORMAT."),
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace an earlier export.")] = False,
+    kind: Kind = typer.Option(
+        ..., "--format", "-f", help="What to write. litert and onnx need the extras of that name."
+    ),
+    out: Path | None = typer.Option(
+        None, "--out", "-o", metavar="DIR", help="Folder to make. Default: RUN/export/FORMAT."
+    ),
+    force: bool = typer.Option(False, "--force", help="Replace an earlier export."),
     as_json: Json = False,
 ) -> None:
     """Export a trained network, from raw pixels to probabilities, and check it in the runtime it is for."""
@@ -44,11 +42,9 @@ def export(
     exported = export_run(folder, format_of(kind), out or folder.path / "export" / kind, force=force)
     if as_json:
         console.show_json({**asdict(exported), "path": str(exported.path), "tolerance": TOLERANCE})
-    console.say(
-        f"{folder.name} → {exported.path}  {size(exported.size_bytes)}\n"
-        f"checked on {exported.images} images of the run: largest difference {exported.difference:.1e}, "
-        f"tolerance {TOLERANCE:.0e}"
-    )
+    difference = f"largest difference {exported.difference:.1e}, tolerance {TOLERANCE:.0e}"
+    console.say(f"{folder.name} → {exported.path}  {size(exported.size_bytes)}")
+    console.say(f"checked on {exported.images} images of the run: {difference}")
 
 
 def format_of(kind: Kind) -> "Format":
@@ -56,29 +52,25 @@ def format_of(kind: Kind) -> "Format":
     from dnsearch.export import stock
     from dnsearch.export.exporting import Format
 
-    match kind:
-        case "savedmodel":
-            return Format(kind, stock.write_saved_model)
-        case "litert":
-            return Format(kind, stock.write_litert)
-        case "keras-weights":
-            return Format(kind, stock.write_keras_weights)
-        case "onnx":
-            from dnsearch.export.onnx import write_onnx
+    if kind == "onnx":
+        from dnsearch.export.onnx import write_onnx
 
-            return Format(kind, write_onnx)
-        case _:
-            assert_never(kind)
+        return Format(kind, write_onnx)
+    by_tensorflow = {
+        "savedmodel": stock.write_saved_model,
+        "litert": stock.write_litert,
+        "keras-weights": stock.write_keras_weights,
+    }
+    return Format(kind, by_tensorflow[kind])
 
 
 def import_weights(
     spec: Spec,
-    weights: Annotated[
-        Path,
-        typer.Argument(
-            metavar="FILE", help="Weights of keras.applications' DenseNet121, 169 or 201: .h5 or .weights.h5."
-        ),
-    ],
+    weights: Path = typer.Argument(
+        ...,
+        metavar="FILE",
+        help="Weights of keras.applications' DenseNet121, 169 or 201: .h5 or .weights.h5.",
+    ),
     overrides: Set = None,
     runs: Runs = RUNS,
     as_json: Json = False,
@@ -93,8 +85,8 @@ def import_weights(
     imported = import_run(document, weights, runs)
     path, fresh, differences = imported.folder.path, imported.fresh, imported.differences
     if as_json:
-        named = {"name": imported.folder.name, "path": str(path)}
-        console.show_json({**named, "fresh": list(fresh), "differences": list(differences)})
+        told = {"fresh": list(fresh), "differences": list(differences)}
+        console.show_json({"name": imported.folder.name, "path": str(path), **told})
     console.say(f"{weights} → {path}")
     if fresh:
         console.say(f"not in the file, so initialised at random: {', '.join(fresh)}")

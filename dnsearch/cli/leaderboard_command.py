@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 import typer
 from rich.console import RenderableType
@@ -23,44 +23,28 @@ from dnsearch.runs.scan import scan, study_as_it_is
 
 Form = Literal["table", "json", "csv", "markdown"]
 
-MOST_ROWS = 100
-"""On a terminal, without ``--top``; nobody reads more of them."""
-SECONDS = 2.0
-"""Between two looks at a study that is watched."""
-FRAME = 12
-"""Lines that a study's leaderboard may have beside its rows."""
+MOST_ROWS = 100  # on a terminal, without --top; nobody reads more of them
+SECONDS = 2.0  # between two looks at a study that is watched
+FRAME = 12  # lines that a study's leaderboard may have beside its rows
 
 
 @dataclass(frozen=True, slots=True)
 class RunsRead:
-    """The runs of a leaderboard.
-
-    Args:
-        records: the runs.
-        study: the study whose runs they are; None for other runs.
-        unreadable: folders that cannot be read, each with the reason.
-    """
+    """The runs of a leaderboard, the study whose runs they are, if any, and what cannot be read."""
 
     records: list[RunRecord]
     study: StudyRecord | None = None
-    unreadable: Sequence[tuple[Path, str]] = ()
+    unreadable: Sequence[tuple[Path, str]] = ()  # each with the reason
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """The options of a leaderboard.
-
-    Args:
-        sort: what to rank by.
-        select: which epoch's validation figures count; None: the study's own, or the last.
-        top: how many rows; None: all.
-        columns: further columns.
-    """
+    """The options of a leaderboard."""
 
     sort: str = "validation"
-    select: Select | None = None
-    top: int | None = None
-    columns: Sequence[str] = ()
+    select: Select | None = None  # which epoch's validation figures count; None: the study's own, or the last
+    top: int | None = None  # None: all rows
+    columns: Sequence[str] = ()  # further ones
 
     def rows(self, runs: RunsRead) -> list[Row]:
         """The runs in their order."""
@@ -70,11 +54,7 @@ class View:
 
 
 def read(paths: Sequence[Path]) -> RunsRead:
-    """The runs in some folders; with the study where that is one study's folder.
-
-    Raises:
-        RunError: a folder does not exist, or a study's record is damaged.
-    """
+    """The runs in some folders; with the study where that is one study's folder."""
     found = scan(paths)
     study = study_as_it_is(paths[0], found.records) if len(paths) == 1 and is_study(paths[0]) else None
     return RunsRead(found.records, study, found.unreadable)
@@ -86,9 +66,8 @@ def show(runs: RunsRead, view: View, form: Form = "table") -> None:
         case "table":
             count = len(runs.records)
             cut = view.top is None and count > MOST_ROWS and console.data().is_terminal
-            shown = replace(view, top=MOST_ROWS) if cut else view
-            console.show(_drawn(runs, shown, console.data().width))
-            if shown is not view:
+            console.show(_drawn(runs, replace(view, top=MOST_ROWS) if cut else view, console.data().width))
+            if cut:
                 console.say(f"{MOST_ROWS:,} of {count:,} runs; --top {count} or --csv shows all")
         case "json":
             trials = formats.as_json(view.rows(runs))
@@ -112,59 +91,46 @@ def _drawn(runs: RunsRead, view: View, width: int) -> RenderableType:
 
 def leaderboard(
     context: typer.Context,
-    paths: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            metavar="RUNS...",
-            help="Run folders, folders of runs, or a study: its folder, or its name under --runs. Default: "
-            "--runs.",
-        ),
-    ] = None,
+    paths: list[Path] | None = typer.Argument(
+        None,
+        metavar="RUNS...",
+        help="Run folders, folders of runs, or a study: its folder, or its name under --runs. Default: "
+        "--runs.",
+    ),
     runs: Runs = RUNS,
     study: Study = None,
-    sort: Annotated[
-        str,
-        typer.Option(
-            help=f"What to rank by: {', '.join(HIGHER_IS_BETTER)}. validation: accuracy, of U-Nets mean IoU."
-        ),
-    ] = "validation",
-    select: Annotated[
-        Select | None,
-        typer.Option(
-            help="Rank by the last or the best epoch's validation figures. Default: as the study was "
-            "searched, else the last."
-        ),
-    ] = None,
-    top: Annotated[
-        int | None, typer.Option(min=1, help="Show the first so many. Default: 100 on a terminal, else all.")
-    ] = None,
-    columns: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--column", help="One more column, such as first_step_seconds or images_per_second. Repeatable."
-        ),
-    ] = None,
-    watch: Annotated[
-        bool, typer.Option("--watch", help="Redraw the study every 2 seconds until it has ended.")
-    ] = False,
-    storage: Annotated[
-        str | None,
-        typer.Option(
-            envvar=STORAGE,
-            metavar="URL",
-            help="Read the study from its database if its folder is elsewhere; without intervals. The "
-            "variable counts where there is no such folder here.",
-        ),
-    ] = None,
+    sort: str = typer.Option(
+        "validation",
+        help=f"What to rank by: {', '.join(HIGHER_IS_BETTER)}. validation: accuracy, of U-Nets mean IoU.",
+    ),
+    select: Select | None = typer.Option(
+        None,
+        help="Rank by the last or the best epoch's validation figures. Default: as the study was "
+        "searched, else the last.",
+    ),
+    top: int | None = typer.Option(
+        None, min=1, help="Show the first so many. Default: 100 on a terminal, else all."
+    ),
+    columns: list[str] | None = typer.Option(
+        None, "--column", help="One more column, such as first_step_seconds or images_per_second. Repeatable."
+    ),
+    watch: bool = typer.Option(False, "--watch", help="Redraw the study every 2 seconds until it has ended."),
+    storage: str | None = typer.Option(
+        None,
+        envvar=STORAGE,
+        metavar="URL",
+        help="Read the study from its database if its folder is elsewhere; without intervals. The "
+        "variable counts where there is no such folder here.",
+    ),
     as_json: Json = False,
-    csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Print a Markdown table.")] = False,
+    csv: bool = typer.Option(False, "--csv", help="Print CSV."),
+    markdown: bool = typer.Option(False, "--markdown", help="Print a Markdown table."),
 ) -> None:
     """Rank runs, hand-made and searched ones together; of one study, say how sure the figures are."""
     form: Form = "json" if as_json else "csv" if csv else "markdown" if markdown else "table"
     if watch and form != "table":
-        message = "redraws a table; leave out --json, --csv and --markdown"
-        raise typer.BadParameter(message, param_hint="--watch")
+        hint = "redraws a table; leave out --json, --csv and --markdown"
+        raise typer.BadParameter(hint, param_hint="--watch")
     # What is no path here may be the name of a folder under --runs.
     named = [path if path.exists() or not (runs / path).exists() else runs / path for path in paths or ()]
     places = named or [runs / study if study else runs]
@@ -197,10 +163,7 @@ def _from_storage(places: list[Path], url: str) -> Callable[[], RunsRead]:
 
 
 def _watch(look: Callable[[], RunsRead], view: View) -> None:
-    """Show a study until it has ended or a person presses Ctrl-C.
-
-    Where nobody sees a terminal, there is a line for each change instead, and the leaderboard at the end.
-    """
+    """Show a study until it ends or Ctrl-C; off a terminal, a line per change, then the leaderboard."""
     if look().study is None:
         hint = "Name one study: dnsearch leaderboard STUDY --watch"
         raise StudyError(str(Problem("--watch", "one study, which has an end", "runs", hint)))

@@ -13,28 +13,18 @@ from dnsearch.report.ranking import Row, rank
 from dnsearch.report.units import run_line
 from dnsearch.runs.record import EpochRecord, RunRecord
 from dnsearch.runs.scan import scan
-from dnsearch.search.messages import (
-    Job,
-    Request,
-    SearchEvent,
-    SearchStopped,
-    TrialEnded,
-    TrialPaused,
-    TrialProgressed,
-    TrialRestarted,
-    TrialRetried,
-    TrialStarted,
-)
+from dnsearch.search import messages
 
-Tell = Callable[[SearchEvent], None]
+Tell = Callable[[messages.SearchEvent], None]
 
 BEST_SHOWN = 100
-ROOM_FOR_CTRL_C = 3
-"""Cells kept free at the right: a terminal writes ^C behind the picture, and its last line must not break."""
+ROOM_FOR_CTRL_C = (
+    3  # cells at the right: a terminal writes ^C behind the picture, whose last line must not break
+)
 
 
 @contextmanager
-def live(request: Request, *, plain: bool) -> Iterator[Tell]:
+def live(request: messages.Request, *, plain: bool) -> Iterator[Tell]:
     """Show a search's events for a block; returns the function that takes them."""
     name = request.folder.name
     console.say(f"study {name}: {request.trials} trials, {request.workers} at once, in {request.folder}")
@@ -46,48 +36,48 @@ def live(request: Request, *, plain: bool) -> Iterator[Tell]:
         yield view.tell
 
 
-def _say_line(event: SearchEvent) -> None:
+def _say_line(event: messages.SearchEvent) -> None:
     match event:
-        case TrialEnded(record) | TrialPaused(record):
+        case messages.TrialEnded(record) | messages.TrialPaused(record):
             console.say(run_line(record))
         case _:
             _say_trouble(event)
 
 
-def _say_trouble(event: SearchEvent) -> None:
+def _say_trouble(event: messages.SearchEvent) -> None:
     """Say, whatever is drawn, why a search ends or a trial starts again."""
     match event:
-        case SearchStopped(reason):
+        case messages.SearchStopped(reason):
             console.say(reason)
-        case TrialRetried(job, parts):
+        case messages.TrialRetried(job, parts):
             console.say(f"{job.folder.name}  out of memory; trying again with each batch in {parts} parts")
-        case TrialRestarted(job, reason, epoch):
+        case messages.TrialRestarted(job, reason, epoch):
             console.say(f"{job.folder.name}  {reason}; starting again after epoch {epoch}")
 
 
 class _View:
     """What the picture is made of."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: messages.Request) -> None:
         self._request = request
         found = scan([request.folder]).records if request.folder.exists() else []
         over = {"finished", "pruned", "failed"}
         ended = [record for record in found if record.state in over and not record.confirmation]
         self._before = self._done = len(ended)
         self._best = self._ranked(ended)
-        self._running: dict[str, tuple[Job, EpochRecord | None]] = {}
+        self._running: dict[str, tuple[messages.Job, EpochRecord | None]] = {}
         self._started = time.monotonic()
 
-    def tell(self, event: SearchEvent) -> None:
+    def tell(self, event: messages.SearchEvent) -> None:
         _say_trouble(event)
         match event:
-            case TrialStarted(job) | TrialRetried(job) | TrialRestarted(job):
+            case messages.TrialStarted(job) | messages.TrialRetried(job) | messages.TrialRestarted(job):
                 self._running[job.folder.name] = (job, None)
-            case TrialProgressed(job, epoch):
+            case messages.TrialProgressed(job, epoch):
                 self._running[job.folder.name] = (job, epoch)
-            case TrialPaused(record):
+            case messages.TrialPaused(record):
                 self._running.pop(record.name, None)
-            case TrialEnded(record):
+            case messages.TrialEnded(record):
                 self._running.pop(record.name, None)
                 if not record.confirmation:
                     self._done += 1
@@ -111,6 +101,6 @@ class _View:
         return Constrain(drawn, width)
 
 
-def _at_work(job: Job, epoch: EpochRecord | None) -> tuple[str, int, int, float | None]:
+def _at_work(job: messages.Job, epoch: EpochRecord | None) -> tuple[str, int, int, float | None]:
     done, score = (epoch.epoch, epoch.validation.score) if epoch else (0, None)
     return job.folder.name, done, job.planned.experiment.training.epochs, score

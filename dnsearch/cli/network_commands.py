@@ -1,7 +1,7 @@
 """``dnsearch inspect``: what networks look like and cost. ``dnsearch draw``: a picture of a network."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 def inspect(
     specs: Specs,
     overrides: Set = None,
-    layers: Annotated[bool, typer.Option("--layers", help="One row per operation.")] = False,
-    matrix: Annotated[bool, typer.Option("--matrix", help="Which features each layer reads.")] = False,
+    layers: bool = typer.Option(False, "--layers", help="One row per operation."),
+    matrix: bool = typer.Option(False, "--matrix", help="Which features each layer reads."),
     no_limits: NoLimits = False,
     as_json: Json = False,
 ) -> None:
@@ -96,10 +96,9 @@ def _show(found: "Planned", *, layers: bool, matrix: bool) -> None:
 
 def draw(
     spec: Spec,
-    output: Annotated[
-        Path,
-        typer.Option("--output", "-o", metavar="FILE", help="Where to draw: FILE.png, FILE.svg or FILE.pdf."),
-    ],
+    output: Path = typer.Option(
+        ..., "--output", "-o", metavar="FILE", help="Where to draw: FILE.png, FILE.svg or FILE.pdf."
+    ),
     overrides: Set = None,
     force: Force = False,
     no_limits: NoLimits = False,

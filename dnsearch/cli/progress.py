@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -40,10 +41,7 @@ def counted(say: Callable[[int], None]) -> Iterator[Interrupts]:
     """Count Ctrl-C for a block, so that a running batch or trial can end; the third one raises as usual.
 
     SIGTERM and SIGHUP count as two: nobody will ask once more. The SIGHUP of a terminal that was closed, or
-    of a lost connection, counts as none, since the work needs no terminal.
-
-    Args:
-        say: told the count at each signal.
+    of a lost connection, counts as none, since the work needs no terminal. ``say`` is told each count.
     """
     found = Interrupts()
 
@@ -78,7 +76,7 @@ def counted(say: Callable[[int], None]) -> Iterator[Interrupts]:
 def progress(epochs: int, *, plain: bool) -> Iterator[Tell]:
     """Show a training's events for a block, by a bar on a terminal; returns the function that takes them."""
     if plain or not console.talk().is_terminal:
-        yield lambda event: _say(event, epochs, None)
+        yield lambda event: _say(event, epochs)
         return
     columns = (
         TextColumn("{task.description}"),
@@ -106,11 +104,10 @@ def progress(epochs: int, *, plain: bool) -> Iterator[Tell]:
         yield tell
 
 
-def _say(event: StepEnded | EpochRecord | Notice, epochs: int, width: int | None) -> None:
+def _say(event: StepEnded | EpochRecord | Notice, epochs: int, width: int = sys.maxsize) -> None:
     match event:
         case EpochRecord():
-            line = epoch_line(event, epochs)
-            console.say(line if width is None else fitted(line, width))
+            console.say(fitted(epoch_line(event, epochs), width))
         case Notice(text):
             console.say(text)
 

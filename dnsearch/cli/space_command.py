@@ -1,7 +1,7 @@
 """``dnsearch space``: how large a search space is, and how much of it can be tried."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
@@ -14,8 +14,7 @@ from dnsearch.search.survey import Estimate, Survey
 BINS = 10
 WIDTH = 30
 SHOWN = ("parameters", "macs", "training_memory_bytes")
-SECONDS = 8.0
-"""Time for the samples; a space of large networks of which no two are alike gets fewer."""
+SECONDS = 8.0  # for the samples; a space of large networks of which no two are alike gets fewer
 
 
 def survey_json(found: Survey, estimated: Estimate | None, trials: int) -> dict[str, Any]:
@@ -43,8 +42,13 @@ def lines(found: Survey, bounds: Mapping[str, int]) -> list[str]:
     """The survey, line by line; where a constraint's bound lies in a histogram is marked."""
     low, high = wilson(found.feasible, found.samples)
     share = f"{percent(found.feasible / found.samples)} (95 %: {percent(low)} to {percent(high)})"
+    reach = "more than can be counted"
+    if found.extent is not None:
+        continuous = ", ".join(found.extent.continuous)
+        also = f", times the continuous {continuous}" if continuous else ""
+        reach = f"{count(found.extent.configurations)} configurations{also}"
     return [
-        _reach(found),
+        f"space     {reach}",
         f"feasible  {share} of {count(found.samples)} even samples",
         *(f"  refused by {name}: {count(times)}" for name, times in found.refused.items() if times),
         *(f"never counts: {path}; its condition held in no sample" for path in found.never),
@@ -58,21 +62,10 @@ def time_line(estimated: Estimate | None, trials: int, workers: int) -> str:
     if estimated is None:
         hint = "train one (dnsearch train SPEC), or name their folder with --runs"
         return f"time      no basis: no runs on these images by this machine; {hint}"
-    whole = duration(trials * estimated.trial_seconds / workers)
-    each = duration(estimated.trial_seconds)
+    whole, each = duration(trials * estimated.trial_seconds / workers), duration(estimated.trial_seconds)
     basis = f"scaled by multiply-adds and epochs from {estimated.runs} runs here"
-    return (
-        f"time      {trials} trials to their last epoch: about {whole}, {workers} at once "
-        f"({each} each; {basis}; less what is pruned)"
-    )
-
-
-def _reach(found: Survey) -> str:
-    if found.extent is None:
-        return "space     more than can be counted"
-    continuous = found.extent.continuous
-    also = f", times the continuous {', '.join(continuous)}" if continuous else ""
-    return f"space     {count(found.extent.configurations)} configurations{also}"
+    told = f"time      {trials} trials to their last epoch: about {whole}, {workers} at once"
+    return f"{told} ({each} each; {basis}; less what is pruned)"
 
 
 def _histogram(values: Sequence[int]) -> dict[str, list[int]]:
@@ -104,12 +97,12 @@ def _drawn(name: str, values: Sequence[int], bound: int | None) -> list[str]:
 def space(
     spec: Searched = SPECULATIONS,
     overrides: Set = None,
-    samples: Annotated[int, typer.Option(min=1, max=1_000_000, help="Points of the space to draw.")] = 10_000,
-    trials: Annotated[
-        int | None, typer.Option(min=1, help="Trials to estimate the time of. Left out: tune.trials.")
-    ] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Trials at once, for the time.")] = 1,
-    seed: Annotated[int, typer.Option(min=0, help="Equal seeds draw equal points.")] = 0,
+    samples: int = typer.Option(10_000, min=1, max=1_000_000, help="Points of the space to draw."),
+    trials: int | None = typer.Option(
+        None, min=1, help="Trials to estimate the time of. Left out: tune.trials."
+    ),
+    workers: int = typer.Option(1, min=1, help="Trials at once, for the time."),
+    seed: int = typer.Option(0, min=0, help="Equal seeds draw equal points."),
     runs: Runs = RUNS,
     no_limits: NoLimits = False,
     as_json: Json = False,

@@ -2,7 +2,6 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
@@ -12,8 +11,8 @@ from dnsearch.errors import DataError, Problem, SpecError
 
 
 def init(
-    file: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("spec.yaml"),
-    preset: Annotated[str, typer.Option(help="Which preset to start from.")] = "starter",
+    file: Path = typer.Argument(Path("spec.yaml"), help="Where to write it."),
+    preset: str = typer.Option("starter", help="Which preset to start from."),
     force: Force = False,
 ) -> None:
     """Write a commented YAML spec to start from."""
@@ -89,9 +88,7 @@ def _as_json(problem: Problem) -> dict[str, object]:
 
 
 def schema(
-    markdown: Annotated[
-        bool, typer.Option("--markdown", help="A reference to read, instead of JSON.")
-    ] = False,
+    markdown: bool = typer.Option(False, "--markdown", help="A reference to read, instead of JSON."),
 ) -> None:
     """Print the JSON Schema of a spec, for editors that complete and check YAML."""
     from dnsearch.spec.json_schema import json_schema, markdown_reference

@@ -1,11 +1,8 @@
-"""``dnsearch study``: what can be done to a study as a whole. ``dnsearch dashboard``: one in the browser.
-
-``dnsearch clean``: remove what nobody will ask for again.
-"""
+"""``dnsearch study``, ``dashboard`` and ``clean``: what can be done to a study as a whole."""
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 import typer
 
@@ -14,16 +11,18 @@ from dnsearch.cli import console
 from dnsearch.cli.options import RUNS, Json, NoLimits, Runs, Set, Storage
 from dnsearch.errors import Problem, StudyError, escaped
 
+HOST = "127.0.0.1"  # the dashboard has no password
+
 
 def study(
-    action: Annotated[
-        Literal["migrate"], typer.Argument(metavar="migrate", help="Bring the study to a changed spec.")
-    ],
-    name: Annotated[str, typer.Argument(metavar="STUDY", help="Name of the study.")],
-    to: Annotated[str, typer.Option("--to", metavar="SPEC", help="The changed spec.")],
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be kept and dropped; change nothing.")
-    ] = False,
+    action: Literal["migrate"] = typer.Argument(
+        ..., metavar="migrate", help="Bring the study to a changed spec."
+    ),
+    name: str = typer.Argument(..., metavar="STUDY", help="Name of the study."),
+    to: str = typer.Option(..., "--to", metavar="SPEC", help="The changed spec."),
+    dry_run: bool = typer.Option(
+        False, "--dry-run", help="Say what would be kept and dropped; change nothing."
+    ),
     overrides: Set = None,
     runs: Runs = RUNS,
     storage: Storage = None,
@@ -46,16 +45,11 @@ def study(
         console.say(f"what they left behind: {request.folder / ASIDE}")
 
 
-HOST = "127.0.0.1"  # the page has no password
-
-
 def dashboard(
-    study: Annotated[
-        Path, typer.Argument(metavar="STUDY", help="A study's folder, or its name under --runs.")
-    ],
+    study: Path = typer.Argument(..., metavar="STUDY", help="A study's folder, or its name under --runs."),
     runs: Runs = RUNS,
     storage: Storage = None,
-    port: Annotated[int, typer.Option(min=1024, max=65535, help="Where the page is served.")] = 8080,
+    port: int = typer.Option(8080, min=1024, max=65535, help="Where the page is served."),
 ) -> None:
     """Show a study in the browser, for this machine alone, until Ctrl-C. Needs the extra dashboard."""
     environment.require("dashboard", "optuna_dashboard")
@@ -72,28 +66,22 @@ def dashboard(
         optuna_dashboard.run_server(url, host=HOST, port=port)
     except OSError as error:
         hint = "Another program listens there; name another one: --port 8081"
-        found = error.strerror or str(error)
-        raise StudyError(str(Problem(f"--port {port}", "a free port", found, hint))) from error
+        found = Problem(f"--port {port}", "a free port", error.strerror or str(error), hint)
+        raise StudyError(str(found)) from error
 
 
 def clean(
-    path: Annotated[
-        Path, typer.Argument(metavar="[FOLDER]", help="A folder of runs, a study or a run.")
-    ] = RUNS,
-    keep: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            help="Trials of each study that keep checkpoints and weights: the best so many. Left out: what "
-            "the study's spec says (tune.keep).",
-        ),
-    ] = None,
-    damaged: Annotated[
-        bool, typer.Option("--damaged", help="Remove checkpoints that were found damaged, too.")
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only tell what would be removed, and how large it is.")
-    ] = False,
+    path: Path = typer.Argument(RUNS, metavar="[FOLDER]", help="A folder of runs, a study or a run."),
+    keep: int | None = typer.Option(
+        None,
+        min=1,
+        help="Trials of each study that keep checkpoints and weights: the best so many. Left out: what "
+        "the study's spec says (tune.keep).",
+    ),
+    damaged: bool = typer.Option(False, "--damaged", help="Remove checkpoints that were found damaged, too."),
+    dry_run: bool = typer.Option(
+        False, "--dry-run", help="Only tell what would be removed, and how large it is."
+    ),
     as_json: Json = False,
 ) -> None:
     """Remove checkpoints and weights of trials behind the best, and what killed processes left.

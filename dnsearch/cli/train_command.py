@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -21,26 +21,19 @@ if TYPE_CHECKING:
     from dnsearch.spec.experiment import Experiment
 
 
-class Log(StrEnum):
-    """A kind of log."""
-
-    csv = "csv"
-    tensorboard = "tensorboard"
+Log = StrEnum("Log", ["csv", "tensorboard"])
 
 
 def train(
-    spec: Annotated[
-        str | None, typer.Argument(metavar="SPEC", help="A YAML file, or the name of a preset.")
-    ] = None,
+    spec: str | None = typer.Argument(None, metavar="SPEC", help="A YAML file, or the name of a preset."),
     overrides: Set = None,
     runs: Runs = RUNS,
-    resume: Annotated[
-        Path | None, typer.Option("--resume", metavar="RUN", help="Go on with an interrupted run.")
-    ] = None,
-    log: Annotated[
-        list[Log] | None,
-        typer.Option(help="Also write epochs.csv, or event files for TensorBoard, into the run. Repeatable."),
-    ] = None,
+    resume: Path | None = typer.Option(
+        None, "--resume", metavar="RUN", help="Go on with an interrupted run."
+    ),
+    log: list[Log] | None = typer.Option(
+        None, help="Also write epochs.csv, or event files for TensorBoard, into the run. Repeatable."
+    ),
     no_limits: NoLimits = False,
     plain: Plain = False,
     as_json: Json = False,
@@ -70,10 +63,8 @@ def train(
     else:
         raise typer.BadParameter("give a SPEC, or --resume RUN")
     if record is None:
-        with (
-            _removed_if_unused(folder, fresh=resume is None),
-            counted(lambda _: console.say("stopping after this batch…")) as interrupts,
-        ):
+        stopping = counted(lambda _: console.say("stopping after this batch…"))
+        with _removed_if_unused(folder, fresh=resume is None), stopping as interrupts:
             record = _trained(found, folder, log or (), interrupts, plain=plain)
         code = interrupts.exit_code if record.state == "interrupted" else 0
     console.say(_summary(record, folder))

@@ -4,25 +4,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Literal, assert_never
+from typing import TYPE_CHECKING, Literal, assert_never
 
 import typer
 
 from dnsearch import environment
-from dnsearch.cli import console
-from dnsearch.cli.options import (
-    RUNS,
-    SEVERAL_MACHINES,
-    SPECULATIONS,
-    Json,
-    NoLimits,
-    Plain,
-    Runs,
-    Searched,
-    Set,
-    Storage,
-    Study,
-)
+from dnsearch.cli import console, options
 
 if TYPE_CHECKING:
     from dnsearch.search.messages import Executor, Request
@@ -35,104 +22,80 @@ def _gone(option: str) -> Callable[[typer.Context, object], None]:
 
     def refuse(_: typer.Context, value: object) -> None:
         if value not in {None, False}:
-            raise typer.BadParameter(f"{option} is gone: {SEVERAL_MACHINES}")
+            raise typer.BadParameter(f"{option} is gone: {options.SEVERAL_MACHINES}")
 
     return refuse
 
 
 def tune(
-    spec: Searched = SPECULATIONS,
-    trials: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            help="Ended trials that the study shall have in all. Left out: what the study or its spec says.",
-        ),
-    ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            help="Trials at once; the processor's threads are divided among them. Left out: 1, or as many as "
-            "the GPUs of --gpus have room for.",
-        ),
-    ] = None,
-    gpus: Annotated[
-        str,
-        typer.Option(
-            metavar="GPUS",
-            help="GPUs to place trials on, such as 0,1, in nvidia-smi's numbers; each trial gets "
-            "tune.gpus_per_trial of them. Left out: TensorFlow's choice.",
-        ),
-    ] = "",
-    timeout: Annotated[
-        float | None,
-        typer.Option(
-            metavar="SECONDS",
-            help="Start no more trials after so long; those at work end, and another search can go on. Left "
-            "out: tune.timeout_seconds.",
-        ),
-    ] = None,
-    patience: Annotated[
-        int | None,
-        typer.Option(
-            min=1, help="End the search after so many trials that are no better. Left out: tune.patience."
-        ),
-    ] = None,
-    target: Annotated[
-        float | None,
-        typer.Option(
-            help="End the search when a trial reaches this validation score, such as 0.95. Left out: "
-            "tune.target."
-        ),
-    ] = None,
-    keep: Annotated[
-        int | None,
-        typer.Option(
-            min=1, help="Trials that keep checkpoints and weights: the best so many. Left out: tune.keep."
-        ),
-    ] = None,
-    enqueue: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="SPEC",
-            help="A spec whose settings lie in the search space: it becomes the next trial, once. "
-            "Can be given several times.",
-        ),
-    ] = None,
-    from_study: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="Another study, by name or folder: the sampler learns from its finished trials that lie in "
-            "this search space. They do not become trials of this one.",
-        ),
-    ] = None,
-    overrides: Set = None,
-    runs: Runs = RUNS,
-    study: Study = None,
-    storage: Storage = None,
-    executor: Annotated[
-        ExecutorKind,
-        typer.Option(help="Where trials are trained: processes of this machine, or tasks of a Ray cluster."),
-    ] = "local",
-    address: Annotated[
-        str | None,
-        typer.Option(
-            help="The Ray cluster: auto for the one that this machine is in, or HOST:PORT. Left out: a new "
-            "one, of this machine alone."
-        ),
-    ] = None,
-    rebuild: Annotated[
-        bool,
-        typer.Option("--rebuild", help="First fill a lost database anew, from the records in the folder."),
-    ] = False,
-    no_limits: NoLimits = False,
-    plain: Plain = False,
-    as_json: Json = False,
-    create: Annotated[bool, typer.Option("--create", hidden=True, callback=_gone("--create"))] = False,
-    artifacts: Annotated[str | None, typer.Option(hidden=True, callback=_gone("--artifacts"))] = None,
-    engine: Annotated[str | None, typer.Option(hidden=True, callback=_gone("--engine"))] = None,
+    spec: options.Searched = options.SPECULATIONS,
+    trials: int | None = typer.Option(
+        None,
+        min=1,
+        help="Ended trials that the study shall have in all. Left out: what the study or its spec says.",
+    ),
+    workers: int | None = typer.Option(
+        None,
+        min=1,
+        help="Trials at once; the processor's threads are divided among them. Left out: 1, or as many as "
+        "the GPUs of --gpus have room for.",
+    ),
+    gpus: str = typer.Option(
+        "",
+        metavar="GPUS",
+        help="GPUs to place trials on, such as 0,1, in nvidia-smi's numbers; each trial gets "
+        "tune.gpus_per_trial of them. Left out: TensorFlow's choice.",
+    ),
+    timeout: float | None = typer.Option(
+        None,
+        metavar="SECONDS",
+        help="Start no more trials after so long; those at work end, and another search can go on. Left "
+        "out: tune.timeout_seconds.",
+    ),
+    patience: int | None = typer.Option(
+        None, min=1, help="End the search after so many trials that are no better. Left out: tune.patience."
+    ),
+    target: float | None = typer.Option(
+        None,
+        help="End the search when a trial reaches this validation score, such as 0.95. Left out: "
+        "tune.target.",
+    ),
+    keep: int | None = typer.Option(
+        None, min=1, help="Trials that keep checkpoints and weights: the best so many. Left out: tune.keep."
+    ),
+    enqueue: list[str] | None = typer.Option(
+        None,
+        metavar="SPEC",
+        help="A spec whose settings lie in the search space: it becomes the next trial, once. "
+        "Can be given several times.",
+    ),
+    from_study: str | None = typer.Option(
+        None,
+        metavar="NAME",
+        help="Another study, by name or folder: the sampler learns from its finished trials that lie in "
+        "this search space. They do not become trials of this one.",
+    ),
+    overrides: options.Set = None,
+    runs: options.Runs = options.RUNS,
+    study: options.Study = None,
+    storage: options.Storage = None,
+    executor: ExecutorKind = typer.Option(
+        "local", help="Where trials are trained: processes of this machine, or tasks of a Ray cluster."
+    ),
+    address: str | None = typer.Option(
+        None,
+        help="The Ray cluster: auto for the one that this machine is in, or HOST:PORT. Left out: a new "
+        "one, of this machine alone.",
+    ),
+    rebuild: bool = typer.Option(
+        False, "--rebuild", help="First fill a lost database anew, from the records in the folder."
+    ),
+    no_limits: options.NoLimits = False,
+    plain: options.Plain = False,
+    as_json: options.Json = False,
+    create: bool = typer.Option(False, "--create", hidden=True, callback=_gone("--create")),
+    artifacts: str | None = typer.Option(None, hidden=True, callback=_gone("--artifacts")),
+    engine: str | None = typer.Option(None, hidden=True, callback=_gone("--engine")),
 ) -> None:
     """Search a spec's variants; run it again to continue. Without SPEC: the preset speculations.
 
@@ -188,13 +151,11 @@ def _searched(request: "Request", kind: ExecutorKind, address: str | None, *, pl
     ):
         for event in search(request, lambda: interrupts.count, executor, lambda: interrupts.reason):
             tell(event)
-            if isinstance(event, ProposalRefused):
-                refused.update(list(event.reasons))
-        code = interrupts.exit_code if interrupts.count else 0
+            refused.update(list(event.reasons) if isinstance(event, ProposalRefused) else [])
     if refused:
         by = ", ".join(f"{name} {count:,}" for name, count in refused.most_common())
         console.say(f"infeasible proposals, refused by: {by}")
-    return code
+    return interrupts.exit_code if interrupts.count else 0
 
 
 @contextmanager
@@ -224,6 +185,5 @@ def _show_outcome(request: "Request", *, as_json: bool) -> None:
     else:
         show(found, view)
         console.lost(forgive=True)
-    best = request.folder / "best.yaml"
-    if best.exists():
+    if (best := request.folder / "best.yaml").exists():
         console.say(f"best network: {best}\nnext: dnsearch train {best}")
