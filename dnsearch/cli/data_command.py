@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import typer
+from typer import Option
 
 from dnsearch import environment
 from dnsearch.cli import console
@@ -16,17 +16,15 @@ if TYPE_CHECKING:
 
 def data(
     spec: Spec,
-    out: Path | None = typer.Option(
+    out: Path | None = Option(
         None,
         "--out",
         metavar="FILE.png",
         callback=png,
         help="Also draw a contact sheet of training images, before and after augmentation.",
     ),
-    samples: int = typer.Option(24, min=1, max=1000, help="Images on the sheet."),
-    epoch: int = typer.Option(
-        1, min=1, help="The epoch whose first images the sheet shows: what is trained on."
-    ),
+    samples: int = Option(24, min=1, max=1000, help="Images on the sheet."),
+    epoch: int = Option(1, min=1, help="The epoch whose first images the sheet shows: what is trained on."),
     overrides: Set = None,
     force: Force = False,
     as_json: Json = False,
@@ -41,7 +39,10 @@ def data(
     experiment = load_spec(spec, overrides or ()).experiment
     dataset = load(experiment.data)
     found = _counted(experiment.name, dataset)
-    console.show_json(found) if as_json else console.show(image_table(found))
+    if as_json:
+        console.show_json(found)
+    else:
+        console.show(image_table(found))
     if out is not None:
         _draw(out, experiment, dataset, samples, epoch)
 

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 
-import typer
+from typer import Argument, BadParameter, Option
 
 from dnsearch import environment
 from dnsearch.cli import console
@@ -14,15 +14,15 @@ from dnsearch.errors import escaped
 
 def evaluate(
     run: RunPath,
-    split: Literal["test", "validation"] = typer.Option(
+    split: Literal["test", "validation"] = Option(
         "test", help="Which images: the test set, or the held-out validation images."
     ),
-    tta: Literal["flip", "shifts", "flip,shifts"] | None = typer.Option(
+    tta: Literal["flip", "shifts", "flip,shifts"] | None = Option(
         None,
         help="Test-time augmentation: average the probabilities of mirrored and shifted views (a U-Net: "
         "only flip). Printed, not recorded.",
     ),
-    confusion: Path | None = typer.Option(
+    confusion: Path | None = Option(
         None, metavar="FILE.png", help="Draw the confusion matrix into a file.", callback=png
     ),
     force: Force = False,
@@ -53,9 +53,9 @@ def evaluate(
 
 def predict(
     run: RunPath,
-    images: list[Path] = typer.Argument(..., metavar="IMAGE...", help="PNG or JPEG files."),
-    top: int = typer.Option(3, min=1, help="How many classes to print."),
-    out: Path | None = typer.Option(
+    images: list[Path] = Argument(..., metavar="IMAGE...", help="PNG or JPEG files."),
+    top: int = Option(3, min=1, help="How many classes to print."),
+    out: Path | None = Option(
         None, metavar="DIR", help="U-Nets: where to write masks and overlays. Default: beside each image."
     ),
     force: Force = False,
@@ -67,9 +67,7 @@ def predict(
     folder = RunFolder.open(run)
     segments = folder.read().settings["network.family"] == "unet"
     if out is not None and not segments:
-        raise typer.BadParameter(
-            "--out is for U-Nets, which write masks; this run gives each image one class"
-        )
+        raise BadParameter("--out is for U-Nets, which write masks; this run gives each image one class")
     environment.prepare_tensorflow()
     from dnsearch.evaluate.predict import predict_images, predict_masks
 

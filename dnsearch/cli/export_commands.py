@@ -4,7 +4,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-import typer
+from typer import Argument, Option
 
 from dnsearch import environment
 from dnsearch.cli import console
@@ -20,13 +20,13 @@ NEEDS: dict[Kind, tuple[str, ...]] = {"litert": ("ai_edge_litert",), "onnx": ("o
 
 def export(
     run: RunPath,
-    kind: Kind = typer.Option(
+    kind: Kind = Option(
         ..., "--format", "-f", help="What to write. litert and onnx need the extras of that name."
     ),
-    out: Path | None = typer.Option(
+    out: Path | None = Option(
         None, "--out", "-o", metavar="DIR", help="Folder to make. Default: RUN/export/FORMAT."
     ),
-    force: bool = typer.Option(False, "--force", help="Replace an earlier export."),
+    force: bool = Option(False, "--force", help="Replace an earlier export."),
     as_json: Json = False,
 ) -> None:
     """Export a trained network, from raw pixels to probabilities, and check it in the runtime it is for."""
@@ -66,7 +66,7 @@ def format_of(kind: Kind) -> "Format":
 
 def import_weights(
     spec: Spec,
-    weights: Path = typer.Argument(
+    weights: Path = Argument(
         ...,
         metavar="FILE",
         help="Weights of keras.applications' DenseNet121, 169 or 201: .h5 or .weights.h5.",

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-import typer
 from rich.console import RenderableType
+from typer import Argument, BadParameter, Context, Option
 
 from dnsearch.cli import console
 from dnsearch.cli.options import RUNS, STORAGE, Json, Runs, Study
@@ -90,8 +90,8 @@ def _drawn(runs: RunsRead, view: View, width: int) -> RenderableType:
 
 
 def leaderboard(
-    context: typer.Context,
-    paths: list[Path] | None = typer.Argument(
+    context: Context,
+    paths: list[Path] | None = Argument(
         None,
         metavar="RUNS...",
         help="Run folders, folders of runs, or a study: its folder, or its name under --runs. Default: "
@@ -99,23 +99,23 @@ def leaderboard(
     ),
     runs: Runs = RUNS,
     study: Study = None,
-    sort: str = typer.Option(
+    sort: str = Option(
         "validation",
         help=f"What to rank by: {', '.join(HIGHER_IS_BETTER)}. validation: accuracy, of U-Nets mean IoU.",
     ),
-    select: Select | None = typer.Option(
+    select: Select | None = Option(
         None,
         help="Rank by the last or the best epoch's validation figures. Default: as the study was "
         "searched, else the last.",
     ),
-    top: int | None = typer.Option(
+    top: int | None = Option(
         None, min=1, help="Show the first so many. Default: 100 on a terminal, else all."
     ),
-    columns: list[str] | None = typer.Option(
+    columns: list[str] | None = Option(
         None, "--column", help="One more column, such as first_step_seconds or images_per_second. Repeatable."
     ),
-    watch: bool = typer.Option(False, "--watch", help="Redraw the study every 2 seconds until it has ended."),
-    storage: str | None = typer.Option(
+    watch: bool = Option(False, "--watch", help="Redraw the study every 2 seconds until it has ended."),
+    storage: str | None = Option(
         None,
         envvar=STORAGE,
         metavar="URL",
@@ -123,14 +123,14 @@ def leaderboard(
         "variable counts where there is no such folder here.",
     ),
     as_json: Json = False,
-    csv: bool = typer.Option(False, "--csv", help="Print CSV."),
-    markdown: bool = typer.Option(False, "--markdown", help="Print a Markdown table."),
+    csv: bool = Option(False, "--csv", help="Print CSV."),
+    markdown: bool = Option(False, "--markdown", help="Print a Markdown table."),
 ) -> None:
     """Rank runs, hand-made and searched ones together; of one study, say how sure the figures are."""
     form: Form = "json" if as_json else "csv" if csv else "markdown" if markdown else "table"
     if watch and form != "table":
         hint = "redraws a table; leave out --json, --csv and --markdown"
-        raise typer.BadParameter(hint, param_hint="--watch")
+        raise BadParameter(hint, param_hint="--watch")
     # What is no path here may be the name of a folder under --runs.
     named = [path if path.exists() or not (runs / path).exists() else runs / path for path in paths or ()]
     places = named or [runs / study if study else runs]
@@ -150,14 +150,14 @@ def leaderboard(
     except DnsearchError as error:
         if type(error) is not DnsearchError:  # a folder or a database is what is wrong
             raise
-        raise typer.BadParameter(str(error)) from None  # an unknown name in --sort or --column
+        raise BadParameter(str(error)) from None  # an unknown name in --sort or --column
 
 
 def _from_storage(places: list[Path], url: str) -> Callable[[], RunsRead]:
     from dnsearch.search.study_summary import looking
 
     if len(places) != 1:
-        raise typer.BadParameter("name one study", param_hint="--storage")
+        raise BadParameter("name one study", param_hint="--storage")
     look = looking(url, places[0].name)
     return lambda: RunsRead(*look())
 

@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import Any, NamedTuple
 
 import typer
+from typer import Option
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
@@ -89,15 +90,13 @@ def loaded(name: str) -> Any:  # noqa: ANN401  (a class that typer keeps to itse
     return get_command(program)
 
 
-class Commands(TyperGroup):
+class _Commands(TyperGroup):
     """The commands, each loaded when it is called; wrong values are reported without pydantic's own words."""
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401  (a type that typer keeps to itself)
-        """Names of the commands, in the order of use."""
         return list(COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401  (the same)
-        """A command as it is listed; its module is not imported."""
         if cmd_name in GONE:
             raise typer.BadParameter(f"dnsearch {cmd_name} is gone: {SEVERAL_MACHINES}")
         if cmd_name not in COMMANDS:
@@ -106,12 +105,10 @@ class Commands(TyperGroup):
         return TyperCommand(cmd_name, short_help=f"{text}\n[cyan]dnsearch {example}[/cyan]")
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401  (the same)
-        """The command that is called, with its module."""
         name, _, rest = super().resolve_command(ctx, args)
         return name, loaded(str(name)), rest
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401  (the same)
-        """Run a command."""
         try:
             return super().invoke(ctx)
         except typer.BadParameter as error:
@@ -126,7 +123,7 @@ class Commands(TyperGroup):
 
 app = typer.Typer(
     name="dnsearch",
-    cls=Commands,
+    cls=_Commands,
     epilog=EPILOG,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -143,9 +140,7 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def options(
-    version: bool = typer.Option(
-        False, "--version", callback=_version, is_eager=True, help="Print the version."
-    ),
+    version: bool = Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
 ) -> None:
     """A laboratory for DenseNets: write a spec, see its cost, train it, search its variants.
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
+from typer import Option
 
 from dnsearch.cli import console
 from dnsearch.cli.options import Force, Json, NoLimits, Set, Spec, Specs
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 def inspect(
     specs: Specs,
     overrides: Set = None,
-    layers: bool = typer.Option(False, "--layers", help="One row per operation."),
-    matrix: bool = typer.Option(False, "--matrix", help="Which features each layer reads."),
+    layers: bool = Option(False, "--layers", help="One row per operation."),
+    matrix: bool = Option(False, "--matrix", help="Which features each layer reads."),
     no_limits: NoLimits = False,
     as_json: Json = False,
 ) -> None:
@@ -96,7 +96,7 @@ def _show(found: "Planned", *, layers: bool, matrix: bool) -> None:
 
 def draw(
     spec: Spec,
-    output: Path = typer.Option(
+    output: Path = Option(
         ..., "--output", "-o", metavar="FILE", help="Where to draw: FILE.png, FILE.svg or FILE.pdf."
     ),
     overrides: Set = None,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import typer
+from typer import Option
 
 from dnsearch.cli import console
 from dnsearch.cli.options import RUNS, SPECULATIONS, Json, NoLimits, Runs, Searched, Set
@@ -97,12 +97,10 @@ def _drawn(name: str, values: Sequence[int], bound: int | None) -> list[str]:
 def space(
     spec: Searched = SPECULATIONS,
     overrides: Set = None,
-    samples: int = typer.Option(10_000, min=1, max=1_000_000, help="Points of the space to draw."),
-    trials: int | None = typer.Option(
-        None, min=1, help="Trials to estimate the time of. Left out: tune.trials."
-    ),
-    workers: int = typer.Option(1, min=1, help="Trials at once, for the time."),
-    seed: int = typer.Option(0, min=0, help="Equal seeds draw equal points."),
+    samples: int = Option(10_000, min=1, max=1_000_000, help="Points of the space to draw."),
+    trials: int | None = Option(None, min=1, help="Trials to estimate the time of. Left out: tune.trials."),
+    workers: int = Option(1, min=1, help="Trials at once, for the time."),
+    seed: int = Option(0, min=0, help="Equal seeds draw equal points."),
     runs: Runs = RUNS,
     no_limits: NoLimits = False,
     as_json: Json = False,

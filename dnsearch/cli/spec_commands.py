@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from pathlib import Path
 
-import typer
+from typer import Argument, Option
 
 from dnsearch.cli import console
 from dnsearch.cli.options import Force, Json, NoLimits, Set, Specs
@@ -11,8 +11,8 @@ from dnsearch.errors import DataError, Problem, SpecError
 
 
 def init(
-    file: Path = typer.Argument(Path("spec.yaml"), help="Where to write it."),
-    preset: str = typer.Option("starter", help="Which preset to start from."),
+    file: Path = Argument(Path("spec.yaml"), help="Where to write it."),
+    preset: str = Option("starter", help="Which preset to start from."),
     force: Force = False,
 ) -> None:
     """Write a commented YAML spec to start from."""
@@ -88,7 +88,7 @@ def _as_json(problem: Problem) -> dict[str, object]:
 
 
 def schema(
-    markdown: bool = typer.Option(False, "--markdown", help="A reference to read, instead of JSON."),
+    markdown: bool = Option(False, "--markdown", help="A reference to read, instead of JSON."),
 ) -> None:
     """Print the JSON Schema of a spec, for editors that complete and check YAML."""
     from dnsearch.spec.json_schema import json_schema, markdown_reference

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-import typer
+from typer import Argument, Option
 
 from dnsearch import environment
 from dnsearch.cli import console
@@ -15,14 +15,10 @@ HOST = "127.0.0.1"  # the dashboard has no password
 
 
 def study(
-    action: Literal["migrate"] = typer.Argument(
-        ..., metavar="migrate", help="Bring the study to a changed spec."
-    ),
-    name: str = typer.Argument(..., metavar="STUDY", help="Name of the study."),
-    to: str = typer.Option(..., "--to", metavar="SPEC", help="The changed spec."),
-    dry_run: bool = typer.Option(
-        False, "--dry-run", help="Say what would be kept and dropped; change nothing."
-    ),
+    action: Literal["migrate"] = Argument(..., metavar="migrate", help="Bring the study to a changed spec."),
+    name: str = Argument(..., metavar="STUDY", help="Name of the study."),
+    to: str = Option(..., "--to", metavar="SPEC", help="The changed spec."),
+    dry_run: bool = Option(False, "--dry-run", help="Say what would be kept and dropped; change nothing."),
     overrides: Set = None,
     runs: Runs = RUNS,
     storage: Storage = None,
@@ -46,10 +42,10 @@ def study(
 
 
 def dashboard(
-    study: Path = typer.Argument(..., metavar="STUDY", help="A study's folder, or its name under --runs."),
+    study: Path = Argument(..., metavar="STUDY", help="A study's folder, or its name under --runs."),
     runs: Runs = RUNS,
     storage: Storage = None,
-    port: int = typer.Option(8080, min=1024, max=65535, help="Where the page is served."),
+    port: int = Option(8080, min=1024, max=65535, help="Where the page is served."),
 ) -> None:
     """Show a study in the browser, for this machine alone, until Ctrl-C. Needs the extra dashboard."""
     environment.require("dashboard", "optuna_dashboard")
@@ -71,17 +67,15 @@ def dashboard(
 
 
 def clean(
-    path: Path = typer.Argument(RUNS, metavar="[FOLDER]", help="A folder of runs, a study or a run."),
-    keep: int | None = typer.Option(
+    path: Path = Argument(RUNS, metavar="[FOLDER]", help="A folder of runs, a study or a run."),
+    keep: int | None = Option(
         None,
         min=1,
         help="Trials of each study that keep checkpoints and weights: the best so many. Left out: what "
         "the study's spec says (tune.keep).",
     ),
-    damaged: bool = typer.Option(False, "--damaged", help="Remove checkpoints that were found damaged, too."),
-    dry_run: bool = typer.Option(
-        False, "--dry-run", help="Only tell what would be removed, and how large it is."
-    ),
+    damaged: bool = Option(False, "--damaged", help="Remove checkpoints that were found damaged, too."),
+    dry_run: bool = Option(False, "--dry-run", help="Only tell what would be removed, and how large it is."),
     as_json: Json = False,
 ) -> None:
     """Remove checkpoints and weights of trials behind the best, and what killed processes left.

@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
+from typer import Argument, BadParameter, Exit, Option
 
 from dnsearch.cli import console
 from dnsearch.cli.options import RUNS, Json, NoLimits, Plain, Runs, Set
@@ -25,13 +25,11 @@ Log = StrEnum("Log", ["csv", "tensorboard"])
 
 
 def train(
-    spec: str | None = typer.Argument(None, metavar="SPEC", help="A YAML file, or the name of a preset."),
+    spec: str | None = Argument(None, metavar="SPEC", help="A YAML file, or the name of a preset."),
     overrides: Set = None,
     runs: Runs = RUNS,
-    resume: Path | None = typer.Option(
-        None, "--resume", metavar="RUN", help="Go on with an interrupted run."
-    ),
-    log: list[Log] | None = typer.Option(
+    resume: Path | None = Option(None, "--resume", metavar="RUN", help="Go on with an interrupted run."),
+    log: list[Log] | None = Option(
         None, help="Also write epochs.csv, or event files for TensorBoard, into the run. Repeatable."
     ),
     no_limits: NoLimits = False,
@@ -55,13 +53,13 @@ def train(
         folder = RunFolder.create(runs, found.experiment.name)
     elif resume is not None and spec is None:
         if overrides:
-            raise typer.BadParameter("--set cannot change a run that has begun; start a new one")
+            raise BadParameter("--set cannot change a run that has begun; start a new one")
         folder = RunFolder.open(resume)
         document = load(folder.resolved)
         if (record := _finished(document.experiment, folder)) is None:
             found = planned_spec(document, limits=False)
     else:
-        raise typer.BadParameter("give a SPEC, or --resume RUN")
+        raise BadParameter("give a SPEC, or --resume RUN")
     if record is None:
         stopping = counted(lambda _: console.say("stopping after this batch…"))
         with _removed_if_unused(folder, fresh=resume is None), stopping as interrupts:
@@ -75,7 +73,7 @@ def train(
         from dnsearch.report.ranking import rank
 
         console.show_json(as_dicts(rank([record]))[0])
-    raise typer.Exit(code)
+    raise Exit(code)
 
 
 def _finished(experiment: "Experiment", folder: "RunFolder") -> "RunRecord | None":

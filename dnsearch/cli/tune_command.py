@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, assert_never
 
-import typer
+from typer import BadParameter, Context, Exit, Option
 
 from dnsearch import environment
 from dnsearch.cli import console, options
@@ -17,59 +17,59 @@ if TYPE_CHECKING:
 ExecutorKind = Literal["local", "ray"]
 
 
-def _gone(option: str) -> Callable[[typer.Context, object], None]:
+def _gone(option: str) -> Callable[[Context, object], None]:
     """What an option of earlier versions answers."""
 
-    def refuse(_: typer.Context, value: object) -> None:
+    def refuse(_: Context, value: object) -> None:
         if value not in {None, False}:
-            raise typer.BadParameter(f"{option} is gone: {options.SEVERAL_MACHINES}")
+            raise BadParameter(f"{option} is gone: {options.SEVERAL_MACHINES}")
 
     return refuse
 
 
 def tune(
     spec: options.Searched = options.SPECULATIONS,
-    trials: int | None = typer.Option(
+    trials: int | None = Option(
         None,
         min=1,
         help="Ended trials that the study shall have in all. Left out: what the study or its spec says.",
     ),
-    workers: int | None = typer.Option(
+    workers: int | None = Option(
         None,
         min=1,
         help="Trials at once; the processor's threads are divided among them. Left out: 1, or as many as "
         "the GPUs of --gpus have room for.",
     ),
-    gpus: str = typer.Option(
+    gpus: str = Option(
         "",
         metavar="GPUS",
         help="GPUs to place trials on, such as 0,1, in nvidia-smi's numbers; each trial gets "
         "tune.gpus_per_trial of them. Left out: TensorFlow's choice.",
     ),
-    timeout: float | None = typer.Option(
+    timeout: float | None = Option(
         None,
         metavar="SECONDS",
         help="Start no more trials after so long; those at work end, and another search can go on. Left "
         "out: tune.timeout_seconds.",
     ),
-    patience: int | None = typer.Option(
+    patience: int | None = Option(
         None, min=1, help="End the search after so many trials that are no better. Left out: tune.patience."
     ),
-    target: float | None = typer.Option(
+    target: float | None = Option(
         None,
         help="End the search when a trial reaches this validation score, such as 0.95. Left out: "
         "tune.target.",
     ),
-    keep: int | None = typer.Option(
+    keep: int | None = Option(
         None, min=1, help="Trials that keep checkpoints and weights: the best so many. Left out: tune.keep."
     ),
-    enqueue: list[str] | None = typer.Option(
+    enqueue: list[str] | None = Option(
         None,
         metavar="SPEC",
         help="A spec whose settings lie in the search space: it becomes the next trial, once. "
         "Can be given several times.",
     ),
-    from_study: str | None = typer.Option(
+    from_study: str | None = Option(
         None,
         metavar="NAME",
         help="Another study, by name or folder: the sampler learns from its finished trials that lie in "
@@ -79,23 +79,23 @@ def tune(
     runs: options.Runs = options.RUNS,
     study: options.Study = None,
     storage: options.Storage = None,
-    executor: ExecutorKind = typer.Option(
+    executor: ExecutorKind = Option(
         "local", help="Where trials are trained: processes of this machine, or tasks of a Ray cluster."
     ),
-    address: str | None = typer.Option(
+    address: str | None = Option(
         None,
         help="The Ray cluster: auto for the one that this machine is in, or HOST:PORT. Left out: a new "
         "one, of this machine alone.",
     ),
-    rebuild: bool = typer.Option(
+    rebuild: bool = Option(
         False, "--rebuild", help="First fill a lost database anew, from the records in the folder."
     ),
     no_limits: options.NoLimits = False,
     plain: options.Plain = False,
     as_json: options.Json = False,
-    create: bool = typer.Option(False, "--create", hidden=True, callback=_gone("--create")),
-    artifacts: str | None = typer.Option(None, hidden=True, callback=_gone("--artifacts")),
-    engine: str | None = typer.Option(None, hidden=True, callback=_gone("--engine")),
+    create: bool = Option(False, "--create", hidden=True, callback=_gone("--create")),
+    artifacts: str | None = Option(None, hidden=True, callback=_gone("--artifacts")),
+    engine: str | None = Option(None, hidden=True, callback=_gone("--engine")),
 ) -> None:
     """Search a spec's variants; run it again to continue. Without SPEC: the preset speculations.
 
@@ -132,7 +132,7 @@ def tune(
             console.say(f"  {times} left out: {reason}")
     code = _searched(request, executor, address, plain=plain)
     _show_outcome(request, as_json=as_json)
-    raise typer.Exit(code)
+    raise Exit(code)
 
 
 def _searched(request: "Request", kind: ExecutorKind, address: str | None, *, plain: bool) -> int:
