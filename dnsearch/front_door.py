@@ -1,10 +1,8 @@
 """What ``import dnsearch`` offers: the same steps as the commands, as functions.
 
-Nothing here changes the calling process: seeds, Keras' dtype policy, TensorFlow's options and the environment
-are after a call what they were before. Whatever needs other ones (training) runs in a process of its own.
-
-Every function that takes a spec raises ``SpecError``, where the spec is wrong or its network does not fit the
-images or the limits, and ``DataError``, where the data is missing and the spec does not describe it.
+No call changes the process: seeds, Keras' dtype policy, TensorFlow's options and the environment stay as they
+were; a training has a process of its own. What takes a spec raises ``SpecError``, where it is wrong or its
+network does not fit the images or the limits, and ``DataError``, where data is missing and not described.
 """
 
 import random
@@ -34,10 +32,9 @@ if TYPE_CHECKING:
 
 RUNS = Path("runs")
 Spec = Document | str | Path | Mapping[str, Any]
-"""What every function takes: a loaded spec, a YAML file, a preset's name, or the values as a mapping."""
+"""A loaded spec, a YAML file, a preset's name, or the values as a mapping."""
 Arrays = tuple[Any, Any]
-"""Images (n, height, width) or (n, height, width, channels), uint8 or float, and (n,) labels or (n, height,
-width) masks."""
+"""Images (n, height, width[, channels]), uint8 or float, and labels (n,) or masks (n, height, width)."""
 
 
 def load(spec: Spec, *overrides: str) -> Document:
@@ -75,8 +72,6 @@ def cost(spec: Spec) -> Summary:
 
     >>> cost("article")
     Summary(parameters=504,052, macs=187,216,404, training_memory_bytes=2,862,055,888)
-    >>> cost("article").cost.parameters
-    504052
     """
     return planned_spec(spec).summary
 
@@ -196,8 +191,7 @@ class Search:
     Leaving the loop early, or the ``with`` block, ends its processes; another search continues it.
     """
 
-    path: Path
-    """The study's folder."""
+    path: Path  # the study's folder
     _events: "Iterator[SearchEvent]"
 
     def __iter__(self) -> "Iterator[SearchEvent]":

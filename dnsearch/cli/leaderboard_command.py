@@ -200,7 +200,7 @@ def _tell_changes(look: Callable[[], RunsRead]) -> None:
 
 
 def _looks(look: Callable[[], RunsRead]) -> Iterator[RunsRead]:
-    """The study again and again; the last look is the one that finds it ended."""
+    """The study again and again, until a look finds it ended."""
     while True:
         runs = look()
         yield runs

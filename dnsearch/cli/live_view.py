@@ -37,11 +37,10 @@ def live(request: messages.Request, *, plain: bool) -> Iterator[Tell]:
 
 
 def _say_line(event: messages.SearchEvent) -> None:
-    match event:
-        case messages.TrialEnded(record) | messages.TrialPaused(record):
-            console.say(run_line(record))
-        case _:
-            _say_trouble(event)
+    if isinstance(event, messages.TrialEnded | messages.TrialPaused):
+        console.say(run_line(event.record))
+    else:
+        _say_trouble(event)
 
 
 def _say_trouble(event: messages.SearchEvent) -> None:

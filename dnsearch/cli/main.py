@@ -3,6 +3,7 @@
 A command's module is imported when the command is called, so ``--help`` imports only this one.
 """
 
+import gc
 import inspect
 import sys
 from importlib import import_module
@@ -76,15 +77,18 @@ COMMANDS = {
     for heading, text in zip(LISTED[::2], LISTED[1::2], strict=True)
     for name, module, example in [heading.split(" | ")]
 }
-GONE = ("worker", "fetch")
 
 
 def loaded(name: str) -> Any:  # noqa: ANN401  (a class that typer keeps to itself)
     """A command with its options and its function, a ``click.Command``."""
     module, example, text = COMMANDS[name]
-    function = getattr(import_module(f"dnsearch.cli.{module}"), name.replace("-", "_"))
+    gc.disable()  # what imports make stays, so collections are time lost
+    try:
+        function = getattr(import_module(f"dnsearch.cli.{module}"), name.replace("-", "_"))
+    finally:
+        gc.enable()
     *_, more = inspect.cleandoc(function.__doc__).partition("\n\n")
-    program = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
+    program = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     told = f"{text}\n\nExample: [cyan]dnsearch {example}[/cyan]\n\n{more}"
     program.command(name, help=told, context_settings=HELP)(function)
     return get_command(program)
@@ -97,7 +101,7 @@ class _Commands(TyperGroup):
         return list(COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401  (the same)
-        if cmd_name in GONE:
+        if cmd_name in {"worker", "fetch"}:
             raise typer.BadParameter(f"dnsearch {cmd_name} is gone: {SEVERAL_MACHINES}")
         if cmd_name not in COMMANDS:
             return None
@@ -117,18 +121,12 @@ class _Commands(TyperGroup):
         except (MemoryError, ImportError, SystemError) as error:
             found = f"{type(error).__name__}: {error}".removesuffix(": ")
             hint = "Allow more (ulimit -v), or free some; if there is enough, install dnsearch anew."
-            expected = "enough memory to load libraries and data"
-            raise DnsearchError(str(Problem("memory", expected, found, hint))) from error
+            problem = Problem("memory", "enough memory to load libraries and data", found, hint)
+            raise DnsearchError(str(problem)) from error
 
 
 app = typer.Typer(
-    name="dnsearch",
-    cls=_Commands,
-    epilog=EPILOG,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings=HELP,
-    rich_markup_mode="rich",
+    cls=_Commands, epilog=EPILOG, no_args_is_help=True, pretty_exceptions_enable=False, context_settings=HELP
 )
 
 

@@ -1,16 +1,17 @@
 """``dnsearch inspect``: what networks look like and cost. ``dnsearch draw``: a picture of a network."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from typer import Option
 
 from dnsearch.cli import console
 from dnsearch.cli.options import Force, Json, NoLimits, Set, Spec, Specs
 from dnsearch.errors import Problem, SpecError
-
-if TYPE_CHECKING:
-    from dnsearch.plan.limits import Planned
+from dnsearch.front_door import planned_spec
+from dnsearch.plan.limits import Planned
+from dnsearch.report.tables import comparison, layer_table, matrices, network_json, network_table
+from dnsearch.runs.atomic import check_new
+from dnsearch.spec.training import in_words
 
 
 def inspect(
@@ -22,9 +23,6 @@ def inspect(
     as_json: Json = False,
 ) -> None:
     """Show a network's parts, shapes and exact cost, without building it; several specs side by side."""
-    from dnsearch.report.tables import comparison
-    from dnsearch.spec.training import in_words
-
     found = _planned(specs, overrides, limits=not no_limits)
     if as_json:
         rows = [_as_json(each) for each in found]
@@ -41,10 +39,8 @@ def inspect(
             console.say(f"{each.experiment.name}: {in_words(stages)}")
 
 
-def _planned(specs: list[str], overrides: list[str] | None, *, limits: bool) -> "list[Planned]":
+def _planned(specs: list[str], overrides: list[str] | None, *, limits: bool) -> list[Planned]:
     """Every spec's network; what is wrong with any of them is told at once."""
-    from dnsearch.front_door import planned_spec
-
     found: list[Planned] = []
     problems: list[Problem] = []
     for spec in specs:
@@ -57,10 +53,7 @@ def _planned(specs: list[str], overrides: list[str] | None, *, limits: bool) -> 
     return found
 
 
-def _as_json(found: "Planned") -> dict[str, object]:
-    """The network, what it was planned for, and how close it came to what it was to match."""
-    from dnsearch.report.tables import network_json
-
+def _as_json(found: Planned) -> dict[str, object]:
     match = found.match
     return {
         **network_json(found.experiment.name, found.plan, found.summary),
@@ -71,27 +64,24 @@ def _as_json(found: "Planned") -> dict[str, object]:
     }
 
 
-def _growth(found: "Planned") -> str:
+def _growth(found: Planned) -> str:
     rates = found.experiment.network.growth_rate
     return "-".join(map(str, rates)) if isinstance(rates, tuple) else str(rates or "")
 
 
-def _title(found: "Planned") -> str:
+def _title(found: Planned) -> str:
     height, width, channels = found.facts.image_shape
     return f"{found.experiment.name}, {height}x{width}x{channels}"
 
 
-def _show(found: "Planned", *, layers: bool, matrix: bool) -> None:
-    from dnsearch.report.tables import layer_table, matrices, network_table
-
+def _show(found: Planned, *, layers: bool, matrix: bool) -> None:
     title = f"{_title(found)}, {found.facts.classes} classes"
     if matrix:
         console.raw(f"{title}\n\n{matrices(found.plan)}")
     elif layers:
         console.show(layer_table(title, found.plan))
     else:
-        batch_size = found.experiment.training.batch_size
-        console.show(network_table(title, found.plan, found.summary, batch_size))
+        console.show(network_table(title, found.plan, found.summary, found.experiment.training.batch_size))
 
 
 def draw(
@@ -104,9 +94,7 @@ def draw(
     no_limits: NoLimits = False,
 ) -> None:
     """Draw a network: blocks, edges, links, changes of scale, and which features each layer reads."""
-    from dnsearch.front_door import planned_spec
     from dnsearch.report.drawing.picture import draw as paint
-    from dnsearch.runs.atomic import check_new
 
     check_new([output], force=force)
     found = planned_spec(spec, overrides, limits=not no_limits)

@@ -91,13 +91,8 @@ def progress(epochs: int, *, plain: bool) -> Iterator[Tell]:
         def tell(event: StepEnded | EpochRecord | Notice) -> None:
             match event:
                 case StepEnded(epoch, step, steps, speed):
-                    bar.update(
-                        task,
-                        description=f"epoch {epoch}/{epochs}",
-                        total=steps * epochs,
-                        completed=(epoch - 1) * steps + step,
-                        speed=f"{speed:,.0f} images/s",
-                    )
+                    bar.update(task, description=f"epoch {epoch}/{epochs}", speed=f"{speed:,.0f} images/s")
+                    bar.update(task, total=steps * epochs, completed=(epoch - 1) * steps + step)
                 case EpochRecord() | Notice():
                     _say(event, epochs, console.talk().width)
 

@@ -11,8 +11,7 @@ from dnsearch.evaluate.intervals import wilson
 from dnsearch.report.units import count, duration, percent, short_count, size
 from dnsearch.search.survey import Estimate, Survey
 
-BINS = 10
-WIDTH = 30
+BINS, WIDTH = 10, 30
 SHOWN = ("parameters", "macs", "training_memory_bytes")
 SECONDS = 8.0  # for the samples; a space of large networks of which no two are alike gets fewer
 

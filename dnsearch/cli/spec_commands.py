@@ -8,6 +8,11 @@ from typer import Argument, Option
 from dnsearch.cli import console
 from dnsearch.cli.options import Force, Json, NoLimits, Set, Specs
 from dnsearch.errors import DataError, Problem, SpecError
+from dnsearch.front_door import cost, planned_spec
+from dnsearch.runs.atomic import check_new
+from dnsearch.spec import presets as known
+from dnsearch.spec.json_schema import json_schema, markdown_reference
+from dnsearch.spec.validation_errors import did_you_mean
 
 
 def init(
@@ -16,13 +21,8 @@ def init(
     force: Force = False,
 ) -> None:
     """Write a commented YAML spec to start from."""
-    from dnsearch.runs.atomic import check_new
-    from dnsearch.spec import presets
-    from dnsearch.spec.validation_errors import did_you_mean
-
-    content = presets.content(preset)
-    if not content:
-        hint = did_you_mean(preset, presets.names()).removeprefix("; ")
+    if not (content := known.content(preset)):
+        hint = did_you_mean(preset, known.names()).removeprefix("; ")
         raise SpecError([Problem("--preset", "expected a preset's name", hint=hint)])
     check_new([file], force=force)
     try:
@@ -36,9 +36,7 @@ def init(
 
 def presets(as_json: Json = False) -> None:
     """List the presets: source, parameters, multiply-adds, published result."""
-    from dnsearch.front_door import cost
     from dnsearch.report.tables import preset_table
-    from dnsearch.spec import presets as known
 
     listed = []
     for name in known.names():
@@ -53,8 +51,6 @@ def presets(as_json: Json = False) -> None:
 
 def check(specs: Specs, overrides: Set = None, no_limits: NoLimits = False, as_json: Json = False) -> None:
     """Validate specs: every problem at once, with file, line and column."""
-    from dnsearch.front_door import planned_spec
-
     problems: list[Problem] = []
     missing: list[DataError] = []
     for spec in specs:
@@ -72,13 +68,12 @@ def check(specs: Specs, overrides: Set = None, no_limits: NoLimits = False, as_j
         told = [*problems, *(Problem("data", str(error)) for error in missing)]
         console.show_json({"valid": not told, "problems": [_as_json(problem) for problem in told]})
     # What is wrong with a spec counts for more than data that is not there.
-    last = missing.pop() if missing and not problems else None
-    for other in missing:
+    for other in missing if problems else missing[:-1]:
         console.complain(other)
     if problems:
         raise SpecError(problems)
-    if last is not None:
-        raise last
+    if missing:
+        raise missing[-1]
 
 
 def _as_json(problem: Problem) -> dict[str, object]:
@@ -91,8 +86,6 @@ def schema(
     markdown: bool = Option(False, "--markdown", help="A reference to read, instead of JSON."),
 ) -> None:
     """Print the JSON Schema of a spec, for editors that complete and check YAML."""
-    from dnsearch.spec.json_schema import json_schema, markdown_reference
-
     if markdown:
         console.raw(markdown_reference())
     else:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from typer import Argument, BadParameter, Exit, Option
 
+from dnsearch import environment
 from dnsearch.cli import console
 from dnsearch.cli.options import RUNS, Json, NoLimits, Plain, Runs, Set
 from dnsearch.errors import DnsearchError, TrainingError
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from dnsearch.cli.progress import Interrupts
     from dnsearch.plan.limits import Planned
     from dnsearch.runs.folder import RunFolder
-    from dnsearch.runs.record import EpochRecord, RunRecord
+    from dnsearch.runs.record import RunRecord
     from dnsearch.spec.experiment import Experiment
 
 
@@ -111,16 +112,25 @@ def _removed_if_unused(folder: "RunFolder", *, fresh: bool) -> Iterator[None]:
 def _trained(
     found: "Planned", folder: "RunFolder", kinds: Sequence[Log], interrupts: "Interrupts", *, plain: bool
 ) -> "RunRecord":
-    from dnsearch import environment
     from dnsearch.cli.progress import progress
 
     console.say(f"{found.experiment.name} → {folder.path}")
     environment.prepare_tensorflow()
 
+    from dnsearch.runs.folder import write_epochs_csv
     from dnsearch.runs.record import EpochRecord, Notice, StepEnded, Stop
     from dnsearch.train.run import run
 
-    with progress(found.experiment.training.epochs, plain=plain) as tell, _logs(folder, kinds) as writers:
+    if interrupts.count:  # before anything has begun
+        raise Exit(interrupts.exit_code)
+    writers: list[Callable[[EpochRecord], None]] = []
+    with progress(found.experiment.training.epochs, plain=plain) as tell, ExitStack() as stack:
+        if Log.csv in kinds:
+            writers.append(lambda _: write_epochs_csv(folder))
+        if Log.tensorboard in kinds:
+            from dnsearch.train.tensorboard import tensorboard
+
+            writers.append(stack.enter_context(tensorboard(folder.path / "tensorboard")))
 
         def watch(event: StepEnded | EpochRecord | Notice) -> Stop | None:
             tell(event)
@@ -130,22 +140,6 @@ def _trained(
             return Stop("interrupted", interrupts.reason) if interrupts.count else None
 
         return run(found, folder, watch)
-
-
-@contextmanager
-def _logs(folder: "RunFolder", kinds: Sequence[Log]) -> "Iterator[list[Callable[[EpochRecord], None]]]":
-    """What to tell of each epoch that is in the run folder already, for a block."""
-    from dnsearch.runs.folder import write_epochs_csv
-
-    with ExitStack() as stack:
-        writers: list[Callable[[EpochRecord], None]] = []
-        if Log.csv in kinds:
-            writers.append(lambda _: write_epochs_csv(folder))
-        if Log.tensorboard in kinds:
-            from dnsearch.train.tensorboard import tensorboard
-
-            writers.append(stack.enter_context(tensorboard(folder.path / "tensorboard")))
-        yield writers
 
 
 def _summary(record: "RunRecord", folder: "RunFolder") -> str:

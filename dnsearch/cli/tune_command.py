@@ -1,12 +1,12 @@
 """``dnsearch tune``: search a spec's variants."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, assert_never
 
-from typer import BadParameter, Context, Exit, Option
+from typer import BadParameter, CallbackParam, Exit, Option
 
 from dnsearch import environment
 from dnsearch.cli import console, options
@@ -17,14 +17,10 @@ if TYPE_CHECKING:
 ExecutorKind = Literal["local", "ray"]
 
 
-def _gone(option: str) -> Callable[[Context, object], None]:
+def _gone(parameter: CallbackParam, value: object) -> None:
     """What an option of earlier versions answers."""
-
-    def refuse(_: Context, value: object) -> None:
-        if value not in {None, False}:
-            raise BadParameter(f"{option} is gone: {options.SEVERAL_MACHINES}")
-
-    return refuse
+    if value not in {None, False}:
+        raise BadParameter(f"{parameter.opts[0]} is gone: {options.SEVERAL_MACHINES}")
 
 
 def tune(
@@ -93,9 +89,9 @@ def tune(
     no_limits: options.NoLimits = False,
     plain: options.Plain = False,
     as_json: options.Json = False,
-    create: bool = Option(False, "--create", hidden=True, callback=_gone("--create")),
-    artifacts: str | None = Option(None, hidden=True, callback=_gone("--artifacts")),
-    engine: str | None = Option(None, hidden=True, callback=_gone("--engine")),
+    create: bool = Option(False, "--create", hidden=True, callback=_gone),
+    artifacts: str | None = Option(None, hidden=True, callback=_gone),
+    engine: str | None = Option(None, hidden=True, callback=_gone),
 ) -> None:
     """Search a spec's variants; run it again to continue. Without SPEC: the preset speculations.
 
