@@ -18,9 +18,7 @@ from dnsearch.search import messages
 Tell = Callable[[messages.SearchEvent], None]
 
 BEST_SHOWN = 100
-ROOM_FOR_CTRL_C = (
-    3  # cells at the right: a terminal writes ^C behind the picture, whose last line must not break
-)
+ROOM_FOR_CTRL_C = 3  # cells at the right: a terminal writes ^C there, and the last line must not break
 
 
 @contextmanager
