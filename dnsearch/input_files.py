@@ -11,12 +11,10 @@ MOST_BYTES = 2**28
 
 
 def opened(path: Path) -> BufferedReader:
-    """Open a regular file; symbolic links are followed.
-
-    Raises:
-        OSError: it is missing or cannot be read, or is a folder, pipe, socket or device.
-    """
-    stream = open(path, "rb", opener=_without_waiting)  # noqa: SIM115  (Path.open has no opener)
+    """Open a regular file, through symbolic links; a folder, pipe, socket or device is an OSError, too."""
+    # A pipe that nobody writes to is opened without waiting, and can then be refused.
+    flag = getattr(os, "O_NONBLOCK", 0)
+    stream = open(path, "rb", opener=lambda name, flags: os.open(name, flags | flag))  # noqa: SIM115  (Path.open has no opener)
     if stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
         return stream
     stream.close()
@@ -24,17 +22,8 @@ def opened(path: Path) -> BufferedReader:
 
 
 def content(path: Path) -> bytes:
-    """All bytes of a regular file.
-
-    Raises:
-        OSError: as ``opened``, or it has more than MOST_BYTES.
-    """
+    """All bytes of a regular file; an OSError as ``opened``, or where they are more than MOST_BYTES."""
     with opened(path) as stream:
         if os.fstat(stream.fileno()).st_size > MOST_BYTES:
             raise OSError(errno.EINVAL, f"more than {MOST_BYTES:,} bytes", str(path))
         return stream.read()
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    """Open as ``open`` does; a pipe that nobody writes to is opened, too, and can then be refused."""
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))

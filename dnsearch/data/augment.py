@@ -1,17 +1,13 @@
 """Augmentation: what chance decides for an epoch is drawn first, then done in one graph for a whole batch.
 
-An epoch's draws are plain arrays, one row for each place in the epoch's order, made from the training's seed
-and the epoch's number alone. So a resumed training sees the images that the uninterrupted one would have
-seen, and a mask moves as its image does. Kinds draw from generators of their own: switching one on leaves the
-others' draws as they were. Keras' layers are not used, since they draw from a state of their own, some of
-them once for a whole batch, and do not tell what they did.
-
-The order: RandAugment on the pixels as they are, then scaling, flips and shifts, blank rectangles, and last
-the mixing of an image with the next one of its batch. What comes in from outside is 0 after scaling. In a
-mask, pixels that are blanked or come in from outside do not count.
+Draws depend on the training's seed and the epoch's number alone, so a resumed training sees the same images.
+Each kind draws from its own generator. Keras' layers draw from a state of their own and do not tell what
+they did. The order: RandAugment on the pixels as they are, then scaling, flips and shifts, blank rectangles,
+and last the mixing with the next image of the batch. What comes in from outside is 0 after scaling.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -30,6 +26,8 @@ FLIP, CROP, TRANSLATE, CUTOUT, ERASING, MIXING, RAND_AUGMENT = range(1, 8)
 SMALLEST_ERASED, NARROWEST = 0.02, 0.3
 
 Tensor = Any
+Batch = tuple[Tensor, Tensor]
+Rows = dict[str, Tensor]
 Generator = np.random.Generator
 Size = tuple[int, int]
 """Height and width."""
@@ -54,17 +52,14 @@ def augmenter(dataset: Dataset, training: Training) -> Callable[[int], Vary] | N
     size, seed, examples = dataset.image_shape[:2], training.seed, len(dataset.training)
     compiled = _compiled(augmentation, dataset, draw(augmentation, 1, size, seed, 1))
 
-    def epoch_variations(epoch: int) -> Vary:
-        drawn = draw(augmentation, examples, size, seed, epoch)
+    def varied(
+        drawn: Draws, pixels: NDArray[Any], labels: NDArray[np.int32], place: slice
+    ) -> tuple[Tensor, Tensor]:
+        rows = {name: tf.constant(array[place]) for name, array in drawn.items()}
+        measured = tf.constant([scaling.offset, scaling.scale], tf.float32)
+        return compiled(tf.constant(pixels.astype(np.float32)), tf.constant(labels), rows, measured)
 
-        def varied(pixels: NDArray[Any], labels: NDArray[np.int32], place: slice) -> tuple[Tensor, Tensor]:
-            rows = {name: tf.constant(array[place]) for name, array in drawn.items()}
-            measured = tf.constant([scaling.offset, scaling.scale], tf.float32)
-            return compiled(tf.constant(pixels.astype(np.float32)), tf.constant(labels), rows, measured)
-
-        return varied
-
-    return epoch_variations
+    return lambda epoch: partial(varied, draw(augmentation, examples, size, seed, epoch))
 
 
 def draw(augmentation: Augmentation, examples: int, size: Size, seed: int, epoch: int) -> Draws:
@@ -95,11 +90,11 @@ def draw(augmentation: Augmentation, examples: int, size: Size, seed: int, epoch
     if blanked:
         rows["blanked"] = np.stack(blanked, axis=1)
     if augmentation.mixes_labels:
-        mixed = _mixing(generator(MIXING), examples, size, augmentation.mixup, augmentation.cutmix)
-        rows["own"], rows["pasted"] = mixed
-        top, left, bottom, right = rows["pasted"].T
+        own, pasted = _mixing(generator(MIXING), examples, size, augmentation.mixup, augmentation.cutmix)
+        rows["own"], rows["pasted"] = own, pasted
+        top, left, bottom, right = pasted.T
         replaced = (bottom - top) * (right - left) / (size[0] * size[1])
-        rows["kept"] = np.asarray(rows["own"] * (1 - replaced), np.float32)
+        rows["kept"] = np.asarray(own * (1 - replaced), np.float32)
     if augmentation.rand_augment:
         random, shape = generator(RAND_AUGMENT), (examples, augmentation.rand_augment.operations)
         rows["operations"] = random.integers(len(OPERATIONS), size=shape, dtype=np.int32)
@@ -108,7 +103,6 @@ def draw(augmentation: Augmentation, examples: int, size: Size, seed: int, epoch
 
 
 def _shifts(generator: Generator, examples: int, farthest: list[int]) -> NDArray[np.int32]:
-    """(examples, 2): up to so many rows and columns in either direction."""
     most = np.array(farthest, np.int32)
     return generator.integers(-most, most + 1, size=(examples, 2), dtype=np.int32)
 
@@ -140,18 +134,14 @@ def _mixing(
     return np.where(by_rectangle, 1, blended).astype(np.float32), rectangles
 
 
-def _compiled(
-    augmentation: Augmentation, dataset: Dataset, like: Draws
-) -> Callable[..., tuple[Tensor, Tensor]]:
+def _compiled(augmentation: Augmentation, dataset: Dataset, like: Draws) -> Callable[..., Batch]:
     """``(float32 pixels, labels, rows like these, scaling) → (scaled images, labels)``, for any batch."""
     height, width, _ = dataset.image_shape
     size, classes = (height, width), len(dataset.class_names)
     random = augmentation.rand_augment
     limits, masked = bounds(dataset.training.images) if random else (0.0, 0.0), dataset.has_masks
 
-    def vary(
-        pixels: Tensor, labels: Tensor, rows: dict[str, Tensor], scaling: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def vary(pixels: Tensor, labels: Tensor, rows: Rows, scaling: Tensor) -> tuple[Tensor, Tensor]:
         labels = labels[..., tf.newaxis] if masked else labels
         if random is not None:
             chosen = rows["operations"], rows["backwards"]
@@ -162,8 +152,11 @@ def _compiled(
         if not masked:
             return _mixed(images, labels, rows, size, classes) if "kept" in rows else (images, labels)
         masks = _placed(labels, rows, size, IGNORED)
-        if "kept" in rows:
-            images, masks = _pasted(images, rows, size), _pasted(masks, rows, size)
+        if "kept" in rows:  # CutMix's rectangles of the next ones
+            images, masks = (
+                tf.where(inside(rows["pasted"], size), tf.roll(each, -1, axis=0), each)
+                for each in (images, masks)
+            )
         return images, masks[..., 0]
 
     signature = [
@@ -172,9 +165,7 @@ def _compiled(
         {name: tf.TensorSpec((None, *rows.shape[1:]), rows.dtype) for name, rows in like.items()},
         tf.TensorSpec((2, dataset.image_shape[2]), tf.float32),
     ]
-    compiled: Callable[..., tuple[Tensor, Tensor]] = tf.function(
-        vary, autograph=False, input_signature=signature
-    )
+    compiled: Callable[..., Batch] = tf.function(vary, autograph=False, input_signature=signature)
     return compiled
 
 
@@ -183,7 +174,7 @@ def bounds(images: Images | Files) -> tuple[float, float]:
     return (0.0, 255.0) if isinstance(images, Files) else (float(images.min()), float(images.max()))
 
 
-def _placed(images: Tensor, rows: dict[str, Tensor], size: Size, blank: int = 0) -> Tensor:
+def _placed(images: Tensor, rows: Rows, size: Size, blank: int = 0) -> Tensor:
     """Images or masks, mirrored, moved and with blank rectangles."""
     if "shifted" in rows:
         images = moved(images, placements(rows["flipped"], rows["shifted"], size), blank)
@@ -192,14 +183,7 @@ def _placed(images: Tensor, rows: dict[str, Tensor], size: Size, blank: int = 0)
     return images
 
 
-def _pasted(images: Tensor, rows: dict[str, Tensor], size: Size) -> Tensor:
-    """Images or masks with CutMix's rectangles of the next ones."""
-    return tf.where(inside(rows["pasted"], size), tf.roll(images, -1, axis=0), images)
-
-
-def _mixed(
-    images: Tensor, labels: Tensor, rows: dict[str, Tensor], size: Size, classes: int
-) -> tuple[Tensor, Tensor]:
+def _mixed(images: Tensor, labels: Tensor, rows: Rows, size: Size, classes: int) -> tuple[Tensor, Tensor]:
     """Images and the shares of their classes, float32 (batch, classes)."""
     own = tf.where(inside(rows["pasted"], size), 0.0, rows["own"][:, tf.newaxis, tf.newaxis, tf.newaxis])
     kept = rows["kept"][:, tf.newaxis]

@@ -1,10 +1,8 @@
 """Images in memory or in files → batches for TensorFlow, in an order that is known beforehand.
 
-The order of an epoch depends on the seed and the epoch's number alone, so a resumed training sees the batches
-that it would have seen. A few threads make the batches, some batches ahead of the training.
-
-tf.data is not used: it traces its functions anew in every epoch, takes more than a millisecond for each batch
-(the network of a small search trains on one in ten), and keeps only the text of an error.
+An epoch's order depends on the seed and the epoch's number alone, so a resumed training sees the batches that
+it would have seen. tf.data is not used: it traces its functions anew in every epoch, takes more than a
+millisecond for each batch (a small network trains on one in ten), and keeps only the text of an error.
 """
 
 from collections import deque
@@ -25,19 +23,15 @@ from dnsearch.spec.training import Training
 Batch = tuple[Any, Any]
 """Tensors: images and their labels."""
 
-AHEAD = 4
-"""Batches that are made before they are asked for."""
+AHEAD = 4  # batches that are made before they are asked for
 THREADS = 2
-FEWEST = 2
-"""Images that batch normalization needs for a variance."""
+FEWEST = 2  # images that batch normalization needs for a variance
 Sample = tuple[Pixels, Pixels, tuple[tuple[str, float], ...]]
-"""An image as it was and as the network sees it, and the names and shares of its classes.
+"""An image as it was and as the network sees it, under its mask if it has one; its classes' names and shares.
 
-Images are (height, width, 3), from 0 to 1, under their masks if they have masks. The largest share is first;
-of a mask it is one of the pixels that count.
+The largest share is first; of a mask it is one of the pixels that count.
 """
-MOST_TOLD = 6
-"""Classes of a mask that are named."""
+MOST_TOLD = 6  # classes of a mask
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,20 +57,14 @@ class Batches:
 
 
 def epoch_order(examples: int, seed: int, epoch: int) -> NDArray[np.intp]:
-    """The order in which an epoch visits its images.
-
-    >>> epoch_order(5, seed=0, epoch=1).tolist() == epoch_order(5, seed=0, epoch=1).tolist()
-    True
-    """
+    """The order in which an epoch visits its images."""
     return np.random.default_rng([seed, epoch]).permutation(examples)
 
 
 def epoch_images(
     ranking: NDArray[np.intp], share: float, seed: int, epoch: int, fewest: int = FEWEST
 ) -> NDArray[np.intp]:
-    """The images that an epoch visits, in its order; of all of them, that is ``epoch_order``.
-
-    Visited is a share of the beginning of a ranking, as ``split.ranked`` gives it, but at least ``fewest``.
+    """What an epoch visits, in its order: a share of a ranking's beginning, but at least ``fewest`` images.
 
     >>> sorted(epoch_images(np.array([3, 1, 0, 2]), 0.5, seed=0, epoch=1).tolist())
     [1, 3]
@@ -93,14 +81,10 @@ def training_batches(
     vary: Vary | None = None,
     fewest: int = FEWEST,
 ) -> Batches:
-    """The images in a given order, as batches of (images, labels).
+    """The images in a given order, as batches of float32 (batch, height, width, channels) and int32 (batch,).
 
-    A last batch of fewer than ``fewest`` images, two for each device, is dropped: of a single one batch
-    normalization has no variance. The order changes with every epoch, and so do the images left out.
-
-    Returns:
-        Batches of float32 (batch, height, width, channels) and int32 (batch,), of masks (batch, height,
-        width); where labels are mixed, float32 (batch, classes).
+    Masks are (batch, height, width), mixed labels float32 (batch, classes). A last batch of fewer than
+    ``fewest`` images, two for each device, is dropped: of a single one batch normalization has no variance.
     """
     rest = len(order) % batch_size
     dropped = rest if rest < fewest and len(order) > batch_size else 0  # the only batch is never dropped
@@ -108,7 +92,7 @@ def training_batches(
 
 
 def evaluation_batches(split: Split, scaling: Scaling, batch_size: int) -> Batches:
-    """All images in the order of the split, as batches of (images, labels), the last one maybe smaller."""
+    """All images in the order of the split, the last batch maybe smaller."""
     return _batches(split, scaling, batch_size, np.arange(len(split)))
 
 
@@ -132,9 +116,8 @@ def samples(dataset: Dataset, training: Training, count: int, epoch: int) -> lis
     split, names = dataset.training, dataset.class_names
     order = epoch_order(len(split), training.seed, epoch)
     augment = augmenter(dataset, training)
-    batches = training_batches(
-        split, dataset.scaling, training.batch_size, order, augment(epoch) if augment else None
-    )
+    vary = augment(epoch) if augment else None
+    batches = training_batches(split, dataset.scaling, training.batch_size, order, vary)
     seen = (pair for images, labels in batches for pair in zip(images.numpy(), labels.numpy(), strict=True))
     limits, chosen = bounds(split.images), split.take(order[:count])
     offset, scale = (np.asarray(each, np.float32) for each in (dataset.scaling.offset, dataset.scaling.scale))
@@ -150,11 +133,11 @@ def samples(dataset: Dataset, training: Training, count: int, epoch: int) -> lis
 
 
 def _classes(label: NDArray[Any], names: tuple[str, ...]) -> tuple[tuple[str, float], ...]:
-    """Of a class or, where labels are mixed or a mask, of the shares of all classes."""
+    """Of one class, of mixed classes' shares or of a mask."""
     if label.ndim == 0:
         return ((names[int(label)], 1.0),)
     if label.ndim == 2:
         counts = np.bincount(label[label >= 0], minlength=len(names))
         label = counts / max(1, counts.sum())
-    shares = {names[int(number)]: float(label[number]) for number in np.argsort(-label, kind="stable")}
-    return tuple((name, share) for name, share in shares.items() if share > 0)[:MOST_TOLD]
+    largest = np.argsort(-label, kind="stable")[:MOST_TOLD]
+    return tuple((names[number], float(label[number])) for number in largest if label[number] > 0)

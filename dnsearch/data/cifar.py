@@ -1,10 +1,9 @@
 """CIFAR-10 and CIFAR-100, from the archives of their official page: binary or Python, unpacked or not.
 
-A batch of the binary archive is a row of records: a label (CIFAR-100: the coarse one, then the fine one)
-and 3,072 bytes, which are 1,024 red, 1,024 green and 1,024 blue pixels, row by row. A batch of the Python
-archive is a pickled dict with the same bytes as an array ``data`` of shape (n, 3072). Where both are there
-the binary one is read: it cannot contain anything dangerous. Official archives hold 50,000 training and
-10,000 test images; others of the same layout are read as well.
+A binary batch is a row of records: a label (CIFAR-100: the coarse one, then the fine one) and 3,072 bytes,
+which are 1,024 red, 1,024 green and 1,024 blue pixels, row by row. A batch of the Python archive is a pickled
+dict with the same bytes as an array ``data`` of shape (n, 3072). Other numbers of images than the official
+50,000 and 10,000 are read as well.
 """
 
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 from dnsearch.data.cifar_archive import contents, md5, unpickle
 from dnsearch.data.data_checks import check_range, checked_labels
 from dnsearch.data.data_files import refuse
-from dnsearch.data.dataset import Original, Split
+from dnsearch.data.dataset import Original, Split, joined
 from dnsearch.spec.data_section import Data, Source
 
 PAGE = "www.cs.toronto.edu/~kriz/cifar.html"
@@ -27,14 +26,7 @@ PIXELS = 3072
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """An archive of the official page.
-
-    Args:
-        name: what the archive is called, without ending.
-        folder: what it unpacks to.
-        meta: the file with the class names.
-        md5: the archive's MD5, as the page gives it.
-    """
+    """An archive of the official page, by its name without ending; ``meta`` has the class names."""
 
     name: str
     folder: str
@@ -68,15 +60,11 @@ LAYOUTS: dict[Source, tuple[Layout, ...]] = {
         Layout("cifar-100-python", "cifar-100-python", "meta", "eb9058c3a382ffc7106e4002c42a8d85"),
     ),
 }
-"""The binary archive first: it is preferred."""
+"""The binary archive first: it is preferred, since it cannot contain anything dangerous."""
 
 
 def read(data: Data) -> Original:
-    """All images of an archive, of what it unpacks to, or of a folder that holds one of these.
-
-    Raises:
-        DataError: a file is missing, broken, unsafe or another one than it should be.
-    """
+    """All images of an archive, of what it unpacks to, or of a folder that holds one of these."""
     place, layout, found = _found(data)
     where = f"{place.absolute()}, " if place.is_file() else f"{place.absolute()}/"
     fine = data.source == "cifar100"
@@ -84,20 +72,19 @@ def read(data: Data) -> Original:
 
     def batch(name: str) -> Split:
         content, file = found[name], where + name
-        if layout.pickled:
-            planes, numbers = _pickled(content, file, f"{prefix}labels")
-        else:
-            planes, numbers = _records(content, file, label_bytes=2 if fine else 1)
+        planes, numbers = (
+            _pickled(content, file, f"{prefix}labels")
+            if layout.pickled
+            else _records(content, file, label_bytes=2 if fine else 1)
+        )
         labels = checked_labels(numbers, (len(planes),), f"{file}, labels")
         check_range(labels, classes, f"{file}, labels")
         return Split(np.ascontiguousarray(planes.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)), labels)
 
     *batches, test = map(batch, layout.batches)
-    images = np.concatenate([each.images for each in batches])
-    training = Split(images, np.concatenate([each.labels for each in batches]))
     key = f"{prefix}label_names" if layout.pickled else None
     names = _class_names(found[layout.meta], where + layout.meta, key, classes)
-    return Original(training, test, names, 255)
+    return Original(joined(batches), test, names, 255)
 
 
 def _found(data: Data) -> tuple[Path, Layout, dict[str, bytes]]:
@@ -106,8 +93,10 @@ def _found(data: Data) -> tuple[Path, Layout, dict[str, bytes]]:
     wanted = frozenset(name for layout in layouts for name in (*layout.batches, layout.meta))
     within = [path / name for layout in layouts for name in (layout.folder, f"{layout.name}.tar.gz")]
     for place in (path, *within):
-        if data.verify and place.is_file():
-            _verify(place, layouts)
+        if data.verify and place.is_file() and (there := md5(place)) not in {each.md5 for each in layouts}:
+            known = " or ".join(f"{layout.md5} of {layout.name}.tar.gz" for layout in layouts)
+            hint = f"{AGAIN[:-1]}; to read another archive, set data.verify: false."
+            raise refuse(place, f"the MD5 {known}", there, hint)
         found = contents(place, wanted)
         for layout in layouts:
             files = (*layout.batches, layout.meta)
@@ -120,14 +109,6 @@ def _found(data: Data) -> tuple[Path, Layout, dict[str, bytes]]:
     official = " or ".join(f"{layout.name}.tar.gz, {layout.folder}" for layout in layouts)
     hint = f"Put an archive from {PAGE} there, unpacked or not, or set data.path to where it is."
     raise refuse(path, f"{official} or what is in them", "neither", hint)
-
-
-def _verify(archive: Path, layouts: tuple[Layout, ...]) -> None:
-    found = md5(archive)
-    if found not in {layout.md5 for layout in layouts}:
-        known = " or ".join(f"{layout.md5} of {layout.name}.tar.gz" for layout in layouts)
-        hint = f"{AGAIN[:-1]}; to read another archive, set data.verify: false."
-        raise refuse(archive, f"the MD5 {known}", found, hint)
 
 
 def _records(content: bytes, where: str, label_bytes: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:

@@ -1,14 +1,9 @@
 """The CIFARs' archives and pickles, read as those of a stranger: nothing is written, nothing is called.
 
-An archive is unpacked in memory. Links, devices and entries that lead out of its folder could do no harm
-there; they are refused all the same: an honest archive has none.
-
-A pickle is a program: it may name any function and have it called. Those of the CIFAR archives name only
-what NumPy needs to rebuild an array, so here these few names lead to stand-ins that merely remember their
-arguments, and every other name is refused before anything is called. The arrays are built afterwards, from
-checked parts::
-
-    pickle ─▶ dict of lists, bytes and Parts ─▶ dict of lists, bytes and arrays
+An archive is unpacked in memory; links, devices and entries outside its folder are refused all the same. A
+pickle is a program: it may have any function called. Here the few names that NumPy needs to rebuild an array
+lead to stand-ins that merely remember their arguments (``Parts``), every other name is refused before
+anything is called, and the arrays are built afterwards, from checked parts.
 """
 
 import gzip
@@ -37,11 +32,7 @@ NO_CIFAR = "Do not use it. Get the archive from its official page."
 
 
 def contents(place: Path, wanted: frozenset[str]) -> dict[str, bytes]:
-    """File name → bytes, of the wanted files that a folder or a ``.tar.gz`` file has.
-
-    Raises:
-        DataError: a file is too large or cannot be read, or an archive is broken or unsafe.
-    """
+    """File name → bytes, of the wanted files that a folder or a ``.tar.gz`` file has."""
     if place.is_file():
         return _unpacked(place, wanted)
     found = {}
@@ -53,11 +44,7 @@ def contents(place: Path, wanted: frozenset[str]) -> dict[str, bytes]:
 
 
 def md5(path: Path) -> str:
-    """The MD5 of a file, in hexadecimal digits.
-
-    Raises:
-        DataError: it cannot be read.
-    """
+    """The MD5 of a file, in hexadecimal digits."""
     with reading(path, "a file that can be read") as stream:
         return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
@@ -96,13 +83,13 @@ def _unpacked(path: Path, wanted: frozenset[str]) -> dict[str, bytes]:
                 unpacked.seek(member.offset_data)
                 found[name] = unpacked.read(member.size)
         while unpacked.read(MAX_HEADERS):  # to the checksum
-            if unpacked.tell() > MAX_BYTES:
-                raise _too_large(path)
+            _check_size(unpacked.tell(), path)
     return found
 
 
-def _too_large(path: Path) -> DataError:
-    return refuse(path, f"at most {MAX_BYTES:,} bytes when unpacked", "more", NO_CIFAR)
+def _check_size(end: int, path: Path) -> None:
+    if end > MAX_BYTES:
+        raise refuse(path, f"at most {MAX_BYTES:,} bytes when unpacked", "more", NO_CIFAR)
 
 
 def _check(member: tarfile.TarInfo, path: Path) -> None:
@@ -116,8 +103,7 @@ def _check(member: tarfile.TarInfo, path: Path) -> None:
         raise refuse(path, "files and folders alone", f"{kind}, {name}", NO_CIFAR)
     if not 0 <= member.size <= MAX_BYTES:
         raise refuse(path, f"entries of at most {MAX_BYTES:,} bytes", f"{name} of {member.size:,}", NO_CIFAR)
-    if member.offset_data + member.size > MAX_BYTES:
-        raise _too_large(path)
+    _check_size(member.offset_data + member.size, path)
 
 
 @dataclass(slots=True)
@@ -208,11 +194,7 @@ class _Unpickler(pickle._Unpickler):
 
 
 def unpickle(content: bytes, where: str) -> dict[str, object]:
-    """The dict that a pickle of Python 2 or 3 holds; arrays in it are uint8.
-
-    Raises:
-        DataError: it is broken, no dict, or asks for a forbidden name.
-    """
+    """The dict that a pickle of Python 2 or 3 holds; arrays in it are uint8."""
     try:
         found = _Unpickler(content, where).load()
     except DataError:
@@ -234,13 +216,7 @@ def unpickle(content: bytes, where: str) -> dict[str, object]:
 def _array(parts: Parts, where: str) -> NDArray[np.uint8]:
     """The array that parts describe, if they fit together."""
     match parts.state:
-        case (
-            int(),
-            tuple(shape),
-            Parts((str() | bytes() as code, *_)),
-            bool() | int() as fortran,
-            bytes(content),
-        ):
+        case (int(), tuple(shape), Parts((str() | bytes() as code, *_)), int(fortran), bytes(content)):
             pass
         case _:
             raise refuse(where, "arrays of unsigned bytes", "an array of something else", NO_CIFAR)
@@ -249,8 +225,7 @@ def _array(parts: Parts, where: str) -> NDArray[np.uint8]:
     if len(shape) > 4 or not all(type(side) is int and 0 <= side < 2**31 for side in shape):
         raise refuse(where, "arrays of at most 4 dimensions below 2^31", "another shape", NO_CIFAR)
     if math.prod(shape) != len(content):
-        expected = f"as many bytes as an array of shape {shape} has"
-        raise refuse(where, expected, f"{len(content)}", NO_CIFAR)
+        raise refuse(where, f"as many bytes as an array of shape {shape} has", f"{len(content)}", NO_CIFAR)
     return np.frombuffer(content, np.uint8).reshape(shape, order="F" if fortran else "C")
 
 

@@ -17,11 +17,7 @@ OTHER_ENDINGS = (".bmp", ".gif", ".tif", ".tiff", ".webp")
 
 
 def class_names(data: Data) -> tuple[str, ...]:
-    """The names of the classes, sorted.
-
-    Raises:
-        DataError: there are fewer than two.
-    """
+    """The names of the classes, at least two, sorted."""
     training, _ = _parts(Path(data.location))
     names = _subfolders(training)
     if len(names) < 2:
@@ -32,11 +28,7 @@ def class_names(data: Data) -> tuple[str, ...]:
 
 
 def read(data: Data) -> Listing:
-    """All images of a folder, in the order of classes and file names; none is opened.
-
-    Raises:
-        DataError: a class has no images, or a link leads out of the folder.
-    """
+    """All images of a folder, in the order of classes and file names; none is opened."""
     names, root = class_names(data), Path(data.location)
     training, test = _parts(root)
 
@@ -54,9 +46,8 @@ def _parts(folder: Path) -> tuple[Path, Path | None]:
 
 
 def _subfolders(folder: Path) -> tuple[str, ...]:
-    if not folder.is_dir():
-        return ()
-    return tuple(sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and entry.name[0] != "."))
+    entries = folder.iterdir() if folder.is_dir() else ()
+    return tuple(sorted(entry.name for entry in entries if entry.is_dir() and entry.name[0] != "."))
 
 
 def _present(folder: Path, names: tuple[str, ...]) -> tuple[str, ...]:
@@ -77,6 +68,6 @@ def _images(folder: Path, root: Path) -> list[Path]:
         raise refuse(foreign[0], "PNG or JPEG images", foreign[0].suffix, "Convert it, or remove it.")
     images = [path for path in files if path.suffix.lower() in ENDINGS]
     if not images:
-        expected = f"images ending in {', '.join(ENDINGS)}"
-        raise refuse(folder, expected, "none", "Add some, or remove the class.")
+        hint = "Add some, or remove the class."
+        raise refuse(folder, f"images ending in {', '.join(ENDINGS)}", "none", hint)
     return images

@@ -8,8 +8,7 @@ are ignored. Labels are names; sorted (numbers by their value) they are the clas
     images/1.jpg,daisy,train
     images/2.png,rose,test
 
-Paths start at the CSV file's folder and may not lead out of it, not even by a symbolic link: the table may
-come from a stranger, who has no say in which of the reader's other files are opened.
+Paths start at the CSV file's folder and may not lead out of it, not even by a symbolic link.
 """
 
 import csv
@@ -27,7 +26,7 @@ PARTS = ("train", "test")
 
 
 class Row(NamedTuple):
-    """One image: the line that names it (from 1), its path, class and part as the table has them."""
+    """One image, with the line that names it (from 1)."""
 
     line: int
     path: str
@@ -36,34 +35,25 @@ class Row(NamedTuple):
 
 
 def class_names(data: Data) -> tuple[str, ...]:
-    """The labels of the table, sorted; no image is opened.
-
-    Raises:
-        DataError: the table is broken, or there are fewer than two labels.
-    """
+    """The labels of the table, at least two, sorted; no image is opened."""
     return _class_names(_rows(Path(data.location)), Path(data.location))
 
 
 def read(data: Data) -> Listing:
-    """All images of a table, in its order.
-
-    Raises:
-        DataError: the table is broken or leads elsewhere, or an image is missing.
-    """
+    """All images of a table, in its order."""
     path = Path(data.location)
     rows, inside = _rows(path), leads_inside(path.parent)
     names = _class_names(rows, path)
     numbers = {name: number for number, name in enumerate(names)}
-    training: list[tuple[Path, int]] = []
-    test: list[tuple[Path, int]] = []
+    parts: dict[str, list[tuple[Path, int]]] = {part: [] for part in PARTS}
     for row in rows:
         image = path.parent / row.path
         if not image.is_file():
             raise _refusal(path, row.line, "an image that is there", f"no file {row.path:.100}")
         if not inside(image):
             raise _outside(path, row)
-        (test if row.part == "test" else training).append((image, numbers[row.label]))
-    return Listing(training, test, names)
+        parts[row.part].append((image, numbers[row.label]))
+    return Listing(parts["train"], parts["test"], names)
 
 
 def _class_names(rows: Iterable[Row], path: Path) -> tuple[str, ...]:
@@ -73,9 +63,8 @@ def _class_names(rows: Iterable[Row], path: Path) -> tuple[str, ...]:
     for row in rows:
         if row.label not in names:
             raise _refusal(path, row.line, "a label that training images have", f"{row.label:.40}")
-    if all(name.isdecimal() and len(name) < 19 for name in names):
-        return tuple(sorted(names, key=lambda name: (int(name), name)))
-    return tuple(sorted(names))
+    numeric = all(name.isdecimal() and len(name) < 19 for name in names)
+    return tuple(sorted(names, key=lambda name: (int(name) if numeric else 0, name)))
 
 
 def _rows(path: Path) -> list[Row]:

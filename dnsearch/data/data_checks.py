@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from dnsearch import environment
 from dnsearch.data.data_files import refuse
 
-MOST = (4096, 4096, 64)
-"""Height, width and channels."""
+MOST = (4096, 4096, 64)  # height, width and channels
 MAX_CLASSES = 100_000
 IGNORED = -1
 """The label of pixels that do not count, whatever number they have in a file."""
@@ -24,9 +23,6 @@ def images_shape(
 
     >>> images_shape((5, 28, 28), np.dtype(np.uint8), "x_train")
     (5, 28, 28, 1)
-
-    Raises:
-        DataError: neither uint8 nor float, neither 3 nor 4 dimensions, or a side is absurd.
     """
     if dtype != np.uint8 and dtype.kind != "f":
         hint = "Save pixels from 0 to 255 with .astype('uint8'), others with .astype('float32')."
@@ -37,8 +33,7 @@ def images_shape(
         case (count, height, width, channels):
             whole = (count, height, width, channels)
         case _:
-            expected = "shape (n, height, width) or (n, height, width, channels)"
-            raise refuse(where, expected, str(shape))
+            raise refuse(where, "shape (n, height, width) or (n, height, width, channels)", str(shape))
     count, *sides = whole
     if not all(1 <= side <= most for side, most in zip(sides, MOST, strict=True)) or count < 1:
         expected = "at least one image, of at most {}x{}x{}".format(*MOST)
@@ -47,11 +42,7 @@ def images_shape(
 
 
 def check_memory(wanted: int, where: Path | str) -> None:
-    """Check that so many bytes fit into the free memory, before they are read.
-
-    Raises:
-        DataError: they do not.
-    """
+    """Check that so many bytes fit into the free memory, before they are read."""
     free = environment.free_memory_bytes()
     if wanted > free:
         expected = f"at most {free / 2**30:,.1f} GiB of pixels, the memory that is free"
@@ -70,27 +61,21 @@ def checked_labels(
     array([[[ 0, -1]]], dtype=int32)
 
     The shape is (n,) for a label of each image, (n, height, width) for masks.
-
-    Raises:
-        DataError: not one whole number from 0 to MAX_CLASSES - 1 per image or pixel.
     """
     masks = len(shape) > 1
     if labels.shape not in {shape, (*shape, 1)}:
-        expected = (
-            f"masks of the images' size, {list(shape)}"
-            if masks
-            else f"one label for each of {shape[0]} images"
-        )
-        raise refuse(where, expected, f"{'masks' if masks else 'labels'} of shape {labels.shape}")
+        expected, what = f"one label for each of {shape[0]} images", "labels"
+        if masks:
+            expected, what = f"masks of the images' size, {list(shape)}", "masks"
+        raise refuse(where, expected, f"{what} of shape {labels.shape}")
     if labels.dtype.kind not in "biuf":
         raise refuse(where, "labels that are numbers", f"dtype {labels.dtype}")
     flat = labels.reshape(-1)
     counted = np.ones(flat.shape, bool) if ignore_label is None else flat != ignore_label
     wrong = counted & ~((flat >= 0) & (flat < MAX_CLASSES) & (np.floor(flat) == flat))  # also true for NaN
     if wrong.any():
-        position = int(np.argmax(wrong))
+        position, hint = int(np.argmax(wrong)), "Number the classes 0, 1, 2 and so on."
         found = f"{flat[position]} for {'a pixel' if masks else f'image {position}'}"
-        hint = "Number the classes 0, 1, 2 and so on."
         raise refuse(where, f"whole labels from 0 to {MAX_CLASSES - 1}", found, hint)
     numbers = np.full(flat.shape, IGNORED, np.int32)
     numbers[counted] = flat[counted]
@@ -98,11 +83,7 @@ def checked_labels(
 
 
 def check_range(labels: NDArray[np.int32], classes: int, where: Path | str) -> None:
-    """Check that every label is below the number of classes; IGNORED is.
-
-    Raises:
-        DataError: a label is too large.
-    """
+    """Check that every label is below the number of classes; IGNORED is."""
     if len(labels) and labels.max() >= classes:
         image = int(np.argmax(labels)) // math.prod(labels.shape[1:])
         hint = "" if labels.ndim == 1 else "Name more classes, or set data.ignore_label."
@@ -111,11 +92,7 @@ def check_range(labels: NDArray[np.int32], classes: int, where: Path | str) -> N
 
 
 def count_classes(labels: NDArray[np.int32], where: Path | str) -> int:
-    """The largest label plus one.
-
-    Raises:
-        DataError: there is only one class.
-    """
+    """The largest label plus one, at least 2."""
     classes = int(labels.max()) + 1
     if classes < 2:
         raise refuse(where, "at least 2 classes", "label 0 alone", "There is nothing to tell apart.")

@@ -16,15 +16,15 @@ from dnsearch import input_files
 from dnsearch.errors import DataError, Problem
 
 ENDINGS = (".png", ".jpg", ".jpeg")
-CHANNELS = (1, 3, 4)
-"""Grey, RGB, RGB and opacity."""
+MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+"""Channels of image files → what Pillow calls it."""
 Labelled = Sequence[tuple[Path, int]]
 """Image files and the numbers of their classes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Image files with a label each: what to learn from, what to test on, and the names of the classes."""
+    """Image files with a label each."""
 
     training: Labelled
     test: Labelled
@@ -47,11 +47,7 @@ def refuse(where: Path | str, expected: str, found: str = "", hint: str = "") ->
 def reading(
     path: Path, expected: str, hint: str = "", most_bytes: int | None = None
 ) -> Iterator[BufferedReader]:
-    """Open an input file for a block that reads it; what goes wrong in the block is refused as well.
-
-    Raises:
-        DataError: the file is missing, broken, too large, or a folder, pipe, socket or device.
-    """
+    """Open an input file for a block that reads it; what goes wrong in the block is a DataError, too."""
     try:
         with input_files.opened(path) as stream:
             size = os.fstat(stream.fileno()).st_size
@@ -68,13 +64,9 @@ def reading(
 
 
 def file_shape(image_shape: tuple[int, int, int] | None) -> tuple[int, int, int]:
-    """The same shape, if image files can be brought to it.
-
-    Raises:
-        DataError: there are neither 1, 3 nor 4 channels.
-    """
+    """The same shape, if image files can be brought to it: grey, RGB, or RGB and opacity."""
     channels = None if image_shape is None else image_shape[2]
-    if image_shape is None or channels not in CHANNELS:
+    if image_shape is None or channels not in MODES:
         hint = "Use 1 for grey, 3 for RGB or 4 for RGB and opacity; for others save arrays: source: npz."
         raise refuse("data.image_shape", "1, 3 or 4 channels for PNG and JPEG", f"{channels}", hint)
     return image_shape
@@ -91,11 +83,7 @@ def leads_inside(folder: Path) -> Callable[[Path], bool]:
 
 
 def listed(folder: Path, root: Path) -> list[Path]:
-    """The files of a folder in the order of their names, without hidden ones.
-
-    Raises:
-        DataError: a symbolic link leads out of ``root``.
-    """
+    """The files of a folder in the order of their names, without hidden ones; links must stay in ``root``."""
     files = sorted(entry for entry in folder.iterdir() if entry.name[0] != "." and not entry.is_dir())
     inside = leads_inside(root)
     for path in files:

@@ -1,16 +1,12 @@
 """Images with a label or a mask each, as values: what every source turns into.
 
-A source is read into an ``Original``; splitting it gives a ``Dataset``, which is all that the rest of
-dnsearch sees::
-
     files ─▶ Original(training, test) ─split─▶ Dataset(training, validation, test, scaling)
 
-Images stay uint8 in memory; a ``Scaling`` turns a batch into what the network reads. Image files that would
-take too much memory stay files until their batch is made.
+Images stay uint8 in memory; a ``Scaling`` turns a batch into what the network reads.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -32,12 +28,9 @@ MEMORY_SHARE = 0.25
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Split:
-    """Some images and their labels.
+    """Some images, (n, height, width, channels), or files still to be read, and their labels.
 
-    Args:
-        images: (n, height, width, channels), uint8 or float32, or files that are read when they are wanted.
-        labels: int32, from 0 to the number of classes less one: (n,) or, of pixels, (n, height, width) with
-            -1 where a pixel does not count.
+    Labels are (n,), from 0, or of pixels (n, height, width), with -1 where a pixel does not count.
     """
 
     images: Images | Files
@@ -77,6 +70,12 @@ class Split:
         return Split(images.at(size) if isinstance(images, Files) else reduced(images, size), self.labels)
 
 
+def joined(parts: Sequence[Split]) -> Split:
+    """The images of some parts, none of them files, one after another."""
+    images = np.concatenate([part.images for part in parts])
+    return Split(images, np.concatenate([part.labels for part in parts]))
+
+
 @dataclass(frozen=True, slots=True)
 class Scaling:
     """What is done to each pixel before the network reads it: ``(pixel - offset) / scale``.
@@ -97,20 +96,12 @@ class Scaling:
         return (images.astype(np.float32) - offset) / scale
 
     def as_json(self) -> dict[str, list[float]]:
-        """The two lists, for a JSON file.
-
-        >>> Scaling((1.0,), (2.0,)).as_json()
-        {'offset': [1.0], 'scale': [2.0]}
-        """
+        """The two lists, for a JSON file."""
         return {"offset": list(self.offset), "scale": list(self.scale)}
 
     @classmethod
     def from_json(cls, saved: Mapping[str, Any]) -> Self:
-        """What ``as_json`` wrote.
-
-        Raises:
-            DataError: the two lists are missing, of different lengths or hold no usable numbers.
-        """
+        """What ``as_json`` wrote, checked as a file of a stranger."""
         offset, scale = saved.get("offset"), saved.get("scale")
         match offset, scale:
             case [_, *_], [_, *_] if len(offset) == len(scale) and all(scale):
@@ -123,11 +114,7 @@ class Scaling:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Original:
-    """A source as it was published.
-
-    ``largest_pixel`` is the largest value that a pixel can have; None where the format sets no limit. Without
-    ``validation``, the images to choose by are taken from the training images.
-    """
+    """A source as it was published; ``largest_pixel`` is None where the format sets no limit."""
 
     training: Split
     test: Split | None
@@ -137,11 +124,7 @@ class Original:
 
 
 def of_files(training: Split, test: Split | None, class_names: tuple[str, ...]) -> Original:
-    """Image files as a source: read now where the memory allows it, else when batches are made.
-
-    Raises:
-        DataError: the files are read now, and one is missing, no image, broken or too large.
-    """
+    """Image files as a source: read now where the memory allows it, else when batches are made."""
     wanted = training.images.nbytes + (0 if test is None else test.images.nbytes)
     if wanted <= MEMORY_SHARE * environment.free_memory_bytes():
         training = Split(training.first(len(training)), training.labels)
@@ -150,11 +133,7 @@ def of_files(training: Split, test: Split | None, class_names: tuple[str, ...]) 
 
 
 def check_alike(split: Split, training: Split, classes: int, images: Path | str, labels: Path | str) -> None:
-    """Check that test or validation images are like the training images; refusals name one of the files.
-
-    Raises:
-        DataError: labels instead of masks, a label that no class has, another shape or type of images.
-    """
+    """Check that test or validation images are like the training images; refusals name one of the files."""
     if split.labels.ndim != training.labels.ndim:
         raise refuse(labels, "labels like those of the training images", f"shape {split.labels.shape}")
     check_range(split.labels, classes, labels)
@@ -165,11 +144,7 @@ def check_alike(split: Split, training: Split, classes: int, images: Path | str,
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Dataset:
-    """Everything that a training needs to know about its images.
-
-    Networks learn from ``training``, whose pixels alone determine ``scaling``, are chosen by ``validation``,
-    and are evaluated in the end on ``test``, if there is one.
-    """
+    """Everything that a training needs to know about its images; the scaling is that of ``training``."""
 
     training: Split
     validation: Split

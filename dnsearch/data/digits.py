@@ -1,13 +1,9 @@
 """Scikit-learn's 1,797 handwritten digits, and scenes made of them: data sets that are always there.
 
-``digits`` are the test part of NIST's set as the UCI repository offers it: 8x8, with pixels from 0 to 16.
-There is no official split, so a fifth of each class is set aside as the test images, always the same ones:
-``split_seed`` splits only the rest. The results are therefore comparable among dnsearch's runs, not with
-papers.
-
-A scene is 32x32 grey with 3 to 5 digits that do not overlap, on a noisy ground. Its mask tells for each pixel
-which digit's ink is there: class 0 is the background, class d + 1 the digit d. There are 1,200 training and
-300 test scenes, always the same ones. Test scenes show only digits that are test images of ``digits``.
+``digits`` are the test part of NIST's set, from the UCI repository: 8x8, pixels from 0 to 16. A fifth of each
+class are the test images, always the same ones, since there is no official split. A scene is 32x32 grey with
+3 to 5 digits that do not overlap, on a noisy ground; in its mask 0 is the background and d + 1 the ink of the
+digit d. Test scenes show only digits that are test images.
 """
 
 import numpy as np
@@ -26,8 +22,7 @@ NAMES = tuple(map(str, range(10)))
 SIDE = 32
 FEWEST, MOST = 3, 5
 TRAINING, TEST = 1200, 300
-INK = 5
-"""Of 16: a pixel with at least so much ink is the digit's."""
+INK = 5  # of 16: a pixel with at least so much ink is the digit's
 DARKEST, BRIGHTEST, NOISE = 40, 110, 8.0
 
 
@@ -73,11 +68,8 @@ def _scene(
 
 
 def _corners(rng: np.random.Generator, count: int) -> NDArray[np.int64]:
-    """(count, 2) top left corners of digits that do not overlap.
-
-    All are drawn again where two overlap: four digits can leave no room for a fifth.
-    """
-    while True:
+    """(count, 2) top left corners of digits that do not overlap."""
+    while True:  # all again where two overlap: four digits can leave no room for a fifth
         corners = rng.integers(0, SIDE - DIGIT + 1, (count, 2))
         apart = np.abs(corners[:, np.newaxis] - corners).max(axis=-1) >= DIGIT
         if apart.sum() == count * (count - 1):

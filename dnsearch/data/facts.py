@@ -1,9 +1,8 @@
 """What is known of the images before they are read: their shape and their classes.
 
-In ``SOURCES`` of the spec each source names its facts, if they are always the same, or its module. Of image
-files the spec gives the shape, and the module tells the names of the classes, ``class_names(data)``; other
-modules look at headers, ``facts(data)``. Neither TensorFlow, scikit-learn nor SciPy is imported here, and
-NumPy only for files of arrays.
+In ``SOURCES`` of the spec each source names its facts, if they are always the same, or its module: of image
+files it has ``class_names(data)``, of others ``facts(data)``, which looks at headers. No heavy library is
+imported here, and NumPy only for files of arrays.
 """
 
 from collections.abc import Iterator
@@ -17,9 +16,7 @@ from dnsearch.spec.data_section import SOURCES, Data, Facts, Source
 
 
 def facts(data: Data) -> Facts:
-    """The facts, from what is known, else from the spec, else from the files' headers.
-
-    What the spec declares is believed here and compared with the files when they are loaded.
+    """From what is known, else from the spec (``load`` compares it with the files), else from headers.
 
     >>> facts(Data(source="cifar10"))
     Facts(image_shape=(32, 32, 3), classes=10, masks=False)
@@ -27,35 +24,27 @@ def facts(data: Data) -> Facts:
     Raises:
         DataError: the spec contradicts what is known, or a file that is needed is missing or broken.
     """
+    kind = SOURCES[data.source]
     with readable(data):
-        found = _facts(data)
+        if kind.facts is not None:
+            found = kind.facts
+        elif kind.resized:
+            shape = file_shape(data.image_shape)
+            classes = data.class_count or len(module(data.source).class_names(data))
+            found = Facts(shape, classes, kind.masks)
+        else:
+            found = module(data.source).facts(data)
     check_declared(data, found.image_shape, found.classes, data.source)
     return found
 
 
-def _facts(data: Data) -> Facts:
-    kind = SOURCES[data.source]
-    if kind.facts is not None:
-        return kind.facts
-    if kind.resized:
-        shape = file_shape(data.image_shape)
-        classes = data.class_count or len(module(data.source).class_names(data))
-        return Facts(shape, classes, kind.masks)
-    found: Facts = module(data.source).facts(data)
-    return found
-
-
 def check_declared(data: Data, image_shape: tuple[int, int, int], classes: int, where: Path | str) -> None:
-    """Compare what the spec says of the data with what the data is.
-
-    Raises:
-        DataError: data.image_shape or data.classes is given and wrong.
-    """
+    """Refuse data.image_shape and data.classes where they are given and wrong."""
     there = where.absolute() if isinstance(where, Path) else where
     if data.image_shape is not None and data.image_shape != image_shape:
+        expected, found = f"{list(image_shape)}, as in {there}", f"{list(data.image_shape)}"
         hint = f"Correct data.image_shape, or leave it out; {data.source} knows its own."
-        found = f"{list(data.image_shape)}"
-        raise refuse("data.image_shape", f"{list(image_shape)}, as in {there}", found, hint)
+        raise refuse("data.image_shape", expected, found, hint)
     if data.classes is not None and data.classes != classes:
         hint = "Correct data.classes, or leave it out: it is counted then."
         raise refuse("data.classes", f"{classes}, as in {there}", str(data.classes), hint)
@@ -67,11 +56,9 @@ def readable(data: Data) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        where, found = Path(error.filename or data.location), error.strerror or str(error)
         hint = "Change the permissions, or correct data.path."
-        where = Path(error.filename or data.location)
-        raise refuse(
-            where, "a file or folder that can be read", error.strerror or str(error), hint
-        ) from error
+        raise refuse(where, "a file or folder that can be read", found, hint) from error
 
 
 def module(source: Source) -> ModuleType:

@@ -20,8 +20,7 @@ from dnsearch.data.data_files import reading, refuse
 from dnsearch.data.dataset import Original, Split, check_alike
 from dnsearch.spec.data_section import Data, Facts
 
-IMAGES, LABELS = 3, 1
-"""Dimensions of the two kinds of file; they are in the files' names."""
+IMAGES, LABELS = 3, 1  # dimensions, which are in the files' names
 HINT = (
     "Put the four files of MNIST (yann.lecun.com/exdb/mnist) or Fashion-MNIST "
     "(github.com/zalandoresearch/fashion-mnist) there, gzipped or not, or set data.path to where they are."
@@ -30,11 +29,7 @@ AGAIN = "Get the file again."
 
 
 def facts(data: Data) -> Facts:
-    """From the spec, else from the header of the images and the labels.
-
-    Raises:
-        DataError: a file that is needed is missing or broken.
-    """
+    """From the spec, else from the header of the images and the labels."""
     folder = Path(data.location)
     shape, classes = data.image_shape, data.classes
     if shape is None:
@@ -48,11 +43,7 @@ def facts(data: Data) -> Facts:
 
 
 def read(data: Data) -> Original:
-    """The images of a folder; those called ``t10k`` are the test images, if there are any.
-
-    Raises:
-        DataError: a file is missing or broken, or the files do not fit together.
-    """
+    """The images of a folder; those called ``t10k`` are the test images, if there are any."""
     folder = Path(data.location)
     training, test = _split(folder, "train"), None
     classes = count_classes(training.labels, _found(folder, "train", LABELS))
@@ -85,8 +76,8 @@ def _opened(path: Path, kind: int) -> Iterator[tuple[BinaryIO, tuple[int, ...]]]
     """The bytes after a file's header, and the dimensions in it, checked before anything else is read."""
     with reading(path, "an IDX file that can be read", AGAIN) as stream:
         unpacked = cast(BinaryIO, gzip.GzipFile(fileobj=stream)) if path.suffix == ".gz" else stream
-        raw, size = unpacked.read(4 + 4 * kind), 4 + 4 * kind
-        magic = bytes((0, 0, 8, kind))
+        size, magic = 4 + 4 * kind, bytes((0, 0, 8, kind))
+        raw = unpacked.read(size)
         if raw[:4] != magic:
             found = raw[:4].hex(" ") or "an empty file"
             hint = "Images have 3 dimensions and labels 1; perhaps the two files have changed places."

@@ -1,11 +1,8 @@
 """PNG and JPEG files → arrays of one shape. Training and prediction read images here alone.
 
 Files come from strangers, so only these two formats are opened, and the size is checked before anything is
-decoded. Many threads may read at once.
-
-``Files`` is a value beside arrays of pixels: it has an array's shape and length, and reads any positions on
-demand. So a set that is larger than the memory is split, measured and batched like any other, and gives the
-same pixels bit for bit.
+decoded. ``Files`` is a value beside arrays of pixels: a set that is larger than the memory is split, measured
+and batched like any other, and gives the same pixels bit for bit.
 """
 
 import math
@@ -22,7 +19,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 
 from dnsearch import environment
-from dnsearch.data.data_files import file_shape, reading, refuse
+from dnsearch.data.data_files import MODES, file_shape, reading, refuse
 from dnsearch.spec.data_section import Data, Resize
 
 FORMATS: dict[bytes, type[PngImageFile | JpegImageFile]] = {
@@ -30,19 +27,12 @@ FORMATS: dict[bytes, type[PngImageFile | JpegImageFile]] = {
     b"\xff\xd8\xff": JpegImageFile,
 }
 """How a file begins → what reads it."""
-MODES = {1: "L", 3: "RGB", 4: "RGBA"}
-"""Channels → what Pillow calls it."""
-MAX_PIXELS = 89_478_485
-"""Larger images are refused undecoded: 256 MiB of RGB, Pillow's own limit."""
+MAX_PIXELS = 89_478_485  # 256 MiB of RGB, Pillow's own limit
 CHUNK_PIXELS = 2**18
 
 
 def read_image(path: Path, image_shape: tuple[int, int, int], resize: Resize) -> NDArray[np.uint8]:
-    """One image, brought to a shape (height, width, channels).
-
-    Raises:
-        DataError: the file is missing, no image, broken, too large, or has more than 8 bits per channel.
-    """
+    """One image of 8 bits per channel, brought to a shape (height, width, channels)."""
     height, width, channels = file_shape(image_shape)
     with opened(path) as image:
         if image.mode.startswith(("I", "F")):
@@ -55,11 +45,7 @@ def read_image(path: Path, image_shape: tuple[int, int, int], resize: Resize) ->
 
 @contextmanager
 def opened(path: Path) -> Iterator[PngImageFile | JpegImageFile]:
-    """An image file whose header was found sensible, still undecoded, for a block that decodes it.
-
-    Raises:
-        DataError: the file is missing, no image, broken or too large.
-    """
+    """An image file whose header was found sensible, still undecoded, for a block that decodes it."""
     expected, hint = "a PNG or JPEG image", "Remove or replace the file."
     with reading(path, expected, hint) as stream:
         beginning = stream.read(8)
@@ -112,10 +98,9 @@ def fitted(
 
 
 def reduced(images: NDArray[np.uint8 | np.float32], size: tuple[int, int]) -> NDArray[np.uint8 | np.float32]:
-    """Images, (n, height, width, channels), at a smaller height and width.
+    """Images, (n, height, width, channels), at a smaller height and width; bytes are rounded, halves up.
 
-    Bytes are rounded, halves up. Their sums are whole numbers that float64 holds exactly, so that it makes no
-    difference how many images are reduced at once.
+    Sums of bytes are exact in float64, so it makes no difference how many images are reduced at once.
 
     >>> image = np.array([[[[0], [4], [8]]]], np.uint8)
     >>> reduced(image, (1, 2)).ravel().tolist()
@@ -165,11 +150,7 @@ class Files:
 
     @property
     def nbytes(self) -> int:
-        """Bytes that all pixels together would take.
-
-        >>> Files(("a.png", "b.png"), (32, 32, 3), "stretch").nbytes
-        6144
-        """
+        """Bytes that all pixels together would take."""
         return math.prod(self.shape)
 
     def __getitem__(self, positions: NDArray[np.intp] | slice) -> "Files":
@@ -178,28 +159,21 @@ class Files:
         return replace(self, paths=tuple(self.paths[position] for position in chosen))
 
     def at(self, size: tuple[int, int]) -> "Files":
-        """The same files, averaged down to a height and width when they are read; nothing is read.
-
-        >>> Files(("a.png",), (32, 32, 3), "stretch").at((24, 20)).shape
-        (1, 24, 20, 3)
-        """
+        """The same files, averaged down to a height and width when they are read."""
         return replace(self, size=size)
 
     def read(self) -> NDArray[np.uint8]:
-        """The pixels, (n, height, width, channels), by as many threads as there are cores.
-
-        Raises:
-            DataError: a file is missing, no image, broken or too large.
-        """
+        """The pixels, (n, height, width, channels), by as many threads as there are cores."""
         images = np.empty(self.shape, np.uint8)
+
+        def read_into(room: NDArray[np.uint8], path: str) -> None:
+            image = read_image(Path(path), self.image_shape, self.resize)
+            room[...] = image if self.size is None else reduced(image[np.newaxis], self.size)[0]
+
         with ThreadPoolExecutor(environment.cores()) as threads:
-            for _ in threads.map(self._read_into, images, self.paths):
+            for _ in threads.map(read_into, images, self.paths):
                 pass  # an error of a thread is raised here
         return images
-
-    def _read_into(self, room: NDArray[np.uint8], path: str) -> None:
-        image = read_image(Path(path), self.image_shape, self.resize)
-        room[...] = image if self.size is None else reduced(image[np.newaxis], self.size)[0]
 
 
 def files_of(paths: Iterable[Path], data: Data) -> Files:

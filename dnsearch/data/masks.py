@@ -29,34 +29,22 @@ from dnsearch.data.image_files import Files, files_of, fitted, opened
 from dnsearch.spec.data_section import Data
 
 IMAGES, MASKS = "images", "masks"
-PALE = ("L", "P", "1")
-"""Pillow's modes with one number per pixel."""
-MOST_CLASSES = 256
-"""Of a PNG with a palette."""
-VEIL = 0.5
-"""How much of an image a mask covers."""
+PALE = ("L", "P", "1")  # Pillow's modes with one number per pixel
+MOST_CLASSES = 256  # of a PNG with a palette
+VEIL = 0.5  # how much of an image a mask covers
 LAYOUT = "Put images into images/ and their masks, PNGs of the same names, into masks/."
-
 
 Pixels = NDArray[np.float32]
 Mask = NDArray[np.integer]
 
 
 def read(data: Data) -> Original:
-    """All images of a folder with their masks.
-
-    Raises:
-        DataError: a mask is missing, of another size than its image, no PNG of one channel, or has numbers
-            that no class has; or a file is broken or too large.
-    """
+    """All images of a folder with their masks."""
     folder = Path(data.location)
     apart = (folder / "train").is_dir()
     test = _split(folder / "test", data) if apart and (folder / "test").is_dir() else None
-    return of_files(_split(folder / "train" if apart else folder, data), test, _names(data))
-
-
-def _names(data: Data) -> tuple[str, ...]:
-    return data.class_names or tuple(map(str, range(data.classes or 0)))
+    names = data.class_names or tuple(map(str, range(data.classes or 0)))
+    return of_files(_split(folder / "train" if apart else folder, data), test, names)
 
 
 def _split(folder: Path, data: Data) -> Split:
@@ -64,7 +52,7 @@ def _split(folder: Path, data: Data) -> Split:
     files = files_of((image for image, _ in pairs), data)
     check_memory(math.prod(files.shape[:3]) * np.dtype(np.int32).itemsize, folder)
     with ThreadPoolExecutor(environment.cores()) as threads:
-        masks = threads.map(lambda pair: _mask(pair, files, len(_names(data)), data.ignore_label), pairs)
+        masks = threads.map(lambda pair: _mask(pair, files, data.class_count or 0, data.ignore_label), pairs)
         return Split(files, np.stack([*masks]))
 
 
@@ -80,17 +68,17 @@ def _pairs(folder: Path, root: Path) -> list[tuple[Path, Path]]:
 
 def _files(folder: Path, endings: tuple[str, ...], root: Path) -> dict[str, Path]:
     """The files of a folder by their names without ending; hidden ones are ignored."""
+    expected, found = f"files ending in {', '.join(endings)}", dict[str, Path]()
     if not folder.is_dir():
-        raise refuse(folder, f"a folder of files ending in {', '.join(endings)}", "no such folder", LAYOUT)
-    found: dict[str, Path] = {}
+        raise refuse(folder, f"a folder of {expected}", "no such folder", LAYOUT)
     for path in listed(folder, root):
         if path.suffix.lower() not in endings:
-            raise refuse(path, f"files ending in {', '.join(endings)} alone", path.suffix or "none", LAYOUT)
+            raise refuse(path, f"{expected} alone", path.suffix or "none", LAYOUT)
         if path.stem in found:
             raise refuse(path, "every name once", f"also {found[path.stem].name}", "Rename or remove one.")
         found[path.stem] = path
     if not found:
-        raise refuse(folder, f"files ending in {', '.join(endings)}", "none", LAYOUT)
+        raise refuse(folder, expected, "none", LAYOUT)
     return found
 
 
@@ -111,9 +99,9 @@ def _mask(pair: tuple[Path, Path], files: Files, classes: int, ignore_label: int
         numbers = np.asarray(mask, np.uint8)
     labels = checked_labels(numbers[np.newaxis], (1, *numbers.shape), path, ignore_label)
     check_range(labels, classes, path)
-    whole = Image.fromarray(labels[0])
-    shown = fitted(whole, width, height, files.resize, Image.Resampling.NEAREST, IGNORED)
-    return np.asarray(shown, np.int32)
+    nearest = Image.Resampling.NEAREST
+    fitting = fitted(Image.fromarray(labels[0]), width, height, files.resize, nearest, IGNORED)
+    return np.asarray(fitting, np.int32)
 
 
 def palette(classes: int) -> NDArray[np.uint8]:

@@ -27,15 +27,10 @@ OBJECTS = "Objects are never loaded; save numbers."
 
 Array = NDArray[Any]
 Header = tuple[tuple[int, ...], np.dtype[Any]]
-"""Shape and type."""
 
 
 def facts(data: Data) -> Facts:
-    """From the spec and the headers; labels are read where the spec does not count the classes.
-
-    Raises:
-        DataError: an array is missing or does not hold what it should.
-    """
+    """From the spec and the headers; labels are read where the spec does not count the classes."""
     path, classes = Path(data.location), data.class_count
     if data.image_shape is not None and classes is not None and not path.exists():
         return Facts(data.image_shape, classes, None)
@@ -52,11 +47,7 @@ def facts(data: Data) -> Facts:
 
 
 def read(data: Data) -> Original:
-    """All images of an archive.
-
-    Raises:
-        DataError: an array is missing, broken, unsafe or does not fit the others.
-    """
+    """All images of an archive."""
     path = Path(data.location)
     where = f"{path.absolute()}, "
     with _opened(path) as archive:
@@ -74,8 +65,9 @@ def read(data: Data) -> Original:
         classes = count_classes(training.labels, f"{where}y_train")
     names = data.class_names or tuple(map(str, range(classes)))
     if len(names) != classes:
-        expected = f"{classes} names, one for each class of the labels"
-        raise refuse("data.class_names", expected, str(len(names)))
+        raise refuse(
+            "data.class_names", f"{classes} names, one for each class of the labels", str(len(names))
+        )
     for part, split in parts.items():
         check_alike(split, training, classes, f"{where}x_{part}", f"{where}y_{part}")
     limit = 255 if training.images.dtype == np.uint8 else None
@@ -86,9 +78,6 @@ def save_arrays(folder: Path, x: Array, y: Array, validation: tuple[Array, Array
     """Write arrays as an archive that ``read`` reads, unless it is there already; its path.
 
     The name has a hash of the content, so a spec that names the file is another one for other arrays.
-
-    Raises:
-        DataError: an array holds Python objects.
     """
     arrays = {"x_train": np.asarray(x), "y_train": np.asarray(y)}
     if validation is not None:
@@ -110,26 +99,21 @@ def save_arrays(folder: Path, x: Array, y: Array, validation: tuple[Array, Array
 
 def _split(archive: zipfile.ZipFile, path: Path, part: str, ignore_label: int | None) -> Split:
     images, labels = (_array(archive, path, f"{kind}_{part}") for kind in "xy")
-    where = f"{path.absolute()}, "
-    shape = images_shape(images.shape, images.dtype, f"{where}x_{part}")
-    return Split(
-        _pixels(images.reshape(shape), f"{where}x_{part}"),
-        _labels(labels, shape, f"{where}y_{part}", ignore_label),
-    )
+    of_images, of_labels = (f"{path.absolute()}, {kind}_{part}" for kind in "xy")
+    shape = images_shape(images.shape, images.dtype, of_images)
+    return Split(_pixels(images.reshape(shape), of_images), _labels(labels, shape, of_labels, ignore_label))
 
 
 def _labels(labels: Array, shape: tuple[int, int, int, int], where: str, ignore_label: int | None) -> Labels:
     """One label per image, or per pixel where there are more than two dimensions."""
-    if labels.ndim > 2:
-        return checked_labels(labels, shape[:3], where, ignore_label)
-    if ignore_label is not None:
+    if labels.ndim <= 2 and ignore_label is not None:
         expected = "no data.ignore_label, since y_train has one label per image"
         raise refuse(where, expected, str(ignore_label), "Remove data.ignore_label.")
-    return checked_labels(labels, shape[:1], where)
+    return checked_labels(labels, shape[: 3 if labels.ndim > 2 else 1], where, ignore_label)
 
 
 def _pixels(images: Array, where: str) -> Images:
-    """The images as they are kept: uint8 or float32, in C order."""
+    """The images as uint8 or float32, in C order."""
     if images.dtype == np.uint8:
         return np.ascontiguousarray(images)
     with np.errstate(over="ignore"):  # float64 beyond float32 becomes infinite, and is refused just below

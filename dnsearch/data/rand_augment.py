@@ -1,16 +1,12 @@
-"""Images moved and recoloured as they were told to be, a whole batch at once.
-
-A placement says for each pixel of a result where in the image it comes from; one operation of TensorFlow
-follows such placements, different ones for each image. A mask of labels moves with its image.
+"""Images moved and recoloured as they were told to be, a whole batch at once; masks of labels move along.
 
 RandAugment (Cubuk et al., 2019, arXiv 1909.13719): every operation is done to the whole batch, and each image
-takes the one that was drawn for it: a few milliseconds for 64 images of 32x32, where a loop over images would
-take a hundred. The strengths at magnitude 10 are AutoAugment's. Pixels are brought to 0-255 first, so that
-strengths mean the same for digits, which end at 16.
+takes the one that was drawn for it: for 64 images of 32x32 many times as fast as a loop. The strengths at
+magnitude 10 are AutoAugment's; pixels are brought to 0-255 first, so that they mean the same for digits.
 """
 
 import math
-from typing import Any, Literal
+from typing import Any
 
 import tensorflow as tf
 
@@ -36,24 +32,13 @@ def affine(*coefficients: Tensor) -> Placements:
     return tf.stack([tf.broadcast_to(each, batch) for each in (*coefficients, 0.0, 0.0)], axis=1)
 
 
-def moved(
-    images: Tensor,
-    where: Placements,
-    fill: float = 0.0,
-    interpolation: Literal["NEAREST", "BILINEAR"] = "NEAREST",
-) -> Tensor:
+def moved(images: Tensor, where: Placements, fill: float = 0.0, interpolation: str = "NEAREST") -> Tensor:
     """Images (batch, height, width, channels) at their new places; ``fill`` comes in from outside.
 
     A mask of labels has one channel; labels and whole pixels want the nearest.
     """
-    result = tf.raw_ops.ImageProjectiveTransformV3(
-        images=images,
-        transforms=where,
-        output_shape=tf.shape(images)[1:3],
-        fill_value=fill,
-        interpolation=interpolation,
-        fill_mode="CONSTANT",
-    )
+    wanted = {"output_shape": tf.shape(images)[1:3], "interpolation": interpolation, "fill_mode": "CONSTANT"}
+    result = tf.raw_ops.ImageProjectiveTransformV3(images=images, transforms=where, fill_value=fill, **wanted)
     return tf.ensure_shape(result, images.shape)
 
 
@@ -86,23 +71,18 @@ def rand_augment(
     bounds: tuple[float, float],
     fill: tuple[float, ...],
 ) -> Tensor:
-    """Images after their operations, one after another.
+    """Images, (batch, height, width, channels) float32, after their operations, one after another.
 
-    Args:
-        pixels: (batch, height, width, channels) float32, within the bounds.
-        operations: (batch, n) int32, positions in OPERATIONS.
-        backwards: (batch, n) bool: turn, shear, move or change the other way.
-        magnitude: from 0 to 10.
-        bounds: the smallest and the largest value of a pixel.
-        fill: one value per channel for what comes in from outside.
+    ``operations`` are (batch, n) int32, positions in OPERATIONS; ``backwards`` (batch, n) bool: turn, shear,
+    move or change the other way. ``magnitude`` is from 0 to 10, ``bounds`` the smallest and the largest value
+    of a pixel, ``fill`` one value per channel for what comes in from outside.
     """
     low, high = bounds
     unit = 255 / (high - low if high > low else 1.0)
     outside = (tf.constant(fill, tf.float32) - low) * unit
     images = (pixels - low) * unit
     share = magnitude / 10
-    chosen = zip(tf.unstack(operations, axis=1), tf.unstack(backwards, axis=1), strict=True)
-    for operation, back in chosen:
+    for operation, back in zip(tf.unstack(operations, axis=1), tf.unstack(backwards, axis=1), strict=True):
         sign = tf.where(back, -1.0, 1.0)
         images = _recoloured(images, operation, 1 + LARGEST_CHANGE * share * sign, share)
         where = warps(operation, sign * share, (images.shape[1], images.shape[2]))
@@ -119,10 +99,7 @@ def followed(masks: Tensor, operations: Tensor, backwards: Tensor, magnitude: fl
 
 
 def warps(operation: Tensor, strength: Tensor, size: tuple[int, int]) -> Placements:
-    """Where the pixels come from, for ``operation`` (batch,) and ``strength`` (batch,) from -1 to 1.
-
-    Operations that recolour leave everything in place.
-    """
+    """Where the pixels come from, for ``operation`` (batch,) and ``strength`` (batch,) from -1 to 1."""
 
     def only(name: str, largest: float) -> Tensor:
         return tf.where(operation == OPERATIONS.index(name), strength * largest, 0.0)
@@ -139,10 +116,9 @@ def warps(operation: Tensor, strength: Tensor, size: tuple[int, int]) -> Placeme
 
 
 def _recoloured(images: Tensor, operation: Tensor, factor: Tensor, share: float) -> Tensor:
-    """Each image as its operation recolours it.
+    """Each image as its operation recolours it; pixels are 0-255.
 
-    Pixels are 0-255; ``factor`` (batch,) is how much of the difference to the dull image stays (1: all),
-    ``share`` the magnitude from 0 to 1.
+    ``factor`` (batch,) of the difference to the dull image stays; ``share`` is the magnitude from 0 to 1.
     """
     factor = factor[:, tf.newaxis, tf.newaxis, tf.newaxis]
     grey = _grey(images)

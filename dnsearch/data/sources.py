@@ -1,14 +1,14 @@
 """From the ``data`` section to images that are split and ready to be batched.
 
-Each kind of source has a module, named in ``SOURCES`` of the spec, with a function ``read(data)``: it gives
-an ``Original`` or, of image files, a ``Listing``.
+Each source's module, named in ``SOURCES`` of the spec, has a function ``read(data)``, which gives an
+``Original`` or, of image files, a ``Listing``; for missing, broken and unsafe files it raises a DataError.
 """
 
 from pathlib import Path
 
 import numpy as np
 
-from dnsearch.data.data_files import Labelled, Listing, refuse
+from dnsearch.data.data_files import Listing, refuse
 from dnsearch.data.dataset import Dataset, Original, Split, of_files
 from dnsearch.data.facts import check_declared, module, readable
 from dnsearch.data.image_files import files_of
@@ -24,8 +24,7 @@ def load(data: Data) -> Dataset:
     (1294, 144, (8, 8, 1))
 
     Raises:
-        DataError: files are missing, broken or unsafe, the images are not what the section declares, or they
-            are too few.
+        DataError: files cannot be read, or the images are not what the section declares, or too few.
     """
     with readable(data):
         original = read(data)
@@ -47,13 +46,10 @@ def load(data: Data) -> Dataset:
 def read(data: Data) -> Original:
     """All images of a source, as it was published."""
     found: Original | Listing = module(data.source).read(data)
-    match found:
-        case Original():
-            return found
-        case Listing(training, test, names):
-            return of_files(_split(training, data), _split(test, data) if test else None, names)
-
-
-def _split(files: Labelled, data: Data) -> Split:
-    labels = np.array([label for _, label in files], np.int32)
-    return Split(files_of((path for path, _ in files), data), labels)
+    if isinstance(found, Original):
+        return found
+    training, test = (
+        Split(files_of((path for path, _ in files), data), np.array([label for _, label in files], np.int32))
+        for files in (found.training, found.test)
+    )
+    return of_files(training, test if found.test else None, found.class_names)

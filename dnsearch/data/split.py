@@ -1,8 +1,7 @@
 """Which images are learned from, which are held out, and how pixels are scaled.
 
-Every choice is made class by class and from one seed: shuffle all positions, group them by class in that
-order, and take the first few of each group. Images with masks are one group. The positions taken are sorted,
-so a part keeps the order of its files.
+Every choice is made class by class and from one seed: shuffle all positions, group them by class, take the
+first few of each group (images with masks are one), and sort them: a part keeps the order of its files.
 """
 
 import math
@@ -16,29 +15,21 @@ from dnsearch.data.data_files import refuse
 from dnsearch.data.dataset import Images, Scaling, Split
 from dnsearch.data.image_files import Files
 
-HOLD_OUT, SUBSET = 0, 1
-"""Second parts of the seeds, so that the two draws do not resemble each other."""
-RANKING = (0, 1)
-"""Last parts of the training's seed; the orders of its epochs, which count from 1, have others."""
+HOLD_OUT, SUBSET = 0, 1  # second parts of the seeds, so that the two draws do not resemble each other
+RANKING = (0, 1)  # last parts of the training's seed; the orders of its epochs, from 1, have others
 CHUNK_PIXELS = 2**18
 FLOAT32_RESOLUTION = float(np.finfo(np.float32).eps)
 
 
 def hold_out(split: Split, fraction: float, seed: int, class_names: tuple[str, ...]) -> tuple[Split, Split]:
-    """The images that are kept and those that are held out, class by class.
-
-    Every class keeps and gives at least one image; equal seeds hold out equal images.
-
-    Raises:
-        DataError: a class has a single image.
-    """
+    """What is kept and what is held out, each at least one image of a class; equal seeds, equal images."""
     strata = split.strata
     counts = np.bincount(strata, minlength=len(class_names))
     if (counts == 1).any():
-        name = class_names[int(np.argmax(counts == 1))]
-        where, hint = f"class {name}", "Add images of this class, or remove it."
-        if split.labels.ndim > 1:
-            where, hint = "masks", "Add images."
+        where, hint = "masks", "Add images."
+        if split.labels.ndim == 1:
+            where = f"class {class_names[int(np.argmax(counts == 1))]}"
+            hint = "Add images of this class, or remove it."
         expected = "at least 2 training images, one to learn from and one to hold out"
         raise refuse(where, expected, "1", hint)
     quota = proportional(counts, round(len(split) * fraction))
@@ -50,13 +41,7 @@ def hold_out(split: Split, fraction: float, seed: int, class_names: tuple[str, .
 
 
 def subset(split: Split, examples: int, seed: int) -> Split:
-    """Exactly so many of the images, class by class.
-
-    Every class is represented where there are at least as many examples as classes.
-
-    Raises:
-        DataError: there are fewer images.
-    """
+    """Exactly so many of the images, of every class at least one where there are enough examples."""
     if examples > len(split):
         expected = f"at most {len(split)}, the images left when the validation images are held out"
         hint = "Lower it, or leave it out to train on all of them."
@@ -78,10 +63,8 @@ def proportional(counts: NDArray[np.intp], total: int) -> NDArray[np.intp]:
     if total == 0:
         return np.zeros_like(counts)
     # Whole numbers throughout, so that no rounding error can hand out one too many.
-    exact = counts.astype(np.int64) * total
-    shares, remainders = np.divmod(exact, int(counts.sum()))
-    left = total - int(shares.sum())
-    shares[np.argsort(-remainders, kind="stable")[:left]] += 1
+    shares, remainders = np.divmod(counts.astype(np.int64) * total, int(counts.sum()))
+    shares[np.argsort(-remainders, kind="stable")[: total - int(shares.sum())]] += 1
     return shares.astype(np.intp)
 
 
@@ -121,21 +104,20 @@ def scaling(
     By each channel's mean and standard deviation, or by 0 and the largest value that a pixel can have; where
     that is None, the largest one of the images.
     """
+    images = training.images
     match normalize:
         case "channel":
-            return _channel_statistics(training.images)
+            return (_statistics_of_bytes if images.dtype == np.uint8 else _statistics)(images)
         case "unit":
             largest = largest_pixel
             if largest is None:
-                largest = max(float(chunk.max()) for chunk in _chunks(training.images))
-            channels = training.images.shape[-1]
+                largest = max(float(chunk.max()) for chunk in _chunks(images))
+            channels = images.shape[-1]
             return Scaling((0.0,) * channels, (largest if largest > 0 else 1.0,) * channels)
 
 
-def _channel_statistics(images: Images | Files) -> Scaling:
+def _statistics(images: Images | Files) -> Scaling:
     """Mean and standard deviation per channel, a few megabytes at a time."""
-    if images.dtype == np.uint8:
-        return _statistics_of_bytes(images)
     pixels = math.prod(images.shape[:3])
     mean = sum(chunk.sum(axis=(0, 1, 2), dtype=np.float64) for chunk in _chunks(images)) / pixels
     squares = (np.square(chunk - mean).sum(axis=(0, 1, 2)) for chunk in _chunks(images))
@@ -154,9 +136,8 @@ def _statistics_of_bytes(images: Images | Files) -> Scaling:
     values = np.arange(256, dtype=np.int64)
     total = int(counts[0].sum())
     sums, squares = (counts @ values).tolist(), (counts @ values**2).tolist()
-    deviations = (
-        math.sqrt(total * square - plain**2) / total for plain, square in zip(sums, squares, strict=True)
-    )
+    pairs = zip(sums, squares, strict=True)
+    deviations = (math.sqrt(total * square - plain**2) / total for plain, square in pairs)
     return Scaling(tuple(plain / total for plain in sums), tuple(each or 1.0 for each in deviations))
 
 

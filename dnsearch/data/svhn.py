@@ -13,7 +13,7 @@ import numpy as np
 from dnsearch import environment
 from dnsearch.data.data_checks import check_memory, checked_labels, images_shape
 from dnsearch.data.data_files import reading, refuse
-from dnsearch.data.dataset import Original, Split
+from dnsearch.data.dataset import Original, Split, joined
 from dnsearch.spec.data_section import Data
 
 TRAIN, EXTRA, TEST = "train_32x32.mat", "extra_32x32.mat", "test_32x32.mat"
@@ -22,20 +22,14 @@ HINT = "Get the files of format 2, cropped digits, from ufldl.stanford.edu/house
 
 
 def read(data: Data) -> Original:
-    """All images of a folder.
-
-    Raises:
-        DataError: a file is missing, broken or unsafe.
-    """
+    """All images of a folder."""
     folder = Path(data.location)
     if missing := [name for name in (TRAIN, TEST) if not (folder / name).exists()]:
         expected = f"a folder with {TRAIN}, {TEST} and, if wanted, {EXTRA}"
         raise refuse(folder, expected, f"no {', no '.join(missing)}", HINT)
     training = _split(folder / TRAIN)
     if (folder / EXTRA).exists():
-        extra = _split(folder / EXTRA)
-        images = np.concatenate([training.images, extra.images])
-        training = Split(images, np.concatenate([training.labels, extra.labels]))
+        training = joined([training, _split(folder / EXTRA)])
     return Original(training, _split(folder / TEST), tuple(map(str, range(10))), 255)
 
 
