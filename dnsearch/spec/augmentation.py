@@ -4,7 +4,6 @@ A strength of 0 leaves a kind out, so a search can range from "none" upwards. Va
 are never varied.
 """
 
-import math
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -73,8 +72,7 @@ class Augmentation(Section, use_attribute_docstrings=True):
         >>> Augmentation(flip="horizontal", crop=4, cutout=9).shrunk(0.5).kinds
         ('flip horizontal', 'crop 2', 'cutout 4')
         """
-        shorter = {"crop": math.floor(self.crop * share), "cutout": math.floor(self.cutout * share)}
-        return self.model_copy(update=shorter)
+        return self.model_copy(update={"crop": int(self.crop * share), "cutout": int(self.cutout * share)})
 
     @property
     def kinds(self) -> tuple[str, ...]:

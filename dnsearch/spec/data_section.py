@@ -19,12 +19,9 @@ Resize = Literal["stretch", "crop", "pad"]
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a network has to fit.
+    """What a network has to fit: images of (height, width, channels), and how many classes.
 
-    Args:
-        image_shape: (height, width, channels).
-        classes: number of classes.
-        masks: whether every pixel has a label; None where the files are not there to tell.
+    ``masks`` says whether every pixel has a label; None where the files are not there to tell.
     """
 
     image_shape: tuple[int, int, int]
@@ -91,7 +88,6 @@ SOURCES: dict[Source, Kind] = {
         masks=True,
     ),
 }
-DEFAULT_FOLDER = "data"
 
 
 class Data(Section, use_attribute_docstrings=True):
@@ -136,8 +132,8 @@ class Data(Section, use_attribute_docstrings=True):
         """What the source lacks, or does not know."""
         kind = SOURCES[self.source]
         if kind.path == "refused" and self.path is not None:
-            expected = f"{self.source} come with scikit-learn and have no path"
-            yield Problem("path", expected, hint="Remove path, or choose another source.")
+            hint = "Remove path, or choose another source."
+            yield Problem("path", f"{self.source} come with scikit-learn and have no path", hint=hint)
         if kind.path == "required" and self.path is None:
             yield Problem("source", f"path is missing: where the {self.source} data lies")
         if kind.resized and self.image_shape is None:
@@ -152,9 +148,8 @@ class Data(Section, use_attribute_docstrings=True):
         elif self.class_names is not None:
             yield from self._misnamed_classes(self.class_names)
         elif self.source == "masks" and self.classes is None:
-            expected = "class_names or classes is missing: what the masks show"
             hint = "For example class_names: [background, cell], or classes: 2."
-            yield Problem("source", expected, hint=hint)
+            yield Problem("source", "class_names or classes is missing: what the masks show", hint=hint)
 
     def _misnamed_classes(self, names: Sequence[str]) -> Iterator[Problem]:
         if self.classes not in {None, len(names)}:
@@ -166,14 +161,10 @@ class Data(Section, use_attribute_docstrings=True):
 
     @property
     def class_count(self) -> int | None:
-        """The number of classes, where the section gives it.
-
-        >>> Data(source="npz", path="a.npz", class_names=("sky", "sea")).class_count
-        2
-        """
+        """The number of classes, where the section gives it."""
         return self.classes if self.class_names is None else len(self.class_names)
 
     @property
     def location(self) -> str:
         """The path to read from, with the CIFARs' default filled in; empty for the digits."""
-        return self.path or (DEFAULT_FOLDER if SOURCES[self.source].path == "default" else "")
+        return self.path or ("data" if SOURCES[self.source].path == "default" else "")

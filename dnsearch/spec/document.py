@@ -16,18 +16,7 @@ from dnsearch.spec import presets, validation_errors
 from dnsearch.spec.experiment import Experiment
 from dnsearch.spec.presets import with_recipe
 from dnsearch.spec.training import Stage
-from dnsearch.spec.tree import (
-    Leaf,
-    Table,
-    Tree,
-    completed,
-    from_plain,
-    nested,
-    overlay,
-    plain,
-    spelled_out,
-    without,
-)
+from dnsearch.spec.tree import Leaf, Table, Tree, completed, from_plain, nested, overlay, plain, without
 from dnsearch.spec.tune import space_checks
 from dnsearch.spec.yaml import MAX_BYTES, MAX_DEPTH, read, written
 
@@ -44,14 +33,9 @@ class Document:
     text: str
 
     def with_values(self, values: Mapping[str, Any], origin: str) -> "Document":
-        """Another experiment: this one with some values changed, without ``expect`` and ``tune``.
+        """This experiment with other values at some dotted paths, without ``expect`` and ``tune``.
 
-        Args:
-            values: dotted path → value; a section is set before the fields in it.
-            origin: what to call the source of the values in problems, such as ``trial 3``.
-
-        Raises:
-            SpecError: the changed experiment is not valid.
+        ``origin`` is what problems call the source of the values, such as ``trial 3``.
         """
         return self._with(values, origin, dropped=("expect", "tune"))
 
@@ -72,21 +56,14 @@ class Document:
         return Document(_validated(tree), tree, self.text)
 
     def located(self, error: SpecError) -> SpecError:
-        """The same error, its problems pointing at the places of the values that they name.
-
-        A problem that has a place already, in another spec or in a ``--set``, keeps it.
-        """
+        """The same error, its problems pointing at the values that they name unless they have a place."""
         return SpecError(
             each if each.place else validation_errors.located(each, self.tree) for each in error.problems
         )
 
 
 def load(name_or_path: str, overrides: Iterable[str] = ()) -> Document:
-    """Read a spec.
-
-    Args:
-        name_or_path: a preset's name, or the path of a YAML file.
-        overrides: ``dotted.path=value`` texts, later ones win.
+    """Read a preset or a YAML file; of the overrides, ``dotted.path=value`` each, later ones win.
 
     Raises:
         SpecError: with every problem that was found.
@@ -98,16 +75,7 @@ def load(name_or_path: str, overrides: Iterable[str] = ()) -> Document:
 
 
 def parse(content: bytes, file: str, overrides: Iterable[str] = ()) -> Document:
-    """Read a spec from bytes.
-
-    Args:
-        content: the bytes of the YAML.
-        file: what places call them; what ``extends`` names is looked for beside it.
-        overrides: as for ``load``.
-
-    Raises:
-        SpecError: with every problem that was found.
-    """
+    """Read a spec from the bytes of a YAML ``file``; what ``extends`` names is looked for beside it."""
     tree = completed(_extended(read(content, file), Path(file).parent, (file,)))
     changes = [_override(text) for text in overrides]
     tree = without(_changed(tree, changes), ("expect",) if changes else ())
@@ -162,7 +130,7 @@ def _extended(tree: Tree, folder: Path, seen: tuple[str, ...]) -> Tree:
     if not isinstance(tree, Table):
         expected = "expected a mapping with version, network, data and training"
         raise SpecError([Problem("", expected, place=tree.place)])
-    base, tree = tree.entries.get("extends"), with_recipe(spelled_out(tree))
+    base, tree = tree.entries.get("extends"), with_recipe(tree)
     if not (isinstance(base, Leaf) and isinstance(base.value, str)):
         return tree
     name = base.value

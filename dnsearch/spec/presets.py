@@ -19,11 +19,7 @@ _FOLDER = Path(__file__).parent / "presets"
 
 @cache
 def names() -> tuple[str, ...]:
-    """The presets, in alphabetical order.
-
-    >>> "article" in names()
-    True
-    """
+    """The presets, in alphabetical order."""
     return tuple(sorted(file.stem for file in _FOLDER.iterdir()))
 
 
@@ -33,11 +29,7 @@ def content(name: str) -> bytes:
 
 
 def file_name(name: str) -> str:
-    """What to call a spec in error messages: a preset by its own file's name.
-
-    >>> file_name("article")
-    'article.yaml'
-    """
+    """What to call a spec in error messages: a preset by its own file's name."""
     return f"{name}.yaml" if name in names() else name
 
 
@@ -79,15 +71,15 @@ def recipe_content(name: str) -> bytes:
 
 
 def with_recipe(layer: Tree) -> Tree:
-    """A layer overriding the recipe that it names; without one (or with an unknown one), as it is.
+    """A layer, shorthands spelled out, overriding the recipe that it names, if there is such a recipe.
 
     >>> from dnsearch.spec.tree import plain
     >>> plain(with_recipe(read(b"training: {recipe: fast, epochs: 5}", "a.yaml")))["training"]["epochs"]
     5
     """
+    layer = spelled_out(layer)
     match entry(entry(layer, "training"), "recipe"):
         case Leaf(str(name)) if name in NAMES:
-            below = spelled_out(read(recipe_content(name), f"{name}.yaml"))
-            return overlay(below, layer)
+            return overlay(spelled_out(read(recipe_content(name), f"{name}.yaml")), layer)
         case _:
             return layer

@@ -44,28 +44,16 @@ Rate = Annotated[float, Field(ge=0, lt=1)]
 Ratio = Annotated[float, Field(gt=0, le=1)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 
-
-def _one_or_many(value: Any) -> str:  # noqa: ANN401  (whatever the YAML holds)
-    return "#many" if isinstance(value, tuple | list) else "#one"
-
-
 Value = TypeVar("Value")
 One = Tag("#one")
 Many = Tag("#many")
-OneOrMany = Discriminator(_one_or_many)
+OneOrMany = Discriminator(lambda value: "#many" if isinstance(value, tuple | list) else "#one")
 PerBlock = Annotated[
     Annotated[Value, One] | Annotated[tuple[Value, ...], Field(min_length=1, max_length=MAX_BLOCKS), Many],
     OneOrMany,
 ]
 
-GrowthRate = PerBlock[Annotated[int, Field(ge=1, le=1024)]]
-Layers = Annotated[int, Field(ge=1, le=256)]
-
 
 def of_block(value: Value | Sequence[Value], block: int) -> Value:
-    """The value of one block, counted from 0.
-
-    >>> of_block(12, 2), of_block((8, 16, 32), 2)
-    (12, 32)
-    """
+    """The value of one block, counted from 0."""
     return value[block] if isinstance(value, tuple) else value  # type: ignore[return-value]  # lists are tuples here

@@ -1,14 +1,8 @@
 """The ``training`` section: length, stages, loss and seed of one training.
 
-A stage of ``progressive`` is some epochs at the beginning that see fewer images, or smaller ones. It lasts
-from the end of the one before it up to and including its last epoch; after the last stage all images are seen
-as they are::
-
-    progressive: [{epochs: 3, examples: 0.5}, {epochs: 6, image_size: [24, 24]}]      epochs: 9
-
-    epoch   1  2  3 │ 4  5  6 │ 7  8  9
-    images    half  │   all   │   all
-    size      full  │  24x24  │  full
+A stage of ``progressive`` lasts from the end of the one before it up to and including its last epoch. Of 9
+epochs, ``[{epochs: 3, examples: 0.5}, {epochs: 6, image_size: [24, 24]}]`` gives the first three half of the
+images, the next three all of them at 24x24, and the last three all images as they are.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,7 +18,6 @@ from dnsearch.spec.optimization import Constant, OneCycle, Optimizer, Schedule, 
 from dnsearch.spec.section import Rate, Ratio, Section, Seed, Share, Side
 
 Size = tuple[Side, Side]
-"""Height and width."""
 
 
 class Stage(Section, use_attribute_docstrings=True):
@@ -50,11 +43,7 @@ def share_at(stages: Sequence[Stage], epoch: int) -> float:
 
 
 def epochs_by_size(stages: Sequence[Stage], epochs: int) -> Iterator[tuple[range, Size | None]]:
-    """The epochs of a training, parted where the size of its images changes.
-
-    Args:
-        stages: the training's.
-        epochs: how many it has.
+    """The epochs of a training of so many, parted where the size of its images changes.
 
     >>> small = Stage(epochs=2, image_size=(4, 4))
     >>> list(epochs_by_size((small, Stage(epochs=4, examples=0.5)), 9))

@@ -39,10 +39,6 @@ _WORDS: dict[str, Scalar] = {
 def read(content: bytes, file: str) -> Tree:
     """Read one YAML document.
 
-    Args:
-        content: the bytes, UTF-8.
-        file: what to call them in places.
-
     Raises:
         SpecError: not UTF-8, not YAML, or YAML beyond the part that specs use.
 
@@ -58,7 +54,8 @@ def read(content: bytes, file: str) -> Tree:
         found = f"byte 0x{content[error.start]:02x} at position {error.start}"
         raise SpecError([Problem(file, "UTF-8 text", found=found)]) from None
     if strange := _UNPRINTABLE.search(text):
-        place = _place_of(text, file, strange.start())
+        lines = (text[: strange.start()] + "^").splitlines()
+        place = Place(file, len(lines), len(lines[-1]), 1, text)
         raise SpecError([Problem("", "printable characters", found=_code_point(strange), place=place)])
     return _Reader(text, file).document()
 
@@ -76,11 +73,6 @@ def scalar(text: str) -> Scalar:
     if len(text) <= MAX_DIGITS and _FLOAT.fullmatch(text):
         return float(text)
     return text
-
-
-def _place_of(text: str, file: str, index: int) -> Place:
-    lines = (text[:index] + "^").splitlines()
-    return Place(file, len(lines), len(lines[-1]), 1, text)
 
 
 def _code_point(strange: re.Match[str]) -> str:

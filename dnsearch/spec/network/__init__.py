@@ -12,19 +12,10 @@ from pydantic import Discriminator, Field, Tag
 
 from dnsearch.errors import Problem
 from dnsearch.spec.network.connectivity import Connectivity, CrossBlock, Dense, PoolKind
-from dnsearch.spec.section import (
-    MAX_BLOCKS,
-    Fraction,
-    GrowthRate,
-    Layers,
-    PerBlock,
-    Rate,
-    Ratio,
-    Section,
-    Share,
-    Whole,
-)
+from dnsearch.spec.section import MAX_BLOCKS, Fraction, PerBlock, Rate, Ratio, Section, Share, Whole
 
+GrowthRate = PerBlock[Annotated[int, Field(ge=1, le=1024)]]
+Layers = Annotated[int, Field(ge=1, le=256)]
 ActivationKind = Literal["relu", "leaky_relu", "prelu", "elu", "gelu", "silu", "mish"]
 
 
@@ -216,11 +207,8 @@ class UNet(Family):
 
 
 def _family(value: Any) -> str:  # noqa: ANN401  (whatever the YAML holds)
-    match value:
-        case UNet() | {"family": "unet"}:
-            return "#unet"
-        case _:
-            return "#densenet"
+    family = value.get("family") if isinstance(value, dict) else getattr(value, "family", None)
+    return "#unet" if family == "unet" else "#densenet"
 
 
 Network = Annotated[

@@ -11,7 +11,6 @@ from pydantic import Field
 from dnsearch.spec.section import MAX_BLOCKS, Many, One, OneOrMany, PerBlock, Ratio, Section, Seed, Share
 
 PoolKind = Literal["avg", "max"]
-"""How a square of pixels becomes one number."""
 
 
 class Pattern(Section, use_attribute_docstrings=True):

@@ -26,11 +26,7 @@ class Constraints(Section, use_attribute_docstrings=True):
     """Activations alive at once for one image in float32, as inspect counts them. null: no bound."""
 
     def bounds(self) -> dict[str, int]:
-        """The bounds that there are.
-
-        >>> Constraints(parameters=50_000).bounds()
-        {'parameters': 50000}
-        """
+        """The bounds that there are."""
         return self.model_dump(exclude_none=True)
 
 
@@ -67,11 +63,7 @@ class Relation(Section, use_attribute_docstrings=True):
 
     @property
     def operands(self) -> tuple[str, ...]:
-        """All fields that the relation names.
-
-        >>> Relation(non_decreasing="network.layers_per_block").operands
-        ('network.layers_per_block',)
-        """
+        """All fields that the relation names."""
         named = self.sum_at_most.of if self.sum_at_most else self.non_decreasing or self.equal or ()
         return (named,) if isinstance(named, str) else named
 
@@ -94,8 +86,7 @@ class Abilities:
 
     Args:
         about: what it is, in a few words.
-        cannot: what of a search it cannot do. "choices" are parameters that are no numbers, "any number" is a
-            range of floats without a step.
+        cannot: "choices" are parameters that are no numbers, "any number" a range of floats without a step.
         common_parameters_only: whether it proposes only parameters that every finished trial has.
         learns_from_studies: whether it can learn from another study's trials.
     """

@@ -32,18 +32,15 @@ Values = dict[str, Any]
 MAX_STATES = 20_000
 """Combinations of labels that conditions tell apart; where there are more, they are not gone through."""
 
-
 Draw = Callable[[str, Searched], Label]
 """Draws a number of a range, or one of the labels, for the parameter at a path."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One point of the space.
+    """One point of the space: the labels of the parameters that count, and the spec's values by dotted path.
 
-    Args:
-        labels: parameter → label, of those that count.
-        values: dotted path → value, which override the spec's; with what ``equal`` adds.
+    ``values`` has what ``equal`` adds, too.
     """
 
     labels: Mapping[str, Label]
@@ -63,10 +60,9 @@ def points(tune: Tune, draw: Draw) -> Iterator[Choice]:
         labels: dict[str, Label] = {}
         values: Values = {}
         for path, searched in ordered:
-            if not counts(searched, labels):
-                continue
-            label = labels[path] = exact(searched, draw(path, searched))
-            values[path] = choices[path][label] if path in choices else label
+            if counts(searched, labels):
+                label = labels[path] = exact(searched, draw(path, searched))
+                values[path] = choices[path][label] if path in choices else label
         yield Choice(labels, {**values, **followers(tune.relations, values)})
 
 
@@ -81,11 +77,7 @@ def value_of(searched: Searched, label: Label) -> Any:  # noqa: ANN401  (whateve
 
 
 def in_order(parameters: Parameters) -> tuple[str, ...]:
-    """The parameters, each after those that its condition names.
-
-    Raises:
-        CycleError: some name each other.
-    """
+    """The parameters, each after those that its condition names; CycleError where some name each other."""
     names = {path: parents(searched) for path, searched in parameters.items()}
     return tuple(path for path in TopologicalSorter(names).static_order() if path in parameters)
 
@@ -97,13 +89,7 @@ def parents(searched: Searched) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """How far a space reaches.
-
-    Args:
-        configurations: how many there are, continuous parameters left out.
-        counting: the parameters that count somewhere.
-        continuous: those of them without steps.
-    """
+    """How many configurations there are, continuous parameters left out, and which parameters ever count."""
 
     configurations: int
     counting: frozenset[str]
@@ -140,11 +126,7 @@ def endless(searched: Searched) -> bool:
 
 
 def size(searched: Searched) -> int:
-    """How many values a parameter has; 1 where it has no steps.
-
-    >>> size(IntRange(int=(4, 16), step=4)), size(FloatRange(float=(0.0, 0.3)))
-    (4, 1)
-    """
+    """How many values a parameter has; 1 where it has no steps."""
     match searched:
         case FloatRange(step=None):
             return 1
@@ -185,11 +167,7 @@ def _bounds(path: str, parameters: Parameters) -> Iterator[float]:
 
 
 def followers(relations: tuple[Relation, ...], values: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields that take a parameter's value, with that value.
-
-    >>> followers((Relation(equal=("a", "b", "c")),), {"a": 3})
-    {'b': 3, 'c': 3}
-    """
+    """The fields that take a parameter's value, with that value."""
     equal = (relation.equal for relation in relations if relation.equal is not None)
     return {path: values[first] for first, *others in equal if first in values for path in others}
 
@@ -200,10 +178,7 @@ def excess(relation: Relation, values: Mapping[str, Any], base: Mapping[str, Any
     ``non_decreasing``: all falls together, as a share of the largest number. ``sum_at_most``: what the sum
     is beyond its bound, as a share of the bound.
 
-    Args:
-        relation: the relation.
-        values: dotted path → value, of what the variant changes.
-        base: the settings of the base spec, as nested mappings.
+    ``values`` are what the variant changes, by dotted path; ``base`` is the base spec in nested mappings.
 
     >>> excess(Relation(non_decreasing="n"), {"n": (4, 2, 3)}, {})
     0.5

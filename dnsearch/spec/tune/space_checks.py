@@ -40,7 +40,6 @@ from dnsearch.spec.validation_errors import problems as validation_problems
 SECTIONS = ("network", "training")
 MAX_CONTEXTS = 100
 MAX_PARAMETERS = 100
-"""As many as a search may have."""
 
 
 def problems(experiment: Experiment, tree: Tree) -> list[Problem]:
@@ -55,12 +54,8 @@ def problems(experiment: Experiment, tree: Tree) -> list[Problem]:
 def besides(error: ValidationError, tree: Tree) -> list[Problem]:
     """What is wrong with searched fields besides what a validation found, which hides it.
 
-    An unknown field is one whatever else is wrong. Values are tried where all that was found lies in the
-    ``tune`` section: over a base that is wrong itself they would only repeat its problems.
-
-    Args:
-        error: what pydantic found.
-        tree: the text.
+    Values are tried where all that was found lies in the ``tune`` section: over a base that is wrong itself
+    they would only repeat its problems.
     """
     section = entry(entry(tree, "tune"), "parameters")
     if not isinstance(section, Table):
@@ -101,14 +96,15 @@ def _searched_problems(
 
 
 def _sections_of(path: str, parameters: Mapping[str, Any]) -> list[str]:
-    """The searched sections that a field lies in."""
     return [each for each in parameters if path.startswith(f"{each}.")]
 
 
 def _value_problems(path: str, parameters: Parameters, tree: Tree, base: Tree) -> Iterator[Problem]:
     """What is wrong with the values of a field; those that fit in one of their contexts are right."""
     searched = parameters[path]
-    if path == "network.growth_rate" and plain(tree).get("match") is not None and not _has_lists(searched):
+    choices = () if isinstance(searched, Range) else labelled(searched).values()
+    has_lists = any(isinstance(choice, tuple) for choice in choices)
+    if path == "network.growth_rate" and plain(tree).get("match") is not None and not has_lists:
         hint = "Search lists of growth rates, whose proportions match keeps, or remove match."
         yield Problem("", "match solves for it in every trial", hint=hint)
         return
@@ -147,13 +143,6 @@ def known(path: str, experiment: Experiment | None = None) -> bool:
     for part in parts:
         value = dict(value).get(str(part)) if isinstance(value, Section) else None
     return value is not None or bool(json_schema.at(parts))
-
-
-def _has_lists(searched: Searched) -> bool:
-    """Whether some choice is a list."""
-    return not isinstance(searched, Range) and any(
-        isinstance(choice, tuple) for choice in labelled(searched).values()
-    )
 
 
 def _unknown(path: str) -> str:
@@ -226,9 +215,7 @@ def _followed(path: str, searched: Searched | None, base: Tree) -> Iterator[Prob
 
 def _rule_problems(tune: Tune, tree: Tree) -> Iterator[Problem]:
     """The problems of all conditions and relations, in the order of the text."""
-    found = [
-        problem for path in tune.parameters for problem in _condition_problems(path, tune.parameters, tree)
-    ]
+    found = [each for path in tune.parameters for each in _condition_problems(path, tune.parameters, tree)]
     yield from found or _contradictions(tune.parameters, tree)
     for number, relation in enumerate(tune.relations):
         place = deepest(tree, ("tune", "relations", number)).place
