@@ -25,7 +25,6 @@ from dnsearch.search.proposal import Proposal, known
 from dnsearch.spec.document import load, resolved_yaml
 
 CONFIRM = "confirm"
-"""The folder of the retrainings in the study's folder."""
 BEST = "best.yaml"
 
 
@@ -38,7 +37,6 @@ class Confirmed:
         seeds: finished retrainings.
         validation: their mean score; its interval is Student's, and of a single one as wide as the score.
         test: likewise, on the test images; None where there are none.
-        parameters: of its network.
     """
 
     trial: int
@@ -91,14 +89,12 @@ def missing(request: Request, ranked: list[int]) -> list[Proposal]:
     Passed over are trials whose folder is gone, and those that were not trained, since another had the same
     settings. Raises DnsearchError where a spec or record cannot be read.
     """
-    wanted = request.spec.tune.confirm
-    if wanted is None:
+    if (wanted := request.spec.tune.confirm) is None:
         return []
     trials = (RunFolder(request.folder / trial_name(number)) for number in ranked)
     trained = [run for run in trials if run.record.exists() and run.resolved.exists()][: wanted.top]
-    retrainings = [
-        _retraining(request, run, repetition) for run in trained for repetition in range(1, wanted.seeds + 1)
-    ]
+    numbers = range(1, wanted.seeds + 1)
+    retrainings = (_retraining(request, run, number) for run in trained for number in numbers)
     return [each for each in retrainings if not _has_ended(each.record)]
 
 
@@ -126,19 +122,20 @@ def write_best(folder: Path, number: int, confirmed: Confirmed | None = None) ->
 
     ``dnsearch train`` takes it as it is. A file that says the same already stays as it is, and so it does
     where a person has removed the trial's folder.
-
-    Raises:
-        RunError: the trial cannot be read, or the file cannot be written.
     """
     run = RunFolder(folder / trial_name(number))
     if not (run.record.exists() and run.resolved.exists()):
         return
-    record, experiment = run.read(), load(str(run.resolved)).experiment
+    record, experiment, retrained = run.read(), load(str(run.resolved)).experiment, ""
+    if confirmed is not None:
+        seeds = "1 fresh seed" if confirmed.seeds == 1 else f"{confirmed.seeds} fresh seeds"
+        test = "" if confirmed.test is None else f", test {_percent(confirmed.test)}"
+        retrained = f"# Seeds:    {seeds}: validation {_percent(confirmed.validation)}{test}\n"
     heading = f"""\
 # The best network of study {folder.name}.
 #
 # Found:    {run.name}, {record.epochs} epochs, validation {_scores(record)}
-{_heading(confirmed)}# Settings: fingerprint {record.fingerprint}; the trial's folder lies beside this file
+{retrained}# Settings: fingerprint {record.fingerprint}; the trial's folder lies beside this file
 # Run:      dnsearch train {folder / BEST}
 """
     best = experiment.model_copy(update={"name": f"{experiment.name[:95]}-best", "tune": None})
@@ -147,14 +144,6 @@ def write_best(folder: Path, number: int, confirmed: Confirmed | None = None) ->
     path = folder / BEST
     if not path.exists() or path.read_bytes() != content:
         atomic_write(path, content)
-
-
-def _heading(confirmed: Confirmed | None) -> str:
-    if confirmed is None:
-        return ""
-    seeds = "1 fresh seed" if confirmed.seeds == 1 else f"{confirmed.seeds} fresh seeds"
-    test = "" if confirmed.test is None else f", test {_percent(confirmed.test)}"
-    return f"# Seeds:    {seeds}: validation {_percent(confirmed.validation)}{test}\n"
 
 
 def _percent(figure: Figure) -> str:

@@ -1,7 +1,7 @@
 """The story of a search: propose, train, compare, record, until the trials are used up.
 
 The coordinator is one light process that alone asks the sampler, prunes and writes the study; it never
-imports TensorFlow. An executor trains. Whatever dies, the study's folder and storage tell what has happened.
+imports TensorFlow. Whatever dies, the study's folder and storage tell what has happened.
 """
 
 import time
@@ -16,37 +16,19 @@ from dnsearch.runs.atomic import remove_leftovers, writing
 from dnsearch.runs.folder import RunFolder, trial_name
 from dnsearch.runs.lock import is_locked
 from dnsearch.runs.record import EpochRecord, RunRecord, Stop
+from dnsearch.search import messages
 from dnsearch.search.confirm import confirmed, missing, write_best
 from dnsearch.search.feasibility import MAX_IN_A_ROW, hopeless
 from dnsearch.search.local_executor import local_executor
-from dnsearch.search.messages import (
-    EpochEnded,
-    Executor,
-    Job,
-    ProposalRefused,
-    Request,
-    RunEnded,
-    RunFailed,
-    RunLost,
-    SearchEvent,
-    SearchStopped,
-    TrialEnded,
-    TrialPaused,
-    TrialProgressed,
-    TrialRestarted,
-    TrialRetried,
-    TrialStarted,
-)
+from dnsearch.search.messages import Executor, Request, SearchEvent
 from dnsearch.search.proposal import Proposal, in_more_parts, known, propose, same_as, thin
 from dnsearch.search.pruning import StopRules, scores_of
 from dnsearch.search.study_summary import StudyFile
 from dnsearch.search.transfer import enqueue
 from dnsearch.search.trial_store import MAX_STARTS, TrialStore, writable
 
-IDLE_SECONDS = 2.0
-"""How long to wait before the store is asked again after it had no trial to give."""
-MAX_LOST = 5
-"""Attempts of a trial that may lose their node before the trial has failed."""
+IDLE_SECONDS = 2.0  # before the store is asked again after it had no trial to give
+MAX_LOST = 5  # attempts of a trial that may lose their node before the trial has failed
 OVER = ("finished", "pruned", "failed")
 
 
@@ -61,11 +43,6 @@ def search(
     ``interrupts`` tells how often a person has asked to stop. Once: no more trials are started, and the
     running ones end. Twice: they are stopped, too; the next search takes them up again.
     ``reason`` is what their records then say.
-
-    Raises:
-        StudyError: another process searches the study, it cannot be opened, or is another spec's; or a spec
-            to enqueue is outside of the space; or a GPU is missing, or has no room for so many trials.
-        RunError: a folder cannot be written to.
     """
     executor = executor or local_executor(request)
     with writable(request) as store:
@@ -95,7 +72,7 @@ class Coordinator:
         self._refused: list[Mapping[str, str]] = []
 
     def go(self, interrupts: Callable[[], int]) -> Iterator[SearchEvent]:
-        """Search until there is nothing left to do; ``interrupts``: how often a person has asked to stop."""
+        """Search until there is nothing left to do."""
         self._renew_best()
         while interrupts() < 2:
             while not interrupts() and not self._rules.reason() and (trial := self._next()) is not None:
@@ -105,10 +82,10 @@ class Coordinator:
             yield from self._listen()
             yield from self._end_followers()
         if reason := self._rules.reason():
-            yield SearchStopped(reason)
-        if not interrupts() and (self._rules.is_final or not self._rules.reason()):
+            yield messages.SearchStopped(reason)
+        if not interrupts() and (self._rules.final or not self._rules.reason()):
             yield from self._end_waiting()
-        if self._rules.is_final or self._store.ended() >= self._request.trials:
+        if self._rules.final or self._store.ended() >= self._request.trials:
             yield from self._confirm(interrupts)
             self._renew_best()
         self._study_file.write("interrupted" if interrupts() > 1 else "ended")
@@ -124,15 +101,14 @@ class Coordinator:
         waiting = [] if interrupts() else missing(self._request, self._store.ranked())
         while interrupts() < 2 and (self._at_work or (waiting and not interrupts())):
             while waiting and not interrupts() and len(self._at_work) < self._request.workers:
-                yield TrialStarted(self._start(waiting.pop(0)))
+                yield messages.TrialStarted(self._start(waiting.pop(0)))
             yield from self._listen()
 
     def _next(self) -> Trial | None:
         """The next trial, if the executor has room for one and the study has one to give."""
         if len(self._at_work) >= self._request.workers or time.monotonic() < self._ask_again:
             return None
-        trial = self._taken()
-        if trial is None:
+        if (trial := self._taken()) is None:
             self._ask_again = time.monotonic() + IDLE_SECONDS
         return trial
 
@@ -140,19 +116,17 @@ class Coordinator:
         """A trial that a dead coordinator left, one that may go on from its rung, or a new one."""
         running, left = len(self._store.running()), self._left()
         counted = self._store.ended() + len(self._store.paused()) + running
-        if counted - len(left) < self._request.trials:
-            # A child outlives its coordinator for an instant, and then its folder is free.
-            free = [number for number in left if not is_locked(self._folder(number).lock)]
-            if free:
-                return self._store.trial(free[0])
+        # A child outlives its coordinator for an instant, and then its folder is free.
+        free = (number for number in left if not is_locked(self._folder(number).lock))
+        if counted - len(left) < self._request.trials and (number := next(free, None)) is not None:
+            return self._store.trial(number)
         if (promoted := self._store.promoted(self._in_hand())) is not None:
             return promoted
         return self._store.new() if counted < self._request.trials else None
 
     def _left(self) -> list[int]:
         """Numbers of the trials that a dead coordinator left."""
-        in_hand = self._in_hand()
-        return [trial.number for trial in self._store.running() if trial.number not in in_hand]
+        return [each.number for each in self._store.running() if each.number not in self._in_hand()]
 
     def _in_hand(self) -> set[int]:
         return {each.origin.trial for each in (*self._at_work.values(), *self._followers)}
@@ -161,7 +135,6 @@ class Coordinator:
         return RunFolder(self._request.folder / trial_name(number))
 
     def _is_over(self) -> bool:
-        """Whether no trial is left that this search could train."""
         if self._rules.reason():
             return True
         if time.monotonic() >= self._ask_again:
@@ -176,7 +149,7 @@ class Coordinator:
             self._refused.append(proposal)
             if len(self._refused) >= MAX_IN_A_ROW:
                 raise hopeless(self._request.folder.name, self._refused)
-            yield ProposalRefused(proposal)
+            yield messages.ProposalRefused(proposal)
             return
         self._refused.clear()
         if (twin := self._ended_twin(proposal)) is not None:
@@ -189,7 +162,7 @@ class Coordinator:
         elif (stopped := self._caught_up(proposal)) is not None:
             yield from self._close(proposal, stopped)
         else:
-            yield TrialStarted(self._start(proposal))
+            yield messages.TrialStarted(self._start(proposal))
 
     def _caught_up(self, proposal: Proposal) -> RunRecord | None:
         """Report the epochs that a dead coordinator did not; the record if the trial stops after them."""
@@ -207,14 +180,15 @@ class Coordinator:
         record = known(self._folder(proposal.twin), proposal.record)
         return record if record.state in OVER else None
 
-    def _start(self, proposal: Proposal) -> Job:
+    def _start(self, proposal: Proposal) -> messages.Job:
         folder = proposal.folder
         with writing(folder.path):
             folder.path.mkdir(parents=True, exist_ok=True)
         folder.write(replace(proposal.record, state="running", reason=""))
         self._at_work[folder.path] = proposal
         latency = proposal.trial is not None and "latency_seconds" in self._request.spec.tune.objectives
-        return self._executor.start(Job(proposal.planned, folder.path, proposal.origin, latency=latency))
+        job = messages.Job(proposal.planned, folder.path, proposal.origin, latency=latency)
+        return self._executor.start(job)
 
     def _listen(self) -> Iterator[SearchEvent]:
         if self._at_work:
@@ -224,28 +198,27 @@ class Coordinator:
             proposal = self._at_work[job.folder]
             self._ask_again = 0.0
             match message:
-                case EpochEnded(epoch):
-                    yield TrialProgressed(job, epoch)
+                case messages.EpochEnded(epoch):
+                    yield messages.TrialProgressed(job, epoch)
                     self._executor.answer(job, self._verdict(proposal, epoch))
-                case RunEnded(record):
+                case messages.RunEnded(record):
                     yield from self._close(proposal, record)
-                case RunFailed(reason, memory):
+                case messages.RunFailed(reason, memory):
                     yield from self._failed(proposal, reason, memory=memory)
-                case RunLost(reason):
+                case messages.RunLost(reason):
                     yield from self._restarted(proposal, reason)
 
     def _verdict(self, proposal: Proposal, epoch: EpochRecord) -> Stop | None:
         """A trial's verdict after an epoch; for one that is trained again, the verdict of before."""
         if proposal.trial is None:
             return None
-        number, stopped = proposal.origin.trial, self._stops.get(proposal.folder.path)
-        if stopped is not None and stopped[0] == epoch.epoch:
-            return stopped[1]
-        planned = proposal.planned.experiment.training.epochs
-        verdict = self._store.verdict(proposal.trial, epoch, planned)
+        number, path = proposal.origin.trial, proposal.folder.path
+        if path in self._stops and self._stops[path][0] == epoch.epoch:
+            return self._stops[path][1]
+        verdict = self._store.verdict(proposal.trial, epoch, proposal.planned.experiment.training.epochs)
         self._rules.epoch_ended(number, epoch)
         if verdict is not None:
-            self._stops[proposal.folder.path] = epoch.epoch, verdict
+            self._stops[path] = epoch.epoch, verdict
         return verdict or self._rules.stop(number)
 
     def _failed(self, proposal: Proposal, reason: str, *, memory: bool) -> Iterator[SearchEvent]:
@@ -255,8 +228,8 @@ class Coordinator:
         again = in_more_parts(record, proposal.planned.experiment.training) if memory else None
         if again is None or again.parts is None:
             yield from self._close(proposal, record)
-            return
-        yield TrialRetried(self._start(replace(proposal, record=again)), again.parts)
+        else:
+            yield messages.TrialRetried(self._start(replace(proposal, record=again)), again.parts)
 
     def _restarted(self, proposal: Proposal, reason: str) -> Iterator[SearchEvent]:
         """Start a trial again whose node was lost, from what its folder has of it."""
@@ -271,7 +244,8 @@ class Coordinator:
             yield from self._close(proposal, replace(record, state="failed", reason=why))
         else:
             self._dismiss(proposal)
-            yield TrialRestarted(self._start(replace(proposal, record=record)), reason, record.epochs)
+            job = self._start(replace(proposal, record=record))
+            yield messages.TrialRestarted(job, reason, record.epochs)
 
     def _dismiss(self, proposal: Proposal) -> None:
         if self._at_work.pop(proposal.folder.path, None) is not None:
@@ -288,7 +262,8 @@ class Coordinator:
             for checkpoint in (folder.checkpoint, folder.previous_checkpoint):  # a retraining's weights stay
                 with writing(checkpoint):
                     checkpoint.unlink(missing_ok=True)
-        yield TrialPaused(record) if record.state == "paused" else TrialEnded(record)
+        paused = record.state == "paused"
+        yield messages.TrialPaused(record) if paused else messages.TrialEnded(record)
         yield from self._end_followers()
 
     def _write_down(self, trial: Trial, folder: RunFolder, record: RunRecord) -> None:
@@ -306,7 +281,6 @@ class Coordinator:
         thin(self._request.folder, ranked, trial.number, self._request.spec.tune.keep)
 
     def _end_followers(self) -> Iterator[SearchEvent]:
-        """End the trials whose twins have ended."""
         twins = [(follower, self._ended_twin(follower)) for follower in self._followers]
         self._followers = [follower for follower, twin in twins if twin is None]
         for follower, twin in twins:
@@ -320,7 +294,7 @@ class Coordinator:
             record = folder.read()
             record = replace(record, state="pruned", reason=f"did not go on after epoch {record.epochs}")
             self._write_down(self._store.trial(waiting.number), folder, record)
-            yield TrialEnded(record)
+            yield messages.TrialEnded(record)
         yield from self._end_followers()
 
     def _renew_best(self) -> None:

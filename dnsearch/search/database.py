@@ -1,7 +1,4 @@
-"""The database of a study: which kinds there are, how each is opened, and what is reported when it cannot be.
-
-Two kinds: SQLite, a file on this machine, and PostgreSQL, a server.
-"""
+"""The database of a study, SQLite's file on this machine or PostgreSQL's server, and its errors."""
 
 import re
 import sqlite3
@@ -18,7 +15,6 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, PendingRollbackError, SQLA
 from dnsearch.errors import Problem, StudyError
 
 SQLITE = "sqlite:///"
-UNREADABLE = "URL (it is not repeated here, since a password may be in it)"
 EXAMPLES = "Examples: sqlite:///runs/study.db (a file), postgresql+psycopg://user@host/database"
 ROOM = "Make room there and give the same command again; trials that have ended are kept."
 PERMISSION = "Ask its owner for permission to write there, or name another database: --storage URL"
@@ -27,14 +23,12 @@ REMEDIES = {
     **dict.fromkeys(["ermission denied", "readonly database", "read-only", "unable to open"], PERMISSION),
 }
 """Words of SQLite, of PostgreSQL and of the operating system → what to do."""
-BUSY_SECONDS = 60
-"""How long a SQLite database may be locked by another process before that is an error."""
+BUSY_SECONDS = 60  # that a SQLite database may be locked by another process
 NETWORK_FILE_SYSTEMS = {
     *("nfs", "nfs3", "nfs4", "cifs", "smb2", "smb3", "smbfs", "afs", "ncpfs", "davfs", "sshfs", "ceph"),
     *("glusterfs", "lustre", "beegfs", "gpfs", "pvfs2", "orangefs", "s3fs", "gcsfuse", "goofys", "rclone"),
 }
-CONNECTION_LOST = ("08", "57P", "53300")
-"""How PostgreSQL's codes begin for a broken connection, and for a server that stops, starts or is full."""
+CONNECTION_LOST = ("08", "57P", "53300")  # how PostgreSQL's codes begin: broken; stops or starts; is full
 REFUSING_FOR_NOW = (
     *("starting up", "shutting down", "recovery mode", "terminating connection"),
     *("connection slots", "too many", "not currently accepting"),
@@ -64,14 +58,8 @@ def sqlite_file(url: str) -> Path | None:
 
 
 def storage(url: str) -> RDBStorage:
-    """Optuna's storage on a database; a SQLite file and its folder are created if they are missing.
-
-    Raises:
-        StudyError: SQLite on a network file system.
-        ImportError: a server's driver is not installed.
-    """
-    file = sqlite_file(url)
-    if file is None:
+    """Optuna's storage on a database; a SQLite file and its folder are created if they are missing."""
+    if (file := sqlite_file(url)) is None:
         return RDBStorage(url, engine_kwargs={"pool_pre_ping": True})
     make_room(file)
     with closing(sqlite3.connect(file, timeout=BUSY_SECONDS)) as connection:
@@ -84,23 +72,18 @@ def make_room(file: Path) -> None:
 
     SQLite's own advice (sqlite.org/useovernet.html): file locks of network file systems are not reliable,
     and the write-ahead log needs memory that all its processes share.
-
-    Raises:
-        StudyError: the folder is on a network file system.
-        OSError: it cannot be created, or the database is a folder itself.
     """
     folder = file.parent
     folder.mkdir(parents=True, exist_ok=True)
     if file.is_dir():
         raise IsADirectoryError("a folder, where the file of the database should be")
     mounts = {Path(part.mountpoint): part.fstype for part in psutil.disk_partitions(all=True)}
-    kind = network_kind(folder.resolve(), mounts)
-    if kind is not None:
+    if (kind := network_kind(folder.resolve(), mounts)) is not None:
         expected = "a folder on a disk of this machine, since SQLite's locks do not work across a network"
-        hint = (
-            "Put the database elsewhere (--storage sqlite:////home/me/study.db), or use a server: "
-            "--storage postgresql+psycopg://user@host/database"
+        places = (
+            "sqlite:////home/me/study.db), or use a server: --storage postgresql+psycopg://user@host/database"
         )
+        hint = f"Put the database elsewhere (--storage {places}"
         raise StudyError(str(Problem(str(folder), expected, f"{kind}, a network file system", hint)))
 
 
@@ -141,19 +124,18 @@ def reachable(url: str, also: Kinds = ()) -> Iterator[None]:
         hint = next((remedy for words, remedy in REMEDIES.items() if words in found), EXAMPLES)
         if hint == PERMISSION and "denied" not in found:
             found = f"permission denied: {found}"
-        problem = Problem(f"--storage {shown(url)}", "a database that can be used", found, hint)
-        raise StudyError(str(problem)) from error
+        where, expected = f"--storage {shown(url)}", "a database that can be used"
+        raise StudyError(str(Problem(where, expected, found, hint))) from error
 
 
 def shown(url: str) -> str:
-    """A database's URL without passwords: none in front of the host, no value behind the question mark.
+    """A database's URL without passwords, and without the values behind the question mark.
 
     >>> shown("postgresql+psycopg://me:secret@host/studies?password=secret")
     'postgresql+psycopg://me:***@host/studies?password=***'
     """
-    parsed = _parsed(url)
-    if parsed is None:
-        return UNREADABLE
+    if (parsed := _parsed(url)) is None:
+        return "URL (it is not repeated here, since a password may be in it)"
     query = "&".join(f"{key}=***" for key in parsed.query)
     return f"{parsed.set(query={}).render_as_string(hide_password=True)}{query and f'?{query}'}"
 
@@ -182,8 +164,7 @@ def _parsed(url: str) -> URL | None:
 
 def error_text(error: BaseException, url: str) -> str:
     """The first line of the original error, since Optuna's own is of no help, without the URL's secrets."""
-    parsed = _parsed(url)
-    if parsed is None:
+    if (parsed := _parsed(url)) is None:
         return "one that cannot be read; in a password, @ is written %40, : %3A, / %2F and = %3D"
     while error.__cause__ is not None:
         error = error.__cause__

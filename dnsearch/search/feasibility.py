@@ -22,7 +22,6 @@ from dnsearch.spec.tune.search_space import excess
 MAX_IN_A_ROW = 1000
 """Infeasible proposals after which a search gives up: by the rule of three, less than 0.3 % of
 what is proposed is feasible then, at 95 % confidence."""
-
 SPEC = "spec"
 """What refuses values that do not fit together, or a network that does not fit its images or limits."""
 
@@ -50,8 +49,7 @@ class SearchSpec:
     Args:
         document: the base spec.
         tune: its ``tune`` section.
-        image_shape: (height, width, channels) of its images.
-        classes: number of its classes.
+        image_shape: (height, width, channels).
         limits: whether the spec's limits hold.
     """
 
@@ -62,11 +60,9 @@ class SearchSpec:
     limits: bool = True
 
     def judge(self, values: Mapping[str, Any], origin: str) -> Judgement:
-        """Judge a proposal, the cheapest questions first.
+        """Judge a proposal, the cheapest questions first; problems name its ``origin``, such as ``trial 3``.
 
-        Args:
-            values: dotted path → value, which override the base spec's; empty for the base spec itself.
-            origin: what to call the source of the values in problems, such as ``trial 3``.
+        ``values``: dotted path → value, which override the base spec's; empty for the base spec itself.
         """
         margins = {name: excess(relation, values, self._base) for name, relation in self._relations.items()}
         if broken := {name: "the proposed values break it" for name, share in margins.items() if share > 0}:
@@ -78,11 +74,8 @@ class SearchSpec:
             return Judgement({**margins, SPEC: 1.0}, {SPEC: str(error)})
         costs, bounds = costs_of(found.summary), self.tune.constraints.bounds()
         beyond = {name: (costs[name] - bound) / bound for name, bound in bounds.items()}
-        reasons = {
-            name: f"{costs[name]:,}, at most {bound:,}"
-            for name, bound in bounds.items()
-            if costs[name] > bound
-        }
+        over = {name: bound for name, bound in bounds.items() if costs[name] > bound}
+        reasons = {name: f"{costs[name]:,}, at most {bound:,}" for name, bound in over.items()}
         return Judgement({**margins, **beyond}, reasons, found)
 
     def names(self) -> tuple[str, ...]:
@@ -91,12 +84,10 @@ class SearchSpec:
 
     @cached_property
     def _relations(self) -> dict[str, Relation]:
-        """Those that can refuse something, by their names."""
         return {str(each): each for each in self.tune.relations if each.equal is None}
 
     @cached_property
     def _base(self) -> dict[str, Any]:
-        """The base spec's settings, as nested mappings."""
         return self.document.experiment.model_dump(mode="json", include={"network", "training"})
 
 
@@ -113,10 +104,8 @@ def hopeless(study: str, refused: Sequence[Mapping[str, str]]) -> StudyError:
     last = next(reasons[worst] for reasons in reversed(refused) if worst in reasons)
     counted = ", ".join(f"{name} {count:,}" for name, count in counts.most_common())
     expected = f"a feasible proposal among the last {len(refused):,}; they were refused by: {counted}"
-    hint = (
-        f"Loosen {worst} or narrow the parameters (the last reason: {last.splitlines()[-1].strip()}); "
-        "dnsearch space SPEC shows which share of the space is feasible."
-    )
+    narrow = f"Loosen {worst} or narrow the parameters (the last reason: {last.splitlines()[-1].strip()})"
+    hint = f"{narrow}; dnsearch space SPEC shows which share of the space is feasible."
     return StudyError(str(Problem(f"study {study}", expected, hint=hint)))
 
 

@@ -4,16 +4,16 @@ With ``--gpus`` every trial gets the same share: a part of one GPU, or some whol
 many parts as fit into it. The next trial goes to the GPU with the fewest trials, so that work spreads before
 it stacks. TensorFlow takes memory as it needs it, so trials on one GPU share it.
 
-A child that dies without a message may have had too little memory. The system kills a process, the child
-(signal 9) or the server that knows its exit code, and counts such kills; a person's ``kill -9`` looks the
-same but is not counted. Or a library gives up (signal 6 or 11) after a last line on its error output. Or it
-does so silently while the address space is limited (``ulimit -v``): then it is likely, and reported as no
-more than that. Without such a sign nothing is claimed.
+A child that dies without a message may have had too little memory. The system counts the processes that it
+kills for that, the child (signal 9) or the server that knows its exit code; it does not count a person's
+``kill -9``. Or a library gives up (signal 6 or 11), with a last line on its error output or silently in a
+limited address space (``ulimit -v``). Without such a sign nothing is claimed.
 """
 
 import math
 import resource
 import time
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -33,8 +33,7 @@ VMSTAT = Path("/proc/vmstat")
 LAST_WORDS = ("bad_alloc", "out of memory", "cannot allocate memory", "resource temporarily unavailable")
 """What C++, CUDA and the system say of a lack of memory, the last of a thread that found none."""
 
-Gpus = tuple[str, ...]
-"""Names of GPUs, as ``CUDA_VISIBLE_DEVICES`` has them."""
+Gpus = tuple[str, ...]  # their names, as CUDA_VISIBLE_DEVICES has them
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +57,7 @@ class Child:
 
 
 def local_executor(request: Request) -> "LocalExecutor":
-    """The executor on this machine that a request asks for.
-
-    Raises:
-        StudyError: a GPU is missing, or has no room for so many trials.
-    """
+    """The executor on this machine that a request asks for."""
     share = request.spec.tune.gpus_per_trial
     if request.gpus:
         check_gpus(request.gpus, share, environment.installed_gpus(), request.workers)
@@ -81,10 +76,7 @@ class LocalExecutor(Executor):
         self, workers: int, log: Path, timeout_seconds: float | None = None, gpus: Gpus = (), share: float = 1
     ) -> None:
         self._threads = max(1, environment.cores() // workers)
-        self._log = log
-        self._timeout_seconds = timeout_seconds
-        self._gpus = gpus
-        self._share = share
+        self._log, self._timeout_seconds, self._gpus, self._share = log, timeout_seconds, gpus, share
         self._children: dict[Path, Child] = {}
 
     def start(self, job: Job) -> Job:
@@ -134,7 +126,6 @@ class LocalExecutor(Executor):
 
 
 def _received(child: Child) -> Message:
-    """A process' next message; its death is one, too."""
     try:
         message: Message = child.connection.recv()
     except (EOFError, ConnectionResetError):
@@ -156,10 +147,10 @@ def explained(exitcode: int | None, started: Before) -> RunFailed:
     if started.kills is not None and kills is not None and kills > started.kills:
         why = f"out of memory: {death}, and the system killed a process for a lack of memory"
         return RunFailed(why, memory=True)
-    if signal == KILLED and kills is None:
-        return RunFailed(f"{death}; the system kills with signal 9 when memory runs out")
     if signal == KILLED:
-        return RunFailed(f"{death}; the system killed nothing for a lack of memory meanwhile")
+        told = "killed nothing for a lack of memory meanwhile"
+        known = "kills with signal 9 when memory runs out" if kills is None else told
+        return RunFailed(f"{death}; the system {known}")
     if signal and (words := _last_words(started)):
         return RunFailed(f"out of memory: {death} after {words!r}", memory=True)
     if signal and (limit := address_space_limit()) is not None:
@@ -194,7 +185,7 @@ def address_space_limit() -> int | None:
 
 
 def room(gpus: Gpus, share: float) -> int:
-    """How many trials fit at once, each with a share of a GPU or a whole number of them.
+    """How many trials fit at once.
 
     >>> room(("0", "1"), 0.5), room(("0", "1", "2"), 2), room(("0",), 2)
     (4, 1, 0)
@@ -208,19 +199,12 @@ def place(gpus: Gpus, share: float, taken: Iterable[Gpus]) -> Gpus:
     >>> place(("0", "1"), 0.5, [("0",)]), place(("0", "1", "2"), 2, [])
     (('1',), ('0', '1'))
     """
-    loads = dict.fromkeys(gpus, 0)
-    for gpu in chain.from_iterable(taken):
-        loads[gpu] += 1
-    by_load = sorted(gpus, key=loads.__getitem__)  # of equal ones the first comes first
-    return tuple(by_load[: math.ceil(share)])
+    loads = Counter(chain.from_iterable(taken))
+    return tuple(sorted(gpus, key=loads.__getitem__)[: math.ceil(share)])  # of equal ones the first
 
 
 def check_gpus(gpus: Gpus, share: float, installed: Sequence[str], workers: int) -> None:
-    """Refuse GPUs that this machine does not have, and more trials at once than they have room for.
-
-    Raises:
-        StudyError: with what there is.
-    """
+    """Refuse GPUs that this machine does not have, and more trials at once than they have room for."""
     asked = f"--gpus {','.join(gpus)}"
     if missing := [gpu for gpu in gpus if gpu not in installed]:
         there = f"GPUs of this machine: {', '.join(installed)}" if installed else "a GPU"
@@ -231,5 +215,5 @@ def check_gpus(gpus: Gpus, share: float, installed: Sequence[str], workers: int)
         raise StudyError(str(Problem(asked, "each GPU once", "one of them twice")))
     if workers > (most := room(gpus, share)):
         hint = f"tune.gpus_per_trial is {share:g}; name more GPUs, or lower one of the two."
-        problem = Problem(f"--workers {workers}", f"at most {most} on {asked}", str(workers), hint)
-        raise StudyError(str(problem))
+        expected = f"at most {most} on {asked}"
+        raise StudyError(str(Problem(f"--workers {workers}", expected, str(workers), hint)))

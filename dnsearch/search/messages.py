@@ -26,7 +26,6 @@ class Request:
     """A search to do.
 
     Args:
-        spec: what the study is about.
         folder: the study's folder; its name is the study's.
         url: the database.
         trials: ended trials that the study shall have in all.
@@ -51,8 +50,7 @@ class Job:
     """A trial to train, or to train again on a fresh seed; the executor decides on threads and GPUs.
 
     Args:
-        planned: the trial's own spec and its network.
-        folder: its run folder in the study's folder.
+        folder: its run folder.
         origin: study and number; None for a training that belongs to no study.
         threads: threads for one operation.
         gpus: the GPUs to use; None: those that TensorFlow finds.
@@ -127,13 +125,9 @@ def timed(
     messages: Mapping[Path, Message], deadlines: Mapping[Path, float], seconds: float | None
 ) -> dict[Path, Message]:
     """Messages by run folder; a job past its deadline has failed, unless it has just ended by itself."""
-    now = time.monotonic()
-    late = {
-        folder: RunFailed(f"took longer than {seconds:g} seconds")
-        for folder, deadline in deadlines.items()
-        if now > deadline and isinstance(messages.get(folder), EpochEnded | None)
-    }
-    return {**messages, **late}
+    past = (folder for folder, deadline in deadlines.items() if time.monotonic() > deadline)
+    late = [folder for folder in past if isinstance(messages.get(folder), EpochEnded | None)]
+    return {**messages, **{folder: RunFailed(f"took longer than {seconds:g} seconds") for folder in late}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,14 +190,5 @@ class SearchStopped:
     reason: str
 
 
-SearchEvent = (
-    ProposalRefused
-    | TrialStarted
-    | TrialProgressed
-    | TrialRetried
-    | TrialRestarted
-    | TrialPaused
-    | TrialEnded
-    | SearchStopped
-)
-"""What a search tells its caller."""
+TrialEvent = TrialStarted | TrialProgressed | TrialRetried | TrialRestarted | TrialPaused | TrialEnded
+SearchEvent = TrialEvent | ProposalRefused | SearchStopped

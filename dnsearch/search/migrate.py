@@ -1,9 +1,8 @@
 """A study whose spec has changed: the trials that the new spec could have are kept, the others are set aside.
 
 A second study is made under another name, with every trial under its old number, and marked when it is
-complete; then it takes the place of the first one (``study_metadata.finish_migration``). A kill before the
-mark leaves the old study as it was. After the mark, whoever opens the study next to write it finishes that
-first; the next migration also moves the folders of dropped trials.
+complete; then it takes the place of the first one (``finish_migration``). A kill before the mark leaves the
+old study as it was; after it, whoever opens the study next to write it finishes that first.
 """
 
 import copy
@@ -19,6 +18,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from dnsearch.errors import Problem, SpecError, StudyError
 from dnsearch.runs.atomic import writing
 from dnsearch.runs.folder import trial_name, write_study
+from dnsearch.search import study_metadata
 from dnsearch.search.confirm import BEST, CONFIRM
 from dnsearch.search.database import reachable, sqlite_file, storage
 from dnsearch.search.feasibility import SearchSpec
@@ -27,16 +27,7 @@ from dnsearch.search.parameter_space import base_labels, check_base, distributio
 from dnsearch.search.samplers import KNOWLEDGE
 from dnsearch.search.study_identity import agreed_id
 from dnsearch.search.study_lock import study_locked
-from dnsearch.search.study_metadata import (
-    MIGRATED,
-    SPEC,
-    existing_study,
-    finish_migration,
-    migrated_name,
-    open_study,
-    read_metadata,
-    write_metadata,
-)
+from dnsearch.search.study_metadata import existing_study, finish_migration, migrated_name, write_metadata
 from dnsearch.search.study_summary import summary
 from dnsearch.search.transfer import ENQUEUED, asked, in_words, translated
 from dnsearch.search.trial_store import BASE, DROPPED, INFEASIBLE, is_base, is_trial
@@ -45,19 +36,12 @@ from dnsearch.spec.tune.search_space import counts
 
 ASIDE = ".dropped"
 """Folder of the study for the folders of dropped trials; it is hidden, so the leaderboard passes over it."""
-CONSTRAINTS = "constraints:"
-"""How the names of a trial's constraints begin among its system attributes."""
+CONSTRAINTS = "constraints:"  # how their names begin among a trial's system attributes
 
 
 @dataclass(frozen=True, slots=True)
 class Migrated:
-    """The result of a migration.
-
-    Args:
-        kept: numbers of the trials that fit the new spec.
-        dropped: number → why it does not.
-        forgotten: infeasible proposals of the old spec that say nothing about the new one.
-    """
+    """Trials that fit, number → why one does not, and how many infeasible proposals say nothing any more."""
 
     kept: tuple[int, ...]
     dropped: dict[int, str]
@@ -68,9 +52,7 @@ def migrate(request: Request, *, dry_run: bool) -> Migrated:
     """Bring a study to a changed spec, or only tell what that would do.
 
     Raises:
-        StudyError: there is no such study, or another process searches it, or the new spec searches for
-            something else, or its sampler cannot do such a spec.
-        RunError: a trial's folder cannot be moved.
+        StudyError: the new spec searches for something else, or its sampler cannot do such a spec.
     """
     name, url, folder = request.folder.name, request.url, request.folder
     check_base(request.spec.document, request.spec.tune)
@@ -82,14 +64,14 @@ def migrate(request: Request, *, dry_run: bool) -> Migrated:
         finish_migration(url, name)
         study = existing_study(url, name)
         agreed_id(folder, study, url)
-        before, after = read_metadata(study, url), request.spec
+        before, after = study_metadata.read_metadata(study, url), request.spec
         _check_comparable(before, after)
         base = settings(before.document.experiment) != settings(after.document.experiment)
         rules = _rules(before) != _rules(after)
         trials = study.get_trials(deepcopy=False)
         moved = [_moved(trial, before, after, new_base=base, new_rules=rules) for trial in trials]
         if not dry_run:
-            left = {SPEC, KNOWLEDGE, MIGRATED}
+            left = {study_metadata.SPEC, KNOWLEDGE, study_metadata.MIGRATED}
             replaced(request, {key: each for key, each in study.user_attrs.items() if key not in left}, moved)
             _set_aside(request)
     counted = {trial.number for trial in trials if is_trial(trial)}
@@ -115,7 +97,6 @@ def _check_comparable(before: SearchSpec, after: SearchSpec) -> None:
 
 
 def _rules(spec: SearchSpec) -> tuple[object, ...]:
-    """What refuses proposals."""
     return spec.tune.constraints, spec.tune.relations, spec.document.experiment.limits, spec.limits
 
 
@@ -167,7 +148,8 @@ def replaced(request: Request, attributes: Mapping[str, Any], moved: Iterable[Fr
     name, url = request.folder.name, request.url
     with suppress(KeyError):  # of a migration that was killed
         optuna.delete_study(study_name=migrated_name(name), storage=storage(url))
-    new = open_study(url, migrated_name(name), request.spec.document.experiment, request.spec.tune)
+    experiment, tune = request.spec.document.experiment, request.spec.tune
+    new = study_metadata.open_study(url, migrated_name(name), experiment, tune)
     for key, value in attributes.items():
         new.set_user_attr(key, value)
     write_metadata(new, request.spec, request.trials)
@@ -177,8 +159,8 @@ def replaced(request: Request, attributes: Mapping[str, Any], moved: Iterable[Fr
     ]
     new.add_trials(placed)
     if placed and not any(BASE in each.user_attrs for each in placed):
-        new.enqueue_trial(base_labels(request.spec.document, request.spec.tune), user_attrs={BASE: True})
-    new.set_user_attr(MIGRATED, True)
+        new.enqueue_trial(base_labels(request.spec.document, tune), user_attrs={BASE: True})
+    new.set_user_attr(study_metadata.MIGRATED, True)
     finish_migration(url, name)
 
 

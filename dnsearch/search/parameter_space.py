@@ -10,19 +10,8 @@ from dnsearch.errors import Problem, SpecError, StudyError
 from dnsearch.spec.document import Document, settings
 from dnsearch.spec.experiment import STAGES
 from dnsearch.spec.tree import overlap
-from dnsearch.spec.tune import SAMPLERS, Tune
-from dnsearch.spec.tune.parameters import (
-    FloatRange,
-    IntRange,
-    Label,
-    Range,
-    Searched,
-    exact,
-    highest,
-    holds_value,
-    labelled,
-    when,
-)
+from dnsearch.spec.tune import SAMPLERS, Tune, parameters
+from dnsearch.spec.tune.parameters import FloatRange, IntRange, Label, Searched, highest, labelled
 from dnsearch.spec.tune.search_space import Choice, Draw, chosen, counts, followers, in_order, value_of
 
 
@@ -41,7 +30,7 @@ def distribution(searched: Searched) -> IntDistribution | FloatDistribution | Ca
             return CategoricalDistribution(list(labelled(choices)))
 
 
-def suggestions(trial: Trial) -> Draw:
+def _suggestions(trial: Trial) -> Draw:
     """Draws what a trial's sampler suggests; what the trial has been given before, it is given again."""
 
     def draw(path: str, searched: Searched) -> Label:
@@ -60,13 +49,13 @@ def suggestions(trial: Trial) -> Draw:
 
 def suggested(trial: Trial, tune: Tune) -> Choice:
     """What a trial's sampler chooses."""
-    return chosen(tune, suggestions(trial))
+    return chosen(tune, _suggestions(trial))
 
 
 def suggested_base(trial: Trial, tune: Tune, labels: Mapping[str, Label]) -> Choice:
     """Write the base spec's labels into its trial; nothing in the spec is changed."""
     own = {path: tune.parameters[path] for path in labels}
-    chosen(tune.model_copy(update={"parameters": own, "relations": ()}), suggestions(trial))
+    chosen(tune.model_copy(update={"parameters": own, "relations": ()}), _suggestions(trial))
     return Choice(labels, {})
 
 
@@ -78,19 +67,17 @@ def base_labels(document: Document, tune: Tune) -> dict[str, Label]:
     own, found = settings(document.experiment), dict[str, Label]()
     for path in in_order(tune.parameters):
         searched = tune.parameters[path]
-        if not counts(searched, found):
-            continue
-        for label, value in _candidates(own, path, searched):
-            if _is_own(document, own, path, value, tune):
-                found[path] = label
-                break
+        if counts(searched, found):
+            for label, value in _candidates(own, path, searched):
+                if _is_own(document, own, path, value, tune):
+                    found[path] = label
+                    break
     return found
 
 
 def _is_own(document: Document, own: Mapping[str, Any], path: str, value: Any, tune: Tune) -> bool:  # noqa: ANN401  (whatever the YAML holds)
     """Whether the spec has a value already; what could be a shorthand is compared as the spec reads it."""
-    present = _value_at(own, path)
-    if _is_plain(present) and _is_plain(value):
+    if _is_plain(present := _value_at(own, path)) and _is_plain(value):
         return _same(present, value)
     try:
         changed = document.with_values({path: value}, path).experiment
@@ -125,16 +112,12 @@ def _same(one: Any, other: Any) -> bool:  # noqa: ANN401  (whatever the YAML hol
 
 
 def _candidates(own: Mapping[str, Any], path: str, searched: Searched) -> list[tuple[Label, Any]]:
-    """The labels and values of the space that could be the spec's own."""
-    if not isinstance(searched, Range):
+    if not isinstance(searched, parameters.Range):
         return list(labelled(searched).items())
     present = _value_at(own, path)
-    numbers = [*present.values()][:1] if isinstance(present, dict) else [present]
-    return [
-        (exact(searched, each), each)
-        for each in numbers
-        if isinstance(each, int | float) and holds_value(searched, each)
-    ]
+    number = next(iter(present.values()), None) if isinstance(present, dict) else present
+    fits = isinstance(number, int | float) and parameters.holds_value(searched, number)
+    return [(parameters.exact(searched, number), number)] if fits else []
 
 
 def misfits(
@@ -147,8 +130,8 @@ def misfits(
     for key in sorted(differing - given):
         if not any(overlap(key, path) for path in tune.parameters):
             expected = f"{others.get(key, 'not set')!s}, as in the study's spec, since it is not searched"
-            found = str(own.get(key, "not set"))
-            yield Problem(key, expected, found, f"{hint}: only searched fields may differ.")
+            differ = f"{hint}: only searched fields may differ."
+            yield Problem(key, expected, str(own.get(key, "not set")), differ)
     for path, searched in tune.parameters.items():
         if path not in labels and counts(searched, labels):
             outside = f"{hint}: only a spec in the search space can be a trial."
@@ -170,9 +153,6 @@ def check_base(document: Document, tune: Tune) -> None:
 
     Some of Optuna's samplers propose only what all finished trials have, and silently draw the rest at
     random. The first trial is the base spec; they would never propose what it lacks.
-
-    Raises:
-        StudyError: with every parameter that the base spec has no value of.
     """
     if not SAMPLERS[tune.sampler].common_parameters_only:
         return
@@ -182,7 +162,7 @@ def check_base(document: Document, tune: Tune) -> None:
     problems = [
         Problem(f"tune.parameters.{path}", expected, _shown(own, path), hint)
         for path, searched in tune.parameters.items()
-        if path not in labels and not when(searched)
+        if path not in labels and not parameters.when(searched)
     ]
     if problems:
         raise StudyError("\n\n".join(map(str, problems)))

@@ -25,8 +25,7 @@ from dnsearch.spec.network import Network, UNet
 from dnsearch.spec.training import OF_PIXELS, Size, Stage, Training
 from dnsearch.spec.tune import Tune
 
-SMALLEST_PART = 2
-"""Images of a part of a batch, which BatchNorm needs for a variance."""
+SMALLEST_PART = 2  # images of a part of a batch, which BatchNorm needs for a variance
 
 
 @dataclass(frozen=True)
@@ -34,9 +33,6 @@ class Proposal:
     """A network to train: a trial, or a retraining that confirms one.
 
     Args:
-        planned: its spec and network.
-        folder: its run folder.
-        origin: study and number.
         record: what its folder shall say until a training writes there.
         trial: Optuna's trial; None for a retraining, of which the study knows nothing.
         twin: the number of an earlier trial with the same settings.
@@ -51,11 +47,7 @@ class Proposal:
 
 
 def propose(store: TrialStore, trial: Trial, folder: Path, spec: SearchSpec) -> Proposal | Mapping[str, str]:
-    """Work out what a new trial asks for, or one that an earlier search left.
-
-    Returns:
-        Where it is infeasible: what refuses it → the reason.
-    """
+    """What a new trial asks for, or one that an earlier search left; or what refuses it → the reason."""
     judgement = spec.judge(store.choice(trial).values, f"trial {trial.number}")
     store.judge(trial, judgement)
     if judgement.planned is None or judgement.reasons:
@@ -77,9 +69,7 @@ def known(run: RunFolder, record: RunRecord) -> RunRecord:
     """What a run folder has of a run: its record with all its epochs; else the record given.
 
     A process that was killed may have written epochs after its record. A damaged record does not count.
-
-    Raises:
-        StudyError: the folder is another run's, which nothing may write over.
+    Raises StudyError where the folder is another run's, which nothing may write over.
     """
     found, history = record, list[EpochRecord]()
     with suppress(RunError):
@@ -100,13 +90,8 @@ def known(run: RunFolder, record: RunRecord) -> RunRecord:
 def same_as(proposal: Proposal, twin: RunRecord) -> RunRecord:
     """The record of a trial whose settings another trial had: that one's outcome, without its time."""
     because = f": {twin.reason}" if twin.state == "failed" else ""
-    return replace(
-        twin,
-        name=proposal.folder.name,
-        trial=proposal.origin.trial,
-        reason=f"same settings as {twin.name}; not trained again{because}",
-        wall_seconds=0.0,
-    )
+    reason, name = f"same settings as {twin.name}; not trained again{because}", proposal.folder.name
+    return replace(twin, name=name, trial=proposal.origin.trial, reason=reason, wall_seconds=0.0)
 
 
 def in_more_parts(record: RunRecord, training: Training) -> RunRecord | None:
@@ -114,10 +99,8 @@ def in_more_parts(record: RunRecord, training: Training) -> RunRecord | None:
 
     The trial's settings, and so its fingerprint and its place in the search, do not change: whoever trains in
     its folder goes by the record. The gradients of the parts add up to the batch's; BatchNorm sees each part
-    for itself, which is a small difference, and so the leaderboard shows the parts.
-
-    Returns:
-        None where that was tried before, or batches cannot be divided further.
+    for itself, which is a small difference, and so the leaderboard shows the parts. None where that was tried
+    before, or batches cannot be divided further.
     """
     parts = 2 * training.accumulate
     whole = training.loss in OF_PIXELS  # a ratio over the whole batch, which is no sum over its parts
@@ -161,14 +144,14 @@ def by_examples(epochs: int) -> tuple[Stage, ...]:
     >>> [(stage.epochs, stage.examples) for stage in by_examples(27)]
     [(3, 0.3333), (9, 0.5774)]
     """
-    return tuple(Stage(epochs=rung, examples=round(_share(rung, epochs), 4)) for rung in rungs(epochs))
+    shares = {rung: round(math.sqrt(rung / epochs), 4) for rung in rungs(epochs)}
+    return tuple(Stage(epochs=rung, examples=share) for rung, share in shares.items())
 
 
 def by_image_size(epochs: int, network: Network, image_shape: Shape, classes: int) -> tuple[Stage, ...]:
     """Up to the rung after r of E epochs, images of the share sqrt(r / E) of the area, to whole pixels.
 
-    Where the network cannot be built for so few pixels, as many as it needs. Rungs at which all are needed
-    have no stage.
+    Where the network needs more pixels, as many as it needs; rungs at which it needs all have no stage.
 
     >>> from dnsearch.spec.network import example
     >>> small = by_image_size(27, example(layers_per_block=(2, 2)), (32, 32, 3), 10)
@@ -179,25 +162,20 @@ def by_image_size(epochs: int, network: Network, image_shape: Shape, classes: in
         return ()
     found: dict[Size, Stage] = {}
     for rung in rungs(epochs):
-        size = _fitting(network, image_shape, classes, math.sqrt(_share(rung, epochs)))
+        size = _fitting(network, image_shape, classes, math.sqrt(math.sqrt(rung / epochs)))
         if size != image_shape[:2]:
             found[size] = Stage(epochs=rung, image_size=size)  # of two rungs of one size, the later
     return tuple(found.values())
 
 
-def _share(rung: int, epochs: int) -> float:
-    return math.sqrt(rung / epochs)
-
-
 def _fitting(network: Network, image_shape: Shape, classes: int, factor: float) -> Size:
     """The smallest size with sides of at least that share for which the network can be built."""
-    whole_height, whole_width, channels = image_shape
-    height, width = (max(1, round(factor * side)) for side in (whole_height, whole_width))
-    while (height, width) != (whole_height, whole_width):
+    *whole, channels = image_shape
+    height, width = (max(1, round(factor * side)) for side in whole)
+    while [height, width] != whole:
         try:
             plan_network(network, (height, width, channels), classes)
-        except SpecError:
-            height, width = min(height + 1, whole_height), min(width + 1, whole_width)
-        else:
             break
+        except SpecError:
+            height, width = min(height + 1, whole[0]), min(width + 1, whole[1])
     return height, width

@@ -1,11 +1,10 @@
 """Which trials are stopped early, and when the whole search ends before its budget is used up.
 
-Trials are compared after certain epochs, the rungs. Whoever is among the best third of all that have come to
-a rung goes on; the others wait there, and go on later if enough worse ones arrive (ASHA: Li et al., 2020,
-arXiv 1810.05934). Hyperband (Li et al., 2018, arXiv 1603.06560) lets some trials skip the first rungs, where
-slow starters are stopped too soon. With several objectives "the best" are those that no other dominates,
-front by front (Deb et al., 2002; for ASHA: Schmucker et al., 2021, arXiv 2106.12639), and the best half goes
-on: a third lost networks that were on the front in the end (docs/search.md).
+After certain epochs, the rungs, the best third of all trials that have come there goes on; the others wait,
+and go on later if enough worse ones arrive (ASHA: Li et al., 2020, arXiv 1810.05934). Hyperband (Li et al.,
+2018, arXiv 1603.06560) lets some trials skip the first rungs, where slow starters are stopped too soon. With
+several objectives the best are those that no other dominates, front by front (Deb et al., 2002; for ASHA:
+Schmucker et al., 2021, arXiv 2106.12639), and half go on: a third lost good networks (docs/search.md).
 """
 
 import math
@@ -25,24 +24,12 @@ from dnsearch.spec.tune import Tune
 
 COSTS = "dnsearch:costs"
 EPOCHS = "dnsearch:epochs"
-
-KNOWN = {
-    "parameters": "parameters",
-    "macs": "macs",
-    "training_memory_bytes": "training_memory_bytes",
-    "latency_seconds": "macs",
-}
+KNOWN = {aim: aim for aim in ("parameters", "macs", "training_memory_bytes")} | {"latency_seconds": "macs"}
 """Objective → the cost that represents it while trials are compared; a latency is measured at the end."""
-
-ETA = 3
-"""One in so many goes on from a rung, and the next one is at so many times its epochs."""
-
-OF_SEVERAL = 2
-"""With several objectives one in so many goes on."""
-
+ETA = 3  # one in so many goes on from a rung, and the next one is at so many times its epochs
+OF_SEVERAL = 2  # with several objectives one in so many goes on
 MOST_RUNGS = 3
-MEDIAN_TRIALS, MEDIAN_EPOCHS = 4, 2
-"""The median says nothing before so many trials ended, nor before so many epochs."""
+MEDIAN_TRIALS, MEDIAN_EPOCHS = 4, 2  # the median says nothing before so many trials or epochs ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +37,8 @@ class Entrant:
     """A trial as far as its rivals are concerned.
 
     Args:
-        number: its number.
         scores: epoch → validation score, higher is better.
-        costs: what it costs in the study's other objectives, lower is better; known before it is trained.
+        costs: in the study's other objectives, lower is better; known before it is trained.
     """
 
     number: int
@@ -116,9 +102,7 @@ def admitted(entrants: Iterable[Entrant], rung: int) -> tuple[int, ...]:
 def fronts(ordered: Sequence[Entrant], rung: int) -> Iterator[list[int]]:
     """Numbers of the trials that none dominates, then of those that only the former dominate, and so on.
 
-    Args:
-        ordered: the trials, by falling score and then by rising costs: whoever dominates another comes first.
-        rung: the epoch that they are compared after.
+    They are ``ordered`` by falling score and then by rising costs: whoever dominates another comes first.
     """
     left = [(each.number, (-each.scores[rung], *each.costs)) for each in ordered]
     while left:
@@ -140,9 +124,8 @@ def behind_median(entrant: Entrant, rivals: Iterable[Entrant], epoch: int) -> bo
     (True, False)
     """
     scores = [rival.scores[epoch] for rival in rivals if epoch in rival.scores]
-    if len(scores) < MEDIAN_TRIALS or epoch < MEDIAN_EPOCHS:
-        return False
-    return entrant.scores[epoch] < median(scores)
+    is_known = len(scores) >= MEDIAN_TRIALS and epoch >= MEDIAN_EPOCHS
+    return is_known and entrant.scores[epoch] < median(scores)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +166,6 @@ class Pruning:
                 assert_never(self.tune.pruner)
 
     def _skipped(self, number: int) -> int:
-        """How many rungs a trial skips."""
         return skipped_rungs(number, len(rungs(self.epochs))) if self.tune.pruner == "hyperband" else 0
 
     def _entrants(self, skipped: int) -> list[Entrant]:
@@ -206,22 +188,17 @@ class StopRules:
     """When a search ends early: after a time, without progress, or at its target."""
 
     def __init__(self, tune: Tune) -> None:
-        self._tune = tune
-        self._began = time.monotonic()
-        self._final = ""
+        self._tune, self._began = tune, time.monotonic()
         self._reached_by: int | None = None
-
-    @property
-    def is_final(self) -> bool:
-        """Whether a rule has ended the study; after a time-out it may go on another day."""
-        return bool(self._final)
+        self.final = ""
+        """Why a rule has ended the study; after a time-out it may go on another day."""
 
     def reason(self) -> str:
         """Why no more trials are started; empty while they are."""
         seconds = self._tune.timeout_seconds
-        if not self._final and seconds is not None and time.monotonic() - self._began >= seconds:
+        if not self.final and seconds is not None and time.monotonic() - self._began >= seconds:
             return f"stopped after {seconds:g} seconds, as timeout_seconds says"
-        return self._final
+        return self.final
 
     def epoch_ended(self, trial: int, epoch: EpochRecord) -> None:
         """Note an epoch; where the best one counts, it may reach the target."""
@@ -234,19 +211,18 @@ class StopRules:
         if record.state == "finished" and metrics is not None and record.trial is not None:
             self._reach(record.trial, metrics.score)
         patience = self._tune.patience
-        if patience is None or not ranked or record.trial is None or self._final:
+        if patience is None or not ranked or record.trial is None or self.final:
             return
         if (later := record.trial - ranked[0]) >= patience:
-            self._final = f"no trial was better than trial {ranked[0]} for {later} trials"
+            self.final = f"no trial was better than trial {ranked[0]} for {later} trials"
 
     def _reach(self, trial: int, score: float) -> None:
         target = self._tune.target
-        if target is not None and score >= target and not self._final:
+        if target is not None and score >= target and not self.final:
             self._reached_by = trial
-            self._final = f"trial {trial} reached {score:.4g}; the target was {target:g}"
+            self.final = f"trial {trial} reached {score:.4g}; the target was {target:g}"
 
     def stop(self, trial: int) -> Stop | None:
         """A Stop after a trial's epoch: once the target is reached, the others need not go on."""
-        if self._reached_by in {None, trial}:
-            return None
-        return Stop("pruned", "the target was reached")
+        is_reached = self._reached_by not in {None, trial}
+        return Stop("pruned", "the target was reached") if is_reached else None

@@ -7,10 +7,9 @@
         │ └─── letters: message, files ── mailbox ─┘ │
         └───── Stop or None ───────────── mailbox ───┘
 
-A task posts a letter after every epoch and waits for the answer. At every rung, at least every minute and at
-the end the letter brings the run's files home through Ray's object store. So a lost node costs a minute: the
-trial starts again elsewhere from what came home. The mailbox is an actor beside the coordinator; both it and
-the tasks end with the coordinator, which alone writes the study.
+A task posts a letter after every epoch and waits for the answer. At rungs, every minute and at the end the
+letter brings the run's files home, so that a lost node costs a minute: the trial starts again elsewhere. The
+mailbox is an actor beside the coordinator; it and the tasks end with the coordinator.
 """
 
 import asyncio
@@ -39,13 +38,10 @@ from dnsearch.search.local_executor import POLL_SECONDS
 from dnsearch.search.messages import EpochEnded, Executor, Job, Message, Request, RunFailed, RunLost, timed
 from dnsearch.search.pruning import rungs
 
-HOME_SECONDS = 60.0
-"""After so long the files of a run come home with its next epoch."""
-
+HOME_SECONDS = 60.0  # after which the files of a run come home with its next epoch
 Attempt = tuple[Path, int]
 """A trial's run folder, and the number of a task: a trial that is started again has another one."""
-Files = Mapping[str, bytes]
-"""Files of a run by their names in its folder."""
+Files = Mapping[str, bytes]  # of a run, by their names in its folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +105,10 @@ def train(job: Job, attempt: Attempt, files: Files, mailbox: Any) -> None:  # no
         def ask(epoch: EpochRecord) -> Stop | None:
             nonlocal came_home
             planned = job.planned.experiment.training.epochs
-            is_due = epoch.epoch in rungs(planned) or time.monotonic() - came_home >= HOME_SECONDS
-            if is_due:
-                came_home = time.monotonic()
-            letter = Letter(attempt, EpochEnded(epoch), packed(folder) if is_due else None)
+            files = None
+            if epoch.epoch in rungs(planned) or time.monotonic() - came_home >= HOME_SECONDS:
+                came_home, files = time.monotonic(), packed(folder)
+            letter = Letter(attempt, EpochEnded(epoch), files)
             try:
                 answer: Stop | None = ray.get(mailbox.ask.remote(letter))
             except RayError:
@@ -135,9 +131,7 @@ def packed(folder: RunFolder) -> Files:
 
 def bring_home(files: Files, folder: RunFolder) -> None:
     """Write a run's files into its folder; after a kill at any moment the run can go on from there."""
-    for path in _carried(folder):
-        if path.name not in files:
-            continue
+    for path in (each for each in _carried(folder) if each.name in files):
         if path == folder.checkpoint:
             with folder.replacing_checkpoint() as file:
                 file.write(files[path.name])
@@ -204,22 +198,18 @@ class RayExecutor(Executor):
         try:
             letters: list[Letter] = ray.get(self._mailbox.take.remote(POLL_SECONDS))
         except RayError as error:
-            expected, hint = "a Ray cluster that works", "Look at ray status; the study can be continued."
-            found = (str(error).splitlines() or [type(error).__name__])[0]
-            raise StudyError(str(Problem("--executor ray", expected, found, hint))) from error
+            hint = "Look at ray status; the study can be continued."
+            raise _refusal("--executor ray", "a Ray cluster that works", error, hint) from error
         return letters
 
     def _broken(self) -> dict[Path, Message]:
         """Run folder → why its task has ended without a last letter."""
-        references = [task.reference for task in self._tasks.values()]
-        if not references:
+        folders = {task.reference: folder for folder, task in self._tasks.items()}
+        if not folders:
             return {}
-        ended, _ = ray.wait(references, num_returns=len(references), timeout=0, fetch_local=False)
-        return {
-            folder: message
-            for folder, task in self._tasks.items()
-            if task.reference in ended and (message := _error_of(task.reference)) is not None
-        }
+        ended, _ = ray.wait([*folders], num_returns=len(folders), timeout=0, fetch_local=False)
+        errors = {folders[reference]: _error_of(reference) for reference in ended}
+        return {folder: error for folder, error in errors.items() if error is not None}
 
     def answer(self, job: Job, stop: Stop | None) -> None:
         """Tell a task that waits after an epoch to go on or to stop."""
@@ -234,19 +224,16 @@ class RayExecutor(Executor):
 
     def close(self) -> None:
         """Cancel all tasks."""
-        for task in self._tasks.values():
-            ray.cancel(task.reference, force=True)
-        self._tasks.clear()
+        while self._tasks:
+            ray.cancel(self._tasks.popitem()[1].reference, force=True)
 
 
 def _error_of(reference: Any) -> Message | None:  # noqa: ANN401  (Ray's reference)
-    """Why a task that has ended failed; None where it did not."""
     try:
         ray.get(reference)
     except OutOfMemoryError:
-        return RunFailed(
-            "out of memory: Ray killed the task, since its node had too little left", memory=True
-        )
+        why = "out of memory: Ray killed the task, since its node had too little left"
+        return RunFailed(why, memory=True)
     except (RayActorError, RayTaskError) as error:
         return RunFailed(str(error))
     except RayError as error:
@@ -256,11 +243,7 @@ def _error_of(reference: Any) -> Message | None:  # noqa: ANN401  (Ray's referen
 
 @contextlib.contextmanager
 def ray_executor(request: Request, address: str | None) -> Iterator[RayExecutor]:
-    """An executor on a cluster, for a block; an ``address`` of None starts a cluster of its own.
-
-    Raises:
-        StudyError: there is no such cluster, or no node has enough GPUs for a trial.
-    """
+    """An executor on a cluster, for a block; an ``address`` of None starts a cluster of its own."""
     environment.set_environment()
     try:
         host, colon, port = (address or "").rpartition(":")
@@ -270,8 +253,7 @@ def ray_executor(request: Request, address: str | None) -> Iterator[RayExecutor]
         ray.init(address=address or "local", **quiet)
     except (OSError, ValueError, RuntimeError) as error:
         hint = "Start one with: ray start --head, or leave --address out for this machine alone."
-        found = (str(error).splitlines() or [type(error).__name__])[0]
-        raise StudyError(str(Problem(f"--address {address}", "a Ray cluster", found, hint))) from error
+        raise _refusal(f"--address {address}", "a Ray cluster", error, hint) from error
     try:
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         cpus, gpus = share(nodes, request.workers, request.spec.tune.gpus_per_trial)
@@ -280,13 +262,15 @@ def ray_executor(request: Request, address: str | None) -> Iterator[RayExecutor]
         ray.shutdown()
 
 
+def _refusal(where: str, expected: str, error: Exception, hint: str) -> StudyError:
+    found = (str(error).splitlines() or [type(error).__name__])[0]
+    return StudyError(str(Problem(where, expected, found, hint)))
+
+
 def share(nodes: list[dict[str, float]], workers: int, gpus_per_trial: float) -> tuple[int, float]:
     """Processors and GPUs of a trial: an even share of the processors that fits on each node that has some.
 
     Without a GPU in the cluster trials take none.
-
-    Raises:
-        StudyError: no node has so many GPUs.
 
     >>> share([{"CPU": 0}, {"CPU": 8, "GPU": 2}, {"CPU": 8, "GPU": 2}], workers=8, gpus_per_trial=0.5)
     (2, 0.5)

@@ -4,9 +4,7 @@ The trials are told to a study in memory as a search tells them. Infeasible prop
 numbers, which stay taken. A kill half-way leaves the database as it was, as in a migration.
 """
 
-from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from pathlib import Path
 from uuid import uuid4
 
 import optuna
@@ -30,12 +28,7 @@ from dnsearch.spec.document import fingerprint, load
 
 
 def rebuild(request: Request) -> int:
-    """Fill the database from the records of the study's folder; returns of how many trials.
-
-    Raises:
-        StudyError: the folder has no records, the database has trials of the study, or a record's settings
-            are not in the spec's search space.
-    """
+    """Fill a database without trials of the study from its folder's records; returns of how many trials."""
     folder, url = request.folder, request.url
     if not (records := trial_records(folder)):
         raise StudyError(str(Problem(str(folder), "the folder of a study, with its trials", "no trials")))
@@ -56,10 +49,12 @@ def rebuild(request: Request) -> int:
     return len(records)
 
 
-def _tell(store: TrialStore, request: Request, records: Mapping[int, RunRecord]) -> None:
+def _tell(store: TrialStore, request: Request, records: dict[int, RunRecord]) -> None:
     """Make the trials of all records, by number; what is lost leaves its number taken."""
     before, spec = study_record(request.folder), request.spec
-    specs = _specs(request.folder, records.values())
+    places = {each.fingerprint: RunFolder(request.folder / each.name) for each in reversed(records.values())}
+    # A trial with the settings of an earlier one has no spec of its own.
+    specs = {own: place.resolved for own, place in places.items() if place.resolved.exists()}
     count = max(max(records) + 1, before.proposals)
     infeasible = count - len(records) <= before.infeasible_proposals
     lost: dict[str, object] = {INFEASIBLE: {}} if infeasible else {DROPPED: "its record is lost"}
@@ -80,12 +75,6 @@ def _tell(store: TrialStore, request: Request, records: Mapping[int, RunRecord])
             store.study.add_trial(create_trial(state=TrialState.FAIL, user_attrs=lost))
 
 
-def _specs(folder: Path, records: Iterable[RunRecord]) -> dict[str, Path]:
-    """Fingerprint → spec; a trial with the settings of an earlier one has none of its own."""
-    places = {each.fingerprint: RunFolder(folder / each.name).resolved for each in reversed([*records])}
-    return {own: place for own, place in places.items() if place.exists()}
-
-
 def _replay(store: TrialStore, request: Request, record: RunRecord) -> None:
     """Tell the store what became of the trial that was enqueued last."""
     trial = store.study.ask()
@@ -103,7 +92,6 @@ def _replay(store: TrialStore, request: Request, record: RunRecord) -> None:
 
 
 def _timed(trial: FrozenTrial, record: RunRecord | None) -> FrozenTrial:
-    """The trial with the times of its record."""
     if record is not None:
         start = datetime.fromisoformat(record.started_at).astimezone().replace(tzinfo=None)
         ended = start + timedelta(seconds=record.wall_seconds)

@@ -2,23 +2,14 @@
 
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, assert_never
 from zlib import crc32
 
 import optuna
 from optuna.distributions import BaseDistribution
 from optuna.exceptions import ExperimentalWarning
-from optuna.samplers import (
-    BaseSampler,
-    CmaEsSampler,
-    GPSampler,
-    GridSampler,
-    NSGAIISampler,
-    QMCSampler,
-    RandomSampler,
-    TPESampler,
-)
+from optuna.samplers import BaseSampler, CmaEsSampler, GridSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from dnsearch import environment
@@ -38,32 +29,30 @@ def sampler(tune: Tune, number: int) -> BaseSampler:
 
     A study that is continued would otherwise start its random numbers, and so its proposals, over again. The
     points of a Sobol sequence have their order from one seed; the study counts them.
-
-    Raises:
-        DnsearchError: the sampler wants a library that is not installed.
+    Raises DnsearchError where the sampler wants a library that is not installed.
     """
     seed = _seed(tune, number)
     match tune.sampler:
         case "tpe":
             return TPESampler(seed=seed)
         case "random":
-            return RandomSampler(seed=seed)
+            return optuna.samplers.RandomSampler(seed=seed)
         case "grid":
             return Grid(grid(tune), seed=tune.seed)
         case "nsga2":
-            return NSGAIISampler(seed=seed, population_size=population(tune.trials))
+            return optuna.samplers.NSGAIISampler(seed=seed, population_size=population(tune.trials))
         case "cmaes":
             environment.require("cmaes", "cmaes")
             return Evolution(seed=seed)
         case "qmc":
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ExperimentalWarning)
-                return QMCSampler(scramble=True, seed=tune.seed)
+                return optuna.samplers.QMCSampler(scramble=True, seed=tune.seed)
         case "gp":
             environment.require("gp", "torch", "scipy")
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ExperimentalWarning)
-                return GPSampler(seed=seed)
+                return optuna.samplers.GPSampler(seed=seed)
         case _:
             assert_never(tune.sampler)
 
@@ -88,18 +77,14 @@ def grid(tune: Tune) -> dict[str, list[Any]]:
 class Grid(GridSampler):
     """Optuna's, but that it does not stop the study: whoever asks for trials looks for what is left."""
 
-    def after_trial(
-        self, study: optuna.Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
-    ) -> None:
+    def after_trial(self, *_: object, **__: object) -> None:
         """Do nothing at a trial's end."""
 
 
 class Evolution(CmaEsSampler):
     """Optuna's CMA-ES, but that it does not say after each trial that it learns nothing from constraints."""
 
-    def after_trial(
-        self, study: optuna.Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
-    ) -> None:
+    def after_trial(self, *_: object, **__: object) -> None:
         """Do nothing at a trial's end."""
 
 
@@ -108,10 +93,8 @@ def proposed(study: optuna.Study, tune: Tune, number: int) -> Mapping[str, Label
 
     Trials that wait at a rung are running to Optuna, which learns nothing from them. So TPE is asked in a
     copy of the study in which all that has not ended is pruned; a trial at work then counts as a poor one, as
-    with Optuna's constant liar. The copy also has what is known from other studies.
-
-    Returns:
-        Parameter → label; None where no trial waits and nothing else is known.
+    with Optuna's constant liar. The copy also has what is known from other studies. None where no trial waits
+    and nothing else is known.
     """
     trials = study.get_trials(deepcopy=False)
     known = study.user_attrs.get(KNOWLEDGE, [])
@@ -130,12 +113,10 @@ def _seed(tune: Tune, number: int) -> int:
 
 
 def _learnt(known: Mapping[str, Any], tune: Tune) -> FrozenTrial:
-    """A trial of another study, in this one's space."""
-    params, values = known["params"], known["values"]
-    distributions: dict[str, BaseDistribution] = {
-        path: distribution(tune.parameters[path]) for path in params
+    found: dict[str, BaseDistribution] = {
+        path: distribution(tune.parameters[path]) for path in known["params"]
     }
-    return create_trial(params=params, distributions=distributions, values=values)
+    return create_trial(params=known["params"], distributions=found, values=known["values"])
 
 
 def _pruned(trial: FrozenTrial) -> FrozenTrial:

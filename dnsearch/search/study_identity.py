@@ -19,25 +19,19 @@ from dnsearch.search.database import shown
 
 ID = "dnsearch:id"
 FINGERPRINT = "dnsearch:fingerprint"
+WAYS_OUT = """\
+Nothing was changed. Name the study's own database with --storage URL (or its folder with --runs DIR), or
+  start another study with --study NAME. If the database is lost, fill an empty one from the folder's records:
+  dnsearch tune SPEC --rebuild"""
 
 
 def agreed_id(folder: Path, study: optuna.Study | None, url: str) -> str:
-    """The id that a folder and a study have, or shall have where both are new.
-
-    Args:
-        folder: the study's folder.
-        study: the study of its name in the database; None: there is none.
-        url: the database.
-
-    Raises:
-        StudyError: they do not belong together.
-    """
+    """The id that a folder and a study have or shall have; a StudyError: they do not belong together."""
     here = study_record(folder).id
     there = "" if study is None else str(study.user_attrs.get(ID, ""))
     if here and here == there:
         return here
-    records = trial_records(folder)
-    trials = [] if study is None else study.get_trials(deepcopy=False)
+    records, trials = trial_records(folder), [] if study is None else study.get_trials(deepcopy=False)
     own = {each.number: each.user_attrs.get(FINGERPRINT) for each in trials}
     ended = any(each.state.is_finished() and FINGERPRINT in each.user_attrs for each in trials)
     alike = all(own.get(number) == record.fingerprint for number, record in records.items())
@@ -47,12 +41,6 @@ def agreed_id(folder: Path, study: optuna.Study | None, url: str) -> str:
         expected = f"the same study in the folder {folder} and in the database {shown(url)}"
         raise StudyError(str(Problem(f"study {folder.name}", expected, found, WAYS_OUT)))
     return here or there or uuid4().hex
-
-
-WAYS_OUT = """\
-Nothing was changed. Name the study's own database with --storage URL (or its folder with --runs DIR), or
-  start another study with --study NAME. If the database is lost, fill an empty one from the folder's records:
-  dnsearch tune SPEC --rebuild"""
 
 
 def bind(folder: Path, study: optuna.Study, agreed: str) -> None:

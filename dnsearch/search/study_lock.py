@@ -19,18 +19,8 @@ from sqlalchemy.pool import NullPool
 from dnsearch import environment
 from dnsearch.errors import Problem, RunError, StudyError
 from dnsearch.runs.lock import holder, is_locked, locked
-from dnsearch.search.database import (
-    OPENING_TROUBLE,
-    TROUBLE,
-    Kinds,
-    error_text,
-    is_lost_connection,
-    make_room,
-    reachable,
-    shown,
-    sqlite_file,
-    undamaged,
-)
+from dnsearch.search import database
+from dnsearch.search.database import shown, sqlite_file
 
 SESSION = (
     "set tcp_keepalives_idle = 10",  # the server notices within half a minute that a machine went off
@@ -44,13 +34,11 @@ where held.locktype = 'advisory' and held.granted
     and held.objid = (cast(:key as bigint) & 4294967295)::oid
 """
 HINT = "Wait for it or end that process; the lock is released when its process ends."
-GIVE_UP_SECONDS = 300.0
-"""How long a database that went away is waited for."""
+GIVE_UP_SECONDS = 300.0  # that a database that went away is waited for
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 15.0
 RENEW_SECONDS = 10.0
 
-WAITED_FOR: Kinds = (*TROUBLE, StudyError)
-
+WAITED_FOR: database.Kinds = (*database.TROUBLE, StudyError)
 Result = TypeVar("Result")
 
 
@@ -59,15 +47,12 @@ def study_locked(folder: Path, url: str, say: Callable[[str], None]) -> Iterator
     """Keep every other process from writing a study, whose folder exists, for a block.
 
     ``say`` is told once of every interruption of the database, and of its end.
-
-    Raises:
-        StudyError: another process searches the study, or the database cannot be reached.
-        RunError: a lock's file cannot be written.
+    Raises StudyError where another process searches the study.
     """
     with _file_locked(folder / "lock", folder.name):
         lock = StudyLock(folder.name, url, say)
         try:
-            with reachable(url, OPENING_TROUBLE):
+            with database.reachable(url, database.OPENING_TROUBLE):
                 lock.retried(lock.take)
             yield lock
         finally:
@@ -78,24 +63,16 @@ class StudyLock:
     """A study's lock at its database, and the patience that a restart of a server asks for."""
 
     def __init__(self, study: str, url: str, say: Callable[[str], None] = lambda _: None) -> None:
-        self._study = study
-        self._url = url
-        self._say = say
+        self._study, self._url, self._say = study, url, say
         self._held = ExitStack()
         self._connection: Connection | None = None
         self._renewed = 0.0
 
     def take(self) -> None:
-        """Take the lock, or take it again after the connection was lost.
-
-        Raises:
-            StudyError: another process has it.
-            SQLAlchemyError: there is no server.
-        """
+        """Take the lock, or take it again after the connection was lost."""
         self.release()
-        file = sqlite_file(self._url)
-        if file is not None:
-            make_room(file)
+        if (file := sqlite_file(self._url)) is not None:
+            database.make_room(file)
             self._held.enter_context(_file_locked(lock_file(file, self._study), self._study))
             return
         self._connection = connection = self._held.enter_context(closing(_connected(self._url)))
@@ -108,9 +85,8 @@ class StudyLock:
         taken = connection.execute(text("select pg_try_advisory_lock(:key)"), number).scalar_one()
         by = None if taken else connection.execute(text(HOLDER), number).scalar()
         if by == name["name"]:  # the server has not noticed yet that this process lost its connection
-            connection.execute(
-                text(f"select pg_terminate_backend(pid, 5000) from ({HOLDER}) as held"), number
-            )
+            end = f"select pg_terminate_backend(pid, 5000) from ({HOLDER}) as held"
+            connection.execute(text(end), number)
             taken = connection.execute(text("select pg_try_advisory_lock(:key)"), number).scalar_one()
         connection.commit()  # the lock is the session's; an open transaction would keep old rows alive
         if not taken:
@@ -147,10 +123,10 @@ class StudyLock:
                     self.take()
                 result = call()
             except WAITED_FOR as error:
-                if not is_lost_connection(error) or time.monotonic() - began > GIVE_UP_SECONDS:
+                if not database.is_lost_connection(error) or time.monotonic() - began > GIVE_UP_SECONDS:
                     raise
                 if not is_away:
-                    minutes, why = GIVE_UP_SECONDS / 60, error_text(error, self._url)
+                    minutes, why = GIVE_UP_SECONDS / 60, database.error_text(error, self._url)
                     self._say(f"the database is away; waiting up to {minutes:g} minutes for it… ({why})")
                 is_away = True
                 time.sleep(pause)
@@ -162,13 +138,12 @@ class StudyLock:
 
     def undamaged(self) -> AbstractContextManager[None]:
         """For a block that reads the study: damaged contents are a StudyError that names the database."""
-        return undamaged(self._url)
+        return database.undamaged(self._url)
 
 
 def is_searched(url: str, study: str) -> bool:
     """Whether some process searches a study; raises SQLAlchemyError where the server cannot be reached."""
-    file = sqlite_file(url)
-    if file is not None:
+    if (file := sqlite_file(url)) is not None:
         return is_locked(lock_file(file, study))
     with closing(_connected(url)) as connection:
         return connection.execute(text(HOLDER), {"key": key(study)}).first() is not None
@@ -200,11 +175,7 @@ def lock_file(database: Path, study: str) -> Path:
 
 
 def key(study: str) -> int:
-    """The number that PostgreSQL knows a study's lock by: 64 bits with a sign.
-
-    >>> key("small") == key("small"), key("small") == key("large")
-    (True, False)
-    """
+    """The number that PostgreSQL knows a study's lock by: 64 bits with a sign."""
     digest = hashlib.blake2b(f"dnsearch:{study}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, signed=True)
 

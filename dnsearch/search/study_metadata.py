@@ -28,19 +28,12 @@ LENGTH_AND_ROOM = {
 
 
 def open_study(url: str, name: str, experiment: Experiment, tune: Tune) -> optuna.Study:
-    """Create the study, or open it if it exists; the caller holds its lock.
-
-    Raises:
-        StudyError: the storage cannot be reached, or has a study of another spec under this name.
-    """
+    """Create the study, or open it if it exists and is not another spec's; the caller holds its lock."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     with reachable(url, OPENING_TROUBLE):
+        opened, aims, pruner = storage(url), directions(tune), NopPruner()  # pruning.py decides
         study = optuna.create_study(
-            storage=storage(url),
-            study_name=name,
-            directions=directions(tune),
-            pruner=NopPruner(),  # pruning.py decides
-            load_if_exists=True,
+            storage=opened, study_name=name, directions=aims, pruner=pruner, load_if_exists=True
         )
         _same_spec(study, _description(experiment, tune))
     return study
@@ -53,31 +46,23 @@ def directions(tune: Tune) -> list[StudyDirection]:
 
 
 def existing_study(url: str, name: str) -> optuna.Study:
-    """Open a study to look at; nothing is created where there is none.
-
-    Raises:
-        StudyError: the storage cannot be reached, or has no such study.
-    """
+    """Open a study to look at; nothing is created, a StudyError is raised, where there is none."""
     if (study := find_study(url, name)) is not None:
         return study
-    file = sqlite_file(url)
-    if file is not None and not file.is_file():
-        found = "no such file"
-    else:
-        found = ", ".join(optuna.get_all_study_names(storage(url))) or "no study"
+    there = None if _is_missing(url) else ", ".join(optuna.get_all_study_names(storage(url)))
+    found = "no such file" if there is None else there or "no study"
     hint = "Studies are made by: dnsearch tune SPEC --study NAME"
     raise StudyError(str(Problem(f"study {name}", f"a study in {shown(url)}", found, hint)))
 
 
-def find_study(url: str, name: str) -> optuna.Study | None:
-    """A study, or None where there is none; nothing is created.
+def _is_missing(url: str) -> bool:
+    return (file := sqlite_file(url)) is not None and not file.is_file()
 
-    Raises:
-        StudyError: the storage cannot be reached.
-    """
+
+def find_study(url: str, name: str) -> optuna.Study | None:
+    """A study, or None where there is none; nothing is created."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    file = sqlite_file(url)
-    if file is not None and not file.is_file():
+    if _is_missing(url):
         return None
     with reachable(url, OPENING_TROUBLE):
         if name not in optuna.get_all_study_names(opened := storage(url)):
@@ -86,7 +71,7 @@ def find_study(url: str, name: str) -> optuna.Study | None:
 
 
 def migrated_name(name: str) -> str:
-    """What a study is called while it is made to replace another one; no person can give such a name."""
+    """The name of a study that is made to replace another one; no person can give such a name."""
     return f"{name}~migrated"
 
 
@@ -95,10 +80,9 @@ def finish_migration(url: str, name: str) -> None:
 
     The caller holds the study's lock.
     """
-    file, replacement = sqlite_file(url), migrated_name(name)
-    if file is not None and not file.is_file():
+    if _is_missing(url):
         return
-    opened = storage(url)
+    opened, replacement = storage(url), migrated_name(name)
     if replacement not in optuna.get_all_study_names(opened):
         return
     made = optuna.load_study(study_name=replacement, storage=opened)
@@ -157,24 +141,14 @@ def write_metadata(study: optuna.Study, spec: SearchSpec, trials: int) -> None:
 
 
 def read_metadata(study: optuna.Study, url: str) -> SearchSpec:
-    """What a study is about.
-
-    Raises:
-        StudyError: it was not made by dnsearch, or the storage cannot be reached.
-    """
+    """What a study is about; a StudyError where dnsearch has not made it."""
     with reachable(url, DAMAGE):
-        written = study.user_attrs.get(METADATA)
-        if written is not None:
+        if (written := study.user_attrs.get(METADATA)) is not None:
             # The resolved spec needs no other file; what the written one extends may be missing here.
             document = parse(written["resolved"].encode(), f"study {study.study_name}")
-            if document.experiment.tune is not None:
-                return SearchSpec(
-                    replace(document, text=written["written"]),
-                    document.experiment.tune,
-                    tuple(written["image_shape"]),
-                    written["classes"],
-                    written["limits"],
-                )
+            if (tune := document.experiment.tune) is not None:
+                shape, document = tuple(written["image_shape"]), replace(document, text=written["written"])
+                return SearchSpec(document, tune, shape, written["classes"], written["limits"])
     expected = "a study made by dnsearch, with its spec inside"
     hint = "Make it with: dnsearch tune SPEC --storage URL"
     raise StudyError(str(Problem(f"study {study.study_name}", expected, "one without", hint)))

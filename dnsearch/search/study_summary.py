@@ -1,8 +1,7 @@
 """The facts about a study as a whole, and a record per trial, from its storage; and ``study.json``.
 
-Everything is counted from the storage, not from the trials' folders, so that it is the same wherever the
-folders are. The storage has states, scores, epochs, searched values and reasons; it has neither losses nor
-timings, and it does not say how many images a score is of, so that a leaderboard made of it has no intervals.
+Everything is counted from the storage, not from the trials' folders, so that it is the same wherever they
+are. The storage has neither losses nor timings nor how many images a score is of: there are no intervals.
 """
 
 import contextlib
@@ -37,14 +36,12 @@ BEST_SHARE, FEWEST_BEST = 0.1, 5
 """The best tenth is held against all, but five trials at least: fewer say little (Optuna's own advice)."""
 SHARE_OF_TIME = 0.02
 """How much of a coordinator's time summaries may take; a study of 10,000 trials needs more than a moment."""
-
 STATES: dict[TrialState, State] = {
     TrialState.COMPLETE: "finished",
     TrialState.PRUNED: "pruned",
     TrialState.FAIL: "failed",
 }
 Condition = Literal["searching", "ended", "interrupted"]
-Look = Callable[[], tuple[list[RunRecord], StudyRecord]]
 
 
 class StudyFile:
@@ -55,14 +52,13 @@ class StudyFile:
         self._due = 0.0
 
     def renew(self) -> None:
-        """Write the file, unless it was written a moment ago; raises RunError where it cannot be."""
+        """Write the file, unless it was written a moment ago."""
         if time.monotonic() >= self._due:
             self.write("searching")
 
     def write(self, condition: Condition) -> None:
-        """Write the file; raises RunError where it cannot be."""
-        started = time.monotonic()
-        before = None
+        """Write the file."""
+        started, before = time.monotonic(), None
         with contextlib.suppress(RunError):  # missing, or damaged and replaced now
             before = read_study(self._folder)
         write_study(self._folder, self._lock.retried(lambda: summary(self._study, condition, before)))
@@ -75,11 +71,8 @@ def summary(study: optuna.Study, condition: Condition, before: StudyRecord | Non
 
     While as many trials are finished as ``before``, what was reported before, its importances hold.
     """
-    proposals = [
-        each
-        for each in study.get_trials(deepcopy=False)
-        if each.state is not TrialState.WAITING and DROPPED not in each.user_attrs
-    ]
+    asked = [each for each in study.get_trials(deepcopy=False) if each.state is not TrialState.WAITING]
+    proposals = [each for each in asked if DROPPED not in each.user_attrs]
     trials = list(filter(is_trial, proposals))
     broken = Counter(name for trial in proposals for name in trial.user_attrs.get(INFEASIBLE, ()))
     aims = objectives(study)
@@ -93,6 +86,7 @@ def summary(study: optuna.Study, condition: Condition, before: StudyRecord | Non
     missing = few if finished < FEWEST_TRIALS else "no parameter matters more than the others"
     stopped = [trial for trial in trials if state_of(trial) in {"pruned", "paused"}]
     planned = setting(study, "training.epochs", 0)
+    left = (trial.params.get("training.epochs", planned) - _epochs(trial) for trial in stopped)
     return StudyRecord(
         name=study.study_name,
         state=condition,
@@ -103,9 +97,7 @@ def summary(study: optuna.Study, condition: Condition, before: StudyRecord | Non
         infeasible=dict(broken.most_common()),
         infeasible_proposals=len(proposals) - len(trials),
         epochs_trained=sum(map(_epochs, trials)),
-        epochs_saved=sum(
-            max(0, trial.params.get("training.epochs", planned) - _epochs(trial)) for trial in stopped
-        ),
+        epochs_saved=sum(max(0, epochs) for epochs in left),
         importances=shares,
         importances_missing="" if shares else missing,
         front=tuple(trial.number for trial in study.best_trials) if len(aims) > 1 else (),
@@ -158,12 +150,8 @@ def _epochs(trial: FrozenTrial) -> int:
     return max(scores_of(trial), default=0)
 
 
-def looking(url: str, name: str) -> Look:
-    """A function that reads a study's storage as it is at the moment.
-
-    Raises:
-        StudyError: there is no such study; the function also raises it, if the storage is gone.
-    """
+def looking(url: str, name: str) -> Callable[[], tuple[list[RunRecord], StudyRecord]]:
+    """A function that reads a study's storage as it is at the moment."""
     study = existing_study(url, name)
 
     def look() -> tuple[list[RunRecord], StudyRecord]:

@@ -1,7 +1,7 @@
 """What a search space holds, by drawing from it evenly: what is refused, what networks cost, what is idle.
 
-Nothing is trained, and each kind of network is planned once: numbers that change neither what a network costs
-nor whether it can be built are left out of what tells two draws apart.
+Nothing is trained, and each kind of network is planned once: what tells two draws apart leaves out numbers
+that change neither what a network costs nor whether it can be built.
 """
 
 import math
@@ -32,9 +32,7 @@ WITHOUT_COST = (
 TRIES = 20
 """Changes of a parameter alone after which it is held to be idle, when none changed anything."""
 
-Key = tuple[tuple[str, Label], ...]
-Found = tuple[Mapping[str, str], Mapping[str, int]]
-"""Why a point is refused, and what it costs."""
+Found = tuple[Mapping[str, str], Mapping[str, int]]  # why a point is refused, and what it costs
 
 
 def evenly(random: Random) -> Draw:
@@ -75,7 +73,6 @@ class Survey:
         feasible: how many of them may be tried.
         refused: constraint or relation → how many points it refused; one point may be refused by several.
         costs: cost → of every point whose network can be built, whatever the constraints.
-        feasible_macs: multiply-adds of every feasible point.
         never: parameters that counted in no point.
         idle: parameters that change nothing, neither the network nor the training.
     """
@@ -126,7 +123,7 @@ def survey(spec: SearchSpec, samples: int, seed: int, seconds: float) -> Survey:
 
 def _remembered(spec: SearchSpec) -> Callable[[Choice], Found]:
     """A judge that works out each kind of network once: why it is refused, and what it costs."""
-    known: dict[Key, Found] = {}
+    known: dict[tuple[tuple[str, Label], ...], Found] = {}
     related = [path for relation in spec.tune.relations for path in relation.operands]
     free = {path for path in spec.tune.parameters if _is_free(path, spec.tune, related)}
 
@@ -143,8 +140,8 @@ def _remembered(spec: SearchSpec) -> Callable[[Choice], Found]:
 
 def _is_free(path: str, tune: Tune, related: list[str]) -> bool:
     """Whether a parameter's numbers make no difference here, but for 0."""
-    compared = any(overlap(other, path) for other in related)
     without_cost = any(f"{path}.".startswith(f"{field}.") for field in WITHOUT_COST)
+    compared = any(overlap(other, path) for other in related)
     return endless(tune.parameters[path]) and without_cost and not compared
 
 
@@ -164,13 +161,9 @@ def _is_idle(path: str, choices: list[Choice], spec: SearchSpec, draw: Draw) -> 
 
 def _changes(path: str, label: Label, choice: Choice, spec: SearchSpec, draw: Draw) -> bool | None:
     """Whether another value of a parameter alone makes a difference; None where one cannot be built."""
-
-    def changed(each: str, searched: Searched) -> Label:
-        there = {**choice.labels, path: label}
-        return there[each] if each in there else draw(each, searched)
-
-    points = (choice.values, chosen(spec.tune, changed).values)
-    own, other = (spec.judge(values, "sample").planned for values in points)
+    there = {**choice.labels, path: label}
+    changed = chosen(spec.tune, lambda each, searched: there[each] if each in there else draw(each, searched))
+    own, other = (spec.judge(values, "sample").planned for values in (choice.values, changed.values))
     if own is None or other is None:
         return None
     if path.startswith("network."):
@@ -198,14 +191,11 @@ def estimate(
         return {key: value for key, value in values.items() if key.startswith("data.")}
 
     own, networks = data(settings(experiment)), sorted(macs)
+    alike = [each for each in records if each.process.get("host") == host and data(each.settings) == own]
     paces = [
-        record.wall_seconds / (record.epochs * record.macs)
-        for record in records
-        if record.epochs
-        and record.macs
-        and record.wall_seconds
-        and record.process.get("host") == host
-        and data(record.settings) == own
+        each.wall_seconds / (each.epochs * each.macs)
+        for each in alike
+        if each.epochs and each.macs and each.wall_seconds
     ]
     if not paces or not networks:
         return None

@@ -30,21 +30,17 @@ ENQUEUED = "fixed_params"
 def enqueue(request: Request, store: TrialStore) -> None:
     """Put the request's specs at the head of the study's queue; one that was there before is left out.
 
-    Raises:
-        StudyError: a spec is outside of the search space, with every field; then none is enqueued.
+    Where one is outside of the search space, none is enqueued.
     """
-    specs = [(document, base_labels(document, store.tune)) for document in request.enqueue]
-    problems = [
-        str(problem)
-        for document, labels in specs
-        for problem in misfits(
-            document, labels, store.document, store.tune, f"--enqueue {document.experiment.name}"
-        )
-    ]
+    specs, problems = list[dict[str, Label]](), list[Problem]()
+    for document in request.enqueue:
+        specs.append(base_labels(document, store.tune))
+        hint = f"--enqueue {document.experiment.name}"
+        problems += misfits(document, specs[-1], store.document, store.tune, hint)
     if problems:
-        raise StudyError("\n\n".join(problems))
+        raise StudyError("\n\n".join(map(str, problems)))
     if specs:
-        store.enqueue([labels for _, labels in specs])
+        store.enqueue(specs)
 
 
 def asked(trial: FrozenTrial, spec: SearchSpec) -> dict[str, Label]:
@@ -56,11 +52,7 @@ def asked(trial: FrozenTrial, spec: SearchSpec) -> dict[str, Label]:
 def translated(
     trial: FrozenTrial, before: SearchSpec, after: SearchSpec
 ) -> tuple[dict[str, Label], list[Problem]]:
-    """A trial's labels in another search's space, and what keeps it from being a trial of that search.
-
-    Raises:
-        SpecError: its values do not fit together.
-    """
+    """A trial's labels in another search's space, and what keeps it from being a trial of that search."""
     labels, document = asked(trial, before), before.document
     if not is_base(trial):
         document = document.with_values(values_of(labels, before.tune), f"trial {trial.number}")
@@ -75,17 +67,14 @@ def in_words(problem: Problem) -> str:
     return f"{problem.where}: expected {problem.expected}, found {problem.found}"
 
 
-def place(study: optuna.Study, url: str) -> str:
+def _place(study: optuna.Study, url: str) -> str:
     """Where a study is, the same whatever way its database is written."""
     file = sqlite_file(url)
     return f"{shown(url) if file is None else file.resolve()} {study.study_name}"
 
 
 def other_study(name: str, runs: Path, storage: str | None) -> tuple[optuna.Study, str]:
-    """Another study and its database, by its name or its folder.
-
-    ``storage`` is the database of a study whose folder has none. Raises StudyError: there is no such study.
-    """
+    """Another study and its database, by its name or folder; ``storage``: the one if its folder has none."""
     for folder in (Path(name), runs / name):
         if (folder / "study.db").is_file():
             url = default_url(folder)
@@ -97,16 +86,11 @@ def other_study(name: str, runs: Path, storage: str | None) -> tuple[optuna.Stud
 def learn(request: Request, other: optuna.Study, url: str) -> tuple[int, dict[str, int]]:
     """Let a study's sampler learn from another's finished trials, in place of what it learnt from it before.
 
-    Returns:
-        From how many it learns, and why others were left out → how many.
-
-    Raises:
-        StudyError: another process searches the study, its sampler cannot learn so, or the other study has
-            other objectives.
+    Returns from how many it learns, and why others were left out → how many.
     """
     with writable(request) as store:
-        where = place(other, url)
-        _check(store, other, is_same=where == place(store.study, request.url))
+        where = _place(other, url)
+        _check(store, other, is_same=where == _place(store.study, request.url))
         before = read_metadata(other, url)
         lessons: list[dict[str, Any]] = []
         left: Counter[str] = Counter()
@@ -117,8 +101,7 @@ def learn(request: Request, other: optuna.Study, url: str) -> tuple[int, dict[st
             else:
                 lesson = {"study": where, "trial": trial.number, "params": labels}
                 lessons.append({**lesson, "values": trial.values})
-        known = store.study.user_attrs.get(KNOWLEDGE, [])
-        kept = [each for each in known if each["study"] != where]
+        kept = [each for each in store.study.user_attrs.get(KNOWLEDGE, []) if each["study"] != where]
         store.study.set_user_attr(KNOWLEDGE, [*kept, *lessons])
     return len(lessons), dict(left.most_common())
 
@@ -138,7 +121,6 @@ def _check(store: TrialStore, other: optuna.Study, *, is_same: bool) -> None:
 
 
 def _lesson(trial: FrozenTrial, before: SearchSpec, after: SearchSpec) -> tuple[dict[str, Label], str]:
-    """A trial's labels in this space; or why nothing is learnt from it."""
     try:
         labels, problems = translated(trial, before, after)
     except SpecError as error:

@@ -33,7 +33,6 @@ from dnsearch.spec.tune.parameters import Label
 from dnsearch.spec.tune.search_space import Choice
 
 BASE = "dnsearch:base"
-
 REASON = "dnsearch:reason"
 INFEASIBLE = "dnsearch:infeasible"
 DROPPED = "dnsearch:dropped"
@@ -47,9 +46,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def _patient(
-    method: Callable[Concatenate["TrialStore", P], T],
-) -> Callable[Concatenate["TrialStore", P], T]:
+def _patient(method: Callable[Concatenate["TrialStore", P], T]) -> Callable[Concatenate["TrialStore", P], T]:
     """A method that waits for a database server that went away, and then does its work from the start."""
 
     @wraps(method)
@@ -65,12 +62,8 @@ class TrialStore:
     def __init__(
         self, study: optuna.Study, storage: BaseStorage, document: Document, tune: Tune, lock: StudyLock
     ) -> None:
-        self.study = study
-        self.document = document
-        self.tune = tune
-        self.lock = lock
-        self._storage = storage
-        self._study_id = self._storage.get_study_id_from_name(study.study_name)
+        self.study, self.document, self.tune, self.lock = study, document, tune, lock
+        self._storage, self._study_id = storage, storage.get_study_id_from_name(study.study_name)
 
     @cached_property
     def base_labels(self) -> dict[str, Label]:
@@ -108,8 +101,7 @@ class TrialStore:
         ``busy`` are the numbers of trials that are still being brought to their pause.
         """
         at = {each.number: int(each.user_attrs[PAUSED]) for each in self.paused() if each.number not in busy}
-        number = self._pruning().promoted(at) if at else None
-        if number is None:
+        if not at or (number := self._pruning().promoted(at)) is None:
             return None
         trial = self.trial(number)
         trial.set_user_attr(PAUSED, 0)
@@ -129,7 +121,6 @@ class TrialStore:
         return self.study.ask()
 
     def _enqueue_base(self) -> None:
-        """Make the base spec the first trial of a study that has none."""
         if not self.trials():
             self.study.enqueue_trial(self.base_labels, user_attrs={BASE: True})
 
@@ -150,11 +141,9 @@ class TrialStore:
     @_patient
     def choice(self, trial: Trial) -> Choice:
         """What the trial changes in the base spec."""
-        return (
-            suggested_base(trial, self.tune, self.base_labels)
-            if is_base(trial)
-            else suggested(trial, self.tune)
-        )
+        if is_base(trial):
+            return suggested_base(trial, self.tune, self.base_labels)
+        return suggested(trial, self.tune)
 
     @_patient
     def judge(self, trial: Trial, judgement: Judgement) -> None:
@@ -202,7 +191,7 @@ class TrialStore:
         return Pruning(self.trials(COMPARED), self.tune, self.document.experiment.training.epochs)
 
     def report(self, trial: Trial, epoch: EpochRecord) -> None:
-        """Write an epoch's score down, once; Optuna's own place for it is for studies of one objective."""
+        """Write an epoch's score down; Optuna's own place for it is for studies of one objective."""
         known = scores_of(self.trials()[trial.number])
         if epoch.epoch in known:  # trained again after a node was lost
             return
@@ -242,11 +231,11 @@ class TrialStore:
         """Numbers of the finished trials by validation score, the best first; of equal ones, the smallest."""
         aim = self.tune.objectives.index("validation")
         with self.lock.undamaged():
-            finished = [
-                (-each.values[aim], each.user_attrs[COSTS]["parameters"], each.number)
-                for each in self.trials((TrialState.COMPLETE,))
+            trials = self.trials((TrialState.COMPLETE,))
+            order = [
+                (-each.values[aim], each.user_attrs[COSTS]["parameters"], each.number) for each in trials
             ]
-        return [number for _, _, number in sorted(finished)]
+        return [number for _, _, number in sorted(order)]
 
 
 def is_base(trial: Trial | FrozenTrial) -> bool:
@@ -264,9 +253,7 @@ def writable(request: Request) -> Iterator[TrialStore]:
     """Create the study, or open it if it exists, and keep every other process from writing it for the block.
 
     Raises:
-        StudyError: another process searches it, it cannot be opened, or is another spec's; or its sampler
-            cannot do such a spec.
-        RunError: its folder cannot be created.
+        StudyError: another process searches it, it cannot be opened, or is another spec's.
     """
     folder = request.folder
     if is_run(folder):
@@ -277,9 +264,9 @@ def writable(request: Request) -> Iterator[TrialStore]:
         folder.mkdir(parents=True, exist_ok=True)
     with study_locked(folder, request.url, request.say) as lock:
         study = lock.retried(lambda: _opened(request))
+        tune = request.spec.tune.model_copy(update={"trials": request.trials})
         with reachable(request.url):
-            planned = request.spec.tune.model_copy(update={"trials": request.trials})
-            yield TrialStore(study, storage(request.url), request.spec.document, planned, lock)
+            yield TrialStore(study, storage(request.url), request.spec.document, tune, lock)
 
 
 def _opened(request: Request) -> optuna.Study:

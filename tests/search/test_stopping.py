@@ -39,7 +39,7 @@ def test_without_rules_nothing_ends_a_search(rules, ended, epoch):
     for number in range(100):
         free.epoch_ended(number, epoch(1, 1.0))
         free.trial_ended(ended(number, 1.0), [0])
-    assert (free.reason(), free.is_final, free.stop(3)) == ("", False, None)
+    assert (free.reason(), bool(free.final), free.stop(3)) == ("", False, None)
 
 
 def test_the_time_is_up_for_this_sitting_alone(rules):
@@ -47,7 +47,7 @@ def test_the_time_is_up_for_this_sitting_alone(rules):
     assert timed.reason() == ""
     sleep(0.06)
     assert timed.reason() == "stopped after 0.05 seconds, as timeout_seconds says"
-    assert not timed.is_final
+    assert not timed.final
     assert timed.stop(0) is None, "who is at work goes on"
     assert rules(timeout_seconds=0.05).reason() == ""
 
@@ -59,7 +59,7 @@ def test_patience_counts_the_trials_since_the_best(rules, ended):
         assert patient.reason() == ""
     patient.trial_ended(ended(5, 0.4), [2, 5])
     assert patient.reason() == "no trial was better than trial 2 for 3 trials"
-    assert patient.is_final
+    assert patient.final
     patient.trial_ended(ended(6, 0.9), [6])
     assert patient.reason() == "no trial was better than trial 2 for 3 trials", "it is over"
 
@@ -79,18 +79,18 @@ def test_the_target_is_reached_by_the_epoch_that_counts(rules, ended, epoch, sel
     aiming = rules(target=0.9, select=select)
     aiming.epoch_ended(4, epoch(1, 0.9))
     assert aiming.reason().startswith(reached)
-    assert aiming.is_final == bool(reached)
+    assert bool(aiming.final) == bool(reached)
     aiming.trial_ended(ended(4, 0.8, best=0.9), [4])
-    assert aiming.is_final == bool(reached)
+    assert bool(aiming.final) == bool(reached)
 
 
 def test_at_the_target_the_others_are_told_to_stop(rules, ended):
     aiming = rules(target=0.9)
     aiming.trial_ended(ended(3, 0.95, state="pruned"), [])
-    assert not aiming.is_final, "it did not come to its end"
+    assert not aiming.final, "it did not come to its end"
     aiming.trial_ended(ended(4, 0.91234), [4])
     assert aiming.reason() == "trial 4 reached 0.9123; the target was 0.9"
-    assert aiming.is_final
+    assert aiming.final
     assert aiming.stop(4) is None
     assert aiming.stop(5) == Stop("pruned", "the target was reached")
 
