@@ -144,9 +144,9 @@ def train(
     """
     found = planned_spec(_with_arrays(spec, data, validation, Path(runs)))
     from dnsearch.runs.folder import RunFolder
-    from dnsearch.runs.record import Stop
+    from dnsearch.runs.record import EpochRecord, RunRecord, Stop
     from dnsearch.search.local_executor import LocalExecutor
-    from dnsearch.search.messages import EpochEnded, Job, RunEnded, RunFailed, RunLost
+    from dnsearch.search.messages import Job, RunFailed, RunLost
 
     folder = RunFolder.create(Path(runs), found.experiment.name)
     executor = LocalExecutor(1, folder.path / "training.log")
@@ -155,11 +155,11 @@ def train(
         while True:
             for job, message in executor.poll():
                 match message:
-                    case EpochEnded(epoch):
-                        stop = on_epoch(epoch) is False
+                    case EpochRecord():
+                        stop = on_epoch(message) is False
                         executor.answer(job, Stop("interrupted", "stopped by on_epoch") if stop else None)
-                    case RunEnded(record):
-                        return Run(folder.path, record)
+                    case RunRecord():
+                        return Run(folder.path, message)
                     case RunFailed(reason) | RunLost(reason):
                         raise TrainingError(reason)
                     case _:

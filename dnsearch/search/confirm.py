@@ -1,9 +1,8 @@
 """The last rung of a search: its best trials are trained again, on seeds that had no part in choosing them.
 
-What is to do follows from the trials' order and the folders alone, so that a confirmation that was killed
-goes on from its checkpoints, and one of a study that got more trials trains only what is new among the best.
-The retrainings are in ``STUDY/confirm/trial-0003-seed-1``; the trials that they confirm are ranked by the
-mean over them. The trial itself does not count: it was chosen for its score, which therefore flatters it.
+What is to do follows from the trials' order and the folders alone, also after a kill. The retrainings are in
+``STUDY/confirm/trial-0003-seed-1``; the trials that they confirm are ranked by the mean over them. The trial
+itself does not count: it was chosen for its score, which therefore flatters it.
 """
 
 from collections import defaultdict
@@ -30,19 +29,12 @@ BEST = "best.yaml"
 
 @dataclass(frozen=True, slots=True)
 class Confirmed:
-    """A trial that was trained again.
-
-    Args:
-        trial: its number.
-        seeds: finished retrainings.
-        validation: their mean score; its interval is Student's, and of a single one as wide as the score.
-        test: likewise, on the test images; None where there are none.
-    """
+    """A trial that was trained again."""
 
     trial: int
-    seeds: int
-    validation: Figure
-    test: Figure | None
+    seeds: int  # finished retrainings
+    validation: Figure  # their mean score, with Student's interval; of a single one no wider than the score
+    test: Figure | None  # likewise, on the test images; None where there are none
     parameters: int
 
 
@@ -74,10 +66,8 @@ def _mean_score(metrics: Sequence[Metrics | None]) -> Figure | None:
 def fresh_seed(seed: int, trial: int, repetition: int, own: int) -> int:
     """The seed of a retraining, from 0 to 2³² - 1; never the trial's ``own``. Repetitions count from 1.
 
-    >>> [fresh_seed(0, 3, repetition, own=0) for repetition in (1, 2)]
-    [684469130, 2982509104]
-    >>> fresh_seed(0, 3, 1, own=684469130)
-    684469131
+    >>> fresh_seed(0, 3, 1, own=0), fresh_seed(0, 3, 1, own=684469130)
+    (684469130, 684469131)
     """
     fresh = crc32(f"confirm {seed} {trial} {repetition}".encode())
     return fresh if fresh != own else fresh ^ 1
@@ -86,8 +76,7 @@ def fresh_seed(seed: int, trial: int, repetition: int, own: int) -> int:
 def missing(request: Request, ranked: list[int]) -> list[Proposal]:
     """The retrainings that have not ended, the best trial's first.
 
-    Passed over are trials whose folder is gone, and those that were not trained, since another had the same
-    settings. Raises DnsearchError where a spec or record cannot be read.
+    Passed over are trials whose folder is gone, and those that had another's settings and were not trained.
     """
     if (wanted := request.spec.tune.confirm) is None:
         return []
@@ -118,11 +107,7 @@ def _has_ended(record: RunRecord) -> bool:
 
 
 def write_best(folder: Path, number: int, confirmed: Confirmed | None = None) -> None:
-    """Write the spec of a study's best trial beside the trials, with where it comes from.
-
-    ``dnsearch train`` takes it as it is. A file that says the same already stays as it is, and so it does
-    where a person has removed the trial's folder.
-    """
+    """Write the spec of a study's best trial beside the trials, unless a person has removed its folder."""
     run = RunFolder(folder / trial_name(number))
     if not (run.record.exists() and run.resolved.exists()):
         return

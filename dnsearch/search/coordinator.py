@@ -1,7 +1,7 @@
 """The story of a search: propose, train, compare, record, until the trials are used up.
 
-The coordinator is one light process that alone asks the sampler, prunes and writes the study; it never
-imports TensorFlow. Whatever dies, the study's folder and storage tell what has happened.
+One light process alone asks the sampler, prunes and writes the study; it never imports TensorFlow. Whatever
+dies, the study's folder and storage tell what has happened.
 """
 
 import time
@@ -154,7 +154,7 @@ class Coordinator:
         self._refused.clear()
         if (twin := self._ended_twin(proposal)) is not None:
             yield from self._close(proposal, same_as(proposal, twin))
-        elif proposal.twin is not None and self._store.goes_on(proposal.twin):
+        elif proposal.twin is not None and not self._store.trials()[proposal.twin].state.is_finished():
             self._followers.append(proposal)
         elif not self._store.start(trial):
             reason = f"the search ended {MAX_STARTS} times while this trial was in its first epoch"
@@ -174,8 +174,7 @@ class Coordinator:
         return replace(proposal.record, state=stop.state, reason=stop.reason) if stop else None
 
     def _ended_twin(self, proposal: Proposal) -> RunRecord | None:
-        """The record of the trial that had the same settings, unless a person has removed it."""
-        if proposal.twin is None:
+        if proposal.twin is None:  # or a person has removed its record
             return None
         record = known(self._folder(proposal.twin), proposal.record)
         return record if record.state in OVER else None
@@ -198,11 +197,11 @@ class Coordinator:
             proposal = self._at_work[job.folder]
             self._ask_again = 0.0
             match message:
-                case messages.EpochEnded(epoch):
-                    yield messages.TrialProgressed(job, epoch)
-                    self._executor.answer(job, self._verdict(proposal, epoch))
-                case messages.RunEnded(record):
-                    yield from self._close(proposal, record)
+                case EpochRecord():
+                    yield messages.TrialProgressed(job, message)
+                    self._executor.answer(job, self._verdict(proposal, message))
+                case RunRecord():
+                    yield from self._close(proposal, message)
                 case messages.RunFailed(reason, memory):
                     yield from self._failed(proposal, reason, memory=memory)
                 case messages.RunLost(reason):

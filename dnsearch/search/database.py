@@ -49,11 +49,7 @@ def default_url(folder: Path) -> str:
 
 
 def sqlite_file(url: str) -> Path | None:
-    """The file of a SQLite database; None for a server.
-
-    >>> sqlite_file("sqlite:///runs/study.db")
-    PosixPath('runs/study.db')
-    """
+    """The file of a SQLite database; None for a server."""
     return Path(url.removeprefix(SQLITE).partition("?")[0]) if url.startswith(SQLITE) else None
 
 
@@ -68,10 +64,9 @@ def storage(url: str) -> RDBStorage:
 
 
 def make_room(file: Path) -> None:
-    """Create the folder of a SQLite database, unless it is on a network file system.
+    """Create the folder of a SQLite database, but on no network file system (sqlite.org/useovernet.html).
 
-    SQLite's own advice (sqlite.org/useovernet.html): file locks of network file systems are not reliable,
-    and the write-ahead log needs memory that all its processes share.
+    File locks are not reliable there, and the write-ahead log needs memory that all its processes share.
     """
     folder = file.parent
     folder.mkdir(parents=True, exist_ok=True)
@@ -92,7 +87,6 @@ def network_kind(folder: Path, mounts: Mapping[Path, str]) -> str | None:
 
     >>> network_kind(Path("/home/me/runs"), {Path("/"): "ext4", Path("/home"): "nfs4"})
     'nfs4'
-    >>> network_kind(Path("/srv/runs"), {Path("/"): "ext4", Path("/home"): "nfs4"})
     """
     above = next((each for each in (folder, *folder.parents) if each in mounts), None)
     kind = mounts[above].lower() if above else ""

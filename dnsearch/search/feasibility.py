@@ -31,8 +31,7 @@ class Judgement:
     """What is known of a proposal before it is trained.
 
     Args:
-        margins: constraint or relation → how far the proposal is beyond its bound, as a share of the bound;
-            at most 0 is feasible.
+        margins: constraint or relation → how far it is beyond, as a share of the bound; at most 0 is feasible.
         reasons: of those that refuse it: why, in words. Empty: it may be tried.
         planned: its spec and network, where they were worked out.
     """
@@ -44,20 +43,13 @@ class Judgement:
 
 @dataclass(frozen=True)
 class SearchSpec:
-    """What a study is about, and so what its proposals are judged by.
+    """What a study is about, and so what its proposals are judged by."""
 
-    Args:
-        document: the base spec.
-        tune: its ``tune`` section.
-        image_shape: (height, width, channels).
-        limits: whether the spec's limits hold.
-    """
-
-    document: Document
+    document: Document  # the base spec
     tune: Tune
-    image_shape: Shape
+    image_shape: Shape  # (height, width, channels)
     classes: int
-    limits: bool = True
+    limits: bool = True  # whether the spec's hold
 
     def judge(self, values: Mapping[str, Any], origin: str) -> Judgement:
         """Judge a proposal, the cheapest questions first; problems name its ``origin``, such as ``trial 3``.

@@ -1,8 +1,7 @@
 """Trials in processes of this machine, each forked from a server that has TensorFlow loaded.
 
-With ``--gpus`` every trial gets the same share: a part of one GPU, or some whole ones. A GPU has room for as
-many parts as fit into it. The next trial goes to the GPU with the fewest trials, so that work spreads before
-it stacks. TensorFlow takes memory as it needs it, so trials on one GPU share it.
+With ``--gpus`` every trial gets the same share, a part of one GPU or some whole ones, and goes to the GPU
+with the fewest trials. TensorFlow takes memory as it needs it, so trials on one GPU share it.
 
 A child that dies without a message may have had too little memory. The system counts the processes that it
 kills for that, the child (signal 9) or the server that knows its exit code; it does not count a person's
@@ -66,10 +65,9 @@ def local_executor(request: Request) -> "LocalExecutor":
 
 
 class LocalExecutor(Executor):
-    """Processes of this machine, whose cores are divided among ``workers`` trials at once.
+    """Processes of this machine, whose cores are divided among ``workers``; their errors go to ``log``.
 
-    The processes' error output goes into the file ``log``. Each trial has a ``share`` of a GPU, or a whole
-    number of them; without ``gpus`` it uses what TensorFlow finds.
+    Each trial has a ``share`` of a GPU, or so many; without ``gpus`` it uses what TensorFlow finds.
     """
 
     def __init__(

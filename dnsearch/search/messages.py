@@ -2,11 +2,8 @@
 
 ::
 
-    coordinator ── Job ──────────▶ executor ──▶ a process that trains
-                ◀─ Message ──────
-                ── Stop or None ─▶            after every EpochEnded
-        │
-        └─ SearchEvent ─▶ whoever shows the search
+    coordinator ── Job ─▶ executor, which trains ── Message ─▶ coordinator ── Stop or None ─▶ executor
+                ── SearchEvent ─▶ whoever shows the search
 """
 
 import time
@@ -23,60 +20,28 @@ from dnsearch.spec.document import Document
 
 @dataclass(frozen=True)
 class Request:
-    """A search to do.
-
-    Args:
-        folder: the study's folder; its name is the study's.
-        url: the database.
-        trials: ended trials that the study shall have in all.
-        workers: trials at once.
-        gpus: the GPUs that trials are placed on; empty: every trial uses what TensorFlow finds.
-        enqueue: specs that shall be the next trials.
-        say: told in a sentence what a person should know while the search waits.
-    """
+    """A search to do."""
 
     spec: SearchSpec
-    folder: Path
-    url: str
-    trials: int
-    workers: int
-    gpus: tuple[str, ...] = ()
-    enqueue: tuple[Document, ...] = ()
-    say: Callable[[str], None] = lambda _: None
+    folder: Path  # the study's; its name is the study's
+    url: str  # of the database
+    trials: int  # ended ones that the study shall have in all
+    workers: int  # trials at once
+    gpus: tuple[str, ...] = ()  # that trials are placed on; empty: every trial uses what TensorFlow finds
+    enqueue: tuple[Document, ...] = ()  # specs that shall be the next trials
+    say: Callable[[str], None] = lambda _: None  # told what a person should know while the search waits
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A trial to train, or to train again on a fresh seed; the executor decides on threads and GPUs.
-
-    Args:
-        folder: its run folder.
-        origin: study and number; None for a training that belongs to no study.
-        threads: threads for one operation.
-        gpus: the GPUs to use; None: those that TensorFlow finds.
-        latency: whether to measure how long a prediction takes.
-    """
+    """A trial to train, or to train again on a fresh seed; the executor decides on threads and GPUs."""
 
     planned: Planned
     folder: Path
-    origin: Origin | None
-    threads: int = 1
-    gpus: tuple[str, ...] | None = None
-    latency: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class EpochEnded:
-    """An epoch ended, and the training waits for a ``Stop`` or for None."""
-
-    epoch: EpochRecord
-
-
-@dataclass(frozen=True, slots=True)
-class RunEnded:
-    """The run ended, whatever its state."""
-
-    record: RunRecord
+    origin: Origin | None  # None: a training that belongs to no study
+    threads: int = 1  # for one operation
+    gpus: tuple[str, ...] | None = None  # None: those that TensorFlow finds
+    latency: bool = False  # whether to measure how long a prediction takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +59,8 @@ class RunLost:
     reason: str
 
 
-Message = EpochEnded | RunEnded | RunFailed | RunLost
+Message = EpochRecord | RunRecord | RunFailed | RunLost
+"""An epoch ended, and the training waits for a ``Stop`` or None; or the run ended, whatever its state."""
 
 
 class Executor(ABC):
@@ -126,7 +92,7 @@ def timed(
 ) -> dict[Path, Message]:
     """Messages by run folder; a job past its deadline has failed, unless it has just ended by itself."""
     past = (folder for folder, deadline in deadlines.items() if time.monotonic() > deadline)
-    late = [folder for folder in past if isinstance(messages.get(folder), EpochEnded | None)]
+    late = [folder for folder in past if isinstance(messages.get(folder), EpochRecord | None)]
     return {**messages, **{folder: RunFailed(f"took longer than {seconds:g} seconds") for folder in late}}
 
 

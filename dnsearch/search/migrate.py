@@ -49,11 +49,7 @@ class Migrated:
 
 
 def migrate(request: Request, *, dry_run: bool) -> Migrated:
-    """Bring a study to a changed spec, or only tell what that would do.
-
-    Raises:
-        StudyError: the new spec searches for something else, or its sampler cannot do such a spec.
-    """
+    """Bring a study to a changed spec, or only tell what that would do."""
     name, url, folder = request.folder.name, request.url, request.folder
     check_base(request.spec.document, request.spec.tune)
     if sqlite_file(url) is not None and not folder.is_dir():
@@ -141,10 +137,7 @@ def _moved(
 
 
 def replaced(request: Request, attributes: Mapping[str, Any], moved: Iterable[FrozenTrial | str]) -> None:
-    """Make a study under another name, complete it, and let it take the place of the one with its name.
-
-    A dropped trial's place is taken by a failed one, so that the others keep their numbers.
-    """
+    """Make a study anew under its name; a failed trial takes a dropped one's place, so that numbers stay."""
     name, url = request.folder.name, request.url
     with suppress(KeyError):  # of a migration that was killed
         optuna.delete_study(study_name=migrated_name(name), storage=storage(url))

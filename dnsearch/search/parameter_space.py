@@ -16,7 +16,7 @@ from dnsearch.spec.tune.search_space import Choice, Draw, chosen, counts, follow
 
 
 def distribution(searched: Searched) -> IntDistribution | FloatDistribution | CategoricalDistribution:
-    """What Optuna knows of a parameter once it has been suggested.
+    """What Optuna knows of a parameter.
 
     >>> distribution(IntRange(int=(4, 15), step=4))
     IntDistribution(high=12, log=False, low=4, step=4)
@@ -151,8 +151,7 @@ def values_of(labels: Mapping[str, Label], tune: Tune) -> dict[str, Any]:
 def check_base(document: Document, tune: Tune) -> None:
     """Refuse a base spec outside of its own search, where that would change what is proposed.
 
-    Some of Optuna's samplers propose only what all finished trials have, and silently draw the rest at
-    random. The first trial is the base spec; they would never propose what it lacks.
+    Some samplers propose only what all finished trials have, as the base spec is, and draw the rest at random.
     """
     if not SAMPLERS[tune.sampler].common_parameters_only:
         return

@@ -30,20 +30,14 @@ SMALLEST_PART = 2  # images of a part of a batch, which BatchNorm needs for a va
 
 @dataclass(frozen=True)
 class Proposal:
-    """A network to train: a trial, or a retraining that confirms one.
-
-    Args:
-        record: what its folder shall say until a training writes there.
-        trial: Optuna's trial; None for a retraining, of which the study knows nothing.
-        twin: the number of an earlier trial with the same settings.
-    """
+    """A network to train: a trial, or a retraining that confirms one."""
 
     planned: Planned
     folder: RunFolder
     origin: Origin
-    record: RunRecord
-    trial: Trial | None
-    twin: int | None = None
+    record: RunRecord  # what its folder shall say until a training writes there
+    trial: Trial | None  # None for a retraining, of which the study knows nothing
+    twin: int | None = None  # the number of an earlier trial with the same settings
 
 
 def propose(store: TrialStore, trial: Trial, folder: Path, spec: SearchSpec) -> Proposal | Mapping[str, str]:
@@ -68,8 +62,8 @@ def propose(store: TrialStore, trial: Trial, folder: Path, spec: SearchSpec) -> 
 def known(run: RunFolder, record: RunRecord) -> RunRecord:
     """What a run folder has of a run: its record with all its epochs; else the record given.
 
-    A process that was killed may have written epochs after its record. A damaged record does not count.
-    Raises StudyError where the folder is another run's, which nothing may write over.
+    A process that was killed may have written epochs after its record. A damaged record does not count;
+    another run's is a StudyError, since nothing may write over it.
     """
     found, history = record, list[EpochRecord]()
     with suppress(RunError):
@@ -112,8 +106,7 @@ def in_more_parts(record: RunRecord, training: Training) -> RunRecord | None:
 def thin(folder: Path, ranked: Sequence[int], ended: int, keep: int) -> None:
     """Remove checkpoints and weights of a trial that ended, or of the one that it pushed out of the best.
 
-    Looking into every folder after every trial would make a search of 10,000 trials slow. ``ranked`` are the
-    numbers of the finished trials, the best first.
+    Looking into every folder after every trial would make a search of 10,000 trials slow.
     """
     for number in {ended, *ranked[keep : keep + 1]} - {*ranked[:keep]}:
         remove(heavy(RunFolder(folder / trial_name(number))))
@@ -122,8 +115,7 @@ def thin(folder: Path, ranked: Sequence[int], ended: int, keep: int) -> None:
 def staged(document: Document, tune: Tune, image_shape: Shape, classes: int) -> Document:
     """A trial's spec with the stages of its training up to each rung that the search's ``fidelity`` asks for.
 
-    They follow from the epochs and the network alone, not from the trial's number or its bracket. So all
-    trials that are compared have seen the same by then, and equal settings stay equal.
+    They follow from the epochs and the network: all trials that are compared have seen the same by then.
     """
     network, epochs = document.experiment.network, document.experiment.training.epochs
     match tune.fidelity:

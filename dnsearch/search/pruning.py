@@ -34,16 +34,11 @@ MEDIAN_TRIALS, MEDIAN_EPOCHS = 4, 2  # the median says nothing before so many tr
 
 @dataclass(frozen=True, slots=True)
 class Entrant:
-    """A trial as far as its rivals are concerned.
-
-    Args:
-        scores: epoch → validation score, higher is better.
-        costs: in the study's other objectives, lower is better; known before it is trained.
-    """
+    """A trial as far as its rivals are concerned."""
 
     number: int
-    scores: Mapping[int, float]
-    costs: tuple[float, ...] = ()
+    scores: Mapping[int, float]  # epoch → validation score, higher is better
+    costs: tuple[float, ...] = ()  # in the other objectives, lower is better; known before it is trained
 
 
 def rungs(epochs: int, skipped: int = 0) -> tuple[int, ...]:

@@ -35,7 +35,7 @@ from dnsearch.runs.atomic import atomic_write, reading
 from dnsearch.runs.folder import RunFolder
 from dnsearch.runs.record import EpochRecord, Stop
 from dnsearch.search.local_executor import POLL_SECONDS
-from dnsearch.search.messages import EpochEnded, Executor, Job, Message, Request, RunFailed, RunLost, timed
+from dnsearch.search.messages import Executor, Job, Message, Request, RunFailed, RunLost, timed
 from dnsearch.search.pruning import rungs
 
 HOME_SECONDS = 60.0  # after which the files of a run come home with its next epoch
@@ -46,10 +46,7 @@ Files = Mapping[str, bytes]  # of a run, by their names in its folder
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """What a task tells the coordinator: that it has started (no message), or what happened.
-
-    ``files``: the run's as they are now; None where they stay on the node.
-    """
+    """What a task tells: that it has started (no message), or what happened; files where they come home."""
 
     attempt: Attempt
     message: Message | None
@@ -71,11 +68,10 @@ class Mailbox:
 
     async def ask(self, letter: Letter) -> Stop | None:
         """Leave a letter and wait for its answer."""
-        answer = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Stop | None] = asyncio.get_running_loop().create_future()
         self._answers[letter.attempt] = answer
         await self.post(letter)
-        stop: Stop | None = await answer
-        return stop
+        return await answer
 
     async def take(self, seconds: float) -> list[Letter]:
         """The letters that arrive within some seconds."""
@@ -108,9 +104,8 @@ def train(job: Job, attempt: Attempt, files: Files, mailbox: Any) -> None:  # no
             files = None
             if epoch.epoch in rungs(planned) or time.monotonic() - came_home >= HOME_SECONDS:
                 came_home, files = time.monotonic(), packed(folder)
-            letter = Letter(attempt, EpochEnded(epoch), files)
             try:
-                answer: Stop | None = ray.get(mailbox.ask.remote(letter))
+                answer: Stop | None = ray.get(mailbox.ask.remote(Letter(attempt, epoch, files)))
             except RayError:
                 os._exit(1)  # the coordinator is gone; what came home waits for another
             return answer

@@ -2,7 +2,7 @@
 
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, assert_never
 from zlib import crc32
 
@@ -29,7 +29,6 @@ def sampler(tune: Tune, number: int) -> BaseSampler:
 
     A study that is continued would otherwise start its random numbers, and so its proposals, over again. The
     points of a Sobol sequence have their order from one seed; the study counts them.
-    Raises DnsearchError where the sampler wants a library that is not installed.
     """
     seed = _seed(tune, number)
     match tune.sampler:
@@ -45,23 +44,24 @@ def sampler(tune: Tune, number: int) -> BaseSampler:
             environment.require("cmaes", "cmaes")
             return Evolution(seed=seed)
         case "qmc":
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", ExperimentalWarning)
-                return optuna.samplers.QMCSampler(scramble=True, seed=tune.seed)
+            return _experimental(lambda: optuna.samplers.QMCSampler(scramble=True, seed=tune.seed))
         case "gp":
             environment.require("gp", "torch", "scipy")
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", ExperimentalWarning)
-                return optuna.samplers.GPSampler(seed=seed)
+            return _experimental(lambda: optuna.samplers.GPSampler(seed=seed))
         case _:
             assert_never(tune.sampler)
+
+
+def _experimental(make: Callable[[], BaseSampler]) -> BaseSampler:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        return make()
 
 
 def population(trials: int) -> int:
     """How many finished trials make a generation of NSGA-II: the root of the trials that are planned.
 
-    The first generation is drawn at random, so there are as many generations as each has trials; never more
-    than Optuna's usual 50, which a search of a few dozen trials would never leave.
+    So there are as many generations as each has trials; at most Optuna's usual 50.
 
     >>> [population(trials) for trials in (12, 100, 1000, 10_000)]
     [4, 10, 31, 50]

@@ -37,18 +37,13 @@ HINT = "Wait for it or end that process; the lock is released when its process e
 GIVE_UP_SECONDS = 300.0  # that a database that went away is waited for
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 15.0
 RENEW_SECONDS = 10.0
-
 WAITED_FOR: database.Kinds = (*database.TROUBLE, StudyError)
 Result = TypeVar("Result")
 
 
 @contextmanager
 def study_locked(folder: Path, url: str, say: Callable[[str], None]) -> Iterator["StudyLock"]:
-    """Keep every other process from writing a study, whose folder exists, for a block.
-
-    ``say`` is told once of every interruption of the database, and of its end.
-    Raises StudyError where another process searches the study.
-    """
+    """Keep others from writing a study; ``say`` is told once of an absence of the database, and its end."""
     with _file_locked(folder / "lock", folder.name):
         lock = StudyLock(folder.name, url, say)
         try:
@@ -113,8 +108,7 @@ class StudyLock:
     def retried(self, call: Callable[[], Result]) -> Result:
         """The result of a call that reads or writes the study; a server that went away is waited for.
 
-        The call is made again from its start, so making it twice must do no harm. What it raises is raised,
-        also when the server is away for ``GIVE_UP_SECONDS``; a StudyError if another process took the study.
+        The call is made again from its start, so making it twice must do no harm.
         """
         pause, began, is_away = FIRST_PAUSE_SECONDS, time.monotonic(), False
         while True:
@@ -142,7 +136,7 @@ class StudyLock:
 
 
 def is_searched(url: str, study: str) -> bool:
-    """Whether some process searches a study; raises SQLAlchemyError where the server cannot be reached."""
+    """Whether some process searches a study."""
     if (file := sqlite_file(url)) is not None:
         return is_locked(lock_file(file, study))
     with closing(_connected(url)) as connection:
@@ -166,11 +160,7 @@ def _file_locked(file: Path, study: str) -> Iterator[None]:
 
 
 def lock_file(database: Path, study: str) -> Path:
-    """The file beside a SQLite database that is locked while a study in it is searched.
-
-    >>> lock_file(Path("runs/small/study.db"), "small")
-    PosixPath('runs/small/study.db.small.lock')
-    """
+    """The file beside a SQLite database that is locked while a study in it is searched."""
     return Path(f"{database}.{study}.lock")
 
 

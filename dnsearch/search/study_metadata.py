@@ -76,10 +76,7 @@ def migrated_name(name: str) -> str:
 
 
 def finish_migration(url: str, name: str) -> None:
-    """Let a study that a migration has completed take its place, also after a kill in the middle of that.
-
-    The caller holds the study's lock.
-    """
+    """Let a study that a migration has completed take its place; the caller holds the study's lock."""
     if _is_missing(url):
         return
     opened, replacement = storage(url), migrated_name(name)

@@ -67,10 +67,7 @@ class StudyFile:
 
 
 def summary(study: optuna.Study, condition: Condition, before: StudyRecord | None = None) -> StudyRecord:
-    """The facts about a study at this moment.
-
-    While as many trials are finished as ``before``, what was reported before, its importances hold.
-    """
+    """The facts about a study; importances ``before`` hold until another trial is finished."""
     asked = [each for each in study.get_trials(deepcopy=False) if each.state is not TrialState.WAITING]
     proposals = [each for each in asked if DROPPED not in each.user_attrs]
     trials = list(filter(is_trial, proposals))
@@ -112,8 +109,8 @@ def importances(study: optuna.Study, objective: int) -> Mapping[str, float]:
     best trials and among all; parameters that exist under a condition alone count by how often they do
     (Optuna's conditional version, arXiv:2601.20800). Pruned trials did not come to their end.
 
-    Empty with fewer than ``FEWEST_TRIALS`` finished trials, and where all parameters matter alike. The value
-    number ``objective`` is asked about, which is maximised.
+    Empty with fewer than ``FEWEST_TRIALS`` finished trials, and where all parameters matter alike.
+    ``objective`` is the number of the value that is asked about, which is maximised.
     """
     finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     if len(finished) < FEWEST_TRIALS:

@@ -28,10 +28,7 @@ WITHOUT_COST = (
     *("training.learning_rate", "training.optimizer", "training.label_smoothing", "training.clip_norm"),
 )
 """Fields whose numbers no rule of the spec compares and no cost depends on, but for whether they are 0."""
-
-TRIES = 20
-"""Changes of a parameter alone after which it is held to be idle, when none changed anything."""
-
+TRIES = 20  # changes of a parameter alone after which it is held to be idle, when none changed anything
 Found = tuple[Mapping[str, str], Mapping[str, int]]  # why a point is refused, and what it costs
 
 
@@ -65,26 +62,18 @@ def evenly(random: Random) -> Draw:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What is known of a space.
+    """What is known of a space."""
 
-    Args:
-        extent: how far it reaches; None where its conditions tell too much apart to go through.
-        samples: how many points were drawn.
-        feasible: how many of them may be tried.
-        refused: constraint or relation → how many points it refused; one point may be refused by several.
-        costs: cost → of every point whose network can be built, whatever the constraints.
-        never: parameters that counted in no point.
-        idle: parameters that change nothing, neither the network nor the training.
-    """
-
-    extent: Extent | None
-    samples: int
-    feasible: int
-    refused: Mapping[str, int]
-    costs: Mapping[str, tuple[int, ...]]
+    extent: Extent | None  # None where its conditions tell too much apart to go through
+    samples: int  # points that were drawn
+    feasible: int  # those of them that may be tried
+    refused: Mapping[str, int]  # constraint or relation → points; one point may be refused by several
+    costs: Mapping[
+        str, tuple[int, ...]
+    ]  # of every point whose network can be built, whatever the constraints
     feasible_macs: tuple[int, ...]
-    never: tuple[str, ...]
-    idle: tuple[str, ...]
+    never: tuple[str, ...]  # parameters that counted in no point
+    idle: tuple[str, ...]  # parameters that change nothing, neither the network nor the training
 
 
 def survey(spec: SearchSpec, samples: int, seed: int, seconds: float) -> Survey:

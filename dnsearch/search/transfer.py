@@ -1,7 +1,7 @@
 """Trials that come from elsewhere: specs that a person enqueues, and another study's finished trials.
 
-What a sampler learns from another study are no trials of this one. They are in a user attribute of it, which
-the sampler alone looks at, so that nothing counts, ranks or shows them.
+What a sampler learns from another study is in a user attribute that the sampler alone looks at, so that
+nothing counts, ranks or shows it.
 """
 
 from collections import Counter
@@ -28,10 +28,7 @@ ENQUEUED = "fixed_params"
 
 
 def enqueue(request: Request, store: TrialStore) -> None:
-    """Put the request's specs at the head of the study's queue; one that was there before is left out.
-
-    Where one is outside of the search space, none is enqueued.
-    """
+    """Enqueue the request's specs, but what was there before; none if one is outside of the search space."""
     specs, problems = list[dict[str, Label]](), list[Problem]()
     for document in request.enqueue:
         specs.append(base_labels(document, store.tune))

@@ -16,7 +16,7 @@ from dnsearch.evaluate.predict import latency_seconds
 from dnsearch.evaluate.trained_run import evaluate_run
 from dnsearch.runs.folder import RunFolder
 from dnsearch.runs.record import EpochRecord, Notice, RunRecord, StepEnded, Stop
-from dnsearch.search.messages import EpochEnded, Job, Message, RunEnded, RunFailed
+from dnsearch.search.messages import Job, Message, RunFailed
 from dnsearch.train.run import run
 
 
@@ -25,7 +25,7 @@ def main(connection: Connection, job: Job) -> None:
 
     def ask(epoch: EpochRecord) -> Stop | None:
         try:
-            connection.send(EpochEnded(epoch))
+            connection.send(epoch)
             answer: Stop | None = connection.recv()
         except (EOFError, OSError):
             os._exit(1)  # the coordinator is gone; the run has not failed, its checkpoint waits for another
@@ -47,7 +47,7 @@ def train(job: Job, folder: RunFolder, ask: Callable[[EpochRecord], Stop | None]
         record = run(job.planned, folder, watch, job.origin)
         if job.latency and record.state == "finished":
             record = replace(record, latency_seconds=latency_seconds(folder))
-        return RunEnded(_tested(folder) if job.origin and job.origin.confirmation else record)
+        return _tested(folder) if job.origin and job.origin.confirmation else record
     except DnsearchError as error:
         return RunFailed(str(error), memory=isinstance(error, OutOfMemoryError))
     except Exception:  # whatever it is, the study goes on and the record says what it was

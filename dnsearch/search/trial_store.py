@@ -1,7 +1,7 @@
 """The trials of a study in Optuna's storage: what they asked for, how far they came, how they ended.
 
-Only the coordinator writes here. A trial that was being trained when its coordinator died stays RUNNING and
-is taken up again, from its checkpoint. Every method may be called twice: after a lost connection it is.
+Only the coordinator writes here. A trial whose coordinator died stays RUNNING and is taken up again, from its
+checkpoint. Every method may be called twice: after a lost connection it is.
 """
 
 import math
@@ -96,10 +96,7 @@ class TrialStore:
 
     @_patient
     def promoted(self, busy: Collection[int]) -> Trial | None:
-        """A trial that waited at a rung and may go on now, from the highest rung; it waits no more.
-
-        ``busy`` are the numbers of trials that are still being brought to their pause.
-        """
+        """A trial that waited and may go on now; the ``busy`` are still being brought to their pause."""
         at = {each.number: int(each.user_attrs[PAUSED]) for each in self.paused() if each.number not in busy}
         if not at or (number := self._pruning().promoted(at)) is None:
             return None
@@ -134,8 +131,7 @@ class TrialStore:
     @_patient
     def start(self, trial: Trial) -> bool:
         """Note that a trial is about to be trained; False if it was too often without ending an epoch."""
-        starts = int(trial.user_attrs.get(STARTS, 0)) + 1
-        trial.set_user_attr(STARTS, starts)
+        trial.set_user_attr(STARTS, starts := int(trial.user_attrs.get(STARTS, 0)) + 1)
         return starts <= MAX_STARTS
 
     @_patient
@@ -167,16 +163,9 @@ class TrialStore:
         before = self.trials()[:number]
         return next((each.number for each in before if each.user_attrs.get(FINGERPRINT) == own), None)
 
-    def goes_on(self, number: int) -> bool:
-        """Whether a trial is being trained or waits at a rung."""
-        return not self.trials()[number].state.is_finished()
-
     @_patient
     def verdict(self, trial: Trial, epoch: EpochRecord, planned: int) -> Stop | None:
-        """Note an epoch; a Stop where the pruner gives the trial up or lets it wait.
-
-        The base spec goes to its end, and so does a trial at the last of its ``planned`` epochs.
-        """
+        """Note an epoch; a Stop where the pruner gives the trial up or lets it wait, but for the base spec."""
         if trial.user_attrs.get(STARTS):
             trial.set_user_attr(STARTS, 0)
         self.report(trial, epoch)
@@ -206,16 +195,12 @@ class TrialStore:
         """Note how a trial ended; one that waits at a rung has been noted by its verdict."""
         if record.reason:
             trial.set_user_attr(REASON, record.reason)
-        match record.state:
-            case "paused":
-                return
-            case "finished" if record.last is not None and record.best is not None:
-                values = [self._value(aim, trial, record) for aim in self.tune.objectives]
-                self.study.tell(trial, values, skip_if_finished=True)
-            case "pruned":
-                self.study.tell(trial, state=TrialState.PRUNED, skip_if_finished=True)
-            case _:
-                self.study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
+        if record.state == "finished" and record.last is not None and record.best is not None:
+            values = [self._value(aim, trial, record) for aim in self.tune.objectives]
+            self.study.tell(trial, values, skip_if_finished=True)
+        elif record.state != "paused":
+            state = TrialState.PRUNED if record.state == "pruned" else TrialState.FAIL
+            self.study.tell(trial, state=state, skip_if_finished=True)
 
     def _value(self, objective: Objective, trial: Trial, record: RunRecord) -> float:
         match objective:
@@ -250,11 +235,7 @@ def is_trial(trial: FrozenTrial) -> bool:
 
 @contextmanager
 def writable(request: Request) -> Iterator[TrialStore]:
-    """Create the study, or open it if it exists, and keep every other process from writing it for the block.
-
-    Raises:
-        StudyError: another process searches it, it cannot be opened, or is another spec's.
-    """
+    """Create the study, or open it if it exists; keep every other process from writing it for the block."""
     folder = request.folder
     if is_run(folder):
         hint = "Give the study another name: --study NAME"

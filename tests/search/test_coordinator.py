@@ -10,10 +10,8 @@ from dnsearch.runs.folder import RunFolder
 from dnsearch.runs.record import EpochRecord, Metrics, with_epoch
 from dnsearch.search.coordinator import search
 from dnsearch.search.messages import (
-    EpochEnded,
     Executor,
     Job,
-    RunEnded,
     RunFailed,
     RunLost,
     TrialEnded,
@@ -76,15 +74,15 @@ class MadeUp(Executor):
                 folder.write_spec(job.planned.document.text, resolved_yaml(job.planned.experiment))
                 folder.write_epochs(history)
                 folder.write(record)
-            stop = yield EpochEnded(history[-1])
+            stop = yield history[-1]
             after = self.faults.pop((trial, "after"), None) if number == RUNG else None
             if after is not None:
                 yield after
             if stop is not None:
                 folder.write_epochs(history)
-                yield RunEnded(replace(record, state=stop.state, reason=stop.reason))
+                yield replace(record, state=stop.state, reason=stop.reason)
         folder.write_epochs(history)
-        yield RunEnded(replace(record, state="finished"))
+        yield replace(record, state="finished")
 
 
 @pytest.fixture

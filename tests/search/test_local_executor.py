@@ -12,10 +12,10 @@ import pytest
 from dnsearch import environment, processes
 from dnsearch.errors import StudyError
 from dnsearch.front_door import planned_spec
-from dnsearch.runs.record import Origin
+from dnsearch.runs.record import Origin, opening
 from dnsearch.search import local_executor
 from dnsearch.search.local_executor import LocalExecutor, check_gpus, place, room
-from dnsearch.search.messages import EpochEnded, Job, RunEnded, RunFailed
+from dnsearch.search.messages import Job, RunFailed
 
 CONTEXT = multiprocessing.get_context("spawn")
 
@@ -54,8 +54,8 @@ def test_what_a_process_says_comes_with_its_job(executor, job, epoch):
     assert started.threads == environment.cores()
     assert local.poll() == []
     _, pipe = children[0]
-    pipe.send(EpochEnded(epoch(1, 0.5)))
-    assert local.poll() == [(started, EpochEnded(epoch(1, 0.5)))]
+    pipe.send(epoch(1, 0.5))
+    assert local.poll() == [(started, epoch(1, 0.5))]
     local.answer(started, None)
     assert pipe.recv() is None
 
@@ -71,7 +71,7 @@ def test_a_process_that_takes_too_long_has_failed_and_is_dead(executor, job):
 def test_a_process_that_tells_of_epoch_after_epoch_still_takes_too_long(executor, job, epoch):
     local, children = executor(timeout_seconds=0.01)
     started = local.start(job)
-    children[0][1].send(EpochEnded(epoch(1, 0.5)))
+    children[0][1].send(epoch(1, 0.5))
     time.sleep(0.02)
     assert local.poll() == [(started, RunFailed("took longer than 0.01 seconds"))]
 
@@ -79,8 +79,9 @@ def test_a_process_that_tells_of_epoch_after_epoch_still_takes_too_long(executor
 def test_a_process_that_has_ended_has_not_taken_too_long(executor, job):
     local, children = executor(timeout_seconds=0.01)
     started = local.start(job)
-    children[0][1].send(RunEnded(None))
-    assert local.poll() == [(started, RunEnded(None))]
+    record = opening("trial-0000", job.planned.experiment, None, None, job.origin)
+    children[0][1].send(record)
+    assert local.poll() == [(started, record)]
 
 
 def test_a_job_that_is_ended_has_no_process(executor, job):

@@ -6,8 +6,8 @@ import pytest
 
 from dnsearch.front_door import planned_spec
 from dnsearch.runs.folder import RunFolder
-from dnsearch.runs.record import Origin, Stop
-from dnsearch.search.messages import EpochEnded, Job, RunEnded
+from dnsearch.runs.record import EpochRecord, Origin, RunRecord, Stop
+from dnsearch.search.messages import Job
 
 pytestmark = pytest.mark.xdist_group("study child")
 
@@ -26,9 +26,9 @@ def test_a_damaged_checkpoint_is_told_on_its_error_output(tensorflow_ready, tiny
     heard([None, Stop("interrupted", "by hand")])
     folder.checkpoint.write_bytes(b"")
     epoch, end = heard([None])
-    assert isinstance(epoch, EpochEnded)
-    assert isinstance(end, RunEnded)
-    assert (epoch.epoch.epoch, end.record.state) == (2, "finished")
+    assert isinstance(epoch, EpochRecord)
+    assert isinstance(end, RunRecord)
+    assert (epoch.epoch, end.state) == (2, "finished")
     said = capfd.readouterr().err
     assert said.startswith(f"trial-0000: {folder.checkpoint}\n")
     assert "the run goes on from checkpoint.previous.npz, after epoch 1." in said
