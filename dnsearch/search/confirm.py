@@ -101,8 +101,7 @@ def _retraining(request: Request, trial: RunFolder, repetition: int) -> Proposal
 
 
 def _has_ended(record: RunRecord) -> bool:
-    """Whether it failed, or finished and was evaluated on the test images, if there are any."""
-    tested = record.test is not None or bool(record.reason)
+    tested = record.test is not None or bool(record.reason)  # which says why there are no test metrics
     return record.state == "failed" or (record.state == "finished" and tested)
 
 

@@ -93,11 +93,10 @@ class Coordinator:
     def leave(self, reason: str) -> None:
         """Write down why the trials at work were stopped; the next search goes on after their last epochs."""
         for proposal in self._at_work.values():
-            record = known(proposal.folder, proposal.record)
-            proposal.folder.write(replace(record, state="interrupted", reason=reason))
+            written = known(proposal.folder, proposal.record)
+            proposal.folder.write(replace(written, state="interrupted", reason=reason))
 
     def _confirm(self, interrupts: Callable[[], int]) -> Iterator[SearchEvent]:
-        """Train the best trials again on fresh seeds, as far as that has not been done."""
         waiting = [] if interrupts() else missing(self._request, self._store.ranked())
         while interrupts() < 2 and (self._at_work or (waiting and not interrupts())):
             while waiting and not interrupts() and len(self._at_work) < self._request.workers:
@@ -124,8 +123,7 @@ class Coordinator:
             return promoted
         return self._store.new() if counted < self._request.trials else None
 
-    def _left(self) -> list[int]:
-        """Numbers of the trials that a dead coordinator left."""
+    def _left(self) -> list[int]:  # by a dead coordinator
         return [each.number for each in self._store.running() if each.number not in self._in_hand()]
 
     def _in_hand(self) -> set[int]:
@@ -231,7 +229,6 @@ class Coordinator:
             yield messages.TrialRetried(self._start(replace(proposal, record=again)), again.parts)
 
     def _restarted(self, proposal: Proposal, reason: str) -> Iterator[SearchEvent]:
-        """Start a trial again whose node was lost, from what its folder has of it."""
         path = proposal.folder.path
         self._lost[path] += 1
         record = known(proposal.folder, proposal.record)
@@ -289,8 +286,7 @@ class Coordinator:
     def _end_waiting(self) -> Iterator[SearchEvent]:
         """End the trials that still wait at a rung, since no more trials will come."""
         for waiting in self._store.paused():
-            folder = self._folder(waiting.number)
-            record = folder.read()
+            record = (folder := self._folder(waiting.number)).read()
             record = replace(record, state="pruned", reason=f"did not go on after epoch {record.epochs}")
             self._write_down(self._store.trial(waiting.number), folder, record)
             yield messages.TrialEnded(record)

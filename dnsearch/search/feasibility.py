@@ -31,7 +31,7 @@ class Judgement:
     """What is known of a proposal before it is trained.
 
     Args:
-        margins: constraint or relation → how far it is beyond, as a share of the bound; at most 0 is feasible.
+        margins: constraint or relation → the share of its bound that it is beyond; at most 0 is feasible.
         reasons: of those that refuse it: why, in words. Empty: it may be tried.
         planned: its spec and network, where they were worked out.
     """

@@ -158,7 +158,6 @@ def explained(exitcode: int | None, started: Before) -> RunFailed:
 
 
 def _last_words(started: Before) -> str:
-    """The last line about memory that the children put on their error output since; others may share it."""
     if not started.log.exists():
         return ""
     with started.log.open("rb") as log:
@@ -192,7 +191,7 @@ def room(gpus: Gpus, share: float) -> int:
 
 
 def place(gpus: Gpus, share: float, taken: Iterable[Gpus]) -> Gpus:
-    """The GPUs of the next trial; there is room for it beside the trials that have ``taken`` theirs.
+    """The GPUs of the next trial, beside the trials that have ``taken`` theirs.
 
     >>> place(("0", "1"), 0.5, [("0",)]), place(("0", "1", "2"), 2, [])
     (('1',), ('0', '1'))

@@ -63,7 +63,7 @@ def migrate(request: Request, *, dry_run: bool) -> Migrated:
         before, after = study_metadata.read_metadata(study, url), request.spec
         _check_comparable(before, after)
         base = settings(before.document.experiment) != settings(after.document.experiment)
-        rules = _rules(before) != _rules(after)
+        rules = _refusing(before) != _refusing(after)
         trials = study.get_trials(deepcopy=False)
         moved = [_moved(trial, before, after, new_base=base, new_rules=rules) for trial in trials]
         if not dry_run:
@@ -80,7 +80,6 @@ def migrate(request: Request, *, dry_run: bool) -> Migrated:
 
 
 def _check_comparable(before: SearchSpec, after: SearchSpec) -> None:
-    """Refuse a change after which a trial's values would mean something else."""
     for where, old, new in (
         ("tune.objectives", before.tune.objectives, after.tune.objectives),
         ("tune.select", before.tune.select, after.tune.select),
@@ -92,7 +91,7 @@ def _check_comparable(before: SearchSpec, after: SearchSpec) -> None:
             raise StudyError(str(Problem(where, f"{old}, as in the study", str(new), hint)))
 
 
-def _rules(spec: SearchSpec) -> tuple[object, ...]:
+def _refusing(spec: SearchSpec) -> tuple[object, ...]:
     return spec.tune.constraints, spec.tune.relations, spec.document.experiment.limits, spec.limits
 
 
@@ -158,14 +157,13 @@ def replaced(request: Request, attributes: Mapping[str, Any], moved: Iterable[Fr
 
 
 def _set_aside(request: Request) -> None:
-    """Move the folders of dropped trials out of sight, and bring ``study.json`` up to date."""
     study, folder = existing_study(request.url, request.folder.name), request.folder
     dropped = [each.number for each in study.get_trials(deepcopy=False) if DROPPED in each.user_attrs]
     places = [folder / trial_name(number) for number in dropped]
     places += [path for each in places for path in (folder / CONFIRM).glob(f"{each.name}-seed-*")]
     places += [folder / BEST] if dropped else []  # the next search writes it anew
-    with writing(folder / ASIDE):
+    with writing(aside := folder / ASIDE):
         for place in filter(Path.exists, places):
-            (folder / ASIDE).mkdir(exist_ok=True)
-            place.rename(folder / ASIDE / place.name)
+            aside.mkdir(exist_ok=True)
+            place.rename(aside / place.name)
     write_study(folder, summary(study, "ended"))

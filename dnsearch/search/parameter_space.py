@@ -100,7 +100,6 @@ def _value_at(own: Mapping[str, Any], path: str) -> Any:  # noqa: ANN401  (whate
 
 
 def _is_plain(value: Any) -> bool:  # noqa: ANN401  (whatever the YAML holds)
-    """Whether a value is itself: a scalar, or a list of scalars."""
     items = value if isinstance(value, list | tuple) else (value,)
     return all(each is None or isinstance(each, str | int | float) for each in items)
 
@@ -151,7 +150,7 @@ def values_of(labels: Mapping[str, Label], tune: Tune) -> dict[str, Any]:
 def check_base(document: Document, tune: Tune) -> None:
     """Refuse a base spec outside of its own search, where that would change what is proposed.
 
-    Some samplers propose only what all finished trials have, as the base spec is, and draw the rest at random.
+    Some samplers propose only what all finished trials have, the base spec too, and draw the rest at random.
     """
     if not SAMPLERS[tune.sampler].common_parameters_only:
         return

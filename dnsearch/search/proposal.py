@@ -136,8 +136,7 @@ def by_examples(epochs: int) -> tuple[Stage, ...]:
     >>> [(stage.epochs, stage.examples) for stage in by_examples(27)]
     [(3, 0.3333), (9, 0.5774)]
     """
-    shares = {rung: round(math.sqrt(rung / epochs), 4) for rung in rungs(epochs)}
-    return tuple(Stage(epochs=rung, examples=share) for rung, share in shares.items())
+    return tuple(Stage(epochs=each, examples=round(math.sqrt(each / epochs), 4)) for each in rungs(epochs))
 
 
 def by_image_size(epochs: int, network: Network, image_shape: Shape, classes: int) -> tuple[Stage, ...]:
@@ -150,10 +149,8 @@ def by_image_size(epochs: int, network: Network, image_shape: Shape, classes: in
     >>> [(stage.epochs, stage.image_size) for stage in small]
     [(3, (18, 18)), (9, (24, 24))]
     """
-    if isinstance(network, UNet):  # where the family is searched; masks have no smaller size
-        return ()
     found: dict[Size, Stage] = {}
-    for rung in rungs(epochs):
+    for rung in () if isinstance(network, UNet) else rungs(epochs):  # masks have no smaller size
         size = _fitting(network, image_shape, classes, math.sqrt(math.sqrt(rung / epochs)))
         if size != image_shape[:2]:
             found[size] = Stage(epochs=rung, image_size=size)  # of two rungs of one size, the later
@@ -161,7 +158,6 @@ def by_image_size(epochs: int, network: Network, image_shape: Shape, classes: in
 
 
 def _fitting(network: Network, image_shape: Shape, classes: int, factor: float) -> Size:
-    """The smallest size with sides of at least that share for which the network can be built."""
     *whole, channels = image_shape
     height, width = (max(1, round(factor * side)) for side in whole)
     while [height, width] != whole:

@@ -76,7 +76,6 @@ def _tell(store: TrialStore, request: Request, records: dict[int, RunRecord]) ->
 
 
 def _replay(store: TrialStore, request: Request, record: RunRecord) -> None:
-    """Tell the store what became of the trial that was enqueued last."""
     trial = store.study.ask()
     proposal = propose(store, trial, request.folder, request.spec)
     if not isinstance(proposal, Proposal):

@@ -18,10 +18,10 @@ from dnsearch.spec.tune import Tune
 from dnsearch.spec.tune.parameters import Label
 from dnsearch.spec.tune.search_space import every_label
 
-PAUSED = "dnsearch:paused"
-"""The user attribute of a trial that waits at a rung, with its epoch; 0 when it goes on."""
-KNOWLEDGE = "dnsearch:knowledge"
-"""The user attribute of a study with other studies' trials: each its study, number, params and values."""
+PAUSED = "dnsearch:paused"  # of a trial that waits at a rung, its epoch; 0 when it goes on
+KNOWLEDGE = (
+    "dnsearch:knowledge"  # of a study: other studies' trials, each as its study, trial, params, values
+)
 
 
 def sampler(tune: Tune, number: int) -> BaseSampler:
@@ -37,7 +37,8 @@ def sampler(tune: Tune, number: int) -> BaseSampler:
         case "random":
             return optuna.samplers.RandomSampler(seed=seed)
         case "grid":
-            return Grid(grid(tune), seed=tune.seed)
+            grid = {path: [*every_label(searched)] for path, searched in tune.parameters.items()}
+            return Grid(grid, seed=tune.seed)
         case "nsga2":
             return optuna.samplers.NSGAIISampler(seed=seed, population_size=population(tune.trials))
         case "cmaes":
@@ -69,11 +70,6 @@ def population(trials: int) -> int:
     return min(50, max(4, math.isqrt(trials)))
 
 
-def grid(tune: Tune) -> dict[str, list[Any]]:
-    """Every value of every parameter."""
-    return {path: [*every_label(searched)] for path, searched in tune.parameters.items()}
-
-
 class Grid(GridSampler):
     """Optuna's, but that it does not stop the study: whoever asks for trials looks for what is left."""
 
@@ -91,10 +87,9 @@ class Evolution(CmaEsSampler):
 def proposed(study: optuna.Study, tune: Tune, number: int) -> Mapping[str, Label] | None:
     """What TPE proposes for a trial where it learns from more than Optuna's trials that have ended.
 
-    Trials that wait at a rung are running to Optuna, which learns nothing from them. So TPE is asked in a
-    copy of the study in which all that has not ended is pruned; a trial at work then counts as a poor one, as
-    with Optuna's constant liar. The copy also has what is known from other studies. None where no trial waits
-    and nothing else is known.
+    Optuna learns nothing from trials that wait at a rung. So TPE is asked in a copy of the study with other
+    studies' trials, in which all that has not ended is pruned; a trial at work then counts as a poor one, as
+    with Optuna's constant liar. None where no trial waits and nothing else is known.
     """
     trials = study.get_trials(deepcopy=False)
     known = study.user_attrs.get(KNOWLEDGE, [])

@@ -1,8 +1,7 @@
 """A study is written by one process at a time: its coordinator.
 
-The lock is released by its holder's death. It is a locked file in the study's folder, which readers also go
-by (``runs.lock``), and a second one where the database is: a locked file beside SQLite's, an advisory lock
-on a connection of its own in PostgreSQL, which several machines reach.
+The lock is released by its holder's death: a locked file in the study's folder, which readers also go by, and
+where the database is, beside SQLite's file or as an advisory lock of a connection of its own in PostgreSQL.
 """
 
 import hashlib

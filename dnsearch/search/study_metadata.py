@@ -18,8 +18,7 @@ from dnsearch.spec.tune import Tune
 
 SPEC = "dnsearch:spec"
 METADATA = "dnsearch:document"
-MIGRATED = "dnsearch:migrated"
-"""The user attribute of a study that is complete and shall replace the one of its name."""
+MIGRATED = "dnsearch:migrated"  # of a study that is complete and shall replace the one of its name
 LENGTH_AND_ROOM = {
     *("trials", "confirm", "timeout_seconds", "patience", "target"),
     *("trial_timeout_seconds", "keep", "gpus_per_trial"),
@@ -93,7 +92,6 @@ def finish_migration(url: str, name: str) -> None:
 
 
 def _description(experiment: Experiment, tune: Tune) -> dict[str, str]:
-    """All that makes trials comparable: the base settings and the search, without its length and room."""
     search = tune.model_dump(mode="json", by_alias=True, exclude=LENGTH_AND_ROOM)
     parameters = {f"tune.parameters.{path}": values for path, values in search.pop("parameters").items()}
     rest = {f"tune.{key}": value for key, value in search.items()}

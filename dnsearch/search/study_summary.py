@@ -110,7 +110,7 @@ def importances(study: optuna.Study, objective: int) -> Mapping[str, float]:
     (Optuna's conditional version, arXiv:2601.20800). Pruned trials did not come to their end.
 
     Empty with fewer than ``FEWEST_TRIALS`` finished trials, and where all parameters matter alike.
-    ``objective`` is the number of the value that is asked about, which is maximised.
+    ``objective``: the number of the value, which is maximised.
     """
     finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     if len(finished) < FEWEST_TRIALS:

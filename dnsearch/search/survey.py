@@ -68,9 +68,7 @@ class Survey:
     samples: int  # points that were drawn
     feasible: int  # those of them that may be tried
     refused: Mapping[str, int]  # constraint or relation → points; one point may be refused by several
-    costs: Mapping[
-        str, tuple[int, ...]
-    ]  # of every point whose network can be built, whatever the constraints
+    costs: Mapping[str, tuple[int, ...]]  # of every point that can be built, whatever the constraints
     feasible_macs: tuple[int, ...]
     never: tuple[str, ...]  # parameters that counted in no point
     idle: tuple[str, ...]  # parameters that change nothing, neither the network nor the training
@@ -128,7 +126,6 @@ def _remembered(spec: SearchSpec) -> Callable[[Choice], Found]:
 
 
 def _is_free(path: str, tune: Tune, related: list[str]) -> bool:
-    """Whether a parameter's numbers make no difference here, but for 0."""
     without_cost = any(f"{path}.".startswith(f"{field}.") for field in WITHOUT_COST)
     compared = any(overlap(other, path) for other in related)
     return endless(tune.parameters[path]) and without_cost and not compared

@@ -60,7 +60,7 @@ def translated(
 
 
 def in_words(problem: Problem) -> str:
-    """Why a trial does not fit, on one line."""
+    """A problem on one line."""
     return f"{problem.where}: expected {problem.expected}, found {problem.found}"
 
 

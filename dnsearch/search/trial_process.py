@@ -55,7 +55,6 @@ def train(job: Job, folder: RunFolder, ask: Callable[[EpochRecord], Stop | None]
 
 
 def _tested(folder: RunFolder) -> RunRecord:
-    """The record of a run with its test metrics, or with the reason why it has none."""
     try:
         evaluate_run(folder, "test")
     except DataError as error:

@@ -35,8 +35,7 @@ from dnsearch.spec.tune.search_space import Choice
 BASE = "dnsearch:base"
 REASON = "dnsearch:reason"
 INFEASIBLE = "dnsearch:infeasible"
-DROPPED = "dnsearch:dropped"
-"""The user attribute of a trial that does not fit a changed spec: the reason; its number stays taken."""
+DROPPED = "dnsearch:dropped"  # why a trial does not fit a changed spec; its number stays taken
 STARTS = "dnsearch:starts"
 MAX_STARTS = 3
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
@@ -137,9 +136,8 @@ class TrialStore:
     @_patient
     def choice(self, trial: Trial) -> Choice:
         """What the trial changes in the base spec."""
-        if is_base(trial):
-            return suggested_base(trial, self.tune, self.base_labels)
-        return suggested(trial, self.tune)
+        own = self.base_labels if is_base(trial) else None
+        return suggested(trial, self.tune) if own is None else suggested_base(trial, self.tune, own)
 
     @_patient
     def judge(self, trial: Trial, judgement: Judgement) -> None:
@@ -165,7 +163,7 @@ class TrialStore:
 
     @_patient
     def verdict(self, trial: Trial, epoch: EpochRecord, planned: int) -> Stop | None:
-        """Note an epoch; a Stop where the pruner gives the trial up or lets it wait, but for the base spec."""
+        """Note an epoch; a Stop where the pruner gives up the trial, not the base spec, or lets it wait."""
         if trial.user_attrs.get(STARTS):
             trial.set_user_attr(STARTS, 0)
         self.report(trial, epoch)

@@ -5,10 +5,10 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from dnsearch.search.parameter_space import base_labels, suggested
-from dnsearch.search.samplers import grid
 from dnsearch.spec.document import fingerprint
 from dnsearch.spec.tune import Tune
 from dnsearch.spec.tune.parameters import encoded, highest
+from dnsearch.spec.tune.search_space import every_label
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
@@ -238,4 +238,4 @@ def test_a_value_is_the_one_that_a_person_would_write(tiny):
 
 
 def test_a_grid_has_each_value_once():
-    assert grid(tune(x={"float": [0.0, 2.1], "step": 0.7})) == {"x": [0.0, 0.7, 1.4, 2.1]}
+    assert [*every_label(tune(x={"float": [0.0, 2.1], "step": 0.7}).parameters["x"])] == [0.0, 0.7, 1.4, 2.1]
