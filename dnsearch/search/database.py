@@ -75,10 +75,8 @@ def make_room(file: Path) -> None:
     mounts = {Path(part.mountpoint): part.fstype for part in psutil.disk_partitions(all=True)}
     if (kind := network_kind(folder.resolve(), mounts)) is not None:
         expected = "a folder on a disk of this machine, since SQLite's locks do not work across a network"
-        places = (
-            "sqlite:////home/me/study.db), or use a server: --storage postgresql+psycopg://user@host/database"
-        )
-        hint = f"Put the database elsewhere (--storage {places}"
+        server = "or use a server: --storage postgresql+psycopg://user@host/database"
+        hint = f"Put the database elsewhere (--storage sqlite:////home/me/study.db), {server}"
         raise StudyError(str(Problem(str(folder), expected, f"{kind}, a network file system", hint)))
 
 

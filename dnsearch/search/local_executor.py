@@ -146,9 +146,11 @@ def explained(exitcode: int | None, started: Before) -> RunFailed:
         why = f"out of memory: {death}, and the system killed a process for a lack of memory"
         return RunFailed(why, memory=True)
     if signal == KILLED:
-        told = "killed nothing for a lack of memory meanwhile"
-        known = "kills with signal 9 when memory runs out" if kills is None else told
-        return RunFailed(f"{death}; the system {known}")
+        unknown, none = (
+            "kills with signal 9 when memory runs out",
+            "killed nothing for a lack of memory meanwhile",
+        )
+        return RunFailed(f"{death}; the system {unknown if kills is None else none}")
     if signal and (words := _last_words(started)):
         return RunFailed(f"out of memory: {death} after {words!r}", memory=True)
     if signal and (limit := address_space_limit()) is not None:

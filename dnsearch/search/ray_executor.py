@@ -101,11 +101,11 @@ def train(job: Job, attempt: Attempt, files: Files, mailbox: Any) -> None:  # no
         def ask(epoch: EpochRecord) -> Stop | None:
             nonlocal came_home
             planned = job.planned.experiment.training.epochs
-            files = None
+            home = None
             if epoch.epoch in rungs(planned) or time.monotonic() - came_home >= HOME_SECONDS:
-                came_home, files = time.monotonic(), packed(folder)
+                came_home, home = time.monotonic(), packed(folder)
             try:
-                answer: Stop | None = ray.get(mailbox.ask.remote(Letter(attempt, epoch, files)))
+                answer: Stop | None = ray.get(mailbox.ask.remote(Letter(attempt, epoch, home)))
             except RayError:
                 os._exit(1)  # the coordinator is gone; what came home waits for another
             return answer

@@ -19,9 +19,7 @@ from dnsearch.spec.tune.parameters import Label
 from dnsearch.spec.tune.search_space import every_label
 
 PAUSED = "dnsearch:paused"  # of a trial that waits at a rung, its epoch; 0 when it goes on
-KNOWLEDGE = (
-    "dnsearch:knowledge"  # of a study: other studies' trials, each as its study, trial, params, values
-)
+KNOWLEDGE = "dnsearch:knowledge"  # of a study: other studies' trials, with study, trial, params, values
 
 
 def sampler(tune: Tune, number: int) -> BaseSampler:
