@@ -146,11 +146,9 @@ def explained(exitcode: int | None, started: Before) -> RunFailed:
         why = f"out of memory: {death}, and the system killed a process for a lack of memory"
         return RunFailed(why, memory=True)
     if signal == KILLED:
-        unknown, none = (
-            "kills with signal 9 when memory runs out",
-            "killed nothing for a lack of memory meanwhile",
-        )
-        return RunFailed(f"{death}; the system {unknown if kills is None else none}")
+        none = "killed nothing for a lack of memory meanwhile"
+        does = "kills with signal 9 when memory runs out" if kills is None else none
+        return RunFailed(f"{death}; the system {does}")
     if signal and (words := _last_words(started)):
         return RunFailed(f"out of memory: {death} after {words!r}", memory=True)
     if signal and (limit := address_space_limit()) is not None:
