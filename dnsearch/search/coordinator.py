@@ -59,9 +59,7 @@ class Coordinator:
     """The loop and the trainings that it has in hand."""
 
     def __init__(self, request: Request, store: TrialStore, executor: Executor) -> None:
-        self._request = request
-        self._store = store
-        self._executor = executor
+        self._request, self._store, self._executor = request, store, executor
         self._study_file = StudyFile(request.folder, store.study, store.lock)
         self._at_work: dict[Path, Proposal] = {}
         self._followers: list[Proposal] = []

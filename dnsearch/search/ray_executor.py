@@ -100,8 +100,7 @@ def train(job: Job, attempt: Attempt, files: Files, mailbox: Any) -> None:  # no
 
         def ask(epoch: EpochRecord) -> Stop | None:
             nonlocal came_home
-            planned = job.planned.experiment.training.epochs
-            home = None
+            planned, home = job.planned.experiment.training.epochs, None
             if epoch.epoch in rungs(planned) or time.monotonic() - came_home >= HOME_SECONDS:
                 came_home, home = time.monotonic(), packed(folder)
             try:
@@ -154,8 +153,7 @@ class RayExecutor(Executor):
     """Tasks of the cluster that this process is connected to; each has so many ``cpus`` and ``gpus``."""
 
     def __init__(self, cpus: int, gpus: float, workers: int, timeout_seconds: float | None) -> None:
-        self._cpus = cpus
-        self._timeout_seconds = timeout_seconds
+        self._cpus, self._timeout_seconds = cpus, timeout_seconds
         self._task = ray.remote(max_calls=1, max_retries=0, num_cpus=cpus, num_gpus=gpus)(train)
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
         actor = ray.remote(num_cpus=0, max_concurrency=2 * workers + 10, scheduling_strategy=here)(Mailbox)
