@@ -96,12 +96,12 @@ def train(job: Job, attempt: Attempt, files: Files, mailbox: Any) -> None:  # no
         folder.path.mkdir()
         for name, content in files.items():
             (folder.path / name).write_bytes(content)
-        came_home = time.monotonic()
+        came_home, epochs = time.monotonic(), job.planned.experiment.training.epochs
 
         def ask(epoch: EpochRecord) -> Stop | None:
             nonlocal came_home
-            planned, home = job.planned.experiment.training.epochs, None
-            if epoch.epoch in rungs(planned) or time.monotonic() - came_home >= HOME_SECONDS:
+            home: Files | None = None
+            if epoch.epoch in rungs(epochs) or time.monotonic() - came_home >= HOME_SECONDS:
                 came_home, home = time.monotonic(), packed(folder)
             try:
                 answer: Stop | None = ray.get(mailbox.ask.remote(Letter(attempt, epoch, home)))
