@@ -160,7 +160,7 @@ def test_who_is_not_among_the_best_third_waits_at_its_rung(new_store, epoch):
     assert [trial.number for trial in store.paused()] == [waiting.number]
     assert store.running() == []
     assert store.ended() == 1
-    assert store.goes_on(waiting.number)
+    assert not store.trials()[waiting.number].state.is_finished()
     assert store.promoted(()) is None
 
 
