@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dnsearch import __version__, processes
 from dnsearch.data.dataset import Images
@@ -86,17 +85,13 @@ def export_run(run: RunFolder, form: Format, out: Path, *, force: bool) -> Expor
 def _about(run: RunFolder, form: Format, network: Trained, weights: TrainedWeights) -> dict[str, Any]:
     """What users of the export have to know, as JSON."""
     largest = SOURCES[network.experiment.data.source].largest_pixel
+    images = {"name": "images", "shape": ["batch", *network.image_shape], "type": weights.pixels}
     outputs = {"shape": ["batch", *weights.plan.nodes[-1].shape], "type": "float32"}
     return {
         "format": form.name,
         "run": run.name,
         "dnsearch": __version__,
-        "input": {
-            "name": "images",
-            "shape": ["batch", *network.image_shape],
-            "type": weights.pixels,
-            "range": [0, largest] if weights.pixels == "uint8" else None,
-        },
+        "input": images | {"range": [0, largest] if weights.pixels == "uint8" else None},
         "outputs": [{"name": name, **outputs} for name in ("logits", "probabilities")],
         "scaling_inside": network.scaling.as_json(),
         "class_names": list(network.class_names),
@@ -106,18 +101,6 @@ def _about(run: RunFolder, form: Format, network: Trained, weights: TrainedWeigh
 def _compared(form: Format, folder: Path, network: Trained, images: Images) -> float:
     """The largest difference between the format's runtime and the run's network; a RunError if too large."""
     ours = np.asarray(network.logits(network.scaling.apply(images)), np.float64)
-    logits, probabilities = _outputs(form, folder, images)
-    off = np.abs(logits - ours).max() / max(1.0, np.abs(ours).max())
-    difference = float(np.maximum(off, np.abs(probabilities - softmax(ours)).max()))
-    if not difference <= TOLERANCE:  # not ">", since NaN agrees with nothing
-        expected = f"the run's outputs to {TOLERANCE:g} from {form.name}'s own runtime"
-        found = f"a difference of {difference:.2g}"
-        raise RunError(str(Problem("export", expected, found, "Nothing was kept.")))
-    return difference
-
-
-def _outputs(form: Format, folder: Path, images: Images) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Logits and probabilities from the format's own runtime, in a process of its own."""
     with tempfile.TemporaryDirectory() as place:
         samples, results = Path(place, "images.npy"), Path(place, "results.npz")
         np.save(samples, images)
@@ -126,7 +109,14 @@ def _outputs(form: Format, folder: Path, images: Images) -> tuple[NDArray[np.flo
             expected = f"files that {form.name}'s own runtime can read"
             raise RunError(str(Problem("export", expected, last_words, "Nothing was kept.")))
         with np.load(results) as found:
-            return found["logits"].astype(np.float64), found["probabilities"].astype(np.float64)
+            logits, probabilities = (found[name].astype(np.float64) for name in ("logits", "probabilities"))
+    off = np.abs(logits - ours).max() / max(1.0, np.abs(ours).max())
+    difference = float(np.maximum(off, np.abs(probabilities - softmax(ours)).max()))
+    if not difference <= TOLERANCE:  # not ">", since NaN agrees with nothing
+        expected = f"the run's outputs to {TOLERANCE:g} from {form.name}'s own runtime"
+        difference_found = f"a difference of {difference:.2g}"
+        raise RunError(str(Problem("export", expected, difference_found, "Nothing was kept.")))
+    return difference
 
 
 @contextlib.contextmanager

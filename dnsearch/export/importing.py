@@ -40,31 +40,23 @@ from dnsearch.runs.lock import locked
 from dnsearch.runs.record import Parameters, RunRecord, opening
 from dnsearch.spec.data_section import Data, Facts
 from dnsearch.spec.document import Document, load, resolved_yaml, settings
-from dnsearch.spec.experiment import Experiment
 from dnsearch.train.checkpoint import save_weights
 from dnsearch.train.state import start_afresh
 
 IMAGENET = Scaling((0.485 * 255, 0.456 * 255, 0.406 * 255), (0.229 * 255, 0.224 * 255, 0.225 * 255))
 """What ``keras.applications.densenet.preprocess_input`` does to pixels from 0 to 255."""
 
-_FIELDS = ("activation", "pooling", "stem.stride", "stem.pooling", "batch_norm.epsilon")
-UNSEEN = tuple(f"network.{field}" for field in _FIELDS)
-"""Settings of the network that change what weights compute and not their shapes."""
-
-Stored = dict[str, Any]
-"""``layer/weight`` → its ``h5py.Dataset``, not read yet."""
+UNSEEN = ("activation", "pooling", "stem.stride", "stem.pooling", "batch_norm.epsilon")
+"""Fields of the network that change what weights compute and not their shapes."""
 
 UNREADABLE = (OSError, KeyError, ValueError, TypeError, RuntimeError, AttributeError, UnicodeError)
 """What h5py raises over files that are no HDF5, or damaged ones."""
 FORMER_NAMES = {"fc1000": "predictions"}  # layers that an earlier keras.applications called otherwise
 HINT = "Keras' Model.save_weights writes such files (.h5, .weights.h5); a .keras file is none."
+EARLY = "An early Keras 3 wrote the file; load it into its network with a later one and save again."
 CLASSIFIER = "predictions"
-FIXED = {
-    "stem_conv": ("", "conv1_conv"),
-    "stem_activation": ("conv1_bn", ""),
-    "head_activation": ("bn", ""),
-    "head_classifier": ("", CLASSIFIER),
-}
+FIXED = {"stem_conv": ("", "conv1_conv"), "stem_activation": ("conv1_bn", "")}
+FIXED |= {"head_activation": ("bn", ""), "head_classifier": ("", CLASSIFIER)}
 _LAYER = re.compile(r"block(\d+)_layer(\d+)_(bottleneck|growth)_conv")
 _TRANSITION = re.compile(r"transition(\d+)_compression_conv")
 _KERAS_LAYER = re.compile(r"conv(\d+)_block\d+_2_conv/kernel")
@@ -72,11 +64,7 @@ _KERAS_LAYER = re.compile(r"conv(\d+)_block\d+_2_conv/kernel")
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """A run made of imported weights.
-
-    The file has none for the ``fresh`` layers; ``differences`` are settings that change what fitting weights
-    compute, and differ from keras.applications'.
-    """
+    """A run of imported weights, none for ``fresh`` layers; ``differences`` are of ``UNSEEN`` settings."""
 
     folder: RunFolder
     record: RunRecord
@@ -114,7 +102,10 @@ def import_run(document: Document, weights: Path, runs: Path) -> Imported:
         reason = f"weights imported from {weights}{without}"
         record = replace(record, state="finished", reason=reason, versions=environment.versions())
         folder.write(record)
-    return Imported(folder, record, fresh, _differences(experiment))
+    ours, theirs = settings(experiment), settings(load("densenet-121").experiment)
+    unlike = [path for path in (f"network.{field}" for field in UNSEEN) if ours[path] != theirs[path]]
+    differences = (f"{path} is {ours[path]}, in keras.applications {theirs[path]}" for path in unlike)
+    return Imported(folder, record, fresh, tuple(differences))
 
 
 def _class_names(data: Data, known: Facts) -> tuple[str, ...]:
@@ -127,15 +118,9 @@ def _class_names(data: Data, known: Facts) -> tuple[str, ...]:
     return names
 
 
-def _differences(experiment: Experiment) -> tuple[str, ...]:
-    ours, theirs = settings(experiment), settings(load("densenet-121").experiment)
-    different = [path for path in UNSEEN if ours[path] != theirs[path]]
-    return tuple(f"{path} is {ours[path]}, in keras.applications {theirs[path]}" for path in different)
-
-
 @contextlib.contextmanager
-def opened(path: Path) -> Iterator[Stored]:
-    """The weights of a file, for a block; a RunError also where one that is read in the block is damaged."""
+def opened(path: Path) -> Iterator[dict[str, Any]]:
+    """For a block, ``layer/weight`` → its ``h5py.Dataset``; a RunError where one read there is damaged."""
     expected = "a file of Keras weights"
     if not path.is_file():
         raise _refusal(path, expected, "a folder" if path.is_dir() else "nothing")
@@ -168,10 +153,7 @@ def _by_number(file: Any, path: Path) -> Iterator[tuple[str, Any]]:  # noqa: ANN
     for numbered in layers:
         variables = _inside(layers, f"{numbered}/vars", path)
         if len(variables) and "name" not in variables.attrs:
-            hint = (
-                "An early Keras 3 wrote the file; load it into its network with a later one and save again."
-            )
-            raise _refusal(path, f"the name of the layer {numbered}", "none", hint)
+            raise _refusal(path, f"the name of the layer {numbered}", "none", EARLY)
         for key in variables:
             name = str(variables.attrs["name"])
             kinds = BATCH_NORM if name.endswith("bn") else ("kernel", "bias")
@@ -203,16 +185,11 @@ def _refusal(path: Path, expected: str, found: str, hint: str = HINT) -> RunErro
 
 
 def import_weights(model: keras.Model, path: Path) -> tuple[str, ...]:
-    """Fill a DenseNet that ``build`` built with a file's weights; returns the layers that the file has not.
-
-    Raises:
-        RunError: the file cannot be read, or is of another network.
-    """
+    """Fill a DenseNet that ``build`` built with a file's weights; returns layers that the file has not."""
     wanted = {keras_name(weight.path): weight for weight in model.weights}
     with opened(path) as found:
-        left_out = tuple(name for name in wanted if name.startswith(f"{CLASSIFIER}/"))
-        if any(name in found for name in left_out):
-            left_out = ()
+        classifier = {name for name in wanted if name.startswith(f"{CLASSIFIER}/")}
+        left_out = classifier if classifier.isdisjoint(found) else set()
         taken = {name: weight for name, weight in wanted.items() if name not in left_out}
         _check(taken, found, path)
         arrays = {name: np.asarray(found[name], np.float32) for name in taken}
@@ -221,7 +198,7 @@ def import_weights(model: keras.Model, path: Path) -> tuple[str, ...]:
             raise _refusal(path, f"finite numbers in {name}", "others", "The file is damaged.")
     for name, weight in taken.items():
         weight.assign(arrays[name])
-    return tuple(dict.fromkeys(wanted[name].path.partition("/")[0] for name in left_out))
+    return tuple({wanted[name].path.partition("/")[0] for name in left_out})  # the classifier's layer, if any
 
 
 def keras_name(path: str) -> str:
@@ -245,7 +222,7 @@ def _keras_layers(layer: str) -> tuple[str, str]:
     return FIXED.get(layer, ("", ""))
 
 
-def _check(wanted: Mapping[str, Any], found: Stored, path: Path) -> None:
+def _check(wanted: Mapping[str, Any], found: Mapping[str, Any], path: Path) -> None:
     """Names, shapes and kinds of numbers, all of them, before anything is read."""
     faults = {name: _fault(weight, found.get(name)) for name, weight in wanted.items()}
     faults |= {name: "it in the file alone" for name in found if name not in wanted}

@@ -29,12 +29,8 @@ def write_onnx(network: TrainedWeights, folder: Path) -> None:
     writer.scaled(network.offset, network.scale)
     for node in nodes[1:]:
         writer.node(node, [names[position] for position in node.inputs], network.weights[node.name])
-    model = helper.make_model(
-        writer.graph(network),
-        opset_imports=[helper.make_opsetid("", OPSET)],
-        ir_version=IR_VERSION,
-        producer_name="dnsearch",
-    )
+    made = {"opset_imports": [helper.make_opsetid("", OPSET)], "ir_version": IR_VERSION}
+    model = helper.make_model(writer.graph(network), producer_name="dnsearch", **made)
     onnx.checker.check_model(model, full_check=True)
     onnx.save_model(model, folder / "model.onnx")
 
@@ -55,22 +51,19 @@ class _Graph:
         return output
 
     def scaled(self, offset: Sequence[float], scale: Sequence[float]) -> None:
-        numbers = self._add("Cast", ["images"], "pixels", to=TensorProto.FLOAT)
-        less = self._constant("offset", np.asarray(offset, np.float32))
-        by = self._constant("scale", np.asarray(scale, np.float32))
-        centred = self._add("Sub", [numbers, less], "centred")
-        scaled = self._add("Div", [centred, by], "scaled")
-        self._add("Transpose", [scaled], FIRST, perm=[0, 3, 1, 2])
+        self._add("Cast", ["images"], "pixels", to=TensorProto.FLOAT)
+        self._add("Sub", ["pixels", self._constant("offset", np.asarray(offset, np.float32))], "centred")
+        self._add("Div", ["centred", self._constant("scale", np.asarray(scale, np.float32))], "scaled")
+        self._add("Transpose", ["scaled"], FIRST, perm=[0, 3, 1, 2])
 
     def node(self, node: Node, inputs: list[str], arrays: Arrays) -> None:
         """Add what one node of the plan does, with its weights."""
         name = node.name
         for kind, values in arrays.items():
-            self._constant(f"{name}/{kind}", _turned(node, kind, values))
-        weighted = [
-            *inputs,
-            *(f"{name}/{kind}" for kind in ("kernel", "bias", *BATCH_NORM) if kind in arrays),
-        ]
+            # Channels before height and width, kernels of convolutions with the output first.
+            turned = values.transpose(3, 2, 0, 1) if values.ndim == 4 else values
+            self._constant(f"{name}/{kind}", turned.reshape(-1, 1, 1) if kind == "slope" else turned)
+        weighted = inputs + [f"{name}/{kind}" for kind in ("kernel", "bias", *BATCH_NORM) if kind in arrays]
         match node.operation:
             case graph.Convolution(stride=stride, padding=padding):
                 self._add("Conv", weighted, name, strides=[stride] * 2, pads=[padding] * 4)
@@ -82,8 +75,13 @@ class _Graph:
                 self._add("BatchNormalization", weighted, name, epsilon=epsilon)
             case graph.Activation() as activation:
                 self._activation(activation, name, inputs[0])
-            case graph.Pool() as pool:
-                self._pool(pool, name, inputs[0])
+            case graph.Pool(kind, size, stride, padding):
+                if padding:  # zeros; ONNX' own pads of a maximum count as minus infinity
+                    sides = [0, 0, padding, padding]
+                    pads = self._constant(f"{name}/pads", np.asarray(sides * 2, np.int64))
+                    inputs = [self._add("Pad", [*inputs, pads], f"{name}/padded")]
+                kinds = {"avg": "AveragePool", "max": "MaxPool"}
+                self._add(kinds[kind], inputs, name, kernel_shape=[size] * 2, strides=[stride] * 2)
             case graph.SpaceToDepth(size):
                 self._add("SpaceToDepth", inputs, name, blocksize=size)
             case graph.Crop():
@@ -119,15 +117,6 @@ class _Graph:
             case _:
                 assert_never(activation.kind)
 
-    def _pool(self, pool: graph.Pool, name: str, features: str) -> None:
-        if pool.padding:  # zeros; ONNX' own pads of a maximum count as minus infinity
-            sides = [0, 0, pool.padding, pool.padding]
-            pads = self._constant(f"{name}/pads", np.asarray(sides * 2, np.int64))
-            features = self._add("Pad", [features, pads], f"{name}/padded")
-        window = {"kernel_shape": [pool.size] * 2, "strides": [pool.stride] * 2}
-        kinds = {"avg": "AveragePool", "max": "MaxPool"}
-        self._add(kinds[pool.kind], [features], name, **window)
-
     def graph(self, network: TrainedWeights) -> Any:  # noqa: ANN401  (an onnx.GraphProto)
         """The whole graph, with what goes in and the two outputs, the channels last."""
         first, *_, last = network.plan.nodes
@@ -143,14 +132,3 @@ class _Graph:
             for name in ("logits", "probabilities")
         ]
         return helper.make_graph(self._nodes, "network", [images], results, self._constants)
-
-
-def _turned(node: Node, kind: str, values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A weight in ONNX' order of axes: channels before height and width, kernels with the output first."""
-    match kind, node.operation:
-        case "kernel", graph.Convolution() | graph.TransposedConvolution():
-            return values.transpose(3, 2, 0, 1)
-        case "slope", _:
-            return values.reshape(-1, 1, 1)
-        case _:
-            return values

@@ -26,10 +26,7 @@ BATCH_NORM = ("gamma", "beta", "moving_mean", "moving_variance")
 
 @dataclass(frozen=True, slots=True)
 class TrainedWeights:
-    """All that any format is written from.
-
-    ``weights`` are those of ``weights_by_node``; pixels become ``(pixel - offset) / scale``, by channel.
-    """
+    """All that a format is written from; pixels become ``(pixel - offset) / scale``, channel by channel."""
 
     plan: NetworkPlan
     weights: Mapping[str, Arrays]
@@ -47,9 +44,7 @@ def weights_by_node(plan: NetworkPlan, model: keras.Model) -> dict[str, Arrays]:
     for weight in model.weights:
         layer, _, kind = weight.path.rpartition("/")
         layers.setdefault(layer, {})["slope" if kind == "alpha" else kind] = np.asarray(weight)
-    fused = {
-        plan.nodes[position].name: plan.nodes[unit[-1]].name for unit in units(plan) for position in unit
-    }
+    fused = {plan.nodes[place].name: plan.nodes[unit[-1]].name for unit in units(plan) for place in unit}
     return {node.name: _own(node.operation, layers.get(fused[node.name], {})) for node in plan.nodes}
 
 
@@ -64,7 +59,7 @@ def _own(operation: Operation, layer: Arrays) -> Arrays:
 def stock_model(network: TrainedWeights) -> keras.Model:
     """A model from raw pixels to ``{"logits": …, "probabilities": …}``, in stock layers alone.
 
-    From ``(batch, height, width, channels)`` to ``(batch, classes)``, of a U-Net an image of such.
+    From ``(batch, height, width, channels)`` to ``(batch, classes)``; a U-Net keeps height and width.
     """
     nodes = network.plan.nodes
     image = keras.Input(nodes[0].shape, dtype=network.pixels, name="images")

@@ -1,7 +1,4 @@
-"""The columns that a leaderboard can have: headings, cells, and which of them matter most.
-
-Settings that differ among the rows have columns of their own, under the shortest name that tells them apart.
-"""
+"""The columns that a leaderboard can have: headings, cells, and which of them matter most."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -31,10 +28,8 @@ def _fact(key: str, heading: str, show: Callable[[Any], str] = units.setting, nu
     return Column(heading, cell, numeric)
 
 
-def _standing(
-    heading: str, show: Callable[[Standing], str], missing: str = "", *, numeric: bool = True
-) -> Column:
-    return Column(heading, lambda row: show(row.standing) if row.standing else missing, numeric)
+def _standing(heading: str, show: Callable[[Standing], str], empty: str = "", numeric: bool = True) -> Column:
+    return Column(heading, lambda row: show(row.standing) if row.standing else empty, numeric)
 
 
 def _state(row: Row) -> str:
@@ -93,9 +88,7 @@ COLUMNS = {
     "parameters_total": _fact("parameters_total", "all parameters", units.count),
     "macs": _fact("macs", "macs", units.short_count),
     "epochs": Column("epochs", lambda row: f"{row.record.epochs}/{row.record.epochs_planned}"),
-    "wall_seconds": _fact(
-        "wall_seconds", "time", lambda seconds: units.duration(seconds) if seconds else units.NOTHING
-    ),
+    "wall_seconds": _fact("wall_seconds", "time", lambda took: units.duration(took) if took else "–"),
     "first_step_seconds": _fact("first_step_seconds", "first step", units.duration),
     "images_per_second": _fact("images_per_second", "images/s", lambda speed: f"{speed:,.0f}"),
     "peak_memory_bytes": _fact("peak_memory_bytes", "memory", units.size),
@@ -108,11 +101,9 @@ COLUMNS = {
     "started_at": _fact("started_at", "started", numeric=False),
     "state": Column("state", _state, numeric=False),
 }
-"""Every column but the settings."""
 
 USUAL = {"test_accuracy": 1, "test_mean_iou": 1, "parameters": 0, "macs": 6, "epochs": 2, "wall_seconds": 4}
-IN_STUDIES = USUAL | {"seeds": 1, "parameters": 2}
-"""The importance of columns that are not always shown."""
+IN_STUDIES = USUAL | {"seeds": 1, "parameters": 2}  # the importance of columns that are not always shown
 FIRST_SETTINGS, OTHER_SETTINGS = 3, 7
 
 
@@ -140,12 +131,14 @@ def arranged(rows: Sequence[Row], extra: Sequence[str] = ()) -> list[Column]:
         for place, (heading, key) in enumerate(differing([row.record for row in rows]).items())
     }
     known = {*columns, *settings, "state"}
-    columns |= {key: _extra_column(key, rows) for key in extra if key not in known}
+    for key in [key for key in extra if key not in known]:
+        if key not in COLUMNS and not any(key in row.record.settings for row in rows):
+            expected = f"one of {', '.join(COLUMNS)}, or a setting such as network.growth_rate"
+            raise DnsearchError(str(Problem("column", expected, found=key)))
+        columns[key] = COLUMNS.get(key, _setting_column(key, key))
     columns |= settings | {"state": COLUMNS["state"]}
     importance = (IN_STUDIES if of_study else USUAL) | dict.fromkeys(extra, 0)
-    return [
-        replace(column, importance=importance.get(key, column.importance)) for key, column in columns.items()
-    ]
+    return [replace(each, importance=importance.get(key, each.importance)) for key, each in columns.items()]
 
 
 def _any(rows: Sequence[Row], key: str) -> bool:
@@ -177,16 +170,8 @@ def _setting_column(heading: str, key: str, importance: int = 0) -> Column:
     return Column(heading, cell, importance=importance)
 
 
-def _extra_column(key: str, rows: Sequence[Row]) -> Column:
-    if key not in COLUMNS and not any(key in row.record.settings for row in rows):
-        expected = f"one of {', '.join(COLUMNS)}, or a setting such as network.growth_rate"
-        raise DnsearchError(str(Problem("column", expected, found=key)))
-    return COLUMNS.get(key, _setting_column(key, key))
-
-
 OTHER_COLUMNS = {"epochs", "macs", "name", "parameters", "state", "study", "test", "time", "trial"}
-PLACES = {"head", "layers", "stem", "transitions"}
-"""Last parts that name a place in the network and not what is set there."""
+PLACES = {"head", "layers", "stem", "transitions"}  # they name a place and not what is set there
 
 
 def differing(records: Sequence[RunRecord]) -> dict[str, str]:
@@ -218,9 +203,7 @@ def listed(value: Any) -> Any:  # noqa: ANN401  (whatever a spec can hold)
 
 
 def headings(keys: Iterable[str]) -> dict[str, str]:
-    """The shortest unambiguous name of each dotted key: its last part, or more of them where two collide.
-
-    ``.name`` at the end adds nothing (``training.optimizer.name`` is the optimizer) and is left out.
+    """The shortest unambiguous name of each dotted key: its last part but ``.name``, more where two collide.
 
     >>> headings(["network.growth_rate", "training.optimizer.name", "network.layers_per_block.2"]).values()
     dict_values(['growth_rate', 'optimizer', 'layers_per_block.2'])

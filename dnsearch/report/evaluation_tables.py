@@ -71,10 +71,8 @@ def _classes(found: Assessment | Segmentation, names: Sequence[str]) -> Table:
         case Segmentation():
             figure, headings = "IoU", (">IoU", ">95 % interval", ">precision", ">recall", ">pixels")
             scores = [iou.value if iou else None for iou in found.ious]
-            cells = [
-                [*_share(iou), percent(each.precision), percent(each.recall)]
-                for each, iou in zip(found.classes, found.ious, strict=True)
-            ]
+            pairs = zip(found.classes, found.ious, strict=True)
+            cells = [[*_share(iou), percent(each.precision), percent(each.recall)] for each, iou in pairs]
     made = table("", "class", *headings, gap=2)
     shown = list(range(len(names)))
     if len(names) > MOST_CLASSES:
@@ -136,10 +134,8 @@ def evaluation_json(found: Assessment | Segmentation) -> dict[str, Any]:
             counted["pixels"] = found.pixels
             figures = {"mean_iou": found.mean_iou, "accuracy": found.accuracy, "loss": found.loss}
             classes = [
-                {
-                    "name": each.name,
-                    "iou": iou and iou.value,
-                    "iou_interval": _ends(iou),
+                {"name": each.name, "iou": iou and iou.value, "iou_interval": _ends(iou)}
+                | {
                     "precision": each.precision,
                     "recall": each.recall,
                     "dice": each.f1,

@@ -18,9 +18,8 @@ from dnsearch.runs.record import StudyRecord
 def as_json(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """One mapping per row, ready for ``json.dumps``; shares are from 0 to 1, what is unknown is None.
 
-    ``validation_accuracy`` is the last epoch's whatever the rows are ranked by. ``settings`` holds all
-    settings by their dotted paths, ``parameters`` the trainable ones alone. A study's trial also has
-    ``figure``, what it is ranked by, and how sure that is.
+    ``validation_accuracy`` is the last epoch's whatever the rows are ranked by, ``parameters`` are trainable.
+    A study's trial also has ``figure``, what it is ranked by, and how sure that is.
     """
     return [
         {"rank": row.rank}
@@ -48,9 +47,8 @@ def _standing(standing: Standing) -> dict[str, Any]:
 def as_csv(rows: Sequence[Row]) -> str:
     """One line per row under one line of headings; every setting has a column, under its dotted path.
 
-    Lists and truth values are written as in JSON; what is unknown is an empty field. Control characters in
-    texts other than line ends are spelled out, and an apostrophe precedes what a spreadsheet would take for
-    a formula.
+    Lists and truth values are as in JSON, unknown fields empty. Control characters but line ends are spelled
+    out, and an apostrophe precedes what a spreadsheet would take for a formula.
     """
     facts = as_json(rows)
     settings = dict.fromkeys(key for row in facts for key in row["settings"])

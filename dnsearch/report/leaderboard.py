@@ -1,7 +1,6 @@
 """The leaderboard as a table that fits the terminal, what is reported below it, and the live view.
 
-Columns without room are left out, the least important ones first, and the caption says which. Names and
-reasons are shown letter by letter: rich's markup in them is not obeyed.
+The least important columns without room are left out. Rich's markup in names and reasons is not obeyed.
 """
 
 import re
@@ -141,11 +140,7 @@ def facts(study: StudyRecord, rows: Sequence[Row]) -> list[str]:
     epochs: 30 trained, 10 saved by stopping early (25 %)
     importance: too few trials
     """
-    names = headings(study.importances)
-    shares = ", ".join(f"{one_line(names[path])} {share:.2f}" for path, share in study.importances.items())
-    importance = shares or one_line(study.importances_missing)
-    told = [f"importance: {importance}"] * bool(importance)
-    return [*_counts(study), *_failures(rows), *told, *_legend(study, rows)]
+    return [*_counts(study), *_rows_told(study, rows)]
 
 
 def _counts(study: StudyRecord) -> Iterator[str]:
@@ -162,18 +157,18 @@ def _counts(study: StudyRecord) -> Iterator[str]:
         yield f"epochs: {study.epochs_trained:,} trained{saved}"
 
 
-def _failures(rows: Sequence[Row]) -> Iterator[str]:
-    """Why trials failed, the most frequent reasons first; a narrow table has no room for them."""
+def _rows_told(study: StudyRecord, rows: Sequence[Row]) -> Iterator[str]:
+    """Why trials failed, the most frequent reasons first; what matters; what the signs in the table mean."""
     failed = [row.record for row in rows if row.record.state == "failed"]
     reasons = Counter(one_line(record.reason) for record in failed if record.reason).most_common()
     for reason, count in reasons[:MOST_REASONS]:
         yield f"failed: {count} x {shortened(reason, LONGEST_REASON)}"
     if len(reasons) > MOST_REASONS:
         yield f"failed: {sum(count for _, count in reasons[MOST_REASONS:])} for other reasons"
-
-
-def _legend(study: StudyRecord, rows: Sequence[Row]) -> Iterator[str]:
-    """What the signs in the table mean, as far as it has them."""
+    names = headings(study.importances)
+    shares = ", ".join(f"{one_line(names[path])} {share:.2f}" for path, share in study.importances.items())
+    if importance := shares or one_line(study.importances_missing):
+        yield f"importance: {importance}"
     standings = [row.standing for row in rows if row.standing is not None]
     if any(standing.confirmations for standing in standings):
         yield "±: of the mean over fresh seeds (Student); else of the images alone (Wilson)"
@@ -198,10 +193,7 @@ def live(
     height: int = 24,
     width: int = 100,
 ) -> Group:
-    """One picture of a running study, at most ``height`` lines where that is possible at all.
-
-    ``rows`` are the trials that ended; ``done`` of ``total`` ended in ``elapsed_seconds``.
-    """
+    """A running study in at most ``height`` lines if possible; ``rows`` are the trials that ended."""
     bars = min(len(running), max(1, (height - TABLE_FRAME - 3) // 2))
     left = height - TABLE_FRAME - 3 - bars - (len(running) > bars)
     parts: list[RenderableType] = []
@@ -211,7 +203,12 @@ def live(
         parts.append(_at_work(running[:bars], width))
     if len(running) > bars:
         parts.append(Text(f"… and {len(running) - bars} more at work", style="dim"))
-    return Group(*parts, _progress(done, total, elapsed_seconds))
+    words = [f"{done}/{total} trials", f"{units.duration(elapsed_seconds)} so far"]
+    if done and elapsed_seconds > 0:
+        remaining = elapsed_seconds / done * max(0, total - done)
+        words.append(f"{3600 * done / elapsed_seconds:,.0f} trials an hour")
+        words.append(f"about {units.duration(remaining)} to go" if remaining else "all done")
+    return Group(*parts, Text("  ·  ".join(words), style="bold", no_wrap=True, overflow="ellipsis"))
 
 
 def _at_work(running: Sequence[Running], width: int) -> Table:
@@ -224,12 +221,3 @@ def _at_work(running: Sequence[Running], width: int) -> Table:
         bar = ProgressBar(total=max(1, planned), completed=epoch, width=20)
         grid.add_row(Text(units.one_line(name)), bar, f"epoch {epoch}/{planned}", units.percent(score))
     return grid
-
-
-def _progress(done: int, total: int, elapsed_seconds: float) -> Text:
-    words = [f"{done}/{total} trials", f"{units.duration(elapsed_seconds)} so far"]
-    if done and elapsed_seconds > 0:
-        remaining = elapsed_seconds / done * max(0, total - done)
-        words.append(f"{3600 * done / elapsed_seconds:,.0f} trials an hour")
-        words.append(f"about {units.duration(remaining)} to go" if remaining else "all done")
-    return Text("  ·  ".join(words), style="bold", no_wrap=True, overflow="ellipsis")

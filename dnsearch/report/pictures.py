@@ -24,10 +24,7 @@ LONGEST_NAME = 24
 
 
 def draw_confusion(counts: Counts, names: Sequence[str], title: str, path: Path) -> None:
-    """Draw a confusion matrix, (classes, classes), into a PNG file; equal arguments give equal bytes.
-
-    A cell's colour is its share of its row, so that classes with few images show as clearly as others.
-    """
+    """Draw a confusion matrix, (classes, classes), into a PNG file; equal arguments give equal bytes."""
     content = BytesIO()
     with style.context("default"):
         _figure(counts, names, title).savefig(content, format="png", dpi=MATRIX_DPI, bbox_inches="tight")
@@ -39,6 +36,7 @@ def _figure(counts: Counts, names: Sequence[str], title: str) -> Figure:
     side = max(3.0, len(names) * (CELL if numbered else FINEST_CELL))
     figure = Figure(figsize=(side, side), facecolor="white")
     axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
+    # Shares of the row, so that classes with few images show as clearly as others.
     shares = counts / counts.sum(axis=1, keepdims=True).clip(1)
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     # A dollar sign would start a formula.

@@ -56,9 +56,8 @@ class Estimate:
 class Standing:
     """How a trial compares with the others of its study.
 
-    It is ranked by ``validation``; ``seeds`` are those of its finished confirmations, ``confirmations`` were
-    begun. A tied one cannot be told from the first; no other trial beats one of the front in every objective,
-    and a study of one objective has no front (None).
+    It is ranked by ``validation``; ``seeds`` are of finished confirmations, ``confirmations`` were begun. A
+    tied one cannot be told from the first; none beats one of the front in every objective (None: only one).
     """
 
     validation: Estimate | None
@@ -132,8 +131,7 @@ def rank_trials(
     """Put a study's trials in order, the best first.
 
     By ``validation`` the confirmed ones come first, by their mean; the others follow as ``rank`` has them. A
-    trial that was stopped early is never tied: what it would have reached is not known. ``records`` are of
-    trials and confirmations; where ``select`` is None, the epoch counts that the study was searched by.
+    trial that was stopped early is never tied. Without ``select`` that epoch counts which the study chose by.
     """
     trials: list[RunRecord] = []
     confirmations: dict[int | None, list[RunRecord]] = defaultdict(list)
@@ -200,10 +198,7 @@ def estimated(trainings: Sequence[Metrics]) -> Estimate | None:
 
 
 def tied(first: Sequence[Metrics], other: Sequence[Metrics]) -> bool:
-    """Whether the 95 % interval of the difference between two trials includes 0.
-
-    Over seeds it is Welch's; where one of the trials has a single training, Newcombe's of shares of images.
-    """
+    """Whether the 95 % interval of a difference includes 0: Welch's over seeds, else Newcombe's of shares."""
     if not first or not other:
         return False
     if len(first) > 1 and len(other) > 1:

@@ -36,8 +36,7 @@ def table(title: str, *headings: str, gap: int = 0) -> Table:
 def matrix_lines(block: Block) -> list[str]:
     r"""The connectivity of a block: a row per layer, a column per feature, the output last; ■ is read.
 
-    Columns are three characters apart where that fits into 80, else one; the numbers of the features are then
-    written from top to bottom.
+    Columns are three characters apart if that fits into 80, else one, below numbers from top to bottom.
 
     >>> print("\n".join(matrix_lines(Block("block1", 0, ((0,), (1,), (0, 2)), (0, 3)))))
              0  1  2  3
@@ -55,9 +54,8 @@ def matrix_lines(block: Block) -> list[str]:
     for layer, read in enumerate([*block.reads, block.output], start=1):
         label = str(layer) if layer < features else "out"
         rows.append((label, [READ if feature in read else UNREAD for feature in range(layer)]))
-    return [
-        f"{label:>{ROW_LABEL}} {''.join(mark.rjust(pitch) for mark in row)}".rstrip() for label, row in rows
-    ]
+    lines = [f"{label:>{ROW_LABEL}} {''.join(mark.rjust(pitch) for mark in row)}" for label, row in rows]
+    return [line.rstrip() for line in lines]
 
 
 def matrices(plan: NetworkPlan) -> str:
@@ -71,10 +69,10 @@ def matrices(plan: NetworkPlan) -> str:
     for first, *rest in blocks.values():
         *others, last = (block.part for block in (first, *rest))
         parts = f"{', '.join(others)} and {last}" if others else last
-        edges = counted(first.edges, "edge") + " each" * bool(others)
-        title = (
-            f"{parts}: {counted(len(first.reads), 'layer')}, {edges}; a layer (row) reads features (columns)"
+        figures = (
+            f"{counted(len(first.reads), 'layer')}, {counted(first.edges, 'edge')}{' each' * bool(others)}"
         )
+        title = f"{parts}: {figures}; a layer (row) reads features (columns)"
         shown.append("\n".join([title, "", *matrix_lines(first)]))
     return "\n\n".join(shown)
 
@@ -93,16 +91,10 @@ def network_table(title: str, plan: NetworkPlan, summary: Summary, batch_size: i
     for part in [*rows, whole]:
         if part is whole:
             made.add_section()
-        cells = [
-            f"{part.layers or ''}",
-            f"{part.edges:,}" if part.edges else "",
-            count(part.cost.trainable),
-            _share(part.cost.trainable, cost.trainable),
-            short_count(part.cost.macs),
-            _share(part.cost.macs, cost.macs),
-            size(FLOAT_BYTES * part.kept),
-            _share(part.kept, whole.kept),
-        ]
+        cells = [f"{part.layers or ''}", f"{part.edges:,}" if part.edges else ""]
+        cells += [count(part.cost.trainable), _share(part.cost.trainable, cost.trainable)]
+        cells += [short_count(part.cost.macs), _share(part.cost.macs, cost.macs)]
+        cells += [size(FLOAT_BYTES * part.kept), _share(part.kept, whole.kept)]
         made.add_row(part.name, units.shape(part.shape), *cells, style="bold" if part is whole else "")
     made.caption = Text(
         f"{cost.parameters:,} parameters in all: {cost.trainable:,} trainable, {cost.other:,} moving "
@@ -140,14 +132,8 @@ def network_json(name: str, plan: NetworkPlan, summary: Summary) -> dict[str, An
         **{name: getattr(summary, name) for name in JSON_FIGURES},
         "training_memory_bytes": memory,
         "parts": [
-            {
-                "name": part.name,
-                "shape": list(part.shape),
-                "layers": part.layers,
-                "edges": part.edges,
-                "kept_elements": part.kept,
-                **_counts(part.cost),
-            }
+            {"name": part.name, "shape": list(part.shape), "layers": part.layers, "edges": part.edges}
+            | {"kept_elements": part.kept, **_counts(part.cost)}
             for part in parts(plan)
         ],
         "links": [{"from": link.source, "to": link.target, "kind": link.kind} for link in plan.links],

@@ -35,10 +35,7 @@ class Ports(NamedTuple):
 
 
 def rows(layers: Layers, width: float) -> list[range]:
-    """The features of each row of a block that is ``width`` inches wide.
-
-    The last row also has a place for the output, and each row of a folded block one for the rows above.
-    """
+    """The features of each row; the last one has room for the output, a folded one for the rows above."""
     features, places = layers.depth + 1, int((width - LEFT - RIGHT) / _pitch(layers))
     count = 1 if features + 1 <= places else -(-features // (places - 2))
     size = -(-features // count)

@@ -1,7 +1,6 @@
 """Text, boxes, lines and arrows on a page that is measured in inches, with y running down it.
 
-The colours are those of Okabe and Ito (2008) and of Tol (2021) that colour-blind eyes tell apart; every kind
-of connection has its own line style as well.
+The colours are those of Okabe and Ito (2008) and of Tol (2021) that colour-blind eyes tell apart.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,6 @@
 """A network as a picture: one page of a paper's width, as high as the network needs, as PNG, SVG or PDF.
 
-A DenseNet runs from top to bottom; a U-Net down on the left and up on the right. Arrows enter a block at
-feature 0 and leave it at its output.
+A DenseNet runs from top to bottom; a U-Net down on the left and up on the right.
 """
 
 import math
@@ -43,9 +42,10 @@ def draw(plan: NetworkPlan, heading: str, path: Path) -> None:
     """Draw a network into a PNG, SVG or PDF file (else a SpecError); equal arguments give equal bytes."""
     kind = path.suffix.lower().removeprefix(".")
     if kind not in METADATA:
-        found = path.suffix or "no ending"
         hint = "The ending chooses the format: svg and pdf stay sharp at every size, png is read everywhere."
-        raise SpecError([Problem(str(path), "a file that ends in .png, .svg or .pdf", found, hint)])
+        raise SpecError(
+            [Problem(str(path), "a file that ends in .png, .svg or .pdf", path.suffix or "no ending", hint)]
+        )
     with style.context(["default", SETTINGS]):
         figure = network_figure(plan, heading)
         content = BytesIO()
@@ -135,7 +135,6 @@ def _densenet(axes: Axes, plan: NetworkPlan, blocks: dict[str, Layers], at: Poin
 
 
 def _to_spine(at: Point) -> list[Point]:
-    """From below a part to the arrow that runs beside the features on the left."""
     bends = [(at[0], at[1] + 0.08), (MARGIN + SPINE, at[1] + 0.08)]
     return [at] if abs(at[0] - MARGIN - SPINE) < 0.01 else [at, *bends]
 

@@ -124,25 +124,18 @@ def all_layers(plan: NetworkPlan) -> dict[str, Layers]:
     """Part → its layers, for every dense block and every level of plain convolutions."""
     blocks, found = {block.part: block for block in plan.blocks}, {}
     for part in plan.parts:
-        nodes, ends, block = of_part(plan, part), _layer_ends(plan, part), blocks.get(part)
+        nodes, block = of_part(plan, part), blocks.get(part)
+        layers = [node for node in nodes if node.name.startswith(f"{part}_layer")]
+        convolutions = [node for node in layers if isinstance(node.operation, graph.Convolution)]
+        ends = {node.name.removeprefix(f"{part}_").partition("_")[0]: node for node in convolutions}.values()
         if not ends:
             continue
-        first = next(node for node in nodes if node.name.startswith(f"{part}_layer1_"))
         chain = Block(part, 0, tuple((layer,) for layer in range(len(ends))), (len(ends),))
         dense = block and all(len(reads) == layer for layer, reads in enumerate(block.reads, start=1))
         kind: Kind = "dense" if dense else "sparse" if block else "plain"
-        channels, before = tuple(node.shape[-1] for node in ends), plan.nodes[first.inputs[0]].shape
+        channels, before = tuple(node.shape[-1] for node in ends), plan.nodes[layers[0].inputs[0]].shape
         found[part] = Layers(block or chain, kind, channels, before, nodes[-1].shape)
     return found
-
-
-def _layer_ends(plan: NetworkPlan, part: str) -> list[Node]:
-    """The convolution that ends each layer of a part."""
-    ends: dict[str, Node] = {}
-    for node in of_part(plan, part):
-        if node.name.startswith(f"{part}_layer") and isinstance(node.operation, graph.Convolution):
-            ends[node.name.removeprefix(f"{part}_").partition("_")[0]] = node
-    return list(ends.values())
 
 
 def lanes(plan: NetworkPlan) -> list[Lane]:
