@@ -11,7 +11,7 @@ from pydantic import Field
 from dnsearch.spec.section import Section, Share
 
 
-class Erasing(Section, use_attribute_docstrings=True):
+class Erasing(Section):
     """Random erasing (Zhong et al., 2017, arXiv 1708.04896): a rectangle of any shape becomes blank."""
 
     probability: Share = Field(0.5, description="Share of the images that lose a rectangle. The paper: 0.5.")
@@ -19,7 +19,7 @@ class Erasing(Section, use_attribute_docstrings=True):
     """The largest rectangle, as a share of the image; the smallest is 0.02. The paper: 0.4."""
 
 
-class RandAugment(Section, use_attribute_docstrings=True):
+class RandAugment(Section):
     """RandAugment (Cubuk et al., 2019, arXiv 1909.13719): operations drawn for each image, one after another.
 
     Drawn are autocontrast, equalize, posterize, solarize, color, contrast, brightness, sharpness, rotate,
@@ -31,7 +31,7 @@ class RandAugment(Section, use_attribute_docstrings=True):
     """How strong each is; 10 is AutoAugment's strongest. The paper: 4 to 9."""
 
 
-class Augmentation(Section, use_attribute_docstrings=True):
+class Augmentation(Section):
     """Variations of the training images, drawn anew for every image in every epoch."""
 
     flip: Literal["horizontal", "vertical", "both"] | None = None

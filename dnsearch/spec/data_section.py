@@ -90,7 +90,7 @@ SOURCES: dict[Source, Kind] = {
 }
 
 
-class Data(Section, use_attribute_docstrings=True):
+class Data(Section):
     """Images with one label each or, for U-Nets, a mask of labels each."""
 
     source: Source = Field(

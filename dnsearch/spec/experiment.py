@@ -18,7 +18,7 @@ from dnsearch.spec.tune import Tune
 Target = Positive | Annotated[str, Field(min_length=1)]
 
 
-class Match(Section, use_attribute_docstrings=True):
+class Match(Section):
     """Solve for the growth rate, so that the network is a fair rival: exactly one of the two."""
 
     parameters: Target | None = None
@@ -34,7 +34,7 @@ class Match(Section, use_attribute_docstrings=True):
             yield Problem("parameters", "either parameters or macs; a growth rate can match one figure")
 
 
-class Limits(Section, use_attribute_docstrings=True):
+class Limits(Section):
     """What a network may cost at most; ``--no-limits`` lifts them for once."""
 
     parameters: Positive | None = Field(1_000_000_000, description="Trainable parameters. null: no limit.")
@@ -47,7 +47,7 @@ class Limits(Section, use_attribute_docstrings=True):
 STAGES = "training.progressive"
 
 
-class Expect(Section, use_attribute_docstrings=True):
+class Expect(Section):
     """Facts about the network that ``dnsearch check`` compares with the plan."""
 
     parameters: int | None = Field(None, ge=0, description="Trainable parameters.")
@@ -57,7 +57,7 @@ class Expect(Section, use_attribute_docstrings=True):
     """Multiply-adds of the convolutions and the classifier for one image."""
 
 
-class Experiment(Section, use_attribute_docstrings=True):
+class Experiment(Section):
     """One YAML document."""
 
     version: Annotated[Literal[1], Whole] = Field(description="Version of this format: write version: 1.")

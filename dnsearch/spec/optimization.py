@@ -20,7 +20,7 @@ Decayed = Annotated[
 DECOUPLED = "Decoupled decay: learning rate x weight_decay x weight is taken off the weight."
 
 
-class Sgd(Section, use_attribute_docstrings=True):
+class Sgd(Section):
     """Stochastic gradient descent with momentum."""
 
     name: Literal["sgd"] = Field("sgd", description="The optimizer.")
@@ -34,7 +34,7 @@ class Sgd(Section, use_attribute_docstrings=True):
     decayed: Decayed = "all"
 
 
-class Adam(Section, use_attribute_docstrings=True):
+class Adam(Section):
     """Adam (Kingma and Ba, 2015)."""
 
     name: Literal["adam"] = Field(description="The optimizer.")
@@ -94,7 +94,7 @@ class Constant(Section):
     name: Literal["constant"] = Field("constant", description="The schedule.")
 
 
-class Step(Section, use_attribute_docstrings=True):
+class Step(Section):
     """The learning rate is multiplied by a factor at some points."""
 
     name: Literal["step"] = Field(description="The schedule.")
@@ -122,7 +122,7 @@ class Linear(Section):
     final_fraction: Share = Field(0.0, description="Share of the learning rate left at the end.")
 
 
-class OneCycle(Section, use_attribute_docstrings=True):
+class OneCycle(Section):
     """The learning rate rises in a straight line and falls in another (Smith and Topin, arXiv 1708.07120)."""
 
     name: Literal["one_cycle"] = Field(description="The schedule.")

@@ -1,6 +1,9 @@
 """The base of every section of a spec, and fields with one value or one value per block."""
 
-from collections.abc import Iterable, Sequence
+import ast
+import inspect
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
@@ -25,6 +28,32 @@ class Section(BaseModel):
         """Refuse what does not fit together; pydantic calls this when every value is valid by itself."""
         if problems := tuple(self.misfits()):
             raise PydanticCustomError(RULE, "values do not fit together", {"problems": problems})
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: Any, handler: Any) -> Any:  # noqa: ANN401  (pydantic's)
+        """The JSON Schema, with the text below each field as its description.
+
+        Pydantic's ``use_attribute_docstrings`` reads the sources whenever the classes are made; this only
+        when a schema is asked for.
+        """
+        schema = handler(core_schema)
+        properties = handler.resolve_ref_schema(schema)["properties"]
+        for name, text in _texts_below_fields(cls):
+            properties[cls.model_fields[name].alias or name]["description"] = text
+        return schema
+
+
+def _texts_below_fields(section: type[Section]) -> Iterator[tuple[str, str]]:
+    """Field → the string below it, in the source of the section and of those that it extends."""
+    for each in reversed(section.__mro__[: section.__mro__.index(Section)]):
+        (tree,) = ast.parse(inspect.getsource(each)).body
+        for above, below in pairwise(tree.body if isinstance(tree, ast.ClassDef) else ()):
+            match above, below:
+                case (
+                    ast.AnnAssign(target=ast.Name(id=name)),
+                    ast.Expr(value=ast.Constant(value=str(text))),
+                ):
+                    yield name, inspect.cleandoc(text)
 
 
 def _whole(value: object) -> object:

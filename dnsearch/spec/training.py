@@ -20,7 +20,7 @@ from dnsearch.spec.section import Rate, Ratio, Section, Seed, Share, Side
 Size = tuple[Side, Side]
 
 
-class Stage(Section, use_attribute_docstrings=True):
+class Stage(Section):
     """Epochs at the beginning of a training that cost less."""
 
     epochs: Annotated[int, Field(ge=1, le=100_000)]
@@ -95,7 +95,7 @@ OF_PIXELS = ("dice", "cross_entropy_dice")
 Recipe = Literal["paper-cifar", "paper-cifar-augmented", "fast"]
 
 
-class EarlyStopping(Section, use_attribute_docstrings=True):
+class EarlyStopping(Section):
     """Stop when the validation accuracy, of a U-Net the mean IoU, no longer rises."""
 
     patience: Annotated[int, Field(ge=1, le=100_000)]
@@ -104,7 +104,7 @@ class EarlyStopping(Section, use_attribute_docstrings=True):
     """A smaller rise of the accuracy or mean IoU does not count."""
 
 
-class Averaging(Section, use_attribute_docstrings=True):
+class Averaging(Section):
     """A moving average of the weights, which is what is validated and kept (Polyak and Juditsky, 1992)."""
 
     decay: Rate = 0.999
@@ -112,7 +112,7 @@ class Averaging(Section, use_attribute_docstrings=True):
     counted from 0, so that the first weights are soon forgotten."""
 
 
-class Training(Section, use_attribute_docstrings=True):
+class Training(Section):
     """How one training goes."""
 
     recipe: Recipe | None = None

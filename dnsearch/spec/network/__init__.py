@@ -19,7 +19,7 @@ Layers = Annotated[int, Field(ge=1, le=256)]
 ActivationKind = Literal["relu", "leaky_relu", "prelu", "elu", "gelu", "silu", "mish"]
 
 
-class Alpha(Section, use_attribute_docstrings=True):
+class Alpha(Section):
     """LeakyReLU's negative slope α, place by place; one number in the YAML sets all of them."""
 
     stem: Share = Field(0.0, description="α after the stem (used where stem.normalize is true).")
@@ -29,7 +29,7 @@ class Alpha(Section, use_attribute_docstrings=True):
     head: Share = Field(0.0, description="α before the classifier (used where head.activation is true).")
 
 
-class BatchNorm(Section, use_attribute_docstrings=True):
+class BatchNorm(Section):
     """Batch normalisation, with Keras' meaning of momentum."""
 
     momentum: Fraction = 0.9
@@ -39,7 +39,7 @@ class BatchNorm(Section, use_attribute_docstrings=True):
     """Added to the variance. The paper: 1e-5; Keras' default: 1e-3."""
 
 
-class Stem(Section, use_attribute_docstrings=True):
+class Stem(Section):
     """What comes before the first block."""
 
     channels: Annotated[int, Field(ge=1, le=4096)] | None = None
@@ -55,7 +55,7 @@ class Stem(Section, use_attribute_docstrings=True):
     """max: 3x3 maximum pooling of stride 2 at the end of the stem, as on ImageNet."""
 
 
-class Head(Section, use_attribute_docstrings=True):
+class Head(Section):
     """What comes after the last block: BatchNorm, activation, global average pooling, classifier."""
 
     reads: Literal["last_block", "all_blocks"] = "last_block"
@@ -64,7 +64,7 @@ class Head(Section, use_attribute_docstrings=True):
     """Activation after the last BatchNorm. The paper: true; the article's code: false."""
 
 
-class Family(Section, use_attribute_docstrings=True):
+class Family(Section):
     """What all networks of dense blocks have in common; abstract."""
 
     family: str = Field(description="The kind of network.")

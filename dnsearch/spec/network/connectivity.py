@@ -13,7 +13,7 @@ from dnsearch.spec.section import MAX_BLOCKS, Many, One, OneOrMany, PerBlock, Ra
 PoolKind = Literal["avg", "max"]
 
 
-class Pattern(Section, use_attribute_docstrings=True):
+class Pattern(Section):
     """What all patterns have in common; abstract."""
 
     name: str = Field(description="The pattern.")
@@ -99,7 +99,7 @@ Links = Annotated[
 ]
 
 
-class CrossBlock(Section, use_attribute_docstrings=True):
+class CrossBlock(Section):
     """Each link reads a block's output, brings it to a later block's size and joins that block's input."""
 
     links: Links

@@ -15,7 +15,7 @@ from dnsearch.spec.section import Many, One, OneOrMany, Positive, Ratio, Section
 from dnsearch.spec.tune.parameters import Choices, FloatRange, Searched, when
 
 
-class Constraints(Section, use_attribute_docstrings=True):
+class Constraints(Section):
     """Upper bounds of a search. What costs more is not trained and no trial, but the sampler learns of it."""
 
     parameters: Positive | None = Field(None, description="Trainable parameters. null: no bound.")
@@ -42,7 +42,7 @@ class SumAtMost(Section):
     at_most: float = Field(gt=0, description="The largest sum that is tried.")
 
 
-class Relation(Section, use_attribute_docstrings=True):
+class Relation(Section):
     """One relation: exactly one of the three."""
 
     equal: Annotated[tuple[str, ...], Field(min_length=2, max_length=64)] | None = None
@@ -133,7 +133,7 @@ def _unsuited(
         yield Problem("sampler", "one that can do a single parameter", sampler, hint)
 
 
-class Confirm(Section, use_attribute_docstrings=True):
+class Confirm(Section):
     """The best trials of a search, trained again on fresh seeds: a trial was chosen for its own figure."""
 
     top: int = Field(5, ge=1, le=1000, description="How many of the best finished trials.")
@@ -141,7 +141,7 @@ class Confirm(Section, use_attribute_docstrings=True):
     """Trainings of each, on seeds that are derived from tune.seed. An interval takes two."""
 
 
-class Tune(Section, use_attribute_docstrings=True):
+class Tune(Section):
     """A search over variants of the spec."""
 
     parameters: dict[str, Searched] = Field(min_length=1, max_length=100)
