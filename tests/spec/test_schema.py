@@ -77,9 +77,9 @@ def test_the_walk_meets_every_field() -> None:
 @pytest.mark.parametrize("section", list(sections()), ids=lambda section: section.__name__)
 def test_every_section_and_every_field_is_described(section: type[Section]) -> None:
     assert (section.__doc__ or "").strip().endswith(".")
-    for name, field in section.model_fields.items():
-        assert field.description, f"{section.__name__}.{name} has no description"
-        assert field.description.rstrip().endswith("."), f"{section.__name__}.{name}: {field.description}"
+    schema = json_schema.json_schema()
+    for name, field in schema["$defs"].get(section.__name__, schema)["properties"].items():
+        assert field.get("description", "").rstrip().endswith("."), f"{section.__name__}.{name}: {field}"
 
 
 def test_the_schema_is_json() -> None:
