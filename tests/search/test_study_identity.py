@@ -1,6 +1,8 @@
 """Folder and database of a study belong together; a lost database is made anew from the folder."""
 
 import shutil
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -36,11 +38,17 @@ def runs(searched, tmp_path):
 
 
 def content(runs):
+    """Path → bytes; of a database what it says, since SQLite moves that from file to file when it is closed."""
     return {
-        str(path.relative_to(runs.folder)): path.read_bytes()
+        str(path.relative_to(runs.folder)): dump(path) if path.suffix == ".db" else path.read_bytes()
         for path in sorted(runs.folder.rglob("*"))
         if path.is_file() and path.name not in {"lock", "study.db-shm", "study.db-wal"}
     }
+
+
+def dump(database):
+    with closing(sqlite3.connect(database)) as connection:
+        return list(connection.iterdump())
 
 
 def lost(runs):
