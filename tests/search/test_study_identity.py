@@ -38,7 +38,7 @@ def runs(searched, tmp_path):
 
 
 def content(runs):
-    """Path → bytes; of a database what it says, since SQLite moves that from file to file when it is closed."""
+    """Path → bytes; of a database what it says, which SQLite moves from file to file at its close."""
     return {
         str(path.relative_to(runs.folder)): dump(path) if path.suffix == ".db" else path.read_bytes()
         for path in sorted(runs.folder.rglob("*"))
