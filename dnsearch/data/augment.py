@@ -1,9 +1,9 @@
 """Augmentation: what chance decides for an epoch is drawn first, then done in one graph for a whole batch.
 
-Draws depend on the training's seed and the epoch's number alone, so a resumed training sees the same images.
-Each kind draws from its own generator. Keras' layers draw from a state of their own and do not tell what
-they did. The order: RandAugment on the pixels as they are, then scaling, flips and shifts, blank rectangles,
-and last the mixing with the next image of the batch. What comes in from outside is 0 after scaling.
+Draws depend on the training's seed and the epoch's number alone, so a resumed training sees the same images;
+Keras' layers draw from a state of their own. The order: RandAugment on the pixels as they are, then scaling,
+flips and shifts, blank rectangles, and last the mixing with the next image of the batch. What comes in from
+outside is 0 after scaling; in a mask, it and what is blanked do not count.
 """
 
 from collections.abc import Callable
@@ -21,16 +21,15 @@ from dnsearch.data.rand_augment import OPERATIONS, followed, inside, moved, plac
 from dnsearch.spec.augmentation import Augmentation, Erasing
 from dnsearch.spec.training import Training
 
+# Last parts of the seeds, one per kind; an epoch's order has a seed without one.
 FLIP, CROP, TRANSLATE, CUTOUT, ERASING, MIXING, RAND_AUGMENT = range(1, 8)
-"""Last parts of the seeds, one per kind; an epoch's order has a seed without one."""
 SMALLEST_ERASED, NARROWEST = 0.02, 0.3
 
 Tensor = Any
-Batch = tuple[Tensor, Tensor]
+Batch = tuple[Tensor, Tensor]  # images and their labels
 Rows = dict[str, Tensor]
 Generator = np.random.Generator
-Size = tuple[int, int]
-"""Height and width."""
+Size = tuple[int, int]  # height and width
 Draws = dict[str, NDArray[Any]]
 """Name → one row for each place in an epoch's order, of the kinds that are asked for.
 
@@ -40,7 +39,7 @@ replace; own: (n,) float32, an image's share of the pixels outside that rectangl
 share of its own class that a label keeps; operations, backwards: (n, operations), RandAugment's numbers
 (int32) and directions (bool). A rectangle is top, left, bottom and right, the last two just outside.
 """
-Vary = Callable[[NDArray[Any], NDArray[np.int32], slice], tuple[Tensor, Tensor]]
+Vary = Callable[[NDArray[Any], NDArray[np.int32], slice], Batch]
 """A batch's pixels, its labels and its places in the epoch's order → scaled images and their labels."""
 
 
@@ -52,9 +51,7 @@ def augmenter(dataset: Dataset, training: Training) -> Callable[[int], Vary] | N
     size, seed, examples = dataset.image_shape[:2], training.seed, len(dataset.training)
     compiled = _compiled(augmentation, dataset, draw(augmentation, 1, size, seed, 1))
 
-    def varied(
-        drawn: Draws, pixels: NDArray[Any], labels: NDArray[np.int32], place: slice
-    ) -> tuple[Tensor, Tensor]:
+    def varied(drawn: Draws, pixels: NDArray[Any], labels: NDArray[np.int32], place: slice) -> Batch:
         rows = {name: tf.constant(array[place]) for name, array in drawn.items()}
         measured = tf.constant([scaling.offset, scaling.scale], tf.float32)
         return compiled(tf.constant(pixels.astype(np.float32)), tf.constant(labels), rows, measured)
@@ -141,7 +138,7 @@ def _compiled(augmentation: Augmentation, dataset: Dataset, like: Draws) -> Call
     random = augmentation.rand_augment
     limits, masked = bounds(dataset.training.images) if random else (0.0, 0.0), dataset.has_masks
 
-    def vary(pixels: Tensor, labels: Tensor, rows: Rows, scaling: Tensor) -> tuple[Tensor, Tensor]:
+    def vary(pixels: Tensor, labels: Tensor, rows: Rows, scaling: Tensor) -> Batch:
         labels = labels[..., tf.newaxis] if masked else labels
         if random is not None:
             chosen = rows["operations"], rows["backwards"]
@@ -183,7 +180,7 @@ def _placed(images: Tensor, rows: Rows, size: Size, blank: int = 0) -> Tensor:
     return images
 
 
-def _mixed(images: Tensor, labels: Tensor, rows: Rows, size: Size, classes: int) -> tuple[Tensor, Tensor]:
+def _mixed(images: Tensor, labels: Tensor, rows: Rows, size: Size, classes: int) -> Batch:
     """Images and the shares of their classes, float32 (batch, classes)."""
     own = tf.where(inside(rows["pasted"], size), 0.0, rows["own"][:, tf.newaxis, tf.newaxis, tf.newaxis])
     kept = rows["kept"][:, tf.newaxis]

@@ -15,13 +15,10 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from dnsearch.data.augment import Vary, augmenter, bounds
+from dnsearch.data.augment import Batch, Vary, augmenter, bounds
 from dnsearch.data.dataset import Dataset, Scaling, Split
 from dnsearch.data.masks import Pixels, overlaid, visible
 from dnsearch.spec.training import Training
-
-Batch = tuple[Any, Any]
-"""Tensors: images and their labels."""
 
 AHEAD = 4  # batches that are made before they are asked for
 THREADS = 2
@@ -87,18 +84,9 @@ def training_batches(
     ``fewest`` images, two for each device, is dropped: of a single one batch normalization has no variance.
     """
     rest = len(order) % batch_size
-    dropped = rest if rest < fewest and len(order) > batch_size else 0  # the only batch is never dropped
-    return _batches(split, scaling, batch_size, order[: len(order) - dropped], vary)
+    # The only batch is never dropped.
+    stop = len(order) - (rest if rest < fewest and len(order) > batch_size else 0)
 
-
-def evaluation_batches(split: Split, scaling: Scaling, batch_size: int) -> Batches:
-    """All images in the order of the split, the last batch maybe smaller."""
-    return _batches(split, scaling, batch_size, np.arange(len(split)))
-
-
-def _batches(
-    split: Split, scaling: Scaling, batch_size: int, order: NDArray[np.intp], vary: Vary | None = None
-) -> Batches:
     def make(place: slice) -> Batch:
         chosen = split.take(order[place])
         pixels = chosen.first(len(chosen))
@@ -107,8 +95,13 @@ def _batches(
                 return vary(pixels, chosen.labels, place)
             return tf.constant(scaling.apply(pixels)), tf.constant(chosen.labels)
 
-    starts = range(0, len(order), batch_size)
-    return Batches(make, [slice(start, min(start + batch_size, len(order))) for start in starts])
+    starts = range(0, stop, batch_size)
+    return Batches(make, [slice(start, min(start + batch_size, stop)) for start in starts])
+
+
+def evaluation_batches(split: Split, scaling: Scaling, batch_size: int) -> Batches:
+    """All images in the order of the split, the last batch maybe smaller."""
+    return training_batches(split, scaling, batch_size, np.arange(len(split)), fewest=1)
 
 
 def samples(dataset: Dataset, training: Training, count: int, epoch: int) -> list[Sample]:

@@ -2,8 +2,7 @@
 
 A binary batch is a row of records: a label (CIFAR-100: the coarse one, then the fine one) and 3,072 bytes,
 which are 1,024 red, 1,024 green and 1,024 blue pixels, row by row. A batch of the Python archive is a pickled
-dict with the same bytes as an array ``data`` of shape (n, 3072). Other numbers of images than the official
-50,000 and 10,000 are read as well.
+dict with the same bytes as an array ``data`` of shape (n, 3072). There may be any number of images.
 """
 
 from dataclasses import dataclass
@@ -72,11 +71,10 @@ def read(data: Data) -> Original:
 
     def batch(name: str) -> Split:
         content, file = found[name], where + name
-        planes, numbers = (
-            _pickled(content, file, f"{prefix}labels")
-            if layout.pickled
-            else _records(content, file, label_bytes=2 if fine else 1)
-        )
+        if layout.pickled:
+            planes, numbers = _pickled(content, file, f"{prefix}labels")
+        else:
+            planes, numbers = _records(content, file, label_bytes=2 if fine else 1)
         labels = checked_labels(numbers, (len(planes),), f"{file}, labels")
         check_range(labels, classes, f"{file}, labels")
         return Split(np.ascontiguousarray(planes.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)), labels)

@@ -23,11 +23,9 @@ from numpy.typing import NDArray
 from dnsearch.data.data_files import reading, refuse
 from dnsearch.errors import DataError
 
-MAX_BYTES = 2**28
-"""Of one file, and of all that an archive unpacks to; the CIFARs take 190 MB."""
+MAX_BYTES = 2**28  # of one file, and of all that an archive unpacks to; the CIFARs take 190 MB
 MAX_ENTRIES = 100
-MAX_HEADERS = 2**20
-"""Bytes of all headers together; each has 512, and a long name or an extended header may follow it."""
+MAX_HEADERS = 2**20  # bytes of all headers together; each has 512, and a long name may follow it
 NO_CIFAR = "Do not use it. Get the archive from its official page."
 
 

@@ -35,7 +35,15 @@ def read(data: Data) -> Listing:
     def images(folder: Path, present: Sequence[str]) -> Labelled:
         return [(path, names.index(name)) for name in present for path in _images(folder / name, root)]
 
-    return Listing(images(training, names), images(test, _present(test, names)) if test else (), names)
+    if test is None:
+        return Listing(images(training, names), (), names)
+    present = _subfolders(test)
+    if unknown := sorted(set(present) - set(names)):
+        hint = "Every class needs training images; spell the sub-folders alike."
+        raise refuse(test, "the classes of the training images", f"also {', '.join(unknown)}", hint)
+    if not present:
+        raise refuse(test, "test images in sub-folders, one per class", "none", "Remove test, or fill it.")
+    return Listing(images(training, names), images(test, present), names)
 
 
 def _parts(folder: Path) -> tuple[Path, Path | None]:
@@ -48,17 +56,6 @@ def _parts(folder: Path) -> tuple[Path, Path | None]:
 def _subfolders(folder: Path) -> tuple[str, ...]:
     entries = folder.iterdir() if folder.is_dir() else ()
     return tuple(sorted(entry.name for entry in entries if entry.is_dir() and entry.name[0] != "."))
-
-
-def _present(folder: Path, names: tuple[str, ...]) -> tuple[str, ...]:
-    """The classes that have test images."""
-    present = _subfolders(folder)
-    if unknown := sorted(set(present) - set(names)):
-        hint = "Every class needs training images; spell the sub-folders alike."
-        raise refuse(folder, "the classes of the training images", f"also {', '.join(unknown)}", hint)
-    if not present:
-        raise refuse(folder, "test images in sub-folders, one per class", "none", "Remove test, or fill it.")
-    return present
 
 
 def _images(folder: Path, root: Path) -> list[Path]:

@@ -12,8 +12,7 @@ from dnsearch.data.data_files import refuse
 
 MOST = (4096, 4096, 64)  # height, width and channels
 MAX_CLASSES = 100_000
-IGNORED = -1
-"""The label of pixels that do not count, whatever number they have in a file."""
+IGNORED = -1  # the label of pixels that do not count, whatever number they have in a file
 
 
 def images_shape(
@@ -53,14 +52,12 @@ def check_memory(wanted: int, where: Path | str) -> None:
 def checked_labels(
     labels: NDArray[Any], shape: tuple[int, ...], where: Path | str, ignore_label: int | None = None
 ) -> NDArray[np.int32]:
-    """Labels or masks as int32, with IGNORED where a pixel does not count; a last dimension of 1 is accepted.
+    """Labels, (n,), or masks, (n, height, width), as int32 with IGNORED; a last dimension of 1 is accepted.
 
     >>> checked_labels(np.array([[3.0], [1.0]]), (2,), "y_train")
     array([3, 1], dtype=int32)
     >>> checked_labels(np.array([[[[0], [255]]]]), (1, 1, 2), "y_train", 255)
     array([[[ 0, -1]]], dtype=int32)
-
-    The shape is (n,) for a label of each image, (n, height, width) for masks.
     """
     masks = len(shape) > 1
     if labels.shape not in {shape, (*shape, 1)}:

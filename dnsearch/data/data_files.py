@@ -16,10 +16,8 @@ from dnsearch import input_files
 from dnsearch.errors import DataError, Problem
 
 ENDINGS = (".png", ".jpg", ".jpeg")
-MODES = {1: "L", 3: "RGB", 4: "RGBA"}
-"""Channels of image files → what Pillow calls it."""
-Labelled = Sequence[tuple[Path, int]]
-"""Image files and the numbers of their classes."""
+MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # channels of image files → what Pillow calls them
+Labelled = Sequence[tuple[Path, int]]  # image files and the numbers of their classes
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,7 @@ from dnsearch.data.image_files import Files, reduced
 Images = NDArray[np.uint8 | np.float32]
 Labels = NDArray[np.int32]
 
-MEMORY_SHARE = 0.25
-"""Image files are held in memory where their pixels take at most this share of what is free."""
+MEMORY_SHARE = 0.25  # of what is free: what the pixels of image files that are held in memory may take
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,13 +77,11 @@ def joined(parts: Sequence[Split]) -> Split:
 
 @dataclass(frozen=True, slots=True)
 class Scaling:
-    """What is done to each pixel before the network reads it: ``(pixel - offset) / scale``.
+    """What the network reads of each channel: ``(pixel - offset) / scale``; no scale is 0.
 
     >>> unit = Scaling(offset=(0.0,), scale=(16.0,))
     >>> unit.apply(np.array([[[[4], [16]]]], np.uint8)).ravel().tolist()
     [0.25, 1.0]
-
-    Both have one number per channel, and the scale is never 0.
     """
 
     offset: tuple[float, ...]

@@ -18,7 +18,6 @@ DIGIT, LARGEST_INK = 8, SOURCES["digits"].largest_pixel
 TEST_FRACTION = 0.2
 SEED = 1797
 NAMES = tuple(map(str, range(10)))
-
 SIDE = 32
 FEWEST, MOST = 3, 5
 TRAINING, TEST = 1200, 300

@@ -8,11 +8,10 @@ imported here, and NumPy only for files of arrays.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
 
 from dnsearch import environment
 from dnsearch.data.data_files import file_shape, refuse
-from dnsearch.spec.data_section import SOURCES, Data, Facts, Source
+from dnsearch.spec.data_section import SOURCES, Data, Facts
 
 
 def facts(data: Data) -> Facts:
@@ -25,15 +24,16 @@ def facts(data: Data) -> Facts:
         DataError: the spec contradicts what is known, or a file that is needed is missing or broken.
     """
     kind = SOURCES[data.source]
+    module = f"dnsearch.data.{kind.module}"
     with readable(data):
         if kind.facts is not None:
             found = kind.facts
         elif kind.resized:
             shape = file_shape(data.image_shape)
-            classes = data.class_count or len(module(data.source).class_names(data))
+            classes = data.class_count or len(environment.imported(module).class_names(data))
             found = Facts(shape, classes, kind.masks)
         else:
-            found = module(data.source).facts(data)
+            found = environment.imported(module).facts(data)
     check_declared(data, found.image_shape, found.classes, data.source)
     return found
 
@@ -59,9 +59,3 @@ def readable(data: Data) -> Iterator[None]:
         where, found = Path(error.filename or data.location), error.strerror or str(error)
         hint = "Change the permissions, or correct data.path."
         raise refuse(where, "a file or folder that can be read", found, hint) from error
-
-
-def module(source: Source) -> ModuleType:
-    """The module that reads a source."""
-    found: ModuleType = environment.imported(f"dnsearch.data.{SOURCES[source].module}")
-    return found

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,11 +23,10 @@ from dnsearch import environment
 from dnsearch.data.data_files import MODES, file_shape, reading, refuse
 from dnsearch.spec.data_section import Data, Resize
 
-FORMATS: dict[bytes, type[PngImageFile | JpegImageFile]] = {
+FORMATS: dict[bytes, type[PngImageFile | JpegImageFile]] = {  # how a file begins → what reads it
     b"\x89PNG\r\n\x1a\n": PngImageFile,
     b"\xff\xd8\xff": JpegImageFile,
 }
-"""How a file begins → what reads it."""
 MAX_PIXELS = 89_478_485  # 256 MiB of RGB, Pillow's own limit
 CHUNK_PIXELS = 2**18
 
@@ -124,8 +124,7 @@ def _overlaps(old: int, new: int) -> NDArray[np.float64]:
     before, after = np.arange(old + 1) * new, np.arange(new + 1) * old
     first = np.maximum(after[:-1, np.newaxis], before[:-1])
     last = np.minimum(after[1:, np.newaxis], before[1:])
-    covered: NDArray[np.float64] = np.maximum(0, last - first).astype(np.float64)
-    return covered
+    return np.asarray(np.maximum(0, last - first), np.float64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -136,17 +135,13 @@ class Files:
     image_shape: tuple[int, int, int]
     resize: Resize
     size: tuple[int, int] | None = None
+    dtype: ClassVar[np.dtype[np.uint8]] = np.dtype(np.uint8)
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
         """(n, height, width, channels), as an array has it."""
         height, width, channels = self.image_shape
         return (len(self.paths), *(self.size or (height, width)), channels)
-
-    @property
-    def dtype(self) -> np.dtype[np.uint8]:
-        """Pixels of files are bytes."""
-        return np.dtype(np.uint8)
 
     @property
     def nbytes(self) -> int:

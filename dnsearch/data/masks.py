@@ -6,8 +6,8 @@ a tree of their own, or there are none::
     cells/images/1.jpg          cells/train/images/1.jpg     cells/test/images/9.jpg
     cells/masks/1.png           cells/train/masks/1.png      cells/test/masks/9.png
 
-A mask is brought to the wanted shape as its image is, by the nearest pixel. Bars of ``pad`` do not count.
-Images too many for the memory stay files; masks are read at once, four bytes a pixel.
+A mask is brought to the wanted shape as its image is, by the nearest pixel; bars of ``pad`` do not count. All
+masks are read at once, four bytes a pixel.
 """
 
 import math
@@ -130,8 +130,7 @@ def overlaid(image: Pixels, mask: Mask, classes: int) -> Pixels:
     """An image (height, width, 3), from 0 to 1, under its mask; where labels do not count, as it is."""
     colours = palette(classes)[mask.clip(0)].astype(np.float32) / 255
     veil = np.where(mask >= 0, VEIL, 0.0).astype(np.float32)[..., np.newaxis]
-    painted: Pixels = (1 - veil) * image + veil * colours
-    return painted
+    return np.asarray((1 - veil) * image + veil * colours)
 
 
 def mask_png(mask: Mask, classes: int) -> bytes:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from dnsearch.data.data_checks import check_memory, check_range, checked_labels, count_classes, images_shape
 from dnsearch.data.data_files import reading, refuse
-from dnsearch.data.dataset import Images, Labels, Original, Split, check_alike
+from dnsearch.data.dataset import Labels, Original, Split, check_alike
 from dnsearch.spec.data_section import Data, Facts
 
 SAVE = "Save it with numpy.savez(path, x_train=..., y_train=..., x_test=..., y_test=...)."
@@ -65,9 +65,8 @@ def read(data: Data) -> Original:
         classes = count_classes(training.labels, f"{where}y_train")
     names = data.class_names or tuple(map(str, range(classes)))
     if len(names) != classes:
-        raise refuse(
-            "data.class_names", f"{classes} names, one for each class of the labels", str(len(names))
-        )
+        expected = f"{classes} names, one for each class of the labels"
+        raise refuse("data.class_names", expected, str(len(names)))
     for part, split in parts.items():
         check_alike(split, training, classes, f"{where}x_{part}", f"{where}y_{part}")
     limit = 255 if training.images.dtype == np.uint8 else None
@@ -101,7 +100,13 @@ def _split(archive: zipfile.ZipFile, path: Path, part: str, ignore_label: int | 
     images, labels = (_array(archive, path, f"{kind}_{part}") for kind in "xy")
     of_images, of_labels = (f"{path.absolute()}, {kind}_{part}" for kind in "xy")
     shape = images_shape(images.shape, images.dtype, of_images)
-    return Split(_pixels(images.reshape(shape), of_images), _labels(labels, shape, of_labels, ignore_label))
+    if images.dtype != np.uint8:
+        with np.errstate(over="ignore"):  # float64 beyond float32 becomes infinite, and is refused just below
+            images = images.astype(np.float32, copy=False)
+        if not np.isfinite(images).all():
+            raise refuse(of_images, "finite numbers", "NaN or infinity (in float32)")
+    pixels = np.ascontiguousarray(images.reshape(shape))
+    return Split(pixels, _labels(labels, shape, of_labels, ignore_label))
 
 
 def _labels(labels: Array, shape: tuple[int, int, int, int], where: str, ignore_label: int | None) -> Labels:
@@ -110,17 +115,6 @@ def _labels(labels: Array, shape: tuple[int, int, int, int], where: str, ignore_
         expected = "no data.ignore_label, since y_train has one label per image"
         raise refuse(where, expected, str(ignore_label), "Remove data.ignore_label.")
     return checked_labels(labels, shape[: 3 if labels.ndim > 2 else 1], where, ignore_label)
-
-
-def _pixels(images: Array, where: str) -> Images:
-    """The images as uint8 or float32, in C order."""
-    if images.dtype == np.uint8:
-        return np.ascontiguousarray(images)
-    with np.errstate(over="ignore"):  # float64 beyond float32 becomes infinite, and is refused just below
-        pixels = np.ascontiguousarray(images.astype(np.float32, copy=False))
-    if not np.isfinite(pixels).all():
-        raise refuse(where, "finite numbers", "NaN or infinity (in float32)")
-    return pixels
 
 
 @contextmanager
@@ -177,5 +171,4 @@ def _header(stream: IO[bytes]) -> Header:
 
 def _array(archive: zipfile.ZipFile, path: Path, name: str) -> Array:
     with _member(archive, path, name) as (stream, _):
-        array: Array = npy.read_array(stream, allow_pickle=False)
-    return array
+        return np.asarray(npy.read_array(stream, allow_pickle=False))

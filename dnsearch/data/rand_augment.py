@@ -33,10 +33,7 @@ def affine(*coefficients: Tensor) -> Placements:
 
 
 def moved(images: Tensor, where: Placements, fill: float = 0.0, interpolation: str = "NEAREST") -> Tensor:
-    """Images (batch, height, width, channels) at their new places; ``fill`` comes in from outside.
-
-    A mask of labels has one channel; labels and whole pixels want the nearest.
-    """
+    """Images (batch, height, width, channels) at their new places; ``fill`` comes in from outside."""
     wanted = {"output_shape": tf.shape(images)[1:3], "interpolation": interpolation, "fill_mode": "CONSTANT"}
     result = tf.raw_ops.ImageProjectiveTransformV3(images=images, transforms=where, fill_value=fill, **wanted)
     return tf.ensure_shape(result, images.shape)
@@ -121,7 +118,10 @@ def _recoloured(images: Tensor, operation: Tensor, factor: Tensor, share: float)
     ``factor`` (batch,) of the difference to the dull image stays; ``share`` is the magnitude from 0 to 1.
     """
     factor = factor[:, tf.newaxis, tf.newaxis, tf.newaxis]
-    grey = _grey(images)
+    if images.shape[-1] == 3:
+        grey = tf.reduce_sum(images * tf.constant(LUMINANCE), axis=-1, keepdims=True)
+    else:
+        grey = tf.reduce_mean(images, axis=-1, keepdims=True)
     mean = tf.reduce_mean(grey, axis=(1, 2, 3), keepdims=True)
     smooth = (9 * tf.nn.avg_pool2d(images, 3, 1, "SAME") + 4 * images) / 13  # Pillow's SMOOTH
     step = 2.0 ** round(LARGEST_LOSS * share)
@@ -140,13 +140,6 @@ def _recoloured(images: Tensor, operation: Tensor, factor: Tensor, share: float)
         chosen = operation[:, tf.newaxis, tf.newaxis, tf.newaxis] == OPERATIONS.index(name)
         result = tf.where(chosen, tf.clip_by_value(candidate, 0.0, 255.0), result)
     return result
-
-
-def _grey(images: Tensor) -> Tensor:
-    """(batch, height, width, 1): the luminance of RGB, the mean of any other channels."""
-    if images.shape[-1] == 3:
-        return tf.reduce_sum(images * tf.constant(LUMINANCE), axis=-1, keepdims=True)
-    return tf.reduce_mean(images, axis=-1, keepdims=True)
 
 
 def _autocontrast(images: Tensor) -> Tensor:

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
+from dnsearch import environment
 from dnsearch.data.data_files import Listing, refuse
 from dnsearch.data.dataset import Dataset, Original, Split, of_files
-from dnsearch.data.facts import check_declared, module, readable
+from dnsearch.data.facts import check_declared, readable
 from dnsearch.data.image_files import files_of
 from dnsearch.data.split import hold_out, scaling, subset
-from dnsearch.spec.data_section import Data
+from dnsearch.spec.data_section import SOURCES, Data
 
 
 def load(data: Data) -> Dataset:
@@ -45,7 +46,8 @@ def load(data: Data) -> Dataset:
 
 def read(data: Data) -> Original:
     """All images of a source, as it was published."""
-    found: Original | Listing = module(data.source).read(data)
+    reader = environment.imported(f"dnsearch.data.{SOURCES[data.source].module}")
+    found: Original | Listing = reader.read(data)
     if isinstance(found, Original):
         return found
     training, test = (

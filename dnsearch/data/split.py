@@ -18,7 +18,6 @@ from dnsearch.data.image_files import Files
 HOLD_OUT, SUBSET = 0, 1  # second parts of the seeds, so that the two draws do not resemble each other
 RANKING = (0, 1)  # last parts of the training's seed; the orders of its epochs, from 1, have others
 CHUNK_PIXELS = 2**18
-FLOAT32_RESOLUTION = float(np.finfo(np.float32).eps)
 
 
 def hold_out(split: Split, fraction: float, seed: int, class_names: tuple[str, ...]) -> tuple[Split, Split]:
@@ -99,11 +98,7 @@ def _shuffled(
 def scaling(
     training: Split, normalize: Literal["channel", "unit"], largest_pixel: float | None = None
 ) -> Scaling:
-    """The scaling of all images, made from the training images alone.
-
-    By each channel's mean and standard deviation, or by 0 and the largest value that a pixel can have; where
-    that is None, the largest one of the images.
-    """
+    """By each channel's mean and standard deviation, or by 0 and a pixel's largest value (None: of these)."""
     images = training.images
     match normalize:
         case "channel":
@@ -123,7 +118,7 @@ def _statistics(images: Images | Files) -> Scaling:
     squares = (np.square(chunk - mean).sum(axis=(0, 1, 2)) for chunk in _chunks(images))
     deviation = np.sqrt(sum(squares) / pixels)
     # A channel that never changes: dividing by what rounding leaves of its deviation would blow up noise.
-    constant = deviation <= FLOAT32_RESOLUTION * np.abs(mean)
+    constant = deviation <= np.finfo(np.float32).eps * np.abs(mean)
     return Scaling(tuple(mean.tolist()), tuple(np.where(constant, 1.0, deviation).tolist()))
 
 
