@@ -41,16 +41,11 @@ def wilson(right: int, examples: int) -> tuple[float, float]:
 
 
 def difference_of_shares(first: float, second: float, examples: tuple[int, int]) -> Figure:
-    """How much higher the first share is, with Newcombe's interval (method 10).
+    """How much higher the first share (of so many ``examples``) is, with Newcombe's interval (method 10).
 
     With ``(l, u)`` Wilson's interval of each share ``p``: ``p₁ - p₂ - √((p₁ - l₁)² + (u₂ - p₂)²)`` to
     ``p₁ - p₂ + √((u₁ - p₁)² + (p₂ - l₂)²)``. It takes the images of both as drawn independently. Two networks
     judged by the same images often err on the same ones, so the interval is rather too wide than too narrow.
-
-    Args:
-        first: a share from 0 to 1.
-        second: another.
-        examples: how many images each was measured on.
 
     >>> found = difference_of_shares(56 / 70, 48 / 80, (70, 80))
     >>> round(found.low, 4), round(found.high, 4)

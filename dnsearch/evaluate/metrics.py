@@ -1,12 +1,7 @@
 """How good predictions are: from logits and labels to probabilities, losses, ranks and their summary.
 
-Calibration is Guo et al., 2017, "On calibration of modern neural networks": a prediction's confidence is its
-largest probability; predictions are put into bins of equal width by their confidence, and in each bin the
-mean confidence is compared with the share that is right.
-
-Intervals of any figure that is made of means over images come from resampling the images. SciPy's
-``stats.bootstrap`` has the same method; it draws the images anew for every figure and keeps a table of all
-images by all images for the acceleration. Here one set of weights serves every figure.
+Intervals of figures that are means over images come from resampled images. SciPy's ``stats.bootstrap`` draws
+anew for every figure and keeps a table of all images by all images; here one set serves every figure.
 """
 
 from collections.abc import Callable
@@ -24,17 +19,12 @@ Counts = NDArray[np.int64]
 Statistic = Callable[[Floats], Floats]
 """Means of values, (..., columns) → the figure that is made of them, (...,)."""
 
-TOP = 5
-BINS = 15
-"""As in the paper."""
-RESAMPLES, SEED = 2000, 0
-CHUNK = 2**22
-"""Draws held in memory at once."""
-HIT, LOSS, NEAR, GAPS = 0, 1, 2, 3
-"""Columns of the values that the figures are means of; the gaps are the last ones."""
+TOP, BINS = 5, 15
+CHUNK = 2**22  # draws held in memory at once
+HIT, LOSS, NEAR, GAPS = 0, 1, 2, 3  # columns of the values; the gaps are the last ones
 
 
-def resampled_means(values: Floats, seed: int = SEED, resamples: int = RESAMPLES) -> Floats:
+def resampled_means(values: Floats, seed: int = 0, resamples: int = 2000) -> Floats:
     """Means over as many images as there are, drawn with replacement: (n, columns) → (resamples, columns)."""
     examples = len(values)
     rng = np.random.default_rng(seed)
@@ -115,7 +105,8 @@ def ranks(logits: Floats, labels: Labels) -> NDArray[np.intp]:
 def gaps(probabilities: Floats, labels: Labels, bins: int = BINS) -> Floats:
     """What each prediction adds to its bin, (n, bins): 1 if it is right, else 0, less its confidence.
 
-    Bin m is for confidences above ``(m - 1) / bins`` up to ``m / bins``; all others are 0.
+    Its confidence is its largest probability; bin m is for those above ``(m - 1) / bins`` up to ``m / bins``;
+    all others are 0. As in Guo et al., 2017, "On calibration of modern neural networks".
     """
     confidence = probabilities.max(axis=1)
     right = probabilities.argmax(axis=1) == labels
@@ -155,11 +146,7 @@ class ClassFigures:
 
 
 def confusion(labels: Labels, predicted: Labels, classes: int) -> Counts:
-    """How many images of each class (row) were given each class (column).
-
-    >>> confusion(np.array([0, 0, 1]), np.array([0, 1, 1]), 2).tolist()
-    [[1, 1], [0, 1]]
-    """
+    """How many images of each class (row) were given each class (column)."""
     return np.bincount(labels * classes + predicted, minlength=classes**2).reshape(classes, classes)
 
 
@@ -169,21 +156,13 @@ def class_figures(counts: Counts, names: tuple[str, ...]) -> tuple[ClassFigures,
     >>> class_figures(np.array([[1, 1], [0, 0]]), ("cat", "dog"))[1]
     ClassFigures(name='dog', precision=0.0, recall=None, f1=0.0, support=0)
     """
+    found = []
     columns = counts.diagonal(), counts.sum(axis=0), counts.sum(axis=1)
-    return tuple(
-        ClassFigures(
-            name,
-            _share(right, given),
-            _share(right, support),
-            _share(2 * right, given + support),
-            int(support),
-        )
-        for name, right, given, support in zip(names, *columns, strict=True)
-    )
-
-
-def _share(part: np.int64, whole: np.int64) -> float | None:
-    return float(part / whole) if whole else None
+    for name, right, given, support in zip(names, *columns, strict=True):
+        ratios = (right, given), (right, support), (2 * right, given + support)
+        precision, recall, f1 = (float(part / whole) if whole else None for part, whole in ratios)
+        found.append(ClassFigures(name, precision, recall, f1, int(support)))
+    return tuple(found)
 
 
 def mistakes(counts: Counts, most: int) -> list[tuple[int, int, int]]:

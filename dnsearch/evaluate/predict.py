@@ -1,8 +1,4 @@
-"""What images show, and how long a network takes to say it.
-
-A network for classification gives each image a class; a U-Net gives each pixel one, and its masks are written
-as PNG files.
-"""
+"""What images show, and how long a network takes to say it."""
 
 import time
 from collections.abc import Sequence
@@ -29,12 +25,7 @@ class Prediction:
 
 
 def predict_images(folder: RunFolder, images: Sequence[Path], top: int) -> list[Prediction]:
-    """The ``top`` likeliest classes of each PNG or JPEG file, which is brought to the run's image shape.
-
-    Raises:
-        RunError: the run has no weights.
-        DataError: a file is missing or is no image.
-    """
+    """The ``top`` likeliest classes of each PNG or JPEG file, which is brought to the run's image shape."""
     network, predictions = trained(folder), []
     largest = SOURCES[network.experiment.data.source].largest_pixel
     for start in range(0, len(images), BATCH_SIZE):
@@ -75,15 +66,15 @@ def predict_masks(
 
     Raises:
         SpecError: one of the files exists.
-        RunError: the run has no weights, two images would share a mask, a mask cannot be written, or there
-            are more classes than a PNG's palette has colours.
-        DataError: a file is missing or is no image.
+        RunError: two images would share a mask, a mask cannot be written, or there are more classes than a
+            PNG's palette has colours.
     """
     stems = [str((out or image.parent) / image.stem) for image in images]
     if twice := [stem for stem in stems if stems.count(stem) > 1]:
         expected, hint = "one mask for each image", "Rename an image, or predict them one after another."
         raise RunError(str(Problem(f"{twice[0]}.mask.png", expected, "two images of this name", hint)))
-    check_new((Path(file) for stem in stems for file in _files(stem)), force=force)
+    files = [(Path(f"{stem}.mask.png"), Path(f"{stem}.overlay.png")) for stem in stems]
+    check_new((file for pair in files for file in pair), force=force)
     network = trained(folder)
     if len(network.class_names) > MOST_CLASSES:
         expected = f"at most {MOST_CLASSES} classes, as many as a PNG's palette has colours"
@@ -91,41 +82,27 @@ def predict_masks(
     if out is not None:
         with writing(out):
             out.mkdir(parents=True, exist_ok=True)
-    return [_predict_mask(network, image, stem) for image, stem in zip(images, stems, strict=True)]
+    return [_predict_mask(network, image, *pair) for image, pair in zip(images, files, strict=True)]
 
 
-def _files(stem: str) -> tuple[str, str]:
-    """What is written for an image: its mask and its overlay."""
-    return f"{stem}.mask.png", f"{stem}.overlay.png"
-
-
-def _predict_mask(network: Trained, image: Path, stem: str) -> MaskPrediction:
+def _predict_mask(network: Trained, image: Path, mask_file: Path, overlay: Path) -> MaskPrediction:
     pixels = network.read([image])
     mask = np.asarray(network.logits(network.scaling.apply(pixels)))[0].argmax(axis=-1)
     names, classes = network.class_names, len(network.class_names)
-    files = _files(stem)
-    atomic_write(Path(files[0]), mask_png(mask, classes))
-    atomic_write(Path(files[1]), image_png(overlaid(visible(pixels[0], (0, 255)), mask, classes)))
+    atomic_write(mask_file, mask_png(mask, classes))
+    atomic_write(overlay, image_png(overlaid(visible(pixels[0], (0, 255)), mask, classes)))
     shares = np.bincount(mask.ravel(), minlength=classes) / mask.size
     shown = {names[i]: float(shares[i]) for i in np.argsort(-shares, kind="stable") if shares[i]}
-    return MaskPrediction(str(image), *files, shown)
-
-
-WARM_UP, PREDICTIONS = 3, 30
-"""The first predictions trace the network, and are not timed."""
+    return MaskPrediction(str(image), str(mask_file), str(overlay), shown)
 
 
 def latency_seconds(folder: RunFolder) -> float:
-    """Median seconds of a prediction for one image, by this process with the threads that it has.
-
-    Raises:
-        RunError: the run has no weights, or a file of it is damaged.
-    """
+    """Median seconds of a prediction for one image, by this process with the threads that it has."""
     network = trained(folder)
     image = np.zeros((1, *network.image_shape), np.float32)
     seconds = []
-    for _ in range(WARM_UP + PREDICTIONS):
+    for _ in range(33):
         began = time.perf_counter()
         np.asarray(network.logits(image))
         seconds.append(time.perf_counter() - began)
-    return float(np.median(seconds[WARM_UP:]))
+    return float(np.median(seconds[3:]))  # the first predictions trace the network

@@ -9,18 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dnsearch.evaluate import metrics
 from dnsearch.evaluate.intervals import Figure
-from dnsearch.evaluate.metrics import (
-    ClassFigures,
-    Counts,
-    Floats,
-    Labels,
-    bootstrap,
-    class_figures,
-    confusion,
-    losses,
-    resampled_means,
-)
+from dnsearch.evaluate.metrics import ClassFigures, Counts, Floats, Labels, bootstrap
 
 LOSS, PIXELS, FIRST_CLASS = 0, 1, 2
 """Columns of an image's values; then, for each class, its right pixels, the given ones, the shown ones."""
@@ -64,21 +55,24 @@ def assess_masks(batches: Iterable[tuple[Floats, Labels]], class_names: tuple[st
     for logits, labels in batches:
         for each, mask in zip(logits, labels, strict=True):
             logits_of_pixels, pixels = each[mask >= 0], mask[mask >= 0]
-            found = confusion(pixels, logits_of_pixels.argmax(axis=1), classes)
+            found = metrics.confusion(pixels, logits_of_pixels.argmax(axis=1), classes)
             counts += found
             sums = found.diagonal(), found.sum(axis=0), found.sum(axis=1)
-            loss = losses(logits_of_pixels, pixels).sum()
+            loss = metrics.losses(logits_of_pixels, pixels).sum()
             rows.append(np.concatenate([[loss, found.sum()], *sums]))
     values = np.stack(rows)
-    means = resampled_means(values)
+    means = metrics.resampled_means(values)
+    right = slice(FIRST_CLASS, FIRST_CLASS + classes)
     return Segmentation(
         examples=len(values),
         pixels=int(counts.sum()),
-        accuracy=bootstrap(values, means, _accuracy),
+        accuracy=bootstrap(
+            values, means, lambda each: _ratio(each[..., right].sum(axis=-1), each[..., PIXELS])
+        ),
         mean_iou=bootstrap(values, means, _mean_iou),
-        loss=bootstrap(values, means, _loss),
+        loss=bootstrap(values, means, lambda each: _ratio(each[..., LOSS], each[..., PIXELS])),
         ious=tuple(_class_iou(values, means, number) for number in range(classes)),
-        classes=class_figures(counts, class_names),
+        classes=metrics.class_figures(counts, class_names),
         confusion=counts,
     )
 
@@ -91,14 +85,6 @@ def _parts(each: Floats) -> Floats:
 
 def _ratio(part: Floats, whole: Floats, otherwise: float = 0.0) -> Floats:
     return np.where(whole > 0, part / np.where(whole > 0, whole, 1), otherwise)
-
-
-def _accuracy(each: Floats) -> Floats:
-    return _ratio(_parts(each)[..., 0, :].sum(axis=-1), each[..., PIXELS])
-
-
-def _loss(each: Floats) -> Floats:
-    return _ratio(each[..., LOSS], each[..., PIXELS])
 
 
 def _mean_iou(each: Floats) -> Floats:

@@ -1,11 +1,7 @@
 """A run's network, opened from its folder, and how good it is on test or validation images.
 
-It is rebuilt from the spec and filled with the weights. What it needs to know about images (shape, scaling,
-class names) is the run's own, so that a new image is seen as the training images were.
-
-Test-time augmentation shows the network several views of an image and averages the probabilities, as AlexNet
-did (Krizhevsky et al., 2012). Averaging probabilities and not logits, the cross-entropy is at most the mean
-of the views' own (Jensen).
+What it needs to know about images (shape, scaling, class names) is the run's own, so that a new image is seen
+as the training images were.
 """
 
 import contextlib
@@ -42,6 +38,8 @@ from dnsearch.train.step import Logits, evaluator
 BATCH_SIZE = 256
 
 Part = Literal["test", "validation"]
+Views = Literal["flip", "shifts", "flip,shifts"]
+Tensor = Any
 
 
 @dataclass(frozen=True)
@@ -49,13 +47,8 @@ class Trained:
     """A run's network and what it needs to know about images.
 
     Args:
-        experiment: the run's resolved spec.
-        plan: the network.
-        model: the built network, with the run's weights.
         logits: scaled images (batch, height, width, channels) → logits (batch, classes); a U-Net's are
             (batch, height, width, classes).
-        scaling: how pixels become what ``logits`` takes.
-        image_shape: (height, width, channels).
         class_names: in the order of the logits.
     """
 
@@ -73,11 +66,7 @@ class Trained:
         return len(self.plan.nodes[-1].shape) == 3
 
     def read(self, files: Sequence[Path]) -> NDArray[np.uint8]:
-        """PNG or JPEG files in the run's image shape: (files, height, width, channels), from 0 to 255.
-
-        Raises:
-            DataError: a file is missing or is no image.
-        """
+        """PNG or JPEG files in the run's image shape: (files, height, width, channels), from 0 to 255."""
         return Files(tuple(map(str, files)), self.image_shape, self.experiment.data.resize).read()
 
 
@@ -115,39 +104,26 @@ def _preprocessing(folder: RunFolder) -> tuple[Scaling, tuple[int, int, int], tu
 
 
 def images_of(network: Trained, part: Part) -> Split:
-    """The test or the validation images of the network's run.
-
-    Raises:
-        DataError: there are no test images, or the data is no longer what the run was trained on.
-    """
+    """The test or validation images of a run; a DataError where there are none, or others than it had."""
     data = network.experiment.data
-    where = data.location or data.source
-    dataset = load(data)
-    if (dataset.image_shape, dataset.class_names) != (network.image_shape, network.class_names):
-        expected = f"the images of the run: {_described(network.image_shape, network.class_names)}"
-        found = _described(dataset.image_shape, dataset.class_names)
+    where, dataset = data.location or data.source, load(data)
+    of_run, now = (network.image_shape, network.class_names), (dataset.image_shape, dataset.class_names)
+    if of_run != now:
+        expected, found = (
+            f"{list(shape)}, {len(names)} classes ({', '.join(names):.60})" for shape, names in (of_run, now)
+        )
         hint = "The data has changed since; restore it, or train again."
-        raise DataError(str(Problem(where, expected, found, hint)))
+        raise DataError(str(Problem(where, f"the images of the run: {expected}", found, hint)))
     split = dataset.test if part == "test" else dataset.validation
     if split is None:
         raise DataError(str(Problem(where, "test images", "none in this source", "Try --split validation.")))
     return split
 
 
-def _described(image_shape: tuple[int, int, int], class_names: tuple[str, ...]) -> str:
-    names = ", ".join(class_names)
-    return f"{list(image_shape)}, {len(class_names)} classes ({names:.60})"
-
-
-Views = Literal["flip", "shifts", "flip,shifts"]
-SHIFT = 1 / 16
-"""Of the side: 2 of 32 pixels, half of what the paper's crops move an image by; at least one pixel."""
-
-Tensor = Any
-
-
 def averaged(logits_of: Logits, views: Views) -> Logits:
-    """Logits whose softmax is the mean of the views' probabilities.
+    """Logits whose softmax is the mean of the views' probabilities, as AlexNet's (Krizhevsky et al., 2012).
+
+    With the mean of probabilities, not logits, the cross-entropy is at most the mean of the views' (Jensen).
 
     Args:
         logits_of: ``images (batch, height, width, channels) → logits (batch, classes)``; of a U-Net (batch,
@@ -169,8 +145,9 @@ def averaged(logits_of: Logits, views: Views) -> Logits:
 
 
 def _shifted(images: Tensor) -> list[Tensor]:
+    # 2 of 32 pixels, half of what the paper's crops move an image by; at least one.
     height, width = images.shape[1:3]
-    down, right = max(1, round(SHIFT * height)), max(1, round(SHIFT * width))
+    down, right = max(1, round(height / 16)), max(1, round(width / 16))
     padded = tf.pad(images, [[0, 0], [down, down], [right, right], [0, 0]])
     corners = [(0, right), (2 * down, right), (down, 0), (down, 2 * right)]
     return [padded[:, top : top + height, left : left + width] for top, left in corners]
@@ -180,11 +157,6 @@ def evaluate_run(folder: RunFolder, part: Part, views: Views | None = None) -> A
     """How good a run is on the test or the validation images; test figures are written into its record.
 
     Figures with test-time augmentation (``views``) cannot be compared with other runs' and are not written.
-
-    Raises:
-        RunError: the run has no weights, or (for test) a process is training it; or a U-Net shall see shifted
-            views.
-        DataError: there are no test images, or the data is no longer what the run was trained on.
     """
     # A trainer would overwrite the record that is changed here, or this would overwrite the trainer's.
     recorded = part == "test" and views is None

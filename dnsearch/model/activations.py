@@ -9,9 +9,6 @@ from dnsearch.plan.graph import Activation
 Tensor = Any
 """A TensorFlow tensor; the library ships no complete types."""
 
-KNOWN_BY_THEIR_OUTPUT = ("relu", "leaky_relu")
-"""Kinds whose output has the sign of their input, which is all that a gradient asks for."""
-
 
 def activated(features: Tensor, activation: Activation, slope: Tensor = None) -> Tensor:
     """An activation; ``slope`` are prelu's trained slopes, one per channel."""
@@ -42,11 +39,11 @@ def passed_back(
     Args:
         upstream: the gradient by the output.
         activation: what was computed.
-        before: its input; not looked at for ``KNOWN_BY_THEIR_OUTPUT``.
-        after: its output; looked at for them alone.
+        before: its input.
+        after: its output; for relu and leaky_relu it has the input's sign, which is all that they ask for.
         slope: prelu's slopes.
     """
-    if activation.kind in KNOWN_BY_THEIR_OUTPUT:
+    if activation.kind in {"relu", "leaky_relu"}:
         if activation.slope:
             return [tf.raw_ops.LeakyReluGrad(gradients=upstream, features=after, alpha=activation.slope)]
         return [tf.raw_ops.ReluGrad(gradients=upstream, features=after)]

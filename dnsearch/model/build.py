@@ -5,8 +5,7 @@ quarter of the tracing and use TensorFlow's fused batch normalisation; so each o
 layer.
 """
 
-import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, assert_never
 
 import keras
@@ -32,28 +31,17 @@ def build(
             results are the same to the last bit.
         precision: Keras' name for what the layers compute in: float32, mixed_bfloat16 or mixed_float16. The
             weights are float32 whatever it is; the output is not.
-
-    >>> from dnsearch.plan.network import plan_network
-    >>> from dnsearch.spec.network import example
-    >>> build(plan_network(example(), (8, 8, 1), classes=10)).output_shape
-    (None, 10)
     """
     tensors: dict[int, Tensor] = {}
-    with _computing_in(precision):
+    # Layers take their dtype policy from a global one when they are made, and keep it.
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
         for unit in units(plan):
             nodes = plan.nodes[unit.start : unit.stop]
             inputs = [tensors[position] for position in nodes[0].inputs]
             tensors[unit[-1]] = _applied(nodes, inputs, recompute)
         return keras.Model(tensors[0], tensors[len(plan.nodes) - 1], name=name)
-
-
-@contextlib.contextmanager
-def _computing_in(precision: str) -> Iterator[None]:
-    """Layers take their dtype policy from a global one when they are made, and keep it."""
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(precision)
-    try:
-        yield
     finally:
         keras.config.set_dtype_policy(before)
 
@@ -63,14 +51,10 @@ def _applied(nodes: Sequence[Node], inputs: list[Tensor], recompute: bool) -> Te
     operations: dict[type, Any] = {type(node.operation): node.operation for node in nodes}
     if graph.BatchNorm not in operations:
         return alone(nodes[0], inputs)
-    layer = NormalizedConvolution(
-        operations[graph.BatchNorm],
-        operations.get(graph.Activation),
-        operations.get(graph.Convolution),
-        recompute=recompute and len(inputs) > 1,
-        name=nodes[-1].name,
-    )
-    return layer(inputs if len(inputs) > 1 else inputs[0])
+    norm, several = operations[graph.BatchNorm], len(inputs) > 1
+    activation, convolution = operations.get(graph.Activation), operations.get(graph.Convolution)
+    layer = NormalizedConvolution(norm, activation, convolution, recompute and several, name=nodes[-1].name)
+    return layer(inputs if several else inputs[0])
 
 
 def alone(node: Node, inputs: list[Tensor]) -> Tensor:
@@ -84,8 +68,7 @@ def alone(node: Node, inputs: list[Tensor]) -> Tensor:
             return _convolution(convolution, node.name, inputs[0])
         case graph.TransposedConvolution() as convolution:
             options = {"strides": 2, "padding": "same", "name": node.name, **_kernel(convolution)}
-            layer = keras.layers.Conv2DTranspose(convolution.filters, convolution.kernel, **options)
-            return layer(inputs[0])
+            return keras.layers.Conv2DTranspose(convolution.filters, convolution.kernel, **options)(inputs[0])
         case graph.BatchNorm() as norm:
             return NormalizedConvolution(norm, None, None, name=node.name)(inputs[0])
         case graph.Activation() as activation:
@@ -119,8 +102,7 @@ def _convolution(convolution: graph.Convolution, name: str, images: Tensor) -> T
 
 
 def _kernel(convolution: graph.Convolution | graph.TransposedConvolution) -> dict[str, Any]:
-    start = initializer(convolution.initializer)
-    return {"use_bias": convolution.bias, "kernel_initializer": start}
+    return {"use_bias": convolution.bias, "kernel_initializer": initializer(convolution.initializer)}
 
 
 def _activation(activation: graph.Activation, name: str) -> keras.layers.Layer:

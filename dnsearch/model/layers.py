@@ -1,10 +1,8 @@
 """The layers that Keras lacks: BatchNorm → activation → convolution in one piece, and space-to-depth.
 
-TensorFlow's own backward pass keeps the joined features and their activations of every layer, which for a
-dense block grows with the square of its depth. Plain training keeps the same here. Recomputing keeps only the
-inputs, which the network keeps anyway, and computes the rest again once the gradient has come down to the
-layer (Pleiss et al., 2017, arXiv 1707.06990). Both do the same operations on the same numbers, so their
-results are equal to the last bit.
+Plain training keeps the joined features and their activations for the backward pass, as TensorFlow does; in a
+dense block they grow with the square of its depth. Recomputing keeps only the inputs and computes the rest
+again (Pleiss et al., 2017, arXiv 1707.06990): the same operations, so results are equal to the last bit.
 """
 
 import contextlib
@@ -19,8 +17,8 @@ from dnsearch.model.activations import Tensor, activated, passed_back
 from dnsearch.plan import graph
 from dnsearch.plan.cost import output_shape
 
-Shapes = Any
-"""One shape ``(batch, height, width, channels)`` or a list of them."""
+Shapes = Any  # one shape (batch, height, width, channels) or a list of them
+PARTS = {"norm": graph.BatchNorm, "activation": graph.Activation, "convolution": graph.Convolution}
 
 
 class _Middle(NamedTuple):
@@ -49,7 +47,7 @@ class NormalizedConvolution(keras.layers.Layer):  # type: ignore[misc]  # keras 
         activation: what follows, or None.
         convolution: what follows, or None.
         recompute: whether a training's backward pass computes joined and activated features again.
-        options: ``name``, ``dtype`` and ``trainable``, as of every Keras layer.
+        options: as of every Keras layer.
     """
 
     def __init__(
@@ -70,19 +68,14 @@ class NormalizedConvolution(keras.layers.Layer):  # type: ignore[misc]  # keras 
 
     def get_config(self) -> dict[str, Any]:
         """The arguments of the layer as JSON values, for ``keras.Model.save``."""
-        parts = {"norm": self._norm, "activation": self._activation, "convolution": self._convolution}
-        values = {name: part and asdict(part) for name, part in parts.items()}
+        parts = zip(PARTS, (self._norm, self._activation, self._convolution), strict=True)
+        values = {name: part and asdict(part) for name, part in parts}
         return {**super().get_config(), **values, "recompute": self._recompute}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
         """The layer that ``get_config`` describes."""
-        kinds = {
-            "norm": graph.BatchNorm,
-            "activation": graph.Activation,
-            "convolution": graph.Convolution,
-        }
-        parts = {name: config[name] and kind(**config[name]) for name, kind in kinds.items()}
+        parts = {name: config[name] and kind(**config[name]) for name, kind in PARTS.items()}
         return cls(**{**config, **parts})
 
     def build(self, input_shape: Shapes) -> None:
@@ -125,10 +118,7 @@ class NormalizedConvolution(keras.layers.Layer):  # type: ignore[misc]  # keras 
         return tf.nn.bias_add(output, self.bias) if has_bias else output
 
     def _middle(
-        self,
-        features: Sequence[Tensor],
-        weights: Sequence[Tensor],
-        moving: tuple[Tensor, Tensor] | None = None,
+        self, features: Sequence[Tensor], weights: Sequence[Tensor], moving: Sequence[Tensor] | None = None
     ) -> _Middle:
         """Join, normalise and activate.
 
@@ -140,15 +130,10 @@ class NormalizedConvolution(keras.layers.Layer):  # type: ignore[misc]  # keras 
         """
         gamma, beta, *slope = weights
         joined = tf.concat(features, axis=-1) if len(features) > 1 else tf.identity(features[0])
+        how = {"epsilon": self._norm.epsilon, "is_training": moving is None}
         mean, variance = moving or ([], [])
         normalized, mean, variance, *reserved = tf.raw_ops.FusedBatchNormV3(
-            x=joined,
-            scale=gamma,
-            offset=beta,
-            mean=mean,
-            variance=variance,
-            epsilon=self._norm.epsilon,
-            is_training=moving is None,
+            x=joined, scale=gamma, offset=beta, mean=mean, variance=variance, **how
         )
         output = normalized if self._activation is None else activated(normalized, self._activation, *slope)
         return _Middle(joined, normalized, output, mean, variance, reserved)
@@ -160,10 +145,7 @@ class NormalizedConvolution(keras.layers.Layer):  # type: ignore[misc]  # keras 
         kernel: Tensor,
         weights: Sequence[Tensor],
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """The convolution's output without bias, and the batch's mean and (Bessel-corrected) variance.
-
-        No gradient flows through the last two.
-        """
+        """The output without bias; the batch's mean and (Bessel's) variance, which pass no gradient on."""
         count = len(weights)
         statistics: list[Tensor] = []
 
@@ -208,14 +190,10 @@ class NormalizedConvolution(keras.layers.Layer):  # type: ignore[misc]  # keras 
         by_slope: list[Tensor] = []
         if self._activation is not None:
             down, *by_slope = passed_back(down, self._activation, middle.normalized, middle.activated, *slope)
-        reserved = {f"reserve_space_{number}": each for number, each in enumerate(middle.reserved, 1)}
+        options = {f"reserve_space_{number}": each for number, each in enumerate(middle.reserved, 1)}
+        options |= {"epsilon": self._norm.epsilon, "is_training": True}
         down, by_gamma, by_beta, *_ = tf.raw_ops.FusedBatchNormGradV3(
-            y_backprop=down,
-            x=middle.joined,
-            scale=gamma,
-            epsilon=self._norm.epsilon,
-            is_training=True,
-            **reserved,
+            y_backprop=down, x=middle.joined, scale=gamma, **options
         )
         return [down, by_kernel, by_gamma, by_beta, *by_slope]
 
@@ -239,8 +217,7 @@ class NormalizedConvolution(keras.layers.Layer):  # type: ignore[misc]  # keras 
     def unmoved(self) -> Iterator[None]:
         """A block in which a training pass puts the batch's statistics in the moving ones' place.
 
-        The variance has Bessel's correction. Whoever asks for this moves the statistics of all layers at
-        once, which is a dozen operations less for each.
+        Whoever asks for this moves those of all layers at once, a dozen operations less for each.
         """
         self._moves = False
         try:
@@ -256,12 +233,7 @@ class NormalizedConvolution(keras.layers.Layer):  # type: ignore[misc]  # keras 
 
 @keras.saving.register_keras_serializable(package="dnsearch")
 class SpaceToDepth(keras.layers.Layer):  # type: ignore[misc]  # keras ships no types
-    """``(batch, height, width, channels)`` → ``(batch, height / size, width / size, size² x channels)``.
-
-    Args:
-        size: side of the cells that become one pixel.
-        options: ``name``, ``dtype`` and ``trainable``, as of every Keras layer.
-    """
+    """``(batch, height, width, channels)`` → ``(batch, height / size, width / size, size² x channels)``."""
 
     def __init__(self, size: int, **options: Any) -> None:  # noqa: ANN401  (Keras' own)
         super().__init__(**options)
@@ -289,7 +261,6 @@ def initializer(name: str) -> keras.initializers.Initializer:
 
 
 def _joined(input_shape: Shapes) -> tuple[Any, ...]:
-    """The shape of the concatenation."""
     shapes = input_shape if isinstance(input_shape[0], list | tuple) else [input_shape]
     return (*shapes[0][:-1], sum(shape[-1] for shape in shapes))
 
@@ -299,15 +270,9 @@ def _convolved(features: Tensor, kernel: Tensor, convolution: graph.Convolution)
 
 
 def _strides_and_padding(convolution: graph.Convolution) -> dict[str, Any]:
-    """Steps, and zeros on each side of the image, as TensorFlow's raw operations want to be told.
-
-    By name wherever that is the same: with explicit numbers the gradients leave oneDNN and take several times
-    as long.
-    """
+    """By name wherever that is the same: with explicit numbers the gradients take several times as long."""
     strides = [1, convolution.stride, convolution.stride, 1]
-    if not convolution.padding:
-        return {"strides": strides, "padding": "VALID"}
-    if convolution.stride == 1:
-        return {"strides": strides, "padding": "SAME"}
-    sides = [convolution.padding, convolution.padding]
-    return {"strides": strides, "padding": "EXPLICIT", "explicit_paddings": [0, 0, *sides, *sides, 0, 0]}
+    if not convolution.padding or convolution.stride == 1:
+        return {"strides": strides, "padding": "SAME" if convolution.padding else "VALID"}
+    sides = [convolution.padding] * 4
+    return {"strides": strides, "padding": "EXPLICIT", "explicit_paddings": [0, 0, *sides, 0, 0]}
