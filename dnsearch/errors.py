@@ -17,6 +17,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 SHOWN_WIDTH = 120
+MOST_PROBLEMS, MOST_LETTERS = 8, 500
+"""Of one message: what a hostile file holds may be long, and a screen is short."""
 
 
 def escaped(text: str, allowed: str = "") -> str:
@@ -90,8 +92,9 @@ class Problem:
         return replace(self, place=place)
 
     def __str__(self) -> str:
-        heading = escaped(f"{self.place}  {self.where}".rstrip() if self.place else self.where)
-        expected = f"expected {self.expected}, found {self.found}" if self.found else self.expected
+        where = f"{self.place}  {_short(self.where)}".rstrip() if self.place else _short(self.where)
+        heading = escaped(where)
+        expected = f"expected {self.expected}, found {_short(self.found)}" if self.found else self.expected
         excerpt = self.place.excerpt() if self.place else ""
         parts = [heading, f"  {expected}", *(["", excerpt] if excerpt else [])]
         return "\n".join([*parts, f"  {self.hint}"] if self.hint else parts)
@@ -110,7 +113,10 @@ class SpecError(DnsearchError):
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
-        super().__init__("\n\n".join(map(str, self.problems)))
+        shown = [str(problem) for problem in self.problems[:MOST_PROBLEMS]]
+        if more := len(self.problems) - len(shown):
+            shown.append(f"and {more} more")
+        super().__init__("\n\n".join(shown))
 
 
 class DataError(DnsearchError):
@@ -139,6 +145,10 @@ class StudyError(DnsearchError):
     """A study that cannot be opened or continued."""
 
     exit_code = 6
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= MOST_LETTERS else f"{text[: MOST_LETTERS - 3]}..."
 
 
 def _window(line: str, first: int) -> str:

@@ -1,10 +1,12 @@
 """Input files come from strangers: only regular files of a sensible size are read, and nothing ever waits."""
 
 import errno
+import json
 import os
 import stat
 from io import BufferedReader
 from pathlib import Path
+from typing import Any
 
 MOST_BYTES = 2**28
 """Of a file that is read whole."""
@@ -27,3 +29,16 @@ def content(path: Path) -> bytes:
         if os.fstat(stream.fileno()).st_size > MOST_BYTES:
             raise OSError(errno.EINVAL, f"more than {MOST_BYTES:,} bytes", str(path))
         return stream.read()
+
+
+def json_value(path: Path) -> Any:  # noqa: ANN401  (whatever JSON holds)
+    """What a JSON file holds.
+
+    Raises:
+        OSError: as ``content``.
+        ValueError: it holds no JSON.
+    """
+    try:
+        return json.loads(content(path))
+    except RecursionError as error:
+        raise ValueError("JSON that is nested too deeply") from error

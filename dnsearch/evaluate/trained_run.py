@@ -5,7 +5,6 @@ as the training images were.
 """
 
 import contextlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -92,7 +91,7 @@ def trained(folder: RunFolder) -> Trained:
 
 def _preprocessing(folder: RunFolder) -> tuple[Scaling, tuple[int, int, int], tuple[str, ...]]:
     try:
-        saved = json.loads(input_files.content(folder.preprocessing))
+        saved = input_files.json_value(folder.preprocessing)
         height, width, channels = map(int, saved["image_shape"])
         scaling = Scaling.from_json(saved["scaling"])
         if len(scaling.offset) != channels:

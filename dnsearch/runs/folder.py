@@ -178,10 +178,9 @@ class RunFolder:
         """The layers that the weights of another run did not fit; none where there is no such run."""
         if not self.start.exists():
             return ()
-        with reading(self.start):
-            content = input_files.content(self.start)
         try:
-            return tuple(map(str, json.loads(content)["afresh"]))
+            with reading(self.start):
+                return tuple(map(str, input_files.json_value(self.start)["afresh"]))
         except (ValueError, KeyError, TypeError) as error:
             raise RunError(str(Problem(str(self.start), "the names of layers, afresh", str(error)))) from None
 

@@ -67,10 +67,9 @@ def host() -> str:
 
 def holder(path: Path) -> str:
     """Who has taken a lock file last, in words."""
-    with reading(path):
-        content = input_files.content(path)
     try:
-        signature = json.loads(content)
+        with reading(path):
+            signature = input_files.json_value(path)
         return f"process {signature['process']} on host {signature['host']}"
     except (ValueError, KeyError, TypeError):
         return "another process"  # it has taken the lock and not yet signed

@@ -117,7 +117,7 @@ def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
     except DnsearchError:
         raise
     except Exception as error:  # damaged bytes make zipfile, tokenize and NumPy raise nearly anything
-        found = f"{getattr(error, 'strerror', None) or str(error) or type(error).__name__:.200}"
+        found = f"{getattr(error, 'strerror', None) or str(error) or type(error).__name__}"
         hint = "" if isinstance(error, OSError) else MEND
         raise RunError(str(Problem(str(path), "a file of saved arrays", found, hint))) from error
 

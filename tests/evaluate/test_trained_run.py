@@ -109,7 +109,11 @@ def test_a_missing_or_garbled_preprocessing_file(digits, drawings, tmp_path):
     folder = RunFolder(tmp_path)
     for entry in digits[0].path.iterdir():
         (tmp_path / entry.name).write_bytes(entry.read_bytes())
-    for spoil in (lambda: folder.preprocessing.write_bytes(b"{"), folder.preprocessing.unlink):
+    for spoil in (
+        lambda: folder.preprocessing.write_bytes(b"{"),
+        lambda: folder.preprocessing.write_bytes(b"[" * 9999),
+        folder.preprocessing.unlink,
+    ):
         spoil()
         with pytest.raises(RunError, match="expected the run's scaling, image shape and class names"):
             predict_images(folder, drawings[0][:1], top=1)

@@ -1,6 +1,7 @@
 """Keras weights files, read: each format, and everything that can be wrong with one."""
 
 import shutil
+import zlib
 
 import h5py
 import numpy as np
@@ -402,3 +403,16 @@ def test_a_small_file_that_claims_a_huge_weight_is_refused_unread(changed):
     assert said.startswith(
         f"expected conv1_conv/kernel of shape (7, 7, 3, 64), found shape (7, 7, 3, {2**40})"
     )
+
+
+def test_compressed_numbers_are_not_unpacked(changed):
+    def change(file):
+        variables = layer(file, "bn")["vars"]
+        shape = variables["0"].shape
+        del variables["0"]
+        packed = variables.create_dataset("0", shape, "float32", chunks=shape, compression="gzip")
+        packed.id.write_direct_chunk((0,), zlib.compress(bytes(2**24)))
+
+    said = refused(changed(change))
+    assert "expected bn/gamma of shape" in said
+    assert "found compressed numbers, which Keras does not write\n" in said

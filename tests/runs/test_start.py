@@ -24,7 +24,9 @@ def test_the_layers_come_back(tmp_path, layers):
     assert json.loads(folder.start.read_bytes())["start_from"] == "runs/densenet-121"
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"afresh": 3}', b"\xff", b'{"afresh": ["x"'])
+@pytest.mark.parametrize(
+    "content", [b"", b"[]", b"{}", b'{"afresh": 3}', b"\xff", b'{"afresh": ["x"', b"[" * 9999]
+)
 def test_a_damaged_file(tmp_path, content):
     folder = RunFolder.create(tmp_path, "run")
     folder.start.write_bytes(content)

@@ -711,3 +711,12 @@ def test_problems_found_by_others_point_into_the_spec() -> None:
 def test_shown(value: object, text: str) -> None:
     assert validation_errors.shown(value) == text
     assert len(text) <= 60
+
+
+def test_a_message_fits_a_screen_whatever_a_hostile_file_holds():
+    long = Problem("x" * 60_000, "a path", found="y" * 60_000)
+    text = str(SpecError([long] * 300))
+    where, found = text.splitlines()[:2]
+    assert where == "x" * 497 + "..."
+    assert found == "  expected a path, found " + "y" * 497 + "..."
+    assert text.endswith("...\n\nand 292 more")
