@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, PlainSerializer, with_config
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, PlainSerializer, with_config
+from pydantic_core import PydanticCustomError
 
 if TYPE_CHECKING:
     from dnsearch.spec.experiment import Experiment
@@ -25,6 +26,16 @@ def _number(value: object) -> object:
 Number = Annotated[float, BeforeValidator(_number)]
 """A float, finite or not."""
 
+
+def _share(value: float) -> float:
+    if value < 0 or value > 1:
+        raise PydanticCustomError("share", "a number from 0 to 1")
+    return value
+
+
+Share = Annotated[Number, AfterValidator(_share)]
+"""A share from 0 to 1, or NaN."""
+
 Text = Annotated[str, PlainSerializer(lambda text: text.encode(errors="replace").decode(), return_type=str)]
 """Words that may hold the name of a file that is not UTF-8; it is written with ``?`` in it."""
 
@@ -43,9 +54,9 @@ class Metrics:
     """
 
     loss: Number
-    accuracy: Number
-    examples: int
-    mean_iou: Number | None = None
+    accuracy: Share
+    examples: Annotated[int, Field(ge=0)]
+    mean_iou: Share | None = None
 
     @property
     def score(self) -> float:

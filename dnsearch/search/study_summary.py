@@ -61,7 +61,9 @@ class StudyFile:
         started, before = time.monotonic(), None
         with contextlib.suppress(RunError):  # missing, or damaged and replaced now
             before = read_study(self._folder)
-        write_study(self._folder, self._lock.retried(lambda: summary(self._study, condition, before)))
+        with self._lock.undamaged():
+            record = self._lock.retried(lambda: summary(self._study, condition, before))
+        write_study(self._folder, record)
         now = time.monotonic()
         self._due = now + max(RENEW_SECONDS, (now - started) / SHARE_OF_TIME)
 

@@ -152,3 +152,9 @@ def test_a_wrong_value_is_told(record: RunRecord, path: tuple[str, ...], value: 
 )
 def test_what_is_no_record_is_refused(content: bytes, told: str) -> None:
     assert refusal(content).startswith(f"runs/a/run.json\n  {told}")
+
+
+@pytest.mark.parametrize(("key", "value"), [("accuracy", 1.5), ("accuracy", -0.1), ("mean_iou", 2.0)])
+def test_a_share_is_from_0_to_1(record: RunRecord, key: str, value: float) -> None:
+    text = refusal(changed(record, "last", key, to=value))
+    assert text.startswith(f"runs/a/run.json  last.{key}\n  expected a number from 0 to 1, found {value}\n")

@@ -16,7 +16,7 @@ from dnsearch.search.database import default_url
 from dnsearch.search.pruning import COSTS, EPOCHS
 from dnsearch.search.study_lock import lock_file
 from dnsearch.search.study_metadata import existing_study
-from dnsearch.search.study_summary import looking
+from dnsearch.search.study_summary import StudyFile, looking
 from dnsearch.search.trial_store import INFEASIBLE, PAUSED, REASON
 
 SPACE = {"training.learning_rate": FloatDistribution(0.01, 0.2)}
@@ -113,6 +113,17 @@ def test_a_search_names_a_database_whose_trials_are_damaged(new_store):
     store.study.add_trial(trial(TrialState.COMPLETE, 0.9))  # without what its network costs
     with pytest.raises(StudyError, match="expected a database that can be used, found 'dnsearch:costs'"):
         store.ranked()
+
+
+def test_a_search_names_a_database_whose_facts_are_damaged(new_store, tmp_path):
+    store = new_store()
+    file = StudyFile(tmp_path, store.study, store.lock)
+    with closing(sqlite3.connect(tmp_path / "study.db")) as connection, connection:
+        connection.execute("update study_user_attributes set value_json = '7'")
+    with pytest.raises(
+        StudyError, match=r"--storage sqlite:///.*study.db\n  expected a database that can be"
+    ):
+        file.write("searching")
 
 
 def test_a_study_that_is_not_there_is_told_with_those_that_are(new_store, tmp_path):
