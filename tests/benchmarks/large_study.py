@@ -75,7 +75,8 @@ def made(runs: Path, trials: int) -> Path:
         run = RunFolder(folder / trial_name(number))
         run.path.mkdir()
         score = replace(metrics[-1], accuracy=values[number])
-        own = replace(record, name=run.name, trial=number, last=score, best=score)
+        name = str(number + 1) if number else record.fingerprint  # as the database has it
+        own = replace(record, name=run.name, trial=number, last=score, best=score, fingerprint=name)
         run.record.write_bytes(to_json(own, indent=2) + b"\n")  # without waiting for the disk each time
         for path in (run.spec, run.resolved, run.epochs_file, run.lock):
             path.write_text(text if path.suffix == ".yaml" else "")
