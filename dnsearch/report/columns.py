@@ -185,7 +185,10 @@ def differing(records: Sequence[RunRecord]) -> dict[str, str]:
     keys = dict.fromkeys(key for record in records for key in record.settings)
     for key in keys:
         siblings.setdefault(key.rpartition(".")[0], []).append(key)
-        values[key] = [(key in record.settings, listed(record.settings.get(key))) for record in records]
+        found = [(key in record.settings, record.settings.get(key)) for record in records]
+        if found.count(found[0]) < len(found):  # of ten thousand runs most settings are equal
+            found = [(given, listed(value)) for given, value in found]
+        values[key] = found
     names: dict[str, str] = {}  # key to look up → key to show
     for parent, family in siblings.items():
         varying = [key for key in family if any(value != values[key][0] for value in values[key])]
