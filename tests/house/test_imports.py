@@ -27,6 +27,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "model": ("plan", "errors", "environment"),
     "train": ("spec", "plan", "runs", "data", "model", "errors", "environment"),
     "evaluate": ("spec", "plan", "runs", "data", "model", "train", "errors", "environment"),
+    "compare": ("errors", "evaluate"),
     "export": (
         "errors",
         "environment",
@@ -56,7 +57,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "pydantic": ("spec", "runs"),
     "pydantic_core": ("spec", "runs"),
     "yaml": ("spec",),
-    "numpy": ("export", "evaluate", "data", "model", "train"),
+    "numpy": ("export", "compare", "evaluate", "data", "model", "train"),
     "sklearn": ("data",),
     "PIL": ("data",),
     "h5py": ("export",),
@@ -69,7 +70,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     ),
     "keras": ("environment", "export", "model", "train", "evaluate.trained_run", "front_door"),
     "matplotlib": ("report",),
-    "scipy": ("evaluate", "data"),
+    "scipy": ("compare", "evaluate", "data"),
     "rich": ("report", "cli"),
     "typer": ("cli",),
     "optuna": ("search",),
@@ -392,7 +393,7 @@ def checked(module: str, text: str) -> list[str]:
         (
             "cli.main",
             "import numpy.linalg",
-            "imports numpy, whose door is export, evaluate, data, model, train; "
+            "imports numpy, whose door is export, compare, evaluate, data, model, train; "
             "the libraries of cli.main: rich, typer",
         ),
         (
