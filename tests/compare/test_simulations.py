@@ -138,7 +138,7 @@ def test_real_power_after_a_pilot(pilot, ratio):
 @pytest.mark.parametrize("own", [0.0, 0.8])
 @pytest.mark.parametrize(("pairs", "images", "seeds"), [(6, 360, 0.15), (12, 360, 0.15), (12, 2000, 0.3)])
 def test_over_seeds_and_images(own, pairs, images, seeds):
-    rng, draws = np.random.default_rng(0), 600
+    rng, draws = np.random.default_rng(0), 1500
     held = []
     for _ in range(draws):
         first, second = networks(rng, 2, pairs, images, own, seeds)
