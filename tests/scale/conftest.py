@@ -44,17 +44,7 @@ class Farm:
         """The trials so far; none while there is no study or no server."""
         if self.url is None and not (self.study / "study.db").exists():
             return []
-        try:
-            storage = optuna.storages.RDBStorage(self.url or default_url(self.study))
-        except Exception:  # the server is away
-            return []
-        try:
-            return optuna.load_study(study_name="tiny", storage=storage).trials
-        except KeyError:
-            return []
-        finally:
-            storage.remove_session()
-            storage.engine.dispose()
+        return small_study.trials_in(self.url or default_url(self.study))
 
     def states(self) -> list[str]:
         return [trial.state.name for trial in self.trials()]
@@ -66,19 +56,23 @@ class Farm:
     def epochs(self, runs: str = "runs") -> dict[str, list[int]]:
         return small_study.epochs(self.folder / runs / "tiny")
 
+    def in_the_middle(self) -> bool:
+        """Whether a trial is past its last rung and not at its end."""
+        return any(6 < len(trial.intermediate_values) < EPOCHS - 1 for trial in self.trials())
+
 
 @pytest.fixture
 def farm(tmp_path: Path) -> Farm:
     """A study whose trials do not depend on the order in which they end."""
     if not os.environ.get("DNSEARCH_SCALE"):
         pytest.skip("make test-scale starts the servers and clusters that this needs")
-    text = small_study.spec(epochs=EPOCHS, batch_size=4)
+    text = small_study.spec(epochs=EPOCHS, batch_size=4, training_examples=600)
     (tmp_path / "spec.yaml").write_text(text.replace("tune:\n", "tune:\n  sampler: random\n"))
     return Farm(tmp_path)
 
 
 EPOCHS = 15
-"""With rungs after 2 and 6."""
+"""With rungs after 2 and 6, and of 150 steps each, so that nobody who looks misses the middle of a trial."""
 
 
 @pytest.fixture

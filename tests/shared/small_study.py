@@ -11,6 +11,9 @@ from typing import Any
 
 import optuna
 import psutil
+import sqlalchemy
+from optuna.exceptions import StorageInternalError
+from sqlalchemy.exc import SQLAlchemyError
 
 from dnsearch.runs.folder import RunFolder
 from dnsearch.runs.record import RunRecord
@@ -69,11 +72,7 @@ class Tune:
         """The trials; none before there is a study."""
         if not (self.study / "study.db").exists():
             return []
-        try:
-            study = optuna.load_study(study_name="tiny", storage=f"sqlite:///{self.study / 'study.db'}")
-        except KeyError:  # killed between making the database and making the study
-            return []
-        return study.trials
+        return trials_in(f"sqlite:///{self.study / 'study.db'}")
 
     def states(self) -> list[str]:
         return [trial.state.name for trial in self.trials()]
@@ -83,6 +82,24 @@ class Tune:
 
     def epochs(self) -> dict[str, list[int]]:
         return epochs(self.study)
+
+
+def trials_in(url: str) -> list[optuna.trial.FrozenTrial]:
+    """The trials of the study in a database; none while there are no tables, no study or no server.
+
+    Optuna makes the tables where they are missing, and the search, which makes them at the same moment,
+    would stumble over them; so the study is looked for without it first.
+    """
+    engine = sqlalchemy.create_engine(url)
+    try:
+        with engine.connect() as connection:
+            if not connection.execute(sqlalchemy.text("SELECT 1 FROM studies")).first():
+                return []
+        return optuna.load_study(study_name="tiny", storage=url).trials
+    except (SQLAlchemyError, StorageInternalError):
+        return []
+    finally:
+        engine.dispose()
 
 
 def epochs(study: Path) -> dict[str, list[int]]:
