@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: install demo test test-slow test-all test-kill test-fuzz test-chaos test-gpu test-scale bench bench-search bench-pruning bench-memory lint clean
+.PHONY: install demo test test-slow test-all test-statistics test-kill test-fuzz test-chaos test-gpu test-scale bench bench-search bench-pruning bench-memory lint clean
 
 install: $(VENV)/installed
 
@@ -21,13 +21,16 @@ lint: install
 	$(BIN)/mypy
 
 test: install lint  ## what guards the code at every change (6 minutes on 2 cores)
-	$(BIN)/pytest -n 2 --dist loadgroup -m "not slow"
+	$(BIN)/pytest -n 2 --dist loadgroup -m "not slow and not statistics"
 
 test-slow: install  ## what takes long: kills at many moments, whole searches, large networks
 	$(BIN)/pytest -n 2 --dist loadgroup -m slow
 
 test-all: install lint  ## all tests, with 2,000 random networks instead of 25
 	DNSEARCH_EXAMPLES=2000 $(BIN)/pytest -n 2 --dist loadgroup
+
+test-statistics: install  ## false alarms, coverage and power over thousands of simulated comparisons (3 minutes)
+	$(BIN)/pytest tests/compare/test_simulations.py -m statistics -s
 
 test-kill: install  ## 20 trainings and 20 migrations of a study, killed at random moments and gone on with
 	DNSEARCH_KILLS=20 $(BIN)/pytest tests/train/test_run_killed.py tests/search/test_migrate_killed.py

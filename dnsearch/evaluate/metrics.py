@@ -20,11 +20,12 @@ Statistic = Callable[[Floats], Floats]
 """Means of values, (..., columns) → the figure that is made of them, (...,)."""
 
 TOP, BINS = 5, 15
+RESAMPLES, SEED = 2000, 0
 CHUNK = 2**22  # draws held in memory at once
 HIT, LOSS, NEAR, GAPS = 0, 1, 2, 3  # columns of the values; the gaps are the last ones
 
 
-def resampled_means(values: Floats, seed: int = 0, resamples: int = 2000) -> Floats:
+def resampled_means(values: Floats, seed: int = SEED, resamples: int = RESAMPLES) -> Floats:
     """Means over as many images as there are, drawn with replacement: (n, columns) → (resamples, columns)."""
     examples = len(values)
     rng = np.random.default_rng(seed)
