@@ -171,6 +171,22 @@ def free_memory_bytes() -> int:
     return psutil.virtual_memory().available
 
 
+@contextlib.contextmanager
+def at_most(memory_bytes: int) -> Iterator[None]:
+    """Let a block take so much more memory; beyond it there is none (on Linux; elsewhere nothing changes)."""
+    import psutil
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    if sys.platform == "linux":
+        limit = psutil.Process().memory_info().data + memory_bytes
+        limit = limit if soft == resource.RLIM_INFINITY else min(limit, soft)
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+
+
 def process_identity() -> dict[str, Any]:
     """Host name and process id, so that a person can find a run's trainer."""
     return {"host": platform.node(), "pid": os.getpid()}

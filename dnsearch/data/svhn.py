@@ -6,7 +6,10 @@ images, which are the 604,388 of the DenseNet paper; 26,032 are for the test.
 """
 
 import math
+import struct
+import zlib
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -37,6 +40,7 @@ def _split(path: Path) -> Split:
     matlab = environment.imported("scipy.io")
     with reading(path, "a whole MAT-file of version 5", "Get the file again.") as stream:
         _check({name: (shape, kind) for name, shape, kind in matlab.whosmat(stream)}, path)
+        _check_kinds(stream)
         stream.seek(0)
         arrays = matlab.loadmat(stream, variable_names=("X", "y"))
     where = f"{path.absolute()}, y"
@@ -59,3 +63,34 @@ def _check(headers: dict[str, tuple[tuple[int, ...], str]], path: Path) -> None:
         raise refuse(f"{path.absolute()}, y", "labels that are numbers", label_kind, HINT)
     images_shape((shape[3], *SIDES), np.dtype(np.uint8), path)
     check_memory(math.prod(shape) + 8 * math.prod(label_shape), path)
+
+
+PACKED = 15
+COMPLEX = 0x800
+NUMBERS = range(1, 10)
+"""Of kinds of elements in a MAT-file (MathWorks, "MAT-File Format", version 5)."""
+
+
+def _check_kinds(stream: BinaryIO) -> None:
+    """Refuse kinds of numbers that no MAT-file has: SciPy would look them up beyond the end of its table."""
+    stream.seek(126)
+    order = "<" if stream.read(2) == b"IM" else ">"
+    while len(tag := stream.read(8)) == 8:
+        kind, size = struct.unpack(f"{order}2I", tag)
+        following, content = stream.tell() + size, stream.read(min(size, 1024))
+        if kind == PACKED:
+            content = zlib.decompressobj().decompress(content, 1024)[8:]
+        at, name = _element(content, _element(content, 16, order)[0], order)
+        if name in {b"X", b"y"}:
+            (flags,), (numbers,) = (struct.unpack_from(f"{order}I", content, place) for place in (8, at))
+            if flags & COMPLEX or numbers & 0xFFFF not in NUMBERS:
+                raise ValueError(f"{name.decode()} with numbers of kind {numbers & 0xFFFF}")
+        stream.seek(following)
+
+
+def _element(content: bytes, at: int, order: str) -> tuple[int, bytes]:
+    """An element's end and what it holds; one of at most 4 bytes holds it beside its length."""
+    kind, size = struct.unpack_from(f"{order}2I", content, at)
+    if small := kind >> 16:
+        return at + 8, content[at + 4 : at + 4 + small]
+    return at + 8 + (size + 7) // 8 * 8, content[at + 8 : at + 8 + size]

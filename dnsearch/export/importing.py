@@ -49,8 +49,10 @@ IMAGENET = Scaling((0.485 * 255, 0.456 * 255, 0.406 * 255), (0.229 * 255, 0.224 
 UNSEEN = ("activation", "pooling", "stem.stride", "stem.pooling", "batch_norm.epsilon")
 """Fields of the network that change what weights compute and not their shapes."""
 
-UNREADABLE = (OSError, KeyError, ValueError, TypeError, RuntimeError, AttributeError, UnicodeError)
+UNREADABLE = (OSError, KeyError, ValueError, TypeError, RuntimeError, AttributeError, MemoryError)
 """What h5py raises over files that are no HDF5, or damaged ones."""
+NAMES_BYTES = 2**27
+"""Names need far less; HDF5 takes up to 4 GiB before it sees that a text's length is damaged."""
 FORMER_NAMES = {"fc1000": "predictions"}  # layers that an earlier keras.applications called otherwise
 HINT = "Keras' Model.save_weights writes such files (.h5, .weights.h5); a .keras file is none."
 EARLY = "An early Keras 3 wrote the file; load it into its network with a later one and save again."
@@ -126,13 +128,15 @@ def opened(path: Path) -> Iterator[dict[str, Any]]:
         raise _refusal(path, expected, "a folder" if path.is_dir() else "nothing")
     try:
         with h5py.File(path, "r") as file:
-            root = _inside(file, "model_weights", path) if "model_weights" in file else file
-            if _texts(root, "layer_names"):
-                yield dict(_by_name(root, path))
-            elif "layers" in file:
-                yield dict(_by_number(file, path))
-            else:
-                raise _refusal(path, expected, f"an HDF5 file with {', '.join(file) or 'nothing'}")
+            with environment.at_most(NAMES_BYTES):
+                root = _inside(file, "model_weights", path) if "model_weights" in file else file
+                if _texts(root, "layer_names"):
+                    found = dict(_by_name(root, path))
+                elif "layers" in file:
+                    found = dict(_by_number(file, path))
+                else:
+                    raise _refusal(path, expected, f"an HDF5 file with {', '.join(file) or 'nothing'}")
+            yield found
     except UNREADABLE as error:
         raise _refusal(path, expected, str(error)) from error
 

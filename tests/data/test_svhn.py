@@ -113,6 +113,33 @@ def test_other_formats_are_refused(house_numbers):
     assert "Get the file again." in text
 
 
+@pytest.mark.parametrize("compressed", [True, False])
+@pytest.mark.parametrize(("part", "kind"), [("X", 2), ("y", 9)])
+def test_kinds_of_numbers_that_no_mat_file_has_are_refused(
+    house_numbers, svhn_arrays, part, kind, compressed
+):
+    """SciPy alone ends the process: it looks the kind up beyond the end of its table."""
+    arrays = svhn_arrays(2) | {"note": np.zeros(0), "y": np.array([[1.0], [2.0]])}
+    path = house_numbers / svhn.TRAIN
+    savemat(path, arrays | {"cells": np.array([], object)}, do_compression=False)
+    content = bytearray(path.read_bytes())
+    at = content.index(b"\x01\x00\x01\x00" + part.encode()) + 8
+    assert content[at] == kind
+    content[at : at + 4] = struct.pack("<I", 0x2002)
+    if compressed:
+        (size,) = struct.unpack_from("<I", content, 132)
+        assert part == "y" or content[128:136] == struct.pack("<II", 14, size)
+        packed = zlib.compress(content[128 : 136 + size])
+        content[128 : 136 + size] = struct.pack("<II", 15, len(packed)) + packed
+    said = refusal(house_numbers, bytes(content))
+    assert f"expected a whole MAT-file of version 5, found {part} with numbers of kind 8194" in said
+
+
+def test_complex_labels_are_refused(house_numbers, svhn_arrays):
+    text = refusal(house_numbers, svhn_arrays(2) | {"y": np.array([[1.0 + 1j], [2.0]])})
+    assert "found y with numbers of kind 9" in text
+
+
 def test_a_file_that_holds_more_than_its_header_promises_is_refused(house_numbers):
     shape = (32, 32, 3, 2)
     parts = struct.pack("<IIII", 6, 8, 9, 0) + struct.pack("<II4i", 5, 16, *shape)

@@ -1,6 +1,8 @@
 """Keras weights files, read: each format, and everything that can be wrong with one."""
 
 import shutil
+import struct
+import sys
 import zlib
 
 import h5py
@@ -416,3 +418,13 @@ def test_compressed_numbers_are_not_unpacked(changed):
     said = refused(changed(change))
     assert "expected bn/gamma of shape" in said
     assert "found compressed numbers, which Keras does not write\n" in said
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere memory is not held back")
+def test_a_damaged_length_of_a_name_takes_no_memory(files, tmp_path):
+    """HDF5 takes as much as the length says, up to 4 GiB, before it looks for the text."""
+    content = bytearray(files["keras3"].read_bytes())
+    reference = content.index(struct.pack("<IQ", len("conv1_conv"), content.index(b"GCOL")))
+    content[reference : reference + 4] = struct.pack("<I", 2**31)
+    (tmp_path / "long.weights.h5").write_bytes(content)
+    assert "memory allocation failed" in refused(tmp_path / "long.weights.h5")
