@@ -76,7 +76,7 @@ def fresh_seed(seed: int, trial: int, repetition: int, own: int) -> int:
 def missing(request: Request, ranked: list[int]) -> list[Proposal]:
     """The retrainings that have not ended, the best trial's first.
 
-    Passed over are trials whose folder is gone, and those that had another's settings and were not trained.
+    Trials whose folder is gone are passed over.
     """
     if (wanted := request.spec.tune.confirm) is None:
         return []

@@ -21,7 +21,7 @@ from dnsearch.search.confirm import confirmed, missing, write_best
 from dnsearch.search.feasibility import MAX_IN_A_ROW, hopeless
 from dnsearch.search.local_executor import local_executor
 from dnsearch.search.messages import Executor, Request, SearchEvent
-from dnsearch.search.proposal import Proposal, in_more_parts, known, propose, same_as, thin
+from dnsearch.search.proposal import Proposal, in_more_parts, known, propose, thin
 from dnsearch.search.pruning import StopRules, scores_of
 from dnsearch.search.study_summary import StudyFile
 from dnsearch.search.transfer import enqueue
@@ -29,7 +29,6 @@ from dnsearch.search.trial_store import MAX_STARTS, TrialStore, writable
 
 IDLE_SECONDS = 2.0  # before the store is asked again after it had no trial to give
 MAX_LOST = 5  # attempts of a trial that may lose their node before the trial has failed
-OVER = ("finished", "pruned", "failed")
 
 
 def search(
@@ -62,7 +61,6 @@ class Coordinator:
         self._request, self._store, self._executor = request, store, executor
         self._study_file = StudyFile(request.folder, store.study, store.lock)
         self._at_work: dict[Path, Proposal] = {}
-        self._followers: list[Proposal] = []
         self._stops: dict[Path, tuple[int, Stop]] = {}
         self._lost: Counter[Path] = Counter()
         self._ask_again = 0.0
@@ -78,7 +76,8 @@ class Coordinator:
             if not self._at_work and (interrupts() or self._is_over()):
                 break
             yield from self._listen()
-            yield from self._end_followers()
+        if not interrupts() and self._store.ended() < self._request.trials:
+            self._rules.end(self._store.exhausted())
         if reason := self._rules.reason():
             yield messages.SearchStopped(reason)
         if not interrupts() and (self._rules.final or not self._rules.reason()):
@@ -125,7 +124,7 @@ class Coordinator:
         return [each.number for each in self._store.running() if each.number not in self._in_hand()]
 
     def _in_hand(self) -> set[int]:
-        return {each.origin.trial for each in (*self._at_work.values(), *self._followers)}
+        return {each.origin.trial for each in self._at_work.values()}
 
     def _folder(self, number: int) -> RunFolder:
         return RunFolder(self._request.folder / trial_name(number))
@@ -141,6 +140,8 @@ class Coordinator:
         """Start a trial, unless it is over before it begins."""
         self._stops.pop(self._folder(trial.number).path, None)  # of a rung that it may go on from now
         proposal = propose(self._store, trial, self._request.folder, self._request.spec)
+        if proposal is None:
+            return
         if not isinstance(proposal, Proposal):
             self._refused.append(proposal)
             if len(self._refused) >= MAX_IN_A_ROW:
@@ -148,11 +149,7 @@ class Coordinator:
             yield messages.ProposalRefused(proposal)
             return
         self._refused.clear()
-        if (twin := self._ended_twin(proposal)) is not None:
-            yield from self._close(proposal, same_as(proposal, twin))
-        elif proposal.twin is not None and not self._store.trials()[proposal.twin].state.is_finished():
-            self._followers.append(proposal)
-        elif not self._store.start(trial):
+        if not self._store.start(trial):
             reason = f"the search ended {MAX_STARTS} times while this trial was in its first epoch"
             yield from self._close(proposal, replace(proposal.record, state="failed", reason=reason))
         elif (stopped := self._caught_up(proposal)) is not None:
@@ -168,12 +165,6 @@ class Coordinator:
             if epoch.epoch not in reported:
                 stop = self._verdict(proposal, epoch)
         return replace(proposal.record, state=stop.state, reason=stop.reason) if stop else None
-
-    def _ended_twin(self, proposal: Proposal) -> RunRecord | None:
-        if proposal.twin is None:  # or a person has removed its record
-            return None
-        record = known(self._folder(proposal.twin), proposal.record)
-        return record if record.state in OVER else None
 
     def _start(self, proposal: Proposal) -> messages.Job:
         folder = proposal.folder
@@ -246,7 +237,7 @@ class Coordinator:
             self._executor.end(proposal.folder.path)
 
     def _close(self, proposal: Proposal, record: RunRecord) -> Iterator[SearchEvent]:
-        """Write down how a training ended, or that it waits at a rung; then end those that follow it."""
+        """Write down how a training ended, or that it waits at a rung."""
         self._dismiss(proposal)
         folder = proposal.folder
         if proposal.trial is not None:
@@ -258,7 +249,6 @@ class Coordinator:
                     checkpoint.unlink(missing_ok=True)
         paused = record.state == "paused"
         yield messages.TrialPaused(record) if paused else messages.TrialEnded(record)
-        yield from self._end_followers()
 
     def _write_down(self, trial: Trial, folder: RunFolder, record: RunRecord) -> None:
         """First in its folder, then in the store: a search that takes it up again finds what was done."""
@@ -269,17 +259,10 @@ class Coordinator:
             return
         remove_leftovers(folder.path)  # of a process that was killed while it wrote
         ranked = self._store.ranked()
-        self._rules.trial_ended(record, ranked)
+        self._rules.trial_ended(record, ranked, self._store.ended(after=ranked[0]) if ranked else 0)
         if ranked[:1] == [trial.number]:
             self._renew_best()
         thin(self._request.folder, ranked, trial.number, self._request.spec.tune.keep)
-
-    def _end_followers(self) -> Iterator[SearchEvent]:
-        twins = [(follower, self._ended_twin(follower)) for follower in self._followers]
-        self._followers = [follower for follower, twin in twins if twin is None]
-        for follower, twin in twins:
-            if twin is not None:
-                yield from self._close(follower, same_as(follower, twin))
 
     def _end_waiting(self) -> Iterator[SearchEvent]:
         """End the trials that still wait at a rung, since no more trials will come."""
@@ -288,7 +271,6 @@ class Coordinator:
             record = replace(record, state="pruned", reason=f"did not go on after epoch {record.epochs}")
             self._write_down(self._store.trial(waiting.number), folder, record)
             yield messages.TrialEnded(record)
-        yield from self._end_followers()
 
     def _renew_best(self) -> None:
         """Bring ``best.yaml`` up to date; a search that was killed may have left an old one."""

@@ -21,6 +21,7 @@ from dnsearch.runs.folder import trial_name, write_study
 from dnsearch.search import study_metadata
 from dnsearch.search.confirm import BEST, CONFIRM
 from dnsearch.search.database import reachable, sqlite_file, storage
+from dnsearch.search.duplicates import DROPPED
 from dnsearch.search.feasibility import SearchSpec
 from dnsearch.search.messages import Request
 from dnsearch.search.parameter_space import base_labels, check_base, distribution, values_of
@@ -30,7 +31,7 @@ from dnsearch.search.study_lock import study_locked
 from dnsearch.search.study_metadata import existing_study, finish_migration, migrated_name, write_metadata
 from dnsearch.search.study_summary import summary
 from dnsearch.search.transfer import ENQUEUED, asked, in_words, translated
-from dnsearch.search.trial_store import BASE, DROPPED, INFEASIBLE, is_base, is_trial
+from dnsearch.search.trial_store import BASE, INFEASIBLE, is_base, is_trial
 from dnsearch.spec.document import settings
 from dnsearch.spec.tune.search_space import counts
 

@@ -20,7 +20,7 @@ from dnsearch.runs.record import EpochRecord, Origin, Parameters, RunRecord, ope
 from dnsearch.search.feasibility import SearchSpec, costs_of
 from dnsearch.search.pruning import rungs
 from dnsearch.search.trial_store import TrialStore
-from dnsearch.spec.document import Document
+from dnsearch.spec.document import Document, fingerprint
 from dnsearch.spec.network import Network, UNet
 from dnsearch.spec.training import OF_PIXELS, Size, Stage, Training
 from dnsearch.spec.tune import Tune
@@ -37,26 +37,31 @@ class Proposal:
     origin: Origin
     record: RunRecord  # what its folder shall say until a training writes there
     trial: Trial | None  # None for a retraining, of which the study knows nothing
-    twin: int | None = None  # the number of an earlier trial with the same settings
 
 
-def propose(store: TrialStore, trial: Trial, folder: Path, spec: SearchSpec) -> Proposal | Mapping[str, str]:
-    """What a new trial asks for, or one that an earlier search left; or what refuses it → the reason."""
+def propose(
+    store: TrialStore, trial: Trial, folder: Path, spec: SearchSpec
+) -> Proposal | Mapping[str, str] | None:
+    """What a new trial asks for, or one that an earlier search left.
+
+    Or, of an infeasible proposal, what refuses it → the reason; None: it has an earlier trial's settings.
+    """
     judgement = spec.judge(store.choice(trial).values, f"trial {trial.number}")
     store.judge(trial, judgement)
     if judgement.planned is None or judgement.reasons:
         return judgement.reasons
+    document = staged(judgement.planned.document, spec.tune, spec.image_shape, spec.classes)
+    if store.drop_duplicate(trial, fingerprint(document.experiment)):
+        return None
     origin = Origin(folder.name, trial.number)
     run = RunFolder(folder / trial_name(trial.number))
-    document = staged(judgement.planned.document, spec.tune, spec.image_shape, spec.classes)
     planned, costs = replace(judgement.planned, document=document), judgement.planned.summary.cost
     store.note(trial, document, costs_of(planned.summary))
     parameters = Parameters(costs.trainable, costs.other)
     record = opening(run.name, document.experiment, parameters, costs.macs, origin)
     with writing(run.path):
         run.path.mkdir(exist_ok=True)
-    twin = store.twin(trial.number, record.fingerprint)
-    return Proposal(planned, run, origin, known(run, record), trial, twin)
+    return Proposal(planned, run, origin, known(run, record), trial)
 
 
 def known(run: RunFolder, record: RunRecord) -> RunRecord:
@@ -79,13 +84,6 @@ def known(run: RunFolder, record: RunRecord) -> RunRecord:
             spent = found.wall_seconds + epoch.wall_seconds
             found = with_epoch(found, epoch, spent, found.peak_memory_bytes or 0)
     return found
-
-
-def same_as(proposal: Proposal, twin: RunRecord) -> RunRecord:
-    """The record of a trial whose settings another trial had: that one's outcome, without its time."""
-    because = f": {twin.reason}" if twin.state == "failed" else ""
-    reason, name = f"same settings as {twin.name}; not trained again{because}", proposal.folder.name
-    return replace(twin, name=name, trial=proposal.origin.trial, reason=reason, wall_seconds=0.0)
 
 
 def in_more_parts(record: RunRecord, training: Training) -> RunRecord | None:

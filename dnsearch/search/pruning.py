@@ -200,15 +200,21 @@ class StopRules:
         if self._tune.select == "best":
             self._reach(trial, epoch.validation.score)
 
-    def trial_ended(self, record: RunRecord, ranked: Sequence[int]) -> None:
-        """Note a trial's end; ``ranked``: numbers of the finished trials, the best first."""
+    def end(self, reason: str) -> None:
+        """End the study, unless there is no reason to, or another one before."""
+        self.final = self.final or reason
+
+    def trial_ended(self, record: RunRecord, ranked: Sequence[int], later: int) -> None:
+        """Note a trial's end.
+
+        ``ranked``: numbers of the finished trials, the best first; ``later``: how many that ended come after
+        that one.
+        """
         metrics = record.last if self._tune.select == "last" else record.best
         if record.state == "finished" and metrics is not None and record.trial is not None:
             self._reach(record.trial, metrics.score)
         patience = self._tune.patience
-        if patience is None or not ranked or record.trial is None or self.final:
-            return
-        if (later := record.trial - ranked[0]) >= patience:
+        if ranked and patience is not None and later >= patience and not self.final:
             self.final = f"no trial was better than trial {ranked[0]} for {later} trials"
 
     def _reach(self, trial: int, score: float) -> None:

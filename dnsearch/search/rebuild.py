@@ -12,9 +12,10 @@ from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from dnsearch.errors import Problem, StudyError
-from dnsearch.runs.folder import RunFolder
+from dnsearch.runs.folder import RunFolder, trial_name
 from dnsearch.runs.record import RunRecord
 from dnsearch.search.database import OPENING_TROUBLE, reachable, shown
+from dnsearch.search.duplicates import DROPPED
 from dnsearch.search.messages import Request
 from dnsearch.search.migrate import replaced
 from dnsearch.search.parameter_space import base_labels
@@ -23,7 +24,7 @@ from dnsearch.search.samplers import PAUSED
 from dnsearch.search.study_identity import FINGERPRINT, ID, bind, study_record, trial_records
 from dnsearch.search.study_lock import study_locked
 from dnsearch.search.study_metadata import directions, existing_study, find_study, finish_migration
-from dnsearch.search.trial_store import BASE, DROPPED, INFEASIBLE, REASON, TrialStore
+from dnsearch.search.trial_store import BASE, INFEASIBLE, REASON, TrialStore
 from dnsearch.spec.document import fingerprint, load
 
 
@@ -52,32 +53,33 @@ def rebuild(request: Request) -> int:
 def _tell(store: TrialStore, request: Request, records: dict[int, RunRecord]) -> None:
     """Make the trials of all records, by number; what is lost leaves its number taken."""
     before, spec = study_record(request.folder), request.spec
-    places = {each.fingerprint: RunFolder(request.folder / each.name) for each in reversed(records.values())}
-    # A trial with the settings of an earlier one has no spec of its own.
-    specs = {own: place.resolved for own, place in places.items() if place.resolved.exists()}
     count = max(max(records) + 1, before.proposals)
-    infeasible = count - len(records) <= before.infeasible_proposals
-    lost: dict[str, object] = {INFEASIBLE: {}} if infeasible else {DROPPED: "its record is lost"}
+    infeasible = before.infeasible_proposals  # which numbers were theirs is not known any more
     base = spec.judge({}, "the base spec").planned
     own = base and fingerprint(staged(base.document, spec.tune, spec.image_shape, spec.classes).experiment)
     for number in range(count):
         record = records.get(number)
-        if record is not None and record.fingerprint in specs:
+        spec_file = RunFolder(request.folder / trial_name(number)).resolved
+        if record is not None and spec_file.exists():
             is_first = record.fingerprint == own
             own = "" if is_first else own
-            labels = base_labels(load(str(specs[record.fingerprint])), spec.tune)
+            labels = base_labels(load(str(spec_file)), spec.tune)
             store.study.enqueue_trial(labels, user_attrs={BASE: True} if is_first else None)
             _replay(store, request, record)
         elif record is not None and record.state == "failed":  # before it wrote its spec
             told = {FINGERPRINT: record.fingerprint, REASON: record.reason}
             store.study.add_trial(create_trial(state=TrialState.FAIL, user_attrs=told))
         else:
+            lost: dict[str, object] = {INFEASIBLE: {}} if infeasible > 0 else {DROPPED: "its record is lost"}
+            infeasible -= 1
             store.study.add_trial(create_trial(state=TrialState.FAIL, user_attrs=lost))
 
 
 def _replay(store: TrialStore, request: Request, record: RunRecord) -> None:
     trial = store.study.ask()
     proposal = propose(store, trial, request.folder, request.spec)
+    if proposal is None:
+        return
     if not isinstance(proposal, Proposal):
         hint = "Give the spec that the study was started with, or move the trial's folder away."
         where, found = str(request.folder / record.name), "; ".join(proposal.values())

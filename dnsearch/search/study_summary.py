@@ -23,12 +23,13 @@ from dnsearch.runs.folder import read_study, trial_name, write_study
 from dnsearch.runs.record import Metrics, Parameters, RunRecord, State, StudyRecord
 from dnsearch.runs.scan import NO_WORD
 from dnsearch.search.database import DAMAGE, reachable
+from dnsearch.search.duplicates import DROPPED
 from dnsearch.search.pruning import COSTS, scores_of
 from dnsearch.search.samplers import PAUSED
 from dnsearch.search.study_identity import FINGERPRINT, ID
 from dnsearch.search.study_lock import StudyLock, is_searched
 from dnsearch.search.study_metadata import existing_study, setting
-from dnsearch.search.trial_store import DROPPED, INFEASIBLE, REASON, is_trial
+from dnsearch.search.trial_store import INFEASIBLE, REASON, is_trial
 
 RENEW_SECONDS = 10.0
 FEWEST_TRIALS = 10

@@ -18,12 +18,14 @@ from dnsearch.errors import Problem, StudyError
 from dnsearch.runs.atomic import writing
 from dnsearch.runs.folder import is_run
 from dnsearch.runs.record import EpochRecord, RunRecord, Stop
+from dnsearch.search import duplicates
 from dnsearch.search.database import OPENING_TROUBLE, reachable, storage
+from dnsearch.search.duplicates import DROPPED, SAME
 from dnsearch.search.feasibility import Judgement
 from dnsearch.search.messages import Request
 from dnsearch.search.parameter_space import base_labels, check_base, suggested, suggested_base
 from dnsearch.search.pruning import COSTS, EPOCHS, Pruning, scores_of
-from dnsearch.search.samplers import PAUSED, Grid, proposed, sampler
+from dnsearch.search.samplers import PAUSED, proposed, sampler
 from dnsearch.search.study_identity import FINGERPRINT, agreed_id, bind
 from dnsearch.search.study_lock import StudyLock, study_locked
 from dnsearch.search.study_metadata import find_study, finish_migration, open_study, write_metadata
@@ -35,7 +37,6 @@ from dnsearch.spec.tune.search_space import Choice
 BASE = "dnsearch:base"
 REASON = "dnsearch:reason"
 INFEASIBLE = "dnsearch:infeasible"
-DROPPED = "dnsearch:dropped"  # why a trial does not fit a changed spec; its number stays taken
 STARTS = "dnsearch:starts"
 MAX_STARTS = 3
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
@@ -75,9 +76,9 @@ class TrialStore:
         with self.lock.undamaged():
             return self.study.get_trials(deepcopy=False, states=states)
 
-    def ended(self) -> int:
-        """How many trials are finished, pruned or failed; infeasible proposals do not count."""
-        return sum(is_trial(trial) for trial in self.trials(ENDED))
+    def ended(self, after: int = -1) -> int:
+        """How many trials with a number ``after`` one are finished, pruned or failed."""
+        return sum(is_trial(trial) for trial in self.trials(ENDED) if trial.number > after)
 
     def running(self) -> list[FrozenTrial]:
         """The trials that are being trained, or that a coordinator left when it died."""
@@ -103,18 +104,33 @@ class TrialStore:
         trial.set_user_attr(PAUSED, 0)
         return trial
 
+    @cached_property
+    def _configurations(self) -> int | None:
+        return duplicates.configurations(self.tune)
+
     @_patient
     def new(self) -> Trial | None:
-        """A new trial; the first one of a study is the unmodified base spec. None: the grid is used up."""
+        """A new trial; the first one of a study is the unmodified base spec. None: all have been tried."""
         self._enqueue_base()
         waiting = self.trials((TrialState.WAITING,))
         number = waiting[0].number if waiting else len(self.trials())
-        self.study.sampler = proposer = sampler(self.tune, number)
-        if number and isinstance(proposer, Grid) and proposer.is_exhausted(self.study):
-            return None
-        if not waiting and (labels := proposed(self.study, self.tune, number)) is not None:
-            self.study.enqueue_trial(dict(labels))
+        self.study.sampler = sampler(self.tune, number)
+        if not waiting:
+            if self.exhausted():
+                return None
+            if (labels := self._labels(number)) is not None:
+                self.study.enqueue_trial(dict(labels))
         return self.study.ask()
+
+    def _labels(self, number: int) -> Mapping[str, Label] | None:
+        """What the next trial asks for; None: Optuna's sampler says it when it is asked."""
+        if duplicates.in_a_row(trials := self.trials()) >= duplicates.FEW:
+            return duplicates.untried(trials, self.tune)
+        return proposed(self.study, self.tune, number)
+
+    def exhausted(self) -> str:
+        """Why the search space gives no new trials; empty while it may."""
+        return duplicates.exhausted(self.trials(), self.tune, self._configurations)
 
     def _enqueue_base(self) -> None:
         if not self.trials():
@@ -156,10 +172,15 @@ class TrialStore:
         trial.set_user_attr(FINGERPRINT, fingerprint(document.experiment))
         trial.set_user_attr(COSTS, dict(costs))
 
-    def twin(self, number: int, own: str) -> int | None:
-        """The number of an earlier trial with the same fingerprint."""
-        before = self.trials()[:number]
-        return next((each.number for each in before if each.user_attrs.get(FINGERPRINT) == own), None)
+    @_patient
+    def drop_duplicate(self, trial: Trial, own: str) -> bool:
+        """End a proposal with the fingerprint of an earlier trial; whether it is one."""
+        before = self.trials()[: trial.number]
+        earlier = next((each.number for each in before if each.user_attrs.get(FINGERPRINT) == own), None)
+        if earlier is not None:
+            trial.set_user_attr(DROPPED, f"{SAME}{earlier}")
+            self.study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
+        return earlier is not None
 
     @_patient
     def verdict(self, trial: Trial, epoch: EpochRecord, planned: int) -> Stop | None:
@@ -227,7 +248,7 @@ def is_base(trial: Trial | FrozenTrial) -> bool:
 
 
 def is_trial(trial: FrozenTrial) -> bool:
-    """Whether it is one of the study's trials, not an infeasible proposal or a dropped one."""
+    """Whether it is one of the study's trials, not an infeasible proposal, a duplicate or a dropped one."""
     return not {INFEASIBLE, DROPPED} & trial.user_attrs.keys()
 
 

@@ -7,7 +7,7 @@ import pytest
 from dnsearch.runs.record import Metrics
 from dnsearch.search.confirm import write_best
 from dnsearch.search.feasibility import SearchSpec
-from dnsearch.search.proposal import known, propose, same_as
+from dnsearch.search.proposal import known, propose
 from dnsearch.spec.document import fingerprint, load, resolved_yaml
 
 
@@ -32,20 +32,6 @@ def test_epochs_that_were_written_after_the_record_count_even_if_it_is_damaged(p
         record = known(proposal.folder, begun)
         assert (record.epochs, record.best_epoch, record.wall_seconds) == (2, 2, 1.0)
         proposal.folder.record.write_text("{")
-
-
-def test_the_same_settings_again_have_the_same_outcome_and_took_no_time(proposal):
-    twin = replace(proposal.record, name="trial-0007", trial=7, wall_seconds=12.0)
-    record = same_as(proposal, twin)
-    assert (record.name, record.trial, record.state, record.last) == ("trial-0000", 0, "finished", twin.last)
-    assert record.reason == "same settings as trial-0007; not trained again"
-    assert record.wall_seconds == 0.0
-
-
-def test_the_same_settings_as_a_failed_trial_say_why_that_one_failed(proposal):
-    twin = replace(proposal.record, name="trial-0007", state="failed", reason="the loss is nan")
-    reason = same_as(proposal, twin).reason
-    assert reason == "same settings as trial-0007; not trained again: the loss is nan"
 
 
 def test_the_best_spec_says_where_it_comes_from(proposal):

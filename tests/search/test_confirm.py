@@ -125,7 +125,7 @@ def test_a_retraining_that_was_stopped_goes_on_from_its_checkpoint(searching):
             events.append(event)
             asked = 2 * ("trial-0000-seed-1" in names(events, TrialProgressed))
     record = retrained(runs, "trial-0000-seed-1").read()
-    assert (record.state, record.test) == ("running", None)
+    assert (record.state, record.test) == ("interrupted", None)
     again = runs.run(1)
     first = next(event.epoch.epoch for event in again if isinstance(event, TrialProgressed))
     assert first > 1

@@ -99,14 +99,14 @@ def test_the_base_trial_s_spec_still_says_how_it_is_searched(new_store, tmp_path
 
 
 @pytest.mark.parametrize("pruner", ["halving", "hyperband"])
-def test_equal_settings_are_twins_in_every_bracket(new_store, tmp_path, pruner):
+def test_equal_settings_are_copies_in_every_bracket(new_store, tmp_path, pruner):
     store = new_store(LONG, pruner=pruner, fidelity="examples")
     judge, wanted = SearchSpec(store.document, store.tune, *IMAGES), {"network.growth_rate": 3}
     store.enqueue(())
     for _ in range(4):
         store.study.enqueue_trial({**wanted, "training.learning_rate": 0.05})
     found = [propose(store, store.new(), tmp_path, judge) for _ in range(5)]
-    assert [each.twin for each in found] == [None, None, 1, 1, 1]
+    assert [each is None for each in found] == [False, False, True, True, True]
 
 
 def test_the_best_spec_of_such_a_search_can_be_enqueued_in_the_next(searching):

@@ -28,7 +28,6 @@ def test_the_base_spec(new_store, tmp_path):
     assert found.folder.path == tmp_path / "runs" / "trial-0000"
     assert found.folder.path.is_dir()
     assert (found.origin.study, found.origin.trial) == ("runs", 0)
-    assert found.twin is None
     record = found.record
     assert (record.name, record.study, record.trial, record.state) == ("trial-0000", "runs", 0, "running")
     assert record.parameters is not None
@@ -124,7 +123,11 @@ def test_the_same_settings_again(new_store, tmp_path):
     store = new_store()
     proposed(store, tmp_path / "runs")
     again = proposed(store, tmp_path / "runs", network__growth_rate=4, training__learning_rate=0.1)
-    assert again.twin == 0
+    assert again is None
+    assert store.study.trials[1].state.name == "FAIL", "no sampler learns from those"
+    assert store.study.trials[1].user_attrs["dnsearch:dropped"] == "same settings as trial 0"
+    assert not (tmp_path / "runs" / "trial-0001").exists()
+    assert len(store.running()) == 1
 
 
 def test_what_the_folder_says_already_counts(new_store, tmp_path):

@@ -12,7 +12,7 @@ from dnsearch.front_door import planned_spec
 from dnsearch.runs.lock import is_locked
 from dnsearch.runs.scan import scan
 from dnsearch.search import coordinator
-from dnsearch.search.messages import ProposalRefused, TrialEnded, TrialProgressed, TrialStarted
+from dnsearch.search.messages import ProposalRefused, SearchStopped, TrialEnded, TrialProgressed, TrialStarted
 
 pytestmark = pytest.mark.xdist_group("tune")
 
@@ -111,42 +111,26 @@ def test_no_child_is_left(searched):
     assert training == []
 
 
-def test_the_same_settings_are_trained_once(searching):
-    runs = searching(parameters={"network.pooling": ["avg", "max"]})
+def test_a_search_ends_when_all_configurations_were_tried_each_once(searching):
+    runs = searching(parameters={"network.pooling": ["avg", "max"]}, confirm={"top": 1, "seeds": 1})
     events = runs.run(6, workers=2)
     records = runs.records()
-    trained = kinds(events, TrialStarted)
-    assert len(trained) == 2
-    assert runs.states() == ["COMPLETE"] * 6
-    assert len(records) == 6
-    for record in records:
-        original = next(each for each in records if each.fingerprint == record.fingerprint)
-        assert record.last == original.last
-        if record.trial not in trained:
-            assert record.reason == f"same settings as {original.name}; not trained again"
-            assert record.wall_seconds == 0
-            assert not runs.trial(record.trial).weights.exists()
+    assert sorted(record.settings["network.pooling"] for record in records) == ["avg", "max"]
+    assert events.count(SearchStopped("all 2 configurations tried")) == 1
+    assert sorted(each.name for each in (runs.folder / "confirm").iterdir())[0].endswith("-seed-1")
+    assert runs.run(6) == [SearchStopped("all 2 configurations tried")], "nothing else is left to do"
 
 
 @pytest.mark.slow
-def test_a_trial_whose_twin_is_still_at_work_follows_it_and_leaves_its_place_to_others(searching):
+def test_a_copy_of_a_trial_at_work_is_no_trial_and_leaves_its_place_to_others(searching):
     runs = searching()
     runs.run(1)
     for rate in (0.05, 0.05, 0.07):
         runs.enqueue(network__growth_rate=3, training__learning_rate=rate)
-    events = runs.run(4, workers=2)
+    events = runs.run(3, workers=2)
     assert kinds(events, TrialStarted) == [1, 3]
-    assert sorted(kinds(events, TrialEnded)) == [1, 2, 3]
-    assert runs.records()[2].last == runs.records()[1].last
-
-
-@pytest.mark.slow
-def test_a_twin_that_a_person_has_removed_is_trained_again(searching):
-    runs = searching()
-    runs.run(1)
-    runs.trial(0).record.unlink()
-    runs.enqueue(network__growth_rate=4, training__learning_rate=0.1)
-    assert kinds(runs.run(2), TrialStarted) == [1]
+    assert sorted(kinds(events, TrialEnded)) == [1, 3]
+    assert not runs.trial(2).path.exists()
 
 
 @pytest.mark.parametrize(
@@ -177,7 +161,7 @@ DIVERGING = {"name": "sgd", "weight_decay": 0.5}
 
 @pytest.fixture(scope="module")
 def failing(searching):
-    """A study where three of five trials fail, each in another way, and two proposals are infeasible."""
+    """A study where two of four trials fail, two proposals are infeasible, and one copies a failed trial."""
     runs = searching(
         parameters={
             "network.activation": ["relu", "leaky_relu"],
@@ -201,7 +185,7 @@ def failing(searching):
     runs.enqueue(**usual | {"training__learning_rate": 100.0, "training__optimizer": diverging})
     runs.enqueue(**usual)
     events = []
-    with closing(runs.start(5)) as going:
+    with closing(runs.start(4)) as going:
         for event in going:
             events.append(event)
             if isinstance(event, TrialProgressed) and event.job.origin.trial == 4:
@@ -212,9 +196,10 @@ def failing(searching):
 def test_a_study_goes_on_after_failures(failing):
     runs, events = failing
     assert runs.states() == ["COMPLETE", "PRUNED", "PRUNED", "FAIL", "FAIL", "FAIL", "COMPLETE"]
-    assert [record.state for record in runs.records()[1:4]] == ["failed"] * 3
-    assert kinds(events, TrialEnded) == [3, 4, 5, 6]
+    assert [record.state for record in runs.records()[1:3]] == ["failed"] * 2
+    assert kinds(events, TrialEnded) == [3, 4, 6]
     assert kinds(events, TrialStarted) == [3, 4, 6], "what cannot be built needs no child"
+    assert runs.study().trials[5].user_attrs["dnsearch:dropped"] == "same settings as trial 3"
 
 
 def test_what_cannot_be_built_is_no_trial(failing):
@@ -223,7 +208,7 @@ def test_what_cannot_be_built_is_no_trial(failing):
     assert "alpha, the slope of leaky_relu, is missing" in refused[0]
     assert "network.layers_per_block" in refused[1]
     assert [path.name for path in sorted(runs.folder.glob("trial-*"))] == [
-        f"trial-{number:04d}" for number in (0, 3, 4, 5, 6)
+        f"trial-{number:04d}" for number in (0, 3, 4, 6)
     ]
 
 
@@ -232,7 +217,6 @@ def test_what_cannot_be_built_is_no_trial(failing):
     [
         (3, "nothing more can be learned"),
         (4, "the child process was killed by signal 9"),
-        (5, "same settings as trial-0003; not trained again: the loss is"),
     ],
 )
 def test_a_failure_says_why(failing, trial, expected):
@@ -250,7 +234,7 @@ def test_a_killed_trial_keeps_the_epoch_that_had_ended(failing):
 
 def test_failed_trials_are_ended_trials(failing):
     runs, _ = failing
-    assert runs.run(5) == []
+    assert runs.run(4) == []
 
 
 def test_a_space_without_a_feasible_network_ends_the_search(searching, monkeypatch):

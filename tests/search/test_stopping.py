@@ -38,7 +38,7 @@ def test_without_rules_nothing_ends_a_search(rules, ended, epoch):
     free = rules()
     for number in range(100):
         free.epoch_ended(number, epoch(1, 1.0))
-        free.trial_ended(ended(number, 1.0), [0])
+        free.trial_ended(ended(number, 1.0), [0], number)
     assert (free.reason(), bool(free.final), free.stop(3)) == ("", False, None)
 
 
@@ -55,22 +55,22 @@ def test_the_time_is_up_for_this_sitting_alone(rules):
 def test_patience_counts_the_trials_since_the_best(rules, ended):
     patient = rules(patience=3)
     for number, best in [(0, 0), (1, 0), (2, 2), (3, 2), (4, 2)]:
-        patient.trial_ended(ended(number, 0.5), [best])
+        patient.trial_ended(ended(number, 0.5), [best], number - best)
         assert patient.reason() == ""
-    patient.trial_ended(ended(5, 0.4), [2, 5])
+    patient.trial_ended(ended(5, 0.4), [2, 5], 3)
     assert patient.reason() == "no trial was better than trial 2 for 3 trials"
     assert patient.final
-    patient.trial_ended(ended(6, 0.9), [6])
+    patient.trial_ended(ended(6, 0.9), [6], 0)
     assert patient.reason() == "no trial was better than trial 2 for 3 trials", "it is over"
 
 
 def test_patience_counts_pruned_and_failed_trials_but_not_before_one_has_finished(rules, ended):
     patient = rules(patience=2)
     for number in range(5):
-        patient.trial_ended(ended(number, 0.1, state="failed"), [])
+        patient.trial_ended(ended(number, 0.1, state="failed"), [], 0)
     assert patient.reason() == ""
-    patient.trial_ended(ended(5, 0.5), [5])
-    patient.trial_ended(ended(7, 0.1, state="pruned"), [5])
+    patient.trial_ended(ended(5, 0.5), [5], 0)
+    patient.trial_ended(ended(7, 0.1, state="pruned"), [5], 2)
     assert patient.reason() == "no trial was better than trial 5 for 2 trials"
 
 
@@ -80,15 +80,15 @@ def test_the_target_is_reached_by_the_epoch_that_counts(rules, ended, epoch, sel
     aiming.epoch_ended(4, epoch(1, 0.9))
     assert aiming.reason().startswith(reached)
     assert bool(aiming.final) == bool(reached)
-    aiming.trial_ended(ended(4, 0.8, best=0.9), [4])
+    aiming.trial_ended(ended(4, 0.8, best=0.9), [4], 0)
     assert bool(aiming.final) == bool(reached)
 
 
 def test_at_the_target_the_others_are_told_to_stop(rules, ended):
     aiming = rules(target=0.9)
-    aiming.trial_ended(ended(3, 0.95, state="pruned"), [])
+    aiming.trial_ended(ended(3, 0.95, state="pruned"), [], 0)
     assert not aiming.final, "it did not come to its end"
-    aiming.trial_ended(ended(4, 0.91234), [4])
+    aiming.trial_ended(ended(4, 0.91234), [4], 0)
     assert aiming.reason() == "trial 4 reached 0.9123; the target was 0.9"
     assert aiming.final
     assert aiming.stop(4) is None

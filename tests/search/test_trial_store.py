@@ -84,18 +84,6 @@ def test_a_search_that_was_interrupted_proposes_what_one_without_a_break_does(ne
     assert rates(new_store(sampler="random"), 2) + rates(new_store(sampler="random"), 4) == without_break
 
 
-def test_the_twin_is_the_earliest_trial_of_the_same_settings(new_store):
-    store = new_store()
-    store.new()
-    twins = []
-    for rate in (0.05, 0.07, 0.05, 0.05):
-        store.study.enqueue_trial({"network.growth_rate": 3, "training.learning_rate": rate})
-        trial = store.new()
-        store.note(trial, store.document.with_values(store.choice(trial).values, "trial"), {})
-        twins.append(store.twin(trial.number, trial.user_attrs["dnsearch:fingerprint"]))
-    assert twins == [None, None, 1, 1]
-
-
 def test_ended_trials_are_the_finished_the_pruned_and_the_failed(new_store):
     store = new_store()
     record = opening("trial", store.document.experiment, Parameters(1000, 0), 1, None)
