@@ -30,7 +30,7 @@ test-all: install lint  ## all tests, with 2,000 random networks instead of 25
 	DNSEARCH_EXAMPLES=2000 $(BIN)/pytest -n 2 --dist loadgroup
 
 test-statistics: install  ## false alarms, coverage and power over thousands of simulated comparisons (3 minutes)
-	$(BIN)/pytest tests/compare/test_simulations.py -m statistics -s
+	$(BIN)/pytest tests/compare -m statistics -s
 
 test-kill: install  ## 20 trainings and 20 migrations of a study, killed at random moments and gone on with
 	DNSEARCH_KILLS=20 $(BIN)/pytest tests/train/test_run_killed.py tests/search/test_migrate_killed.py

@@ -5,7 +5,8 @@ Each name below is loaded at its first use, so importing dnsearch takes millisec
     load ─▶ Document ─▶ plan, cost
                 ├─▶ build ─▶ keras.Model
                 ├─▶ train ─▶ Run ─▶ evaluate
-                └─▶ search ─▶ Search
+                ├─▶ search ─▶ Search
+                └─▶ compare ─▶ Result
 
 Where a function has the name of a package, the function is the attribute (``dnsearch.train``); modules are
 imported by their full names (``from dnsearch.train.run import run``).
@@ -18,11 +19,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dnsearch.errors import DataError, DnsearchError, RunError, SpecError, StudyError, TrainingError
-    from dnsearch.front_door import Run, Search, build, cost, evaluate, load, plan, search, train
+    from dnsearch.front_door import Run, Search, build, compare, cost, evaluate, load, plan, search, train
 
 __version__ = "0.1.0"
 
-__all__ = ["Run", "Search", "build", "cost", "evaluate", "load", "plan", "search", "train"]
+__all__ = ["Run", "Search", "build", "compare", "cost", "evaluate", "load", "plan", "search", "train"]
 __all__ += ["DataError", "DnsearchError", "RunError", "SpecError", "StudyError", "TrainingError"]
 
 

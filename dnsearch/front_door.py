@@ -24,6 +24,8 @@ from dnsearch.spec.yaml import written
 if TYPE_CHECKING:
     import keras
 
+    from dnsearch.compare.result import Result
+    from dnsearch.compare.running import Event
     from dnsearch.evaluate.metrics import Assessment
     from dnsearch.evaluate.segmentation import Segmentation
     from dnsearch.runs.record import EpochRecord, RunRecord
@@ -248,6 +250,42 @@ def search(
     from dnsearch.search.coordinator import search as run_search
 
     return Search(request.folder, run_search(request, lambda: 0))
+
+
+def compare(
+    spec: Spec,
+    vary: str | None = None,
+    workers: int = 1,
+    runs: Path | str = RUNS,
+    name: str | None = None,
+    on_event: "Callable[[Event], object]" = lambda _: None,
+) -> "Result":
+    """Find out whether a variant helps; the same call again continues a comparison, or reads its result.
+
+    Args:
+        spec: a spec with a ``compare`` section, unless ``vary`` says what to compare.
+        vary: a field and its values, such as ``network.pooling=avg,max``.
+        workers: runs at once.
+        runs: the folder in which the comparison gets a folder of its own.
+        name: its name; None: the spec's, with the field that varies.
+        on_event: called with each event; none tells how the arms differ before the last pair has ended.
+
+    Raises:
+        RunError: the folder is another comparison's, or in use.
+        TrainingError: a training of a pair has failed.
+    """
+    from dnsearch.compare.design import designed
+    from dnsearch.compare.result import result
+    from dnsearch.compare.running import Comparison
+    from dnsearch.search.local_executor import LocalExecutor
+    from dnsearch.spec.compare import comparison_name, varied
+
+    design = designed(planned_spec(spec, varied(vary)))
+    folder = Path(runs) / (name or comparison_name(design.name, vary))
+    executor = LocalExecutor(workers, folder / "workers.log")
+    for event in Comparison(design, folder, workers, executor).go():
+        on_event(event)
+    return result(design, folder)
 
 
 def requested(

@@ -61,6 +61,8 @@ space | space_command | space speculations --trials 50
 Measure a search space: its size, what is feasible, what its networks cost, how long trials take.
 tune | tune_command | tune --trials 50
 Search a spec's variants; run it again to continue. Without SPEC: the preset speculations.
+compare | compare_command | compare starter --vary network.pooling=avg,max --pairs 8
+Find out whether a variant helps: pairs of trainings and a verdict, or what finished runs differ in.
 study | study_commands | study migrate small --to spec.yaml --dry-run
 Keep a study whose spec changed: what the new spec could have tried stays, the rest is set aside.
 leaderboard | leaderboard_command | leaderboard --top 10

@@ -1,10 +1,18 @@
-"""The options that mean the same on every command that has them."""
+"""The options that mean the same on every command that has them, and the executor that two ask for."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal, assert_never
 
 from typer import Argument, BadParameter, Option
+
+from dnsearch import environment
+
+if TYPE_CHECKING:
+    from dnsearch.search.messages import Executor as RunningExecutor
+    from dnsearch.search.messages import Resources
 
 SEVERAL_MACHINES = (
     "searches on several machines run on Ray now: dnsearch tune SPEC --executor ray --address auto; "
@@ -37,11 +45,21 @@ Set = Annotated[list[str] | None, Option("--set", metavar="PATH=VALUE", help=Set
 Runs = Annotated[Path, Option("--runs", metavar="DIR", help="Folder of the runs.")]
 StudyHelp = "Name of the study. Left out: the spec's name."
 Study = Annotated[str | None, Option("--study", metavar="NAME", help=StudyHelp, callback=_name)]
+ComparisonHelp = "Name of the comparison. Left out: the spec's, with the field that varies."
+ComparisonName = Annotated[str | None, Option("--name", metavar="NAME", help=ComparisonHelp, callback=_name)]
 STORAGE = "DNSEARCH_STORAGE"
 StorageHelp = (
     "Database of the study. Left out: SQLite, in the study's folder. A password is safer in the variable."
 )
 Storage = Annotated[str | None, Option("--storage", envvar=STORAGE, metavar="URL", help=StorageHelp)]
+ExecutorKind = Literal["local", "ray"]
+ExecutorHelp = "Where runs are trained: processes of this machine, or tasks of a Ray cluster."
+Executor = Annotated[ExecutorKind, Option(help=ExecutorHelp)]
+AddressHelp = (
+    "The Ray cluster: auto for the one that this machine is in, or HOST:PORT. Left out: a new one, of this "
+    "machine alone."
+)
+Address = Annotated[str | None, Option(help=AddressHelp)]
 NoLimits = Annotated[
     bool, Option("--no-limits", help="Lift the spec's limits on parameters, multiply-adds and memory.")
 ]
@@ -51,3 +69,17 @@ Plain = Annotated[bool, Option("--plain", help="Plain lines instead of a display
 
 RUNS = Path("runs")
 SPECULATIONS = "speculations"
+
+
+@contextmanager
+def executor_for(kind: ExecutorKind, address: str | None, wanted: "Resources") -> "Iterator[RunningExecutor]":
+    """The executor for a block."""
+    match kind:
+        case "local":
+            yield environment.imported("dnsearch.search.local_executor").local_executor(wanted)
+        case "ray":
+            environment.require("ray", "ray")
+            with environment.imported("dnsearch.search.ray_executor").ray_executor(wanted, address) as found:
+                yield found
+        case _:
+            assert_never(kind)

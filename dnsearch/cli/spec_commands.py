@@ -56,6 +56,10 @@ def check(specs: Specs, overrides: Set = None, no_limits: NoLimits = False, as_j
     for spec in specs:
         try:
             found = planned_spec(spec, overrides, limits=not no_limits)
+            if found.written.experiment.compare is not None:
+                from dnsearch.compare.design import designed
+
+                designed(found)
         except SpecError as error:
             problems += error.problems
         except DataError as error:

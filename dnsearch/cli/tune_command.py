@@ -1,20 +1,15 @@
 """``dnsearch tune``: search a spec's variants."""
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal, assert_never
+from typing import TYPE_CHECKING
 
 from typer import BadParameter, CallbackParam, Exit, Option
 
-from dnsearch import environment
 from dnsearch.cli import console, options
 
 if TYPE_CHECKING:
-    from dnsearch.search.messages import Executor, Request
-
-ExecutorKind = Literal["local", "ray"]
+    from dnsearch.search.messages import Request
 
 
 def _gone(parameter: CallbackParam, value: object) -> None:
@@ -75,14 +70,8 @@ def tune(
     runs: options.Runs = options.RUNS,
     study: options.Study = None,
     storage: options.Storage = None,
-    executor: ExecutorKind = Option(
-        "local", help="Where trials are trained: processes of this machine, or tasks of a Ray cluster."
-    ),
-    address: str | None = Option(
-        None,
-        help="The Ray cluster: auto for the one that this machine is in, or HOST:PORT. Left out: a new "
-        "one, of this machine alone.",
-    ),
+    executor: options.Executor = "local",
+    address: options.Address = None,
     rebuild: bool = Option(
         False, "--rebuild", help="First fill a lost database anew, from the records in the folder."
     ),
@@ -131,7 +120,7 @@ def tune(
     raise Exit(code)
 
 
-def _searched(request: "Request", kind: ExecutorKind, address: str | None, *, plain: bool) -> int:
+def _searched(request: "Request", kind: options.ExecutorKind, address: str | None, *, plain: bool) -> int:
     """Do the search; returns the exit code."""
     from dnsearch.cli.live_view import live
     from dnsearch.cli.progress import counted
@@ -142,7 +131,7 @@ def _searched(request: "Request", kind: ExecutorKind, address: str | None, *, pl
     told = ("letting the running trials end (Ctrl-C again stops them)…", "stopping the running trials…")
     with (
         counted(lambda count: console.say(told[count - 1])) as interrupts,
-        _executor(request, kind, address) as executor,
+        options.executor_for(kind, address, request.resources) as executor,
         live(request, plain=plain) as tell,
     ):
         for event in search(request, lambda: interrupts.count, executor, lambda: interrupts.reason):
@@ -152,23 +141,6 @@ def _searched(request: "Request", kind: ExecutorKind, address: str | None, *, pl
         by = ", ".join(f"{name} {count:,}" for name, count in refused.most_common())
         console.say(f"infeasible proposals, refused by: {by}")
     return interrupts.exit_code if interrupts.count else 0
-
-
-@contextmanager
-def _executor(request: "Request", kind: ExecutorKind, address: str | None) -> "Iterator[Executor]":
-    match kind:
-        case "local":
-            from dnsearch.search.local_executor import local_executor
-
-            yield local_executor(request)
-        case "ray":
-            environment.require("ray", "ray")
-            from dnsearch.search.ray_executor import ray_executor
-
-            with ray_executor(request, address) as executor:
-                yield executor
-        case _:
-            assert_never(kind)
 
 
 def _show_outcome(request: "Request", *, as_json: bool) -> None:

@@ -17,13 +17,12 @@ from numpy.typing import NDArray
 from scipy import special, stats
 
 from dnsearch.evaluate.intervals import CONFIDENCE, Figure
+from dnsearch.spec.compare import FEWEST_PAIRS
 
 Floats = NDArray[np.float64]
 
 ALPHA = 1 - CONFIDENCE
 POWER = 0.8
-FEWEST_PAIRS = 6
-"""With 5 pairs even equal signs have ``p = 2 / 2⁵ = 0.0625``."""
 MOST_PAIRS = 10_000
 MOST_FLIPPED = 16
 """Up to so many pairs all signs are tried (65,536)."""
@@ -173,9 +172,14 @@ def power(gap: float, pairs: int, deviation: float, contrasts: int = 1, resplit:
 
 
 def pairs_needed(
-    gap: float, deviation: float, degrees: int, contrasts: int = 1, resplit: float = 0.0
+    gap: float,
+    deviation: float,
+    degrees: int,
+    contrasts: int = 1,
+    resplit: float = 0.0,
+    wanted: float = POWER,
 ) -> int | None:
-    """The fewest pairs that find a true gap with a power of 80 %; None where 10,000 would not do.
+    """The fewest pairs that find a true gap with the ``wanted`` power; None where 10,000 would not do.
 
     The pairs that ``deviation`` was measured on do not count among them: a pilot whose spread is small by
     chance would lead to few pairs with a small spread. With a pilot of 4 that counts, false alarms are 5.4 to
@@ -187,6 +191,7 @@ def pairs_needed(
         degrees: of s, the pilot's pairs less 1.
         contrasts: how many are judged together.
         resplit: q, see ``standard_error``; no number of pairs finds a gap of less than about ``2.8 s √q``.
+        wanted: from 0 to 1.
 
     >>> pairs_needed(gap=0.3, deviation=0.4, degrees=3)
     25
@@ -195,17 +200,19 @@ def pairs_needed(
     if limit == 0:
         return FEWEST_PAIRS
     counts = range(FEWEST_PAIRS, MOST_PAIRS + 1)
-    place = bisect_left(counts, POWER, key=lambda pairs: power(gap, pairs, limit, contrasts, resplit))
+    place = bisect_left(counts, wanted, key=lambda pairs: power(gap, pairs, limit, contrasts, resplit))
     return counts[place] if place < len(counts) else None
 
 
-def detectable_gap(pairs: int, deviation: float, contrasts: int = 1, resplit: float = 0.0) -> float:
-    """The true gap that so many pairs find with a power of 80 %, in points; arguments as of ``power``.
+def detectable_gap(
+    pairs: int, deviation: float, contrasts: int = 1, resplit: float = 0.0, wanted: float = POWER
+) -> float:
+    """The true gap that so many pairs find with the ``wanted`` power, in points; arguments as of ``power``.
 
     >>> round(detectable_gap(pairs=16, deviation=0.4), 3)
     0.3
     """
-    shift = special.nctdtrinc(pairs - 1, 1 - POWER, _critical(pairs, contrasts))
+    shift = special.nctdtrinc(pairs - 1, 1 - wanted, _critical(pairs, contrasts))
     return float(shift) * deviation * math.sqrt(1 / pairs + resplit)
 
 

@@ -17,7 +17,6 @@ import numpy as np
 
 from dnsearch.compare.statistics import (
     ALPHA,
-    FEWEST_PAIRS,
     Floats,
     detectable_gap,
     mean_difference,
@@ -28,11 +27,11 @@ from dnsearch.compare.statistics import (
     superiority,
 )
 from dnsearch.evaluate.intervals import Figure
+from dnsearch.spec.compare import FEWEST_PAIRS, Matched
 
 Verdict = Literal["better", "worse", "equivalent", "undecided"]
-Match = Literal["macs", "parameters", "none"]
 
-EQUAL: dict[Match, str] = {
+EQUAL: dict[Matched, str] = {
     "macs": " at equal multiply-adds",
     "parameters": " at equal parameters",
     "none": "",
@@ -141,7 +140,7 @@ def _verdict(pairs: int, mean: float, equivalence: Figure, p: float, margin: flo
     return "undecided"
 
 
-def sentence(found: Contrast, match: Match = "none") -> str:
+def sentence(found: Contrast, match: Matched = "none") -> str:
     """What a person would say of a contrast.
 
     Args:
@@ -169,9 +168,9 @@ def sentence(found: Contrast, match: Match = "none") -> str:
             needed = f"about {found.pairs_needed:,}" if found.pairs_needed else "too many"
             return (
                 f"it is undecided whether {found.arm} is better or worse than {found.other}{equal}: "
-                f"{figure.value:.2f} points (95 % {figure.low:.2f} to {figure.high:.2f}, {pairs}); "
-                f"with a power of 80 % they find differences from {found.detectable_gap:.2f} points on, "
-                f"and a new comparison probably takes {needed} pairs to decide it"
+                f"{figure.value:+.2f} points (95 % {figure.low:+.2f} to {figure.high:+.2f}, {pairs}); "
+                f"so many pairs find a difference of {found.detectable_gap:.2f} points in 80 % of cases; "
+                f"to decide this one, a new comparison probably takes {needed}"
             )
         case _:
             assert_never(found.verdict)

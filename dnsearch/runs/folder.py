@@ -120,6 +120,7 @@ class RunFolder:
     previous_checkpoint = _File("checkpoint.previous.npz")
     damaged_checkpoint = _File("checkpoint.damaged.npz")
     weights = _File("weights.npz")
+    hits = _File("hits.npz")
     lock = _File("lock")
 
     @classmethod

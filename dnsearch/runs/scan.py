@@ -1,13 +1,14 @@
-"""Every run under some folders, for the leaderboard; what is broken is listed, not raised."""
+"""What run folders say, corrected where a process died before it could: of one, or of all below others."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dnsearch.errors import RunError
+from dnsearch.errors import Problem, RunError, StudyError
 from dnsearch.runs.folder import RunFolder, check_folder, read_study, runs_under
 from dnsearch.runs.lock import is_locked
-from dnsearch.runs.record import RunRecord, StudyRecord
+from dnsearch.runs.record import EpochRecord, RunRecord, StudyRecord, with_epoch
 
 NO_WORD = "the process ended without a word"
 
@@ -58,3 +59,25 @@ def study_as_it_is(folder: Path, runs: Iterable[RunRecord]) -> StudyRecord:
         return record
     again = read_study(folder)  # it may have ended and let go of the lock since it was read
     return replace(again, state="interrupted") if again.state == "searching" else again
+
+
+def known(run: RunFolder, record: RunRecord) -> RunRecord:
+    """What a run folder has of a run: its record with all its epochs; else the record given.
+
+    A process that was killed may have written epochs after its record. A damaged record does not count;
+    another run's is a StudyError, since nothing may write over it.
+    """
+    found, history = record, list[EpochRecord]()
+    with suppress(RunError):
+        history = run.epochs()
+    with suppress(RunError):
+        found = run.read()
+    if found.fingerprint != record.fingerprint:
+        expected = f"the run that belongs here, with settings of fingerprint {record.fingerprint}"
+        hint = "Nothing was changed. Move the folder away, or choose another name."
+        raise StudyError(str(Problem(str(run.path), expected, f"one of {found.fingerprint}", hint)))
+    for epoch in history:
+        if epoch.epoch > found.epochs:
+            spent = found.wall_seconds + epoch.wall_seconds
+            found = with_epoch(found, epoch, spent, found.peak_memory_bytes or 0)
+    return found

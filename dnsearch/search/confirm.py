@@ -18,9 +18,10 @@ from dnsearch.plan.limits import planned
 from dnsearch.runs.atomic import atomic_write
 from dnsearch.runs.folder import RunFolder, trial_name
 from dnsearch.runs.record import Metrics, Origin, RunRecord, opening
+from dnsearch.runs.scan import known
 from dnsearch.search.feasibility import facts
 from dnsearch.search.messages import Request
-from dnsearch.search.proposal import Proposal, known
+from dnsearch.search.proposal import Proposal
 from dnsearch.spec.document import load, resolved_yaml
 
 CONFIRM = "confirm"

@@ -16,12 +16,13 @@ from dnsearch.runs.atomic import remove_leftovers, writing
 from dnsearch.runs.folder import RunFolder, trial_name
 from dnsearch.runs.lock import is_locked
 from dnsearch.runs.record import EpochRecord, RunRecord, Stop
+from dnsearch.runs.scan import known
 from dnsearch.search import messages
 from dnsearch.search.confirm import confirmed, missing, write_best
 from dnsearch.search.feasibility import MAX_IN_A_ROW, hopeless
 from dnsearch.search.local_executor import local_executor
 from dnsearch.search.messages import Executor, Request, SearchEvent
-from dnsearch.search.proposal import Proposal, in_more_parts, known, propose, thin
+from dnsearch.search.proposal import Proposal, in_more_parts, propose, thin
 from dnsearch.search.pruning import StopRules, scores_of
 from dnsearch.search.study_summary import StudyFile
 from dnsearch.search.transfer import enqueue
@@ -43,7 +44,7 @@ def search(
     running ones end. Twice: they are stopped, too; the next search takes them up again.
     ``reason`` is what their records then say.
     """
-    executor = executor or local_executor(request)
+    executor = executor or local_executor(request.resources)
     with writable(request) as store:
         enqueue(request, store)
         coordinator = Coordinator(request, store, executor)
@@ -174,7 +175,7 @@ class Coordinator:
         self._at_work[folder.path] = proposal
         latency = proposal.trial is not None and "latency_seconds" in self._request.spec.tune.objectives
         job = messages.Job(proposal.planned, folder.path, proposal.origin, latency=latency)
-        return self._executor.start(job)
+        return self._executor.start(replace(job, test=proposal.trial is None))
 
     def _listen(self) -> Iterator[SearchEvent]:
         if self._at_work:

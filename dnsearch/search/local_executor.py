@@ -24,7 +24,7 @@ from pathlib import Path
 from dnsearch import environment, processes
 from dnsearch.errors import Problem, StudyError
 from dnsearch.runs.record import Stop
-from dnsearch.search.messages import Executor, Job, Message, Request, RunFailed, timed
+from dnsearch.search.messages import Executor, Job, Message, Resources, RunFailed, timed
 
 POLL_SECONDS = 0.2
 KILLED = 9
@@ -55,13 +55,11 @@ class Child:
     before: Before
 
 
-def local_executor(request: Request) -> "LocalExecutor":
-    """The executor on this machine that a request asks for."""
-    share = request.spec.tune.gpus_per_trial
-    if request.gpus:
-        check_gpus(request.gpus, share, environment.installed_gpus(), request.workers)
-    log, timeout = request.folder / "workers.log", request.spec.tune.trial_timeout_seconds
-    return LocalExecutor(request.workers, log, timeout, request.gpus, share)
+def local_executor(wanted: Resources) -> "LocalExecutor":
+    """The executor on this machine, once its GPUs are known to be there."""
+    if wanted.gpus:
+        check_gpus(wanted.gpus, wanted.gpus_per_run, environment.installed_gpus(), wanted.workers)
+    return LocalExecutor(wanted.workers, wanted.log, wanted.timeout_seconds, wanted.gpus, wanted.gpus_per_run)
 
 
 class LocalExecutor(Executor):

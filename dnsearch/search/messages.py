@@ -19,6 +19,17 @@ from dnsearch.spec.document import Document
 
 
 @dataclass(frozen=True)
+class Resources:
+    """What an executor may use."""
+
+    log: Path  # where the errors of its processes go
+    workers: int  # runs at once
+    gpus: tuple[str, ...] = ()  # that runs are placed on; empty: every run uses what TensorFlow finds
+    gpus_per_run: float = 1.0
+    timeout_seconds: float | None = None  # of a run
+
+
+@dataclass(frozen=True)
 class Request:
     """A search to do."""
 
@@ -31,6 +42,12 @@ class Request:
     enqueue: tuple[Document, ...] = ()  # specs that shall be the next trials
     say: Callable[[str], None] = lambda _: None  # told what a person should know while the search waits
 
+    @property
+    def resources(self) -> Resources:
+        """Of its executor."""
+        tune, log = self.spec.tune, self.folder / "workers.log"
+        return Resources(log, self.workers, self.gpus, tune.gpus_per_trial, tune.trial_timeout_seconds)
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -42,6 +59,7 @@ class Job:
     threads: int = 1  # for one operation
     gpus: tuple[str, ...] | None = None  # None: those that TensorFlow finds
     latency: bool = False  # whether to measure how long a prediction takes
+    test: bool = False  # whether to look at the test images at its end
 
 
 @dataclass(frozen=True, slots=True)

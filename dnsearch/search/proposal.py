@@ -2,21 +2,21 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import assert_never
 
 from optuna.trial import Trial
 
-from dnsearch.errors import Problem, RunError, SpecError, StudyError
+from dnsearch.errors import SpecError
 from dnsearch.plan.graph import Shape
 from dnsearch.plan.limits import Planned
 from dnsearch.plan.network import plan_network
 from dnsearch.runs.atomic import writing
 from dnsearch.runs.cleaning import heavy, remove
 from dnsearch.runs.folder import RunFolder, trial_name
-from dnsearch.runs.record import EpochRecord, Origin, Parameters, RunRecord, opening, with_epoch
+from dnsearch.runs.record import Origin, Parameters, RunRecord, opening
+from dnsearch.runs.scan import known
 from dnsearch.search.feasibility import SearchSpec, costs_of
 from dnsearch.search.pruning import rungs
 from dnsearch.search.trial_store import TrialStore
@@ -62,28 +62,6 @@ def propose(
     with writing(run.path):
         run.path.mkdir(exist_ok=True)
     return Proposal(planned, run, origin, known(run, record), trial)
-
-
-def known(run: RunFolder, record: RunRecord) -> RunRecord:
-    """What a run folder has of a run: its record with all its epochs; else the record given.
-
-    A process that was killed may have written epochs after its record. A damaged record does not count;
-    another run's is a StudyError, since nothing may write over it.
-    """
-    found, history = record, list[EpochRecord]()
-    with suppress(RunError):
-        history = run.epochs()
-    with suppress(RunError):
-        found = run.read()
-    if found.fingerprint != record.fingerprint:
-        expected = f"the run of this trial, with settings of fingerprint {record.fingerprint}"
-        hint = "Nothing was changed. Move the folder away, or start another study: --study NAME"
-        raise StudyError(str(Problem(str(run.path), expected, f"one of {found.fingerprint}", hint)))
-    for epoch in history:
-        if epoch.epoch > found.epochs:
-            spent = found.wall_seconds + epoch.wall_seconds
-            found = with_epoch(found, epoch, spent, found.peak_memory_bytes or 0)
-    return found
 
 
 def in_more_parts(record: RunRecord, training: Training) -> RunRecord | None:

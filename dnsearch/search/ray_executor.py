@@ -35,7 +35,7 @@ from dnsearch.runs.atomic import atomic_write, reading
 from dnsearch.runs.folder import RunFolder
 from dnsearch.runs.record import EpochRecord, Stop
 from dnsearch.search.local_executor import POLL_SECONDS
-from dnsearch.search.messages import Executor, Job, Message, Request, RunFailed, RunLost, timed
+from dnsearch.search.messages import Executor, Job, Message, Resources, RunFailed, RunLost, timed
 from dnsearch.search.pruning import rungs
 
 HOME_SECONDS = 60.0  # after which the files of a run come home with its next epoch
@@ -235,7 +235,7 @@ def _error_of(reference: Any) -> Message | None:  # noqa: ANN401  (Ray's referen
 
 
 @contextlib.contextmanager
-def ray_executor(request: Request, address: str | None) -> Iterator[RayExecutor]:
+def ray_executor(wanted: Resources, address: str | None) -> Iterator[RayExecutor]:
     """An executor on a cluster, for a block; an ``address`` of None starts a cluster of its own."""
     environment.set_environment()
     try:
@@ -249,8 +249,8 @@ def ray_executor(request: Request, address: str | None) -> Iterator[RayExecutor]
         raise _refusal(f"--address {address}", "a Ray cluster", error, hint) from error
     try:
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-        cpus, gpus = share(nodes, request.workers, request.spec.tune.gpus_per_trial)
-        yield RayExecutor(cpus, gpus, request.workers, request.spec.tune.trial_timeout_seconds)
+        cpus, gpus = share(nodes, wanted.workers, wanted.gpus_per_run)
+        yield RayExecutor(cpus, gpus, wanted.workers, wanted.timeout_seconds)
     finally:
         ray.shutdown()
 

@@ -1,6 +1,7 @@
 """One trial in a process of its own: train, report every epoch, ask whether to go on.
 
-A training that confirms a trial is evaluated on the test images at its end; no other trial ever is.
+A training that confirms a trial, or one of a pair, is evaluated on the test images at its end; no other
+trial ever is.
 """
 
 import os
@@ -47,7 +48,7 @@ def train(job: Job, folder: RunFolder, ask: Callable[[EpochRecord], Stop | None]
         record = run(job.planned, folder, watch, job.origin)
         if job.latency and record.state == "finished":
             record = replace(record, latency_seconds=latency_seconds(folder))
-        return _tested(folder) if job.origin and job.origin.confirmation else record
+        return _tested(folder) if job.test else record
     except DnsearchError as error:
         return RunFailed(str(error), memory=isinstance(error, OutOfMemoryError))
     except Exception:  # whatever it is, the study goes on and the record says what it was

@@ -33,11 +33,11 @@ class Document:
     text: str
 
     def with_values(self, values: Mapping[str, Any], origin: str) -> "Document":
-        """This experiment with other values at some dotted paths, without ``expect`` and ``tune``.
+        """This experiment with other values at dotted paths, without ``expect``, ``tune`` and ``compare``.
 
         ``origin`` is what problems call the source of the values, such as ``trial 3``.
         """
-        return self._with(values, origin, dropped=("expect", "tune"))
+        return self._with(values, origin, dropped=("expect", "tune", "compare"))
 
     def with_growth(self, growth_rate: int | tuple[int, ...]) -> "Document":
         """The same experiment with the growth rate that ``match`` asked for, and without ``match``."""

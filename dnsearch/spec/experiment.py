@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from dnsearch.errors import Problem
+from dnsearch.spec.compare import Compare
 from dnsearch.spec.data_section import Data
 from dnsearch.spec.network import Network, UNet
 from dnsearch.spec.section import Positive, Section, Whole
@@ -74,11 +75,15 @@ class Experiment(Section):
     """Solve for the growth rate that brings the network to a budget."""
     limits: Limits = Field(Limits.model_construct(), description="What the network may cost at most.")
     tune: Tune | None = Field(None, description="The search, for dnsearch tune.")
+    compare: Compare | None = Field(None, description="The comparison, for dnsearch compare.")
     expect: Expect | None = Field(None, description="Facts to check.")
 
     def misfits(self) -> Iterator[Problem]:
         """A training or a search that the network cannot have."""
-        tune = self.tune
+        tune, compare = self.tune, self.compare
+        if compare is not None and self.match is not None and compare.match != "none":
+            hint = "Set compare.match: none; match brings each arm to its budget."
+            yield Problem("compare.match", "none in a spec with match", compare.match, hint)
         if isinstance(self.network, UNet):
             yield from self._unsuited_to_masks()
         elif self.training.loss in OF_PIXELS:

@@ -28,7 +28,6 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "model": ("plan", "errors", "environment"),
     "train": ("input_files", "spec", "plan", "runs", "data", "model", "errors", "environment"),
     "evaluate": ("input_files", "spec", "plan", "runs", "data", "model", "train", "errors", "environment"),
-    "compare": ("errors", "evaluate"),
     "export": (
         "errors",
         "environment",
@@ -42,13 +41,15 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "train",
     ),
     "search": ("errors", "environment", "processes", "spec", "plan", "runs", "evaluate", "train"),
-    "report": ("errors", "spec", "plan", "runs", "evaluate"),
+    "compare": ("errors", "input_files", "spec", "plan", "runs", "evaluate", "search.messages"),
+    "report": ("errors", "spec", "plan", "runs", "evaluate", "compare"),
     "front_door": (
-        *("errors", "spec", "plan", "runs", "data", "model", "train", "evaluate", "search", "report"),
+        *("errors", "spec", "plan", "runs", "data", "model", "train", "evaluate", "search", "compare"),
+        "report",
     ),
     "cli": (
         *("errors", "environment", "processes", "spec", "plan", "runs", "data", "model", "evaluate", "train"),
-        *("export", "search", "report", "front_door"),
+        *("export", "search", "compare", "report", "front_door"),
     ),
     "": ("errors", "front_door"),  # the package itself, which offers what the front door has
 }

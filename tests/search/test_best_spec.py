@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 
 from dnsearch.runs.record import Metrics
+from dnsearch.runs.scan import known
 from dnsearch.search.confirm import write_best
 from dnsearch.search.feasibility import SearchSpec
-from dnsearch.search.proposal import known, propose
+from dnsearch.search.proposal import propose
 from dnsearch.spec.document import fingerprint, load, resolved_yaml
 
 

@@ -8,8 +8,9 @@ import pytest
 from dnsearch.errors import RunError, StudyError
 from dnsearch.runs.folder import trial_name
 from dnsearch.runs.record import Metrics, opening
+from dnsearch.runs.scan import known
 from dnsearch.search.feasibility import SearchSpec
-from dnsearch.search.proposal import Proposal, in_more_parts, known, propose
+from dnsearch.search.proposal import Proposal, in_more_parts, propose
 
 
 def judge(store):
@@ -145,9 +146,9 @@ def test_a_folder_of_other_settings_is_never_written_into(new_store, tmp_path):
     with pytest.raises(StudyError) as caught:
         known(first.folder, first.record)
     assert str(caught.value) == (
-        f"{first.folder.path}\n  expected the run of this trial, with settings of fingerprint "
+        f"{first.folder.path}\n  expected the run that belongs here, with settings of fingerprint "
         f"{first.record.fingerprint}, found one of another\n"
-        "  Nothing was changed. Move the folder away, or start another study: --study NAME"
+        "  Nothing was changed. Move the folder away, or choose another name."
     )
 
 

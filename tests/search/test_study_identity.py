@@ -168,7 +168,9 @@ def test_another_spec_s_records_fill_nothing(runs, tiny):
     lost(runs)
     other = type(runs)(runs.folder, tiny({"training.epochs": 5}, pruner="halving"))
     text = refusal(other, doing=rebuild)
-    assert text.startswith(f"{runs.folder}/trial-0000\n  expected the run of this trial, with settings of ")
+    assert text.startswith(
+        f"{runs.folder}/trial-0000\n  expected the run that belongs here, with settings of "
+    )
     assert "found trials in the folder: 4, in the database: 0\n" in refusal(runs)
 
 

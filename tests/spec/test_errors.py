@@ -10,7 +10,7 @@ from dnsearch.errors import Problem, SpecError
 from dnsearch.spec import presets, validation_errors
 from dnsearch.spec.document import MAX_EXTENDS, Document, load, parse
 
-SECTIONS = "version, name, extends, network, data, training, match, limits, tune, expect"
+SECTIONS = "version, name, extends, network, data, training, match, limits, tune, compare, expect"
 GROWTH = "a whole number from 1 to 1024 or a list of 1 to 8 values"
 
 Refused = Callable[[str], SpecError]
