@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 SHOWN_WIDTH = 120
-MOST_PROBLEMS, MOST_LETTERS = 8, 500
+MOST_PROBLEMS, MOST_LETTERS = 7, 500
 """Of one message: what a hostile file holds may be long, and a screen is short."""
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from dnsearch import input_files
 from dnsearch.data.batches import evaluation_batches
+from dnsearch.data.data_checks import images_shape
 from dnsearch.data.dataset import Scaling, Split
 from dnsearch.data.image_files import Files
 from dnsearch.data.sources import load
@@ -93,10 +94,13 @@ def _preprocessing(folder: RunFolder) -> tuple[Scaling, tuple[int, int, int], tu
     try:
         saved = input_files.json_value(folder.preprocessing)
         height, width, channels = map(int, saved["image_shape"])
+        images_shape((1, height, width, channels), np.dtype(np.uint8), folder.preprocessing)
         scaling = Scaling.from_json(saved["scaling"])
         if len(scaling.offset) != channels:
             raise ValueError(f"a scaling of {len(scaling.offset)} channels for images of {channels}")
-        return scaling, (height, width, channels), tuple(map(str, saved["class_names"]))
+        if not (names := tuple(map(str, saved["class_names"]))):
+            raise ValueError("no class names")
+        return scaling, (height, width, channels), names
     except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError, DataError) as error:
         expected = "the run's scaling, image shape and class names"
         raise RunError(str(Problem(str(folder.preprocessing), expected, str(error)))) from error

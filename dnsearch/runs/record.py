@@ -23,6 +23,8 @@ def _number(value: object) -> object:
     return float(value) if isinstance(value, str) and value in {"NaN", "Infinity", "-Infinity"} else value
 
 
+Count = Annotated[int, Field(ge=0, lt=2**63)]
+"""A number of parameters, multiply-adds or bytes; a damaged one could be too large for a float."""
 Number = Annotated[float, BeforeValidator(_number)]
 """A float, finite or not."""
 
@@ -86,8 +88,8 @@ class EpochRecord:
 class Parameters:
     """Numbers of parameters; ``other`` are BatchNorm's moving statistics."""
 
-    trainable: int
-    other: int
+    trainable: Count
+    other: Count
 
     @property
     def total(self) -> int:
@@ -130,7 +132,7 @@ class RunRecord:
     seed: int
     settings: Mapping[str, Any]
     parameters: Parameters | None
-    macs: int | None
+    macs: Count | None
     epochs_planned: int
     started_at: str
     reason: Text = ""
@@ -145,7 +147,7 @@ class RunRecord:
     wall_seconds: Number = 0.0
     first_step_seconds: Number | None = None
     images_per_second: Number | None = None
-    peak_memory_bytes: int | None = None
+    peak_memory_bytes: Count | None = None
     latency_seconds: Number | None = None
     memory: Literal["plain", "recompute"] | None = None
     parts: int | None = None

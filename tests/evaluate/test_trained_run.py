@@ -87,6 +87,8 @@ def test_no_test_images(colours):
             lambda saved: saved.update(scaling={"offset": [0.0], "scale": [1.0]}),
             "a scaling of 1 channels for images of 3",
         ),
+        (lambda saved: saved.update(class_names=[]), "no class names"),
+        (lambda saved: saved.update(image_shape=[10**400, 8, 3]), "of at most 4096x4096x64"),
     ],
 )
 def test_a_damaged_preprocessing_file(colours, change, said):

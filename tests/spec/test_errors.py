@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dnsearch.errors import Problem, SpecError
+from dnsearch.errors import Place, Problem, SpecError
 from dnsearch.spec import presets, validation_errors
 from dnsearch.spec.document import MAX_EXTENDS, Document, load, parse
 
@@ -719,4 +719,11 @@ def test_a_message_fits_a_screen_whatever_a_hostile_file_holds():
     where, found = text.splitlines()[:2]
     assert where == "x" * 497 + "..."
     assert found == "  expected a path, found " + "y" * 497 + "..."
-    assert text.endswith("...\n\nand 292 more")
+    assert text.endswith("...\n\nand 293 more")
+
+
+def test_many_problems_of_one_spec_fit_a_screen():
+    place = Place("a.yaml", 2, 1, 3, "one: 1\ntwo: 2\n")
+    text = str(SpecError([Problem("two", "a word", found="2", hint="Use words.", place=place)] * 30))
+    assert len(text.splitlines()) < 60
+    assert text.endswith("\n  Use words.\n\nand 23 more")
