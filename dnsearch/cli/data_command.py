@@ -31,6 +31,7 @@ def data(
 ) -> None:
     """Show a spec's images: counts per class, sizes, scaling, and a sheet of samples after augmentation."""
     from dnsearch.data.sources import load
+    from dnsearch.data.split import repetitions
     from dnsearch.report.tables import image_table
     from dnsearch.runs.atomic import check_new
     from dnsearch.spec.document import load as load_spec
@@ -43,11 +44,15 @@ def data(
         console.show_json(found)
     else:
         console.show(image_table(found))
+    if words := repetitions(dataset):
+        console.say(words)
     if out is not None:
         _draw(out, experiment, dataset, samples, epoch)
 
 
 def _counted(name: str, dataset: "Dataset") -> dict[str, Any]:
+    from dnsearch.data.split import repeated
+
     named = {"training": dataset.training, "validation": dataset.validation, "test": dataset.test}
     parts = {part: split for part, split in named.items() if split is not None}
     counts = {part: split.counts(len(dataset.class_names)) for part, split in parts.items()}
@@ -59,6 +64,7 @@ def _counted(name: str, dataset: "Dataset") -> dict[str, Any]:
             for label, class_name in enumerate(dataset.class_names)
         ],
         "images": {part: len(split) for part, split in parts.items()},
+        "repeated": repeated(dataset),
         "counted": "pixels" if dataset.has_masks else "images",
         "scaling": {"offset": dataset.scaling.offset, "scale": dataset.scaling.scale},
     }

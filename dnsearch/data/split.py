@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dnsearch.data.data_files import refuse
-from dnsearch.data.dataset import Images, Scaling, Split
+from dnsearch.data.dataset import Dataset, Images, Scaling, Split
 from dnsearch.data.image_files import Files
 
 HOLD_OUT, SUBSET = 0, 1  # second parts of the seeds, so that the two draws do not resemble each other
@@ -93,6 +93,37 @@ def _shuffled(
     by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
     counts = np.bincount(labels, minlength=classes)
     return by_class, np.arange(len(labels)) - np.repeat(np.cumsum(counts) - counts, counts), counts
+
+
+def repeated(dataset: Dataset) -> dict[str, int]:
+    """Part → how many of its images are among the training images too, pixel by pixel.
+
+    Of image files that are read batch by batch nothing is known: then there are no parts. 60,000 images of
+    32x32x3 take 0.1 s.
+    """
+    if isinstance(dataset.training.images, Files):
+        return {}
+    learned = set(_hashes(dataset.training.images))  # of 64 bits: hardly ever one too many
+    parts = {"validation": dataset.validation, "test": dataset.test}
+    return {
+        name: sum(each in learned for each in _hashes(part.images))
+        for name, part in parts.items()
+        if part is not None and not isinstance(part.images, Files)
+    }
+
+
+def _hashes(images: Images) -> Iterator[int]:
+    return (hash(image.tobytes()) for image in images)
+
+
+def repetitions(dataset: Dataset) -> str:
+    """What to say of images that are learned from and tested on; empty where there are none."""
+    sizes = {"validation": len(dataset.validation), "test": len(dataset.test or ())}
+    found = [f"{count:,} of {sizes[part]:,} {part}" for part, count in repeated(dataset).items() if count]
+    if not found:
+        return ""
+    known = f"{' and '.join(found)} images are among the training images too, pixel by pixel"
+    return f"{known}: their figures are too good. Leave each image in once."
 
 
 def scaling(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dnsearch import environment
 from dnsearch.data.sources import load
+from dnsearch.data.split import repetitions
 from dnsearch.plan.limits import Planned
 from dnsearch.runs.atomic import remove_leftovers
 from dnsearch.runs.folder import RunFolder
@@ -45,6 +46,8 @@ def run(planned: Planned, folder: RunFolder, watch: Watch, origin: Origin | None
             environment.prepare_training(deterministic=training.deterministic)
             with memory_errors_explained("while the images were read"):
                 dataset = load(experiment.data)
+            if words := repetitions(dataset):
+                watch(Notice(words))
             folder.write_preprocessing(dataset.scaling.as_json(), dataset.image_shape, dataset.class_names)
             devices, recompute = choose_resources(plan, experiment, dataset, watch)
             record = replace(record, memory="recompute" if recompute else "plain")

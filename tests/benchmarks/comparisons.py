@@ -108,19 +108,19 @@ SEARCHES = (
     _work("KerasTuner / dnsearch", "KerasTuner", "dnsearch, 2 at once", 3.5),
     _work("Optuna + stock Keras / dnsearch, one at once", "Optuna", "dnsearch, 1 at once"),
     Comparison(
-        "until KerasTuner's best accuracy, Fashion-MNIST: dnsearch / KerasTuner",
+        "a preset against a search, until the search's best: dnsearch / KerasTuner",
         ("dnsearch, race", RACE),
         ("KerasTuner, race", RACE),
         at_most=0.1,
     ),
     Comparison(
-        "until an accuracy of 0.874: dnsearch / KerasTuner",
+        "a preset against a search, until 0.874: dnsearch / KerasTuner",
         ("dnsearch, race", "mark_seconds"),
         ("KerasTuner, race", "mark_seconds"),
         at_most=0.1,
     ),
     Comparison(
-        "until KerasTuner's best accuracy / all the time that it had",
+        "the preset until the search's best / all the time that the search had",
         ("dnsearch, race", RACE),
         ("KerasTuner, race", "allowed_seconds"),
     ),

@@ -2,9 +2,11 @@
 
 import io
 import json
+import re
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -27,7 +29,16 @@ def test_the_same_as_json(dnsearch):
     assert found["images"] == {"training": 200, "validation": 144, "test": 359}
     assert [each["name"] for each in found["classes"]] == [*map(str, range(10))]
     assert sum(each["training"] for each in found["classes"]) == 200
+    assert found["repeated"] == {"validation": 0, "test": 0}
     assert found["scaling"]["offset"][0] == pytest.approx(4.9, abs=0.1)
+
+
+def test_images_in_more_than_one_part_are_named(dnsearch, tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (30, 8, 8, 1), dtype=np.uint8)
+    np.savez(tmp_path / "each_twice.npz", x_train=np.tile(images, (2, 1, 1, 1)), y_train=np.arange(60) % 2)
+    source, kept = "data={source: npz, path: each_twice.npz}", "data.training_examples=54"
+    ran = dnsearch("data", "spec.yaml", "--set", source, "--set", kept)
+    assert re.match(r"\d of 6 validation images are among the training images too, pixel by pixel: ", ran.err)
 
 
 def test_the_table_alone_needs_no_tensorflow(dnsearch):

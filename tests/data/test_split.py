@@ -3,9 +3,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dnsearch.data import dataset as dataset_module
 from dnsearch.data.dataset import Split
-from dnsearch.data.split import hold_out, proportional, ranked, scaling, subset
+from dnsearch.data.sources import load
+from dnsearch.data.split import hold_out, proportional, ranked, repeated, repetitions, scaling, subset
 from dnsearch.errors import DataError
+from dnsearch.spec.data_section import Data
 
 NAMES = tuple("abcdefghij")
 CLASS_COUNTS = st.lists(st.integers(2, 60), min_size=2, max_size=10)
@@ -229,3 +232,42 @@ def test_rankings_depend_on_the_seed_alone_and_differ_from_its_epochs():
 def test_masks_are_one_class_to_a_ranking():
     masks = Split(np.zeros((12, 4, 4, 1), np.uint8), np.zeros((12, 4, 4), np.int32))
     assert sorted(ranked(masks, 0).tolist()) == list(range(12))
+
+
+def twice(arrays, **more):
+    """The training images of an archive, each once more, and other arrays."""
+    both = {name: np.concatenate([arrays[name]] * 2) for name in ("x_train", "y_train")}
+    return {**arrays, **both, **more}
+
+
+def loaded(path):
+    return load(Data(source="npz", path=str(path), validation_fraction=0.4))
+
+
+def test_images_that_are_learned_from_and_tested_on_are_counted(arrays, save_npz):
+    dataset = loaded(save_npz(twice(arrays, x_test=arrays["x_train"][:9])))
+    found = repeated(dataset)
+    kept = {image.tobytes() for image in dataset.training.images}
+    assert found["validation"] == sum(each.tobytes() in kept for each in dataset.validation.images) > 0
+    assert found["test"] == sum(each.tobytes() in kept for each in dataset.test.images) > 0
+    assert repetitions(dataset) == (
+        f"{found['validation']} of 24 validation and {found['test']} of 9 test images are among the training "
+        "images too, pixel by pixel: their figures are too good. Leave each image in once."
+    )
+
+
+def test_one_pixel_makes_another_image(arrays, save_npz):
+    changed = arrays["x_train"].copy()
+    changed[:, 0, 0, 0] ^= 1
+    both = twice(arrays, x_train=np.concatenate([arrays["x_train"], changed]))
+    dataset = loaded(save_npz(both))
+    assert repeated(dataset) == {"validation": 0, "test": 0}
+    assert repetitions(dataset) == ""
+
+
+def test_of_files_that_are_read_batch_by_batch_nothing_is_said(flowers, monkeypatch):
+    monkeypatch.setattr(dataset_module, "MEMORY_SHARE", 0)
+    section = Data(source="folder", path=str(flowers), image_shape=(10, 12, 3), validation_fraction=0.5)
+    found = load(section)
+    assert repeated(found) == {}
+    assert repetitions(found) == ""

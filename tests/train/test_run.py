@@ -13,7 +13,7 @@ from dnsearch.errors import DataError, RunError, TrainingError
 from dnsearch.front_door import planned_spec
 from dnsearch.runs.folder import RunFolder
 from dnsearch.runs.lock import is_locked, locked
-from dnsearch.runs.record import EpochRecord, Origin, StepEnded, Stop
+from dnsearch.runs.record import EpochRecord, Notice, Origin, StepEnded, Stop
 from dnsearch.spec.document import fingerprint, load, parse, settings
 
 TINY = """\
@@ -269,3 +269,17 @@ def test_a_folder_in_use_is_refused(finished):
         trained(tiny(), folder)
     assert str(caught.value).startswith(f"{folder.path}\n  is being trained by process ")
     assert folder.read() == record
+
+
+def test_images_that_are_tested_on_and_learned_from_are_named_before_the_first_step(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (30, 8, 8, 1), dtype=np.uint8)
+    np.savez(tmp_path / "twice.npz", x_train=np.tile(images, (2, 1, 1, 1)), y_train=np.arange(60) % 2)
+    source = {"source": "npz", "path": str(tmp_path / "twice.npz"), "training_examples": 54}
+    document = tiny().with_values({"data": source}, "the test")
+
+    def watch(event):
+        assert isinstance(event, Notice)
+        raise TrainingError(event.text)
+
+    with pytest.raises(TrainingError, match=r"^\d of 6 validation images are among the training images too"):
+        trained(document, RunFolder.create(tmp_path, "twice"), watch)
