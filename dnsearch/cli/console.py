@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
 
+COLOURS = "".join(map(chr, range(32)))
+"""And ends of lines; rich writes them."""
+
+
 @cache
 def _terminal(*, stderr: bool) -> "Console":
     from rich.console import Console
@@ -94,6 +98,13 @@ class _Unfailing(io.FileIO):
         return count
 
 
+class _Escaping(io.TextIOWrapper):
+    """Spells out what typer's messages leave of a command line: it escapes control characters alone."""
+
+    def write(self, text: str) -> int:
+        return super().write(escaped(text, COLOURS))
+
+
 @contextmanager
 def unfailing() -> "Iterator[None]":
     """Let nothing that is written to stdout and stderr raise an error for a block.
@@ -110,7 +121,7 @@ def unfailing() -> "Iterator[None]":
         encoding = getattr(getattr(sys, name), "encoding", "utf-8")
         buffer = io.BufferedWriter(_Unfailing(descriptor))
         lines = descriptor == 2 or buffer.isatty()
-        setattr(sys, name, io.TextIOWrapper(buffer, encoding, "backslashreplace", line_buffering=lines))
+        setattr(sys, name, _Escaping(buffer, encoding, "backslashreplace", line_buffering=lines))
     try:
         yield
     finally:

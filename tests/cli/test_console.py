@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from dnsearch.cli import console
+from dnsearch.cli.main import main
 from dnsearch.errors import Place, Problem, RunError, SpecError
 
 
@@ -59,6 +60,25 @@ def test_a_terminal_obeys_nothing_that_a_name_holds(capfd):
     shown = "".join(capfd.readouterr())
     assert "[bold]" in shown
     assert not [letter for letter in shown if not letter.isprintable() and letter not in "\n\u3000"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [f"--{HOSTILE}"],
+        [HOSTILE],
+        ["train", f"--{HOSTILE}"],
+        ["tune", "--executor", HOSTILE],
+        ["presets", HOSTILE],
+    ],
+)
+def test_a_terminal_obeys_nothing_that_a_command_line_holds(arguments, monkeypatch, capfd):
+    monkeypatch.setattr(sys, "argv", ["dnsearch", *arguments])
+    with pytest.raises(SystemExit):
+        main()
+    said = capfd.readouterr().err
+    assert "\\u202eb\\u2066" in said
+    assert not [letter for letter in said if not letter.isprintable() and letter not in "\n\u3000"]
 
 
 def test_what_json_holds_is_escaped_and_read_again_as_it_was(capfd):

@@ -164,6 +164,12 @@ def test_predict(trained):
     broken = dnsearch("predict", "runs/tiny", "text.png")
     assert broken.code == 3
     assert "text.png\n  expected a PNG or JPEG image" in broken.err
+    os.mkfifo("pipe.png")
+    Path("endless.png").symlink_to("/dev/zero")
+    for name in ("pipe.png", "endless.png"):
+        special = dnsearch("predict", "runs/tiny", "one.png", name)
+        assert (special.code, special.out) == (3, "")
+        assert f"{name}\n  expected a PNG or JPEG image, found a pipe, socket or device" in special.err
 
 
 def test_a_run_without_weights(dnsearch, tensorflow_ready, run_folder):

@@ -268,6 +268,15 @@ def test_a_spec_to_enqueue_must_lie_in_the_space(dnsearch, tmp_path):
     assert not list((tmp_path / "runs").glob("*/trial-*"))
 
 
+def test_a_pipe_or_device_to_enqueue_is_refused_at_once(dnsearch, tmp_path):
+    os.mkfifo(tmp_path / "pipe.yaml")
+    for name in ("pipe.yaml", "/dev/zero"):
+        ran = dnsearch("tune", "spec.yaml", "--enqueue", name)
+        assert (ran.code, ran.out) == (2, "")
+        assert f"{name}\n  expected a preset's name or a readable YAML file" in ran.err
+        assert not (tmp_path / "runs").exists()
+
+
 def test_a_sampler_learns_from_another_study_and_lists_none_of_it(dnsearch):
     assert dnsearch("tune", "spec.yaml", "--trials", "1", "--study", "old").code == 0
     ran = dnsearch("tune", "spec.yaml", "--trials", "1", "--study", "new", "--from-study", "old", "--json")
