@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,6 +34,11 @@ def train(
     log: list[Log] | None = Option(
         None, help="Also write epochs.csv, or event files for TensorBoard, into the run. Repeatable."
     ),
+    seeds: int = Option(
+        1,
+        min=1,
+        help="So many runs, on the spec's seed and the numbers after it; the leaderboard shows their mean.",
+    ),
     no_limits: NoLimits = False,
     plain: Plain = False,
     as_json: Json = False,
@@ -42,39 +48,65 @@ def train(
     Ctrl-C and SIGTERM end it after the running batch; --resume goes on after the last whole epoch. A closed
     terminal does not end it.
     """
-    from dnsearch.cli.progress import counted
     from dnsearch.front_door import load, planned_spec
     from dnsearch.runs.folder import RunFolder
 
-    record, code = None, 0
+    ended: list[tuple[RunRecord, int]] = []
     if spec is not None and resume is None:
         found = planned_spec(spec, overrides, limits=not no_limits)
         if found.match is not None:
             console.say(str(found.match))
-        folder = RunFolder.create(runs, found.experiment.name)
+        for each, name in _seeded(found, seeds):
+            ended.append(_run(each, RunFolder.create(runs, name), log or (), fresh=True, plain=plain))
+            if ended[-1][0].state == "interrupted":
+                break
     elif resume is not None and spec is None:
-        if overrides:
-            raise BadParameter("--set cannot change a run that has begun; start a new one")
+        if overrides or seeds > 1:
+            option = "--set" if overrides else "--seeds"
+            raise BadParameter(f"{option} cannot change a run that has begun; start a new one")
         folder = RunFolder.open(resume)
         document = load(folder.resolved)
-        if (record := _finished(document.experiment, folder)) is None:
+        if (record := _finished(document.experiment, folder)) is not None:
+            console.say(_summary(record, folder))
+            ended.append((record, 0))
+        else:
             found = planned_spec(document, limits=False)
+            ended.append(_run(found, folder, log or (), fresh=False, plain=plain))
     else:
         raise BadParameter("give a SPEC, or --resume RUN")
-    if record is None:
-        stopping = counted(lambda _: console.say("stopping after this batch…"))
-        with _removed_if_unused(folder, fresh=resume is None), stopping as interrupts:
-            record = _trained(found, folder, log or (), interrupts, plain=plain)
-        code = interrupts.exit_code if record.state == "interrupted" else 0
-    console.say(_summary(record, folder))
-    if afresh := folder.afresh():
-        console.say(f"started afresh, since training.start_from does not fit them: {', '.join(afresh)}")
     if as_json:
         from dnsearch.report.formats import as_json as as_dicts
         from dnsearch.report.ranking import rank
 
-        console.show_json(as_dicts(rank([record]))[0])
-    raise Exit(code)
+        rows = [row for record, _ in ended for row in as_dicts(rank([record]))]
+        console.show_json(rows if seeds > 1 else rows[0])
+    raise Exit(ended[-1][1])
+
+
+def _seeded(found: "Planned", seeds: int) -> "Iterator[tuple[Planned, str]]":
+    """The spec with each seed, and the name of its run."""
+    name, first = found.experiment.name, found.experiment.training.seed
+    for seed in range(first, first + seeds):
+        if seeds == 1:
+            yield found, name
+        else:
+            document = found.document.with_values({"training.seed": seed}, "--seeds")
+            yield replace(found, document=document), f"{name}-seed-{seed}"
+
+
+def _run(
+    found: "Planned", folder: "RunFolder", kinds: Sequence[Log], *, fresh: bool, plain: bool
+) -> "tuple[RunRecord, int]":
+    """Train in a folder and tell how it ended; the record and the exit code."""
+    from dnsearch.cli.progress import counted
+
+    stopping = counted(lambda _: console.say("stopping after this batch…"))
+    with _removed_if_unused(folder, fresh=fresh), stopping as interrupts:
+        record = _trained(found, folder, kinds, interrupts, plain=plain)
+    console.say(_summary(record, folder))
+    if afresh := folder.afresh():
+        console.say(f"started afresh, since training.start_from does not fit them: {', '.join(afresh)}")
+    return record, interrupts.exit_code if record.state == "interrupted" else 0
 
 
 def _finished(experiment: "Experiment", folder: "RunFolder") -> "RunRecord | None":

@@ -52,6 +52,18 @@ def test_a_training_says_how_it_goes_and_what_comes_next(trained):
     assert "--set cannot change a run that has begun; start a new one" in changed.err
 
 
+def test_several_seeds_are_as_many_runs(dnsearch, tensorflow_ready):
+    ran = dnsearch("train", "spec.yaml", "--seeds", "2", "--set", "training.epochs=1", "--json")
+    assert ran.code == 0
+    rows = json.loads(ran.out)
+    assert [(row["name"], row["seed"]) for row in rows] == [("tiny-seed-0", 0), ("tiny-seed-1", 1)]
+    alone = dnsearch("train", "spec.yaml", "--set", "training.seed=1", "--set", "training.epochs=1", "--json")
+    assert json.loads(alone.out)["validation_accuracy"] == rows[1]["validation_accuracy"]
+    second, third = (RunFolder(Path("runs") / name).weights for name in ("tiny-seed-1", "tiny"))
+    with np.load(second) as after, np.load(third) as fresh:
+        assert all(np.array_equal(after[name], fresh[name]) for name in fresh.files)
+
+
 def test_what_the_machine_has_not_is_said_before_the_first_epoch(dnsearch, tensorflow_ready):
     if environment.gpus():
         pytest.skip("this machine has what is asked for")

@@ -8,14 +8,15 @@ import numpy as np
 import psutil
 import pytest
 from run_files import without_time
-from small_study import wait_until
+from small_study import program, wait_until
 
 from dnsearch.runs.folder import RunFolder
 from dnsearch.search.pruning import rungs
 
 pytest.importorskip("ray")
 
-WHOLE = list(range(1, 16))
+EPOCHS = 15
+WHOLE = list(range(1, EPOCHS + 1))
 
 
 def training() -> list[psutil.Process]:
@@ -113,6 +114,31 @@ def test_pruning_confirmation_and_time_outs_are_as_on_this_machine(farm, cluster
     assert code == 0, said
     assert farm.states()[-1] == "FAIL"
     assert "took longer than 0.3 seconds" in said
+
+
+def test_a_comparison_has_the_same_verdict_as_on_this_machine(farm, cluster):
+    text = (farm.folder / "spec.yaml").read_text().partition("tune:")[0]
+    short = text.replace(f"epochs: {EPOCHS}, batch_size: 4", "epochs: 1, batch_size: 50")
+    (farm.folder / "tiny.yaml").write_text(short)
+    found = []
+    for options in (ray(cluster), ["--runs", "here"]):
+        command = [
+            "compare",
+            "tiny.yaml",
+            "--vary",
+            "network.pooling=avg,max",
+            "--pairs",
+            "6",
+            "--workers",
+            "2",
+            "--json",
+        ]
+        running = program(farm.folder, *command, *options)
+        out, said = running.communicate(timeout=240)
+        assert running.returncode == 0, said
+        found.append(json.loads(out))
+    for key in ("contrasts", "test", "sentences"):
+        assert found[0][key] == found[1][key], key
 
 
 def test_a_cluster_that_is_not_there(farm):
