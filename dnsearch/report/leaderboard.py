@@ -142,7 +142,7 @@ def folded(heading: str) -> list[str]:
 
 
 MOST_REASONS, LONGEST_REASON = 3, 100
-STATES = ("finished", "pruned", "paused", "failed", "running")
+STATES = ("finished", "pruned", "paused", "failed", "running", "interrupted")
 
 
 def study_board(
@@ -168,8 +168,12 @@ def facts(study: StudyRecord, rows: Sequence[Row]) -> list[str]:
 
 
 def _counts(study: StudyRecord) -> Iterator[str]:
-    states = ", ".join(f"{study.trials[state]} {state}" for state in STATES if study.trials.get(state))
-    yield f"trials: {states or 'none yet'}{'' if study.state == 'ended' else f' ({study.state})'}"
+    counts, condition = dict(study.trials), str(study.state)
+    if condition == "interrupted" and (stopped := counts.pop("running", 0)):
+        counts["interrupted"] = stopped
+        condition += f"; the next search continues {'it' if stopped == 1 else 'them'}"
+    states = ", ".join(f"{counts[state]} {state}" for state in STATES if counts.get(state))
+    yield f"trials: {states or 'none yet'}{'' if condition == 'ended' else f' ({condition})'}"
     if study.infeasible_proposals:
         feasible = study.proposals - study.infeasible_proposals
         broken = ", ".join(f"{one_line(name)} {count}" for name, count in study.infeasible.items())

@@ -49,8 +49,15 @@ def default_url(folder: Path) -> str:
 
 
 def sqlite_file(url: str) -> Path | None:
-    """The file of a SQLite database; None for a server."""
-    return Path(url.removeprefix(SQLITE).partition("?")[0]) if url.startswith(SQLITE) else None
+    """The file of a SQLite database; None for a server. A StudyError where a path has a question mark."""
+    if not url.startswith(SQLITE):
+        return None
+    path, mark, query = url.removeprefix(SQLITE).partition("?")
+    if mark and ("=" not in query or "/" in query):
+        hint = "Rename it, or put the database elsewhere: --storage sqlite:////home/me/study.db"
+        expected = "a path without question mark: what follows it in a URL are options"
+        raise StudyError(str(Problem(f"--storage {SQLITE}{path}?…", expected, hint=hint)))
+    return Path(path)
 
 
 def storage(url: str) -> RDBStorage:

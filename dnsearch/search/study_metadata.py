@@ -1,13 +1,15 @@
 """What a study records about itself: its spec, and whether a spec is still the one it was started with."""
 
 import json
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from typing import Any
 
 import optuna
 from optuna.pruners import NopPruner
 from optuna.study import StudyDirection
+from sqlalchemy import create_engine, inspect
+from sqlalchemy.pool import NullPool
 
 from dnsearch.errors import Problem, StudyError
 from dnsearch.search.database import DAMAGE, OPENING_TROUBLE, reachable, shown, sqlite_file, storage
@@ -48,8 +50,8 @@ def existing_study(url: str, name: str) -> optuna.Study:
     """Open a study to look at; nothing is created, a StudyError is raised, where there is none."""
     if (study := find_study(url, name)) is not None:
         return study
-    there = None if _is_missing(url) else ", ".join(optuna.get_all_study_names(storage(url)))
-    found = "no such file" if there is None else there or "no study"
+    there = "" if _is_empty(url) else ", ".join(optuna.get_all_study_names(storage(url)))
+    found = there or ("no such file" if _is_missing(url) else "no study")
     hint = "Studies are made by: dnsearch tune SPEC --study NAME"
     raise StudyError(str(Problem(f"study {name}", f"a study in {shown(url)}", found, hint)))
 
@@ -58,10 +60,29 @@ def _is_missing(url: str) -> bool:
     return (file := sqlite_file(url)) is not None and not file.is_file()
 
 
+def _is_empty(url: str) -> bool:
+    """Whether a database has none of Optuna's tables, which opening it would make."""
+    if _is_missing(url):
+        return True
+    with (
+        reachable(url, OPENING_TROUBLE),
+        closing(create_engine(url, poolclass=NullPool).connect()) as connection,
+    ):
+        return not inspect(connection).has_table("studies")
+
+
+def is_known(url: str, name: str) -> bool:
+    """Whether a database has a study, or one that a migration is about to put in its place."""
+    if _is_empty(url):
+        return False
+    with reachable(url, OPENING_TROUBLE):
+        return not {name, migrated_name(name)}.isdisjoint(optuna.get_all_study_names(storage(url)))
+
+
 def find_study(url: str, name: str) -> optuna.Study | None:
     """A study, or None where there is none; nothing is created."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    if _is_missing(url):
+    if _is_empty(url):
         return None
     with reachable(url, OPENING_TROUBLE):
         if name not in optuna.get_all_study_names(opened := storage(url)):
@@ -76,7 +97,7 @@ def migrated_name(name: str) -> str:
 
 def finish_migration(url: str, name: str) -> None:
     """Let a study that a migration has completed take its place; the caller holds the study's lock."""
-    if _is_missing(url):
+    if _is_empty(url):
         return
     opened, replacement = storage(url), migrated_name(name)
     if replacement not in optuna.get_all_study_names(opened):

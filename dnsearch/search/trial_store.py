@@ -6,7 +6,7 @@ checkpoint. Every method may be called twice: after a lost connection it is.
 
 import math
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cached_property, wraps
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -19,7 +19,7 @@ from dnsearch.runs.atomic import writing
 from dnsearch.runs.folder import is_run
 from dnsearch.runs.record import EpochRecord, RunRecord, Stop
 from dnsearch.search import duplicates
-from dnsearch.search.database import OPENING_TROUBLE, reachable, storage
+from dnsearch.search.database import OPENING_TROUBLE, reachable, sqlite_file, storage
 from dnsearch.search.duplicates import DROPPED, SAME
 from dnsearch.search.feasibility import Judgement
 from dnsearch.search.messages import Request
@@ -28,7 +28,7 @@ from dnsearch.search.pruning import COSTS, EPOCHS, Pruning, scores_of
 from dnsearch.search.samplers import PAUSED, proposed, sampler
 from dnsearch.search.study_identity import FINGERPRINT, agreed_id, bind
 from dnsearch.search.study_lock import StudyLock, study_locked
-from dnsearch.search.study_metadata import find_study, finish_migration, open_study, write_metadata
+from dnsearch.search.study_metadata import find_study, finish_migration, is_known, open_study, write_metadata
 from dnsearch.spec.document import Document, fingerprint
 from dnsearch.spec.tune import Objective, Tune
 from dnsearch.spec.tune.parameters import Label
@@ -260,10 +260,22 @@ def writable(request: Request) -> Iterator[TrialStore]:
         hint = "Give the study another name: --study NAME"
         raise StudyError(str(Problem(str(folder), "the folder of a study", "that of a run", hint)))
     check_base(request.spec.document, request.spec.tune)
+    if sqlite_file(request.url) is not None and not is_known(request.url, folder.name):
+        agreed_id(folder, None, request.url)  # before a lock is made beside the wrong database
+    made = [each for each in (folder, *folder.parents) if not each.exists()]
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    with study_locked(folder, request.url, request.say) as lock:
-        study = lock.retried(lambda: _opened(request))
+    with ExitStack() as stack:
+        try:
+            lock = stack.enter_context(study_locked(folder, request.url, request.say))
+            study = lock.retried(lambda: _opened(request))
+        except StudyError:
+            if made:
+                (folder / "lock").unlink(missing_ok=True)
+                with suppress(OSError):  # somebody else uses it
+                    for each in made:
+                        each.rmdir()
+            raise
         tune = request.spec.tune.model_copy(update={"trials": request.trials})
         with reachable(request.url):
             yield TrialStore(study, storage(request.url), request.spec.document, tune, lock)

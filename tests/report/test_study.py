@@ -115,6 +115,14 @@ def test_a_study_that_has_just_begun_says_so():
     assert facts(killed, [])[0] == "trials: none yet (interrupted)"
 
 
+def test_trials_of_a_search_that_was_stopped_are_not_called_running():
+    stopped = StudyRecord("new", "interrupted", trials={"running": 1, "finished": 2})
+    line = "trials: 2 finished, 1 interrupted (interrupted; the next search continues it)"
+    assert facts(stopped, [])[0] == line
+    several = replace(stopped, trials={"running": 3})
+    assert facts(several, [])[0] == "trials: 3 interrupted (interrupted; the next search continues them)"
+
+
 def test_the_most_frequent_reasons_of_failures_are_told(make):
     reasons = ["a", "b", "b", "c", "d\n\x1b[2J", "d\n\x1b[2J", "e", ""]
     failed = [

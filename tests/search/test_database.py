@@ -2,6 +2,7 @@
 
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 from types import SimpleNamespace
 
 import psutil
@@ -9,7 +10,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from dnsearch.errors import StudyError
-from dnsearch.search.database import default_url, is_lost_connection, reachable
+from dnsearch.search.database import default_url, is_lost_connection, reachable, sqlite_file
 from dnsearch.search.study_metadata import open_study
 
 
@@ -30,6 +31,18 @@ def test_a_study_is_created_and_found_again(tiny, tmp_path):
     again = opened(tiny(), tmp_path)
     assert [trial.state.name for trial in again.trials] == ["RUNNING"]
     assert again.direction.name == "MAXIMIZE"
+
+
+@pytest.mark.parametrize("path", ["runs/why?/study.db", "a?b/study.db", "study?.db", "study.db?"])
+def test_a_path_with_a_question_mark_is_refused(path):
+    with pytest.raises(StudyError) as caught:
+        sqlite_file(f"sqlite:///{path}")
+    assert "a path without question mark: what follows it in a URL are options" in str(caught.value)
+    assert "Rename it, or put the database elsewhere" in str(caught.value)
+
+
+def test_options_of_a_url_are_no_part_of_its_path():
+    assert sqlite_file("sqlite:////tmp/study.db?timeout=5") == Path("/tmp/study.db")
 
 
 def test_readers_do_not_lock_the_writer_out(tiny, tmp_path):

@@ -15,7 +15,7 @@ from dnsearch.runs.scan import scan
 from dnsearch.search.migrate import migrate
 from dnsearch.search.rebuild import rebuild
 from dnsearch.search.study_identity import ID
-from dnsearch.search.study_metadata import MIGRATED
+from dnsearch.search.study_metadata import MIGRATED, existing_study
 from dnsearch.search.study_summary import records, summary
 
 pytestmark = pytest.mark.xdist_group("tune")
@@ -86,7 +86,27 @@ def test_a_database_of_another_study_is_refused(runs, searching, doing):
 def test_an_empty_database_is_refused_and_stays_empty(runs, tmp_path):
     text = refusal(runs, f"sqlite:///{tmp_path}/new.db")
     assert "found trials in the folder: 4, in the database: 0\n" in text
-    assert not (tmp_path / "new.db").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["small"]
+
+
+def test_a_database_of_something_else_is_refused_and_stays_as_it_was(runs, tmp_path):
+    with closing(sqlite3.connect(tmp_path / "shop.db")) as connection:
+        connection.execute("create table goods (name text)")
+    before = (tmp_path / "shop.db").read_bytes()
+    assert "in the database: 0\n" in refusal(runs, f"sqlite:///{tmp_path}/shop.db")
+    with pytest.raises(StudyError, match=r"shop\.db, found no study"):
+        existing_study(f"sqlite:///{tmp_path}/shop.db", "small")
+    assert (tmp_path / "shop.db").read_bytes() == before
+    assert {path.name for path in tmp_path.iterdir()} == {"small", "shop.db"}
+
+
+@pytest.mark.parametrize("url", ["sqlite:///{}/text.db", "nonsense", "sqlite:///{}/why?/study.db"])
+def test_a_storage_that_cannot_be_opened_leaves_nothing_of_a_new_study(runs, tmp_path, url):
+    (tmp_path / "text.db").write_text("no database at all " * 99)
+    new = type(runs)(tmp_path / "new" / "small", runs.document)
+    with pytest.raises(StudyError):
+        opened(replace(new.request(4), url=url.format(tmp_path)))
+    assert {path.name for path in tmp_path.iterdir()} == {"small", "text.db"}
 
 
 def test_a_lost_database_is_refused(runs):
