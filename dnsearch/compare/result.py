@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dnsearch.compare.design import Design, PairedRun
-from dnsearch.compare.running import PLAN, Plan, Records, frozen_plan, resplit_of, scores_of
+from dnsearch.compare.frozen_plan import PLAN, Plan, frozen_plan
+from dnsearch.compare.running import Records, resplit_of, scores_of
 from dnsearch.compare.statistics import mean_difference, over_seeds_and_images
 from dnsearch.compare.verdict import Contrast, sentence, verdicts
 from dnsearch.errors import Problem, RunError
@@ -43,7 +44,6 @@ class Result:
 
     Args:
         metric: accuracy, or mean IoU of a U-Net; all figures are in points of it.
-        rates: the learning rates that were tried; empty where all arms have the spec's.
         test: arm → its difference from the baseline on the test images, with an interval over other seeds and
             other images; empty where there are none.
         sentences: the verdicts as a person would say them, and where the test images disagree.

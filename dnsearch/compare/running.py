@@ -13,23 +13,21 @@ comes to the same verdict::
 What the pairs say is not looked at before the last one has ended.
 """
 
-import hashlib
-import json
 import math
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 from typing import assert_never
 
 import numpy as np
 
-from dnsearch import input_files
 from dnsearch.compare.design import Arm, Design, PairedRun, Phase, further, rates, tried_run
+from dnsearch.compare.frozen_plan import PLAN, Plan, frozen_plan, written
 from dnsearch.compare.statistics import detectable_gap, pairs_needed
-from dnsearch.errors import Problem, RunError, TrainingError
-from dnsearch.runs.atomic import atomic_write, reading, writing
+from dnsearch.errors import Problem, TrainingError
+from dnsearch.runs.atomic import atomic_write, writing
 from dnsearch.runs.cleaning import heavy, remove
 from dnsearch.runs.folder import RunFolder
 from dnsearch.runs.lock import locked
@@ -38,36 +36,10 @@ from dnsearch.runs.scan import known
 from dnsearch.search.messages import Executor, Job, RunFailed, RunLost
 from dnsearch.spec.compare import FEWEST_PAIRS
 
-PLAN = "plan.json"
 MAX_LOST = 5  # attempts of a run that may lose their node
 MAX_FURTHER = 3  # times that the range of rates gets longer
 
 Records = Mapping[Path, RunRecord]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What is decided before the first pair is trained.
-
-    Args:
-        design: the hash of the design.
-        rates: arm → its learning rate; empty where all have the spec's.
-        pairs: how many are trained.
-        deviations: arm → the standard deviation of its differences from the baseline, in points, as the pilot
-            measured it; empty without a pilot.
-        detectable_gap: arm → the difference that so many pairs find with the planned power, likewise.
-    """
-
-    design: str
-    pairs: int
-    rates: Mapping[str, float] = field(default_factory=dict)
-    deviations: Mapping[str, float] = field(default_factory=dict)
-    detectable_gap: Mapping[str, float] = field(default_factory=dict)
-
-    @property
-    def hash(self) -> str:
-        """By which a change of the file shows."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,16 +95,20 @@ class Comparison:
 
     def _planned(self) -> Generator[Event, None, Plan | None]:
         """Decide on rates and on the number of pairs, and freeze both."""
-        rates = yield from self._rates()
-        plan = None if rates is None else (yield from self._sized(rates))
+        curves = yield from self._curves()
+        if curves is None:
+            return None
+        best = {name: max(curve, key=lambda rate: curve[rate]) for name, curve in curves.items()}
+        plan = yield from self._sized(best)
         if plan is not None:
-            content = json.dumps(described(self.design, plan), indent=2) + "\n"
-            atomic_write(self.folder / PLAN, content.encode())
+            told = {name: {f"{rate:g}": mean for rate, mean in each.items()} for name, each in curves.items()}
+            plan = replace(plan, tried=told)
+            atomic_write(self.folder / PLAN, written(self.design, plan))
             yield Decided(f"{PLAN}: {plan.pairs} pairs of {len(self.design.arms)} runs")
         return plan
 
-    def _rates(self) -> Generator[Event, None, dict[str, float] | None]:
-        """The best rate of each arm, all of the same ones; where one is at an end, more are tried there."""
+    def _curves(self) -> Generator[Event, None, dict[str, dict[float, float]] | None]:
+        """Arm → rate → mean score, all with the same rates; where an arm's best is at an end, with more."""
         if (retune := self.design.compare.retune) is None:
             return {}
         tried, arms = rates(retune), self.design.arms
@@ -141,7 +117,8 @@ class Comparison:
             runs = [tried_run(arm, rate, seed) for seed in seeds for rate in tried for arm in arms]
             if (records := (yield from self._train("retune", runs))) is None:
                 return None
-            best = {arm.name: best_rate(arm, tried, runs, records) for arm in arms}
+            curves = {arm.name: curve(arm, tried, runs, records) for arm in arms}
+            best = {name: max(each, key=each.__getitem__) for name, each in curves.items()}
             below, above = further(tried, log=retune.learning_rate.log)
             longer = [below] * (tried[0] in best.values()) + [*tried] + [above] * (tried[-1] in best.values())
             more = [rate for rate in longer if rate is not None]
@@ -150,7 +127,7 @@ class Comparison:
             tried = more
         told = ", ".join(f"{name} {rate:g}" for name, rate in best.items())
         yield Decided(f"learning rates, the best of {len(tried)} from {tried[0]:g} to {tried[-1]:g}: {told}")
-        return best
+        return curves
 
     def _sized(self, chosen: dict[str, float]) -> Generator[Event, None, Plan | None]:
         """The number of pairs: given, or what the pilot's spread asks for."""
@@ -281,14 +258,16 @@ def _opened(run: PairedRun) -> RunRecord:
     return opening(run.place.name, run.planned.experiment, parameters, cost.macs, None)
 
 
-def best_rate(arm: Arm, tried: Sequence[float], runs: Sequence[PairedRun], records: Records) -> float:
-    """The rate with the best mean score; of equal ones the smallest. A training that failed scores 0."""
+def curve(
+    arm: Arm, tried: Sequence[float], runs: Sequence[PairedRun], records: Records
+) -> dict[float, float]:
+    """Rate → an arm's mean score with it, in points; the smallest rate first. A failed training scores 0."""
 
     def mean(rate: float) -> float:
         own = (records[run.place] for run in runs if run.arm == arm.name and run.rate == rate)
-        return fmean(each.last.score if each.last and each.state == "finished" else 0.0 for each in own)
+        return fmean(100 * each.last.score if each.last and each.state == "finished" else 0.0 for each in own)
 
-    return max(tried, key=mean)
+    return {rate: mean(rate) for rate in tried}
 
 
 def scores_of(runs: Sequence[PairedRun], records: Records) -> dict[str, list[float]]:
@@ -306,40 +285,3 @@ def resplit_of(folder: Path, design: Design, runs: Sequence[PairedRun]) -> float
         return 0.0
     (epoch, *_) = RunFolder(folder / runs[0].place).epochs()
     return epoch.validation.examples / epoch.training.examples
-
-
-def described(design: Design, plan: Plan) -> dict[str, object]:
-    """What ``plan.json`` holds: the plan, and for a person what it is about."""
-    compare = design.compare.model_dump(mode="json", by_alias=True, exclude={"arms", "baseline"})
-    arms = {
-        arm.name: {
-            "values": dict(arm.values),
-            "growth_rate": arm.planned.experiment.network.growth_rate,
-            "parameters": arm.planned.summary.cost.trainable,
-            "macs": arm.planned.summary.cost.macs,
-        }
-        for arm in design.arms
-    }
-    test = f"Student's paired t at 5 %, Šidák over {len(design.contrasts)}; equivalent by the 90 % interval"
-    about = {"test": test, "baseline": design.arms[0].name, "arms": arms, "compare": compare}
-    return {"plan": asdict(plan), "hash": plan.hash, **about}
-
-
-def frozen_plan(folder: Path, design: Design) -> Plan | None:
-    """The plan that is frozen in a folder, None: none yet; a RunError if it is another comparison's."""
-    path = folder / PLAN
-    if not path.exists():
-        return None
-    hint = "What was compared has changed, so it is another comparison: --name NAME"
-    try:
-        with reading(path):
-            content = input_files.json_value(path)
-        plan = Plan(**content["plan"])
-        if plan.hash != content["hash"]:
-            raise ValueError("a plan that was changed after it was frozen")
-    except (ValueError, LookupError, TypeError) as error:
-        raise RunError(str(Problem(str(path), "the plan as it was frozen", str(error), hint))) from None
-    if plan.design != design.hash:
-        expected = f"the plan of this comparison, with design {design.hash}"
-        raise RunError(str(Problem(str(path), expected, plan.design, hint)))
-    return plan

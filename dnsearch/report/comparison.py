@@ -24,9 +24,10 @@ def comparison(found: Result) -> Group:
     """Everything about a comparison, in 80 columns."""
     heading = f"{found.name}: {found.pairs} pairs, margin {found.margin:g} points of {found.metric}"
     sentences = [Text(f"{line[0].upper()}{line[1:]}.") for line in found.sentences]
-    where = Text(f"runs: {found.folder}/pairs; the plan, frozen before them: {found.folder}/plan.json", "dim")
-    parts = Text(forest(found)), Text(), _contrasts(found), Text(), _arms(found.arms), where
-    return Group(Text(heading, "bold"), Text(), *sentences, Text(), *parts)
+    where = f"runs: {found.folder}/pairs; the plan, frozen before them: {found.folder}/plan.json"
+    parts = Text(), Text(forest(found)), Text(), _contrasts(found), Text(), _arms(found.arms)
+    rates = (Text(), _rates(found)) if found.plan.tried else ()
+    return Group(Text(heading, "bold"), Text(), *sentences, *parts, *rates, Text(where, "dim"))
 
 
 def forest(found: Result) -> str:
@@ -71,15 +72,26 @@ def _row(each: Contrast, test: Figure | None) -> Sequence[str]:
 
 
 def _arms(arms: Sequence[ArmResult]) -> Table:
-    headings = ">validation", ">95 % interval", ">test", ">rate", ">growth", ">parameters", ">MACs", ">time"
-    made = table("", "arm", *headings, gap=1)
+    headings = ">validation", ">test", ">rate", ">growth", ">parameters", ">MACs", ">time"
+    made = table("", "arm", *headings, gap=2)
     for arm in arms:
         test = units.NOTHING if arm.test is None else f"{arm.test.value:.2f}"
         growth = str(list(arm.growth_rate) if isinstance(arm.growth_rate, tuple) else arm.growth_rate)
         cost = units.count(arm.parameters), units.short_count(arm.macs), units.duration(arm.wall_seconds)
-        between = f"{arm.validation.low:.2f} to {arm.validation.high:.2f}"
-        figures = f"{arm.validation.value:.2f}", between, test, f"{arm.learning_rate:.3g}", growth
+        figures = f"{arm.validation.value:.2f}", test, f"{arm.learning_rate:.3g}", growth
         made.add_row(arm.name, *figures, *cost)
+    return made
+
+
+def _rates(found: Result) -> Table:
+    """What each arm scored with each learning rate, the chosen one in brackets."""
+    tried, chosen = found.plan.tried, found.plan.rates
+    made = table("", "learning rate", *(f">{name}" for name in tried), gap=2)
+    for rate in next(iter(tried.values())):
+        scores = {name: f"{curve[rate]:.2f}" for name, curve in tried.items()}
+        made.add_row(
+            rate, *(f"[{each}]" if f"{chosen[name]:g}" == rate else each for name, each in scores.items())
+        )
     return made
 
 

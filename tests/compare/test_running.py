@@ -152,6 +152,7 @@ def test_each_arm_has_its_best_rate(tmp_path):
 def test_a_best_rate_at_the_end_makes_the_range_longer_for_all(tmp_path):
     _, found, trained = compared(tmp_path, peaked(avg=0.2, max=0.05), pairs=6, **RETUNE)
     assert [arm.learning_rate for arm in found.arms] == [0.2, 0.05]
+    assert found.plan.tried["max"] == {"0.025": 85.0, "0.05": 90.0, "0.1": 85.0, "0.2": 80.0, "0.4": 75.0}
     tried = {each.rpartition("-seed")[0] for each in trained if each.startswith("retune")}
     assert tried == {
         f"retune/{arm}-rate-{rate}" for arm in ARMS for rate in ("0.025", "0.05", "0.1", "0.2", "0.4")
