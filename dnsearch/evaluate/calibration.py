@@ -11,10 +11,15 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import special
 
+from dnsearch.evaluate.bootstrap import CHUNK, RESAMPLES, SEED, Floats
 from dnsearch.evaluate.intervals import TAILS, Figure, Z
-from dnsearch.evaluate.metrics import BINS, CHUNK, RESAMPLES, SEED, Floats, Labels, expected_error, gaps
+
+Labels = NDArray[np.integer]
+
+BINS = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +55,47 @@ def calibration(
     plain = float(expected_error(values.mean(axis=0)))
     band = consistency_band(probabilities, seed, resamples, bins)
     error = debiased_error(values)
-    half = Z * math.sqrt((values.var(axis=0, ddof=1) / len(values)).sum())
+    half = Z * math.sqrt(np.square(_errors(values)).sum())
     low = 0.0 if plain <= band[1] else max(0.0, error - half)
     return Calibration(plain, Figure(error, low, min(1.0, error + half)), band)
+
+
+def gaps(probabilities: Floats, labels: Labels, bins: int = BINS) -> Floats:
+    """What each prediction adds to its bin, (n, bins): 1 if it is right, else 0, less its confidence.
+
+    Its confidence is its largest probability; bin m is for those above ``(m - 1) / bins`` up to ``m / bins``;
+    all others are 0. As in Guo et al., 2017, "On calibration of modern neural networks".
+    """
+    confidence = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == labels
+    place = _places(confidence, bins)
+    found = np.zeros((len(labels), bins))
+    found[np.arange(len(labels)), place] = right - confidence
+    return found
+
+
+def _places(confidence: Floats, bins: int) -> NDArray[np.intp]:
+    return np.clip(np.ceil(confidence * bins).astype(np.intp) - 1, 0, bins - 1)
+
+
+def expected_error(mean_gaps: Floats) -> Floats:
+    """The expected calibration error, ``ECE = Σ_m |B_m| / n · |accuracy(B_m) - confidence(B_m)|``.
+
+    ``|B_m| / n`` times the difference is the mean of that bin's gaps over all predictions, so this is the sum
+    of the absolute values of means of ``gaps``: (..., bins) → (...,).
+
+    >>> sure = np.array([[0.9, 0.1], [0.9, 0.1], [0.4, 0.6]])
+    >>> round(float(expected_error(gaps(sure, np.array([0, 1, 1])).mean(axis=0))), 4)  # (|1 - 1.8| + 0.4) / 3
+    0.4
+    """
+    found: Floats = np.abs(mean_gaps).sum(axis=-1)
+    return found
+
+
+def _errors(values: Floats) -> Floats:
+    """The standard errors of the bins' mean gaps; 0 of a single prediction, which tells nothing of them."""
+    found: Floats = np.sqrt(values.var(axis=0, ddof=min(1, len(values) - 1)) / len(values))
+    return found
 
 
 def debiased_error(values: Floats) -> float:
@@ -63,13 +106,13 @@ def debiased_error(values: Floats) -> float:
     so much more than ``|d_m|`` (Kumar et al., 2019, appendix).
 
     Args:
-        values: (n, bins), from ``metrics.gaps``.
+        values: (n, bins), from ``gaps``.
 
     >>> round(debiased_error(np.array([[0.1], [-0.9], [0.1], [0.1], [0.1]])), 4)
     0.0209
     """
     mean = values.mean(axis=0)
-    error = np.sqrt(values.var(axis=0, ddof=1) / len(values))
+    error = _errors(values)
     scale = np.where(error > 0, error, 1.0)
     expected = error * np.sqrt(2 / np.pi) * np.exp(-((mean / scale) ** 2) / 2) + mean * (
         1 - 2 * special.ndtr(-mean / scale)
@@ -90,7 +133,7 @@ def consistency_band(
     (0.0, 0.09)
     """
     confidence = probabilities.max(axis=1)
-    place = np.clip(np.ceil(confidence * bins).astype(np.intp) - 1, 0, bins - 1)
+    place = _places(confidence, bins)
     member = np.zeros((len(place), bins))
     member[np.arange(len(place)), place] = 1 / len(place)
     rng = np.random.default_rng(seed)

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from dnsearch.evaluate.bootstrap import RESAMPLES, SEED, Floats
 from dnsearch.evaluate.intervals import CONFIDENCE
-from dnsearch.evaluate.metrics import RESAMPLES, SEED, Floats
 
 Setting = str | float | bool | None
 """A searched value; None where a trial does not have the setting."""

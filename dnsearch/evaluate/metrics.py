@@ -1,70 +1,18 @@
-"""How good predictions are: from logits and labels to probabilities, losses, ranks and their summary.
+"""How good predictions are: from logits and labels to probabilities, losses, ranks and their summary."""
 
-Intervals of figures that are means over images come from resampled images. SciPy's ``stats.bootstrap`` draws
-anew for every figure and keeps a table of all images by all images; here one set serves every figure.
-"""
-
-from collections.abc import Callable
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dnsearch.evaluate.intervals import TAILS, Figure, wilson
+from dnsearch.evaluate.bootstrap import Floats, bootstrap, resampled_means
+from dnsearch.evaluate.calibration import Calibration, Labels, calibration
+from dnsearch.evaluate.intervals import Figure, wilson
 
-Floats = NDArray[np.float64]
-Labels = NDArray[np.integer]
 Counts = NDArray[np.int64]
-Statistic = Callable[[Floats], Floats]
-"""Means of values, (..., columns) → the figure that is made of them, (...,)."""
 
-TOP, BINS = 5, 15
-RESAMPLES, SEED = 2000, 0
-CHUNK = 2**22  # draws held in memory at once
-HIT, LOSS, NEAR, GAPS = 0, 1, 2, 3  # columns of the values; the gaps are the last ones
-
-
-def resampled_means(values: Floats, seed: int = SEED, resamples: int = RESAMPLES) -> Floats:
-    """Means over as many images as there are, drawn with replacement: (n, columns) → (resamples, columns)."""
-    examples = len(values)
-    rng = np.random.default_rng(seed)
-    means = np.empty((resamples, values.shape[1]))
-    step = max(1, CHUNK // examples)
-    for start in range(0, resamples, step):
-        count = min(step, resamples - start)
-        drawn = rng.integers(examples, size=(count, examples)) + examples * np.arange(count)[:, np.newaxis]
-        times = np.bincount(drawn.ravel(), minlength=count * examples).reshape(count, examples)
-        means[start : start + count] = times @ values / examples
-    return means
-
-
-def bootstrap(values: Floats, means: Floats, statistic: Statistic) -> Figure:
-    """A figure and its bias-corrected and accelerated bootstrap interval (BCa; Efron, 1987).
-
-    With ``θ`` the figure, ``θ*`` those of the resamples, ``θ₍ᵢ₎`` the one without image i and
-    ``d = mean(θ₍·₎) - θ₍ᵢ₎``: ``z₀ = Φ⁻¹(share of θ* below θ)``, ``a = Σ d³ / (6 (Σ d²)^1.5)``, and the ends
-    are the quantiles ``Φ(z₀ + (z₀ ± z) / (1 - a (z₀ ± z)))`` of ``θ*``.
-
-    Args:
-        values: (n, columns), one row per image.
-        means: (resamples, columns), from ``resampled_means``.
-        statistic: from means to the figure.
-    """
-    figure, found = float(statistic(values.mean(axis=0))), statistic(means)
-    if len(values) == 1 or np.ptp(found) == 0:
-        return Figure(figure, figure, figure)
-    without = statistic((values.sum(axis=0) - values) / (len(values) - 1))
-    off = without.mean() - without
-    squares = float((off**2).sum())
-    acceleration = float((off**3).sum()) / (6 * squares**1.5) if squares else 0.0
-    below = float((found < figure).mean() + (found == figure).mean() / 2)
-    edge = 1 / (2 * len(found))  # so few resamples cannot tell a share from 0 or 1
-    normal = NormalDist()
-    bias = normal.inv_cdf(min(max(below, edge), 1 - edge))
-    shifted = [bias + normal.inv_cdf(tail) for tail in TAILS]
-    low, high = np.quantile(found, [normal.cdf(bias + z / (1 - acceleration * z)) for z in shifted])
-    return Figure(figure, float(low), float(high))
+TOP = 5
+HIT, LOSS, NEAR = 0, 1, 2  # columns of the values
 
 
 def softmax(logits: Floats) -> Floats:
@@ -100,34 +48,6 @@ def ranks(logits: Floats, labels: Labels) -> NDArray[np.intp]:
     own = logits[np.arange(len(labels)), labels][:, np.newaxis]
     earlier = np.arange(logits.shape[1]) < labels[:, np.newaxis]
     found: NDArray[np.intp] = ((logits > own) | ((logits == own) & earlier)).sum(axis=1)
-    return found
-
-
-def gaps(probabilities: Floats, labels: Labels, bins: int = BINS) -> Floats:
-    """What each prediction adds to its bin, (n, bins): 1 if it is right, else 0, less its confidence.
-
-    Its confidence is its largest probability; bin m is for those above ``(m - 1) / bins`` up to ``m / bins``;
-    all others are 0. As in Guo et al., 2017, "On calibration of modern neural networks".
-    """
-    confidence = probabilities.max(axis=1)
-    right = probabilities.argmax(axis=1) == labels
-    place = np.clip(np.ceil(confidence * bins).astype(np.intp) - 1, 0, bins - 1)
-    found = np.zeros((len(labels), bins))
-    found[np.arange(len(labels)), place] = right - confidence
-    return found
-
-
-def expected_error(mean_gaps: Floats) -> Floats:
-    """The expected calibration error, ``ECE = Σ_m |B_m| / n · |accuracy(B_m) - confidence(B_m)|``.
-
-    ``|B_m| / n`` times the difference is the mean of that bin's gaps over all predictions, so this is the sum
-    of the absolute values of means of ``gaps``: (..., bins) → (...,).
-
-    >>> sure = np.array([[0.9, 0.1], [0.9, 0.1], [0.4, 0.6]])
-    >>> round(float(expected_error(gaps(sure, np.array([0, 1, 1])).mean(axis=0))), 4)  # (|1 - 1.8| + 0.4) / 3
-    0.4
-    """
-    found: Floats = np.abs(mean_gaps).sum(axis=-1)
     return found
 
 
@@ -187,7 +107,7 @@ class Assessment:
         top5_accuracy: share of the images whose class was among the five likeliest; None where there are no
             more than five classes.
         loss: mean negative log-likelihood, in nats.
-        calibration_error: expected calibration error, from 0 to 1.
+        calibration: how far confidence is from accuracy.
         confusion: (classes, classes): images of the row's class that were given the column's.
     """
 
@@ -196,15 +116,15 @@ class Assessment:
     wilson: tuple[float, float]
     top5_accuracy: Figure | None
     loss: Figure
-    calibration_error: Figure
+    calibration: Calibration
     classes: tuple[ClassFigures, ...]
     confusion: Counts
 
 
 def assess(logits: Floats, labels: Labels, class_names: tuple[str, ...]) -> Assessment:
     """Judge logits (n, classes) by labels (n,), from 0; all figures and all calls use the same resamples."""
-    probabilities, rank = softmax(logits), ranks(logits, labels)
-    values = np.column_stack([rank == 0, losses(logits, labels), rank < TOP, gaps(probabilities, labels)])
+    rank = ranks(logits, labels)
+    values = np.column_stack([rank == 0, losses(logits, labels), rank < TOP])
     means = resampled_means(values)
     counts = confusion(labels, logits.argmax(axis=1), len(class_names))
     near = bootstrap(values, means, lambda each: each[..., NEAR]) if len(class_names) > TOP else None
@@ -214,7 +134,7 @@ def assess(logits: Floats, labels: Labels, class_names: tuple[str, ...]) -> Asse
         wilson=wilson(int(counts.trace()), len(labels)),
         top5_accuracy=near,
         loss=bootstrap(values, means, lambda each: each[..., LOSS]),
-        calibration_error=bootstrap(values, means, lambda each: expected_error(each[..., GAPS:])),
+        calibration=calibration(softmax(logits), labels),
         classes=class_figures(counts, class_names),
         confusion=counts,
     )

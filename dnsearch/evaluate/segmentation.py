@@ -10,8 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from dnsearch.evaluate import metrics
+from dnsearch.evaluate.bootstrap import Floats, bootstrap, resampled_means
+from dnsearch.evaluate.calibration import Labels
 from dnsearch.evaluate.intervals import Figure
-from dnsearch.evaluate.metrics import ClassFigures, Counts, Floats, Labels, bootstrap
+from dnsearch.evaluate.metrics import ClassFigures, Counts
 
 LOSS, PIXELS, FIRST_CLASS = 0, 1, 2
 """Columns of an image's values; then, for each class, its right pixels, the given ones, the shown ones."""
@@ -61,7 +63,7 @@ def assess_masks(batches: Iterable[tuple[Floats, Labels]], class_names: tuple[st
             loss = metrics.losses(logits_of_pixels, pixels).sum()
             rows.append(np.concatenate([[loss, found.sum()], *sums]))
     values = np.stack(rows)
-    means = metrics.resampled_means(values)
+    means = resampled_means(values)
     right = slice(FIRST_CLASS, FIRST_CLASS + classes)
     return Segmentation(
         examples=len(values),

@@ -40,12 +40,12 @@ def _headline(found: Assessment | Segmentation) -> list[tuple[str, str, str, str
     match found:
         case Assessment():
             low, high = found.wilson
-            top5 = found.top5_accuracy
+            top5, chance = found.top5_accuracy, f"by chance up to {percent(found.calibration.band[1])}"
             return [
                 ("accuracy", *_share(found.accuracy), f"Wilson {100 * low:.2f} – {percent(high)}"),
                 *([("top-5 accuracy", *_share(top5), "")] if top5 else []),
                 ("loss", *loss, "nats"),
-                ("calibration error", *_share(found.calibration_error), "15 bins"),
+                ("calibration error", *_share(found.calibration.error), chance),
             ]
         case Segmentation():
             return [
@@ -123,12 +123,14 @@ def _mistakes(counts: Counts, names: Sequence[str], unit: str) -> RenderableType
 def evaluation_json(found: Assessment | Segmentation) -> dict[str, Any]:
     """All of it for ``json.dumps``: shares from 0 to 1; None where there is no such figure."""
     figures: dict[str, Figure | None]
-    counted, intervals = {"examples": found.examples}, {}
+    counted: dict[str, float] = {"examples": found.examples}
+    intervals: dict[str, list[float]] = {}
     match found:
         case Assessment():
             figures = {"accuracy": found.accuracy, "top5_accuracy": found.top5_accuracy, "loss": found.loss}
-            figures["calibration_error"] = found.calibration_error
-            intervals = {"accuracy_wilson": list(found.wilson)}
+            figures["calibration_error"] = found.calibration.error
+            counted["plain_calibration_error"] = found.calibration.plain
+            intervals = {"accuracy_wilson": list(found.wilson), "calibrated": list(found.calibration.band)}
             classes = [asdict(each) for each in found.classes]
         case Segmentation():
             counted["pixels"] = found.pixels

@@ -128,9 +128,10 @@ def test_evaluate(trained):
     assert Path("confusion.png").read_bytes().startswith(b"\x89PNG")
     found = json.loads(ran.out)
     assert list(found) == [
-        *("name", "split", "tta", "examples", "accuracy", "top5_accuracy", "loss", "calibration_error"),
-        *("intervals", "classes", "confusion"),
+        *("name", "split", "tta", "examples", "plain_calibration_error"),
+        *("accuracy", "top5_accuracy", "loss", "calibration_error", "intervals", "classes", "confusion"),
     ]
+    assert list(found["intervals"])[-2:] == ["accuracy_wilson", "calibrated"]
     assert found["tta"] is None
     assert (found["name"], found["split"], found["examples"]) == ("tiny", "test", 359)
     (row,) = json.loads(dnsearch("leaderboard", "--json").out)

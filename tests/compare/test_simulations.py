@@ -21,10 +21,10 @@ from dnsearch.compare.statistics import (
     sign_flip,
 )
 from dnsearch.compare.verdict import verdicts
-from dnsearch.evaluate.calibration import calibration
+from dnsearch.evaluate.bootstrap import bootstrap, resampled_means
+from dnsearch.evaluate.calibration import calibration, expected_error, gaps
 from dnsearch.evaluate.importance import importances
 from dnsearch.evaluate.intervals import difference_of_shares
-from dnsearch.evaluate.metrics import bootstrap, expected_error, gaps, resampled_means
 from dnsearch.evaluate.multiple_comparisons import Measured, may_be_best
 from dnsearch.evaluate.paired_hits import agreement, mcnemar, paired_difference
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from dnsearch.evaluate import metrics as module
+from dnsearch.evaluate import bootstrap as module
+from dnsearch.evaluate.bootstrap import bootstrap, resampled_means
 from dnsearch.evaluate.intervals import Figure
-from dnsearch.evaluate.metrics import bootstrap, resampled_means
 
 
 def first(means):

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from dnsearch.evaluate.calibration import calibration, consistency_band, debiased_error
-from dnsearch.evaluate.metrics import gaps
+from dnsearch.evaluate.calibration import calibration, consistency_band, debiased_error, gaps
 
 
 def predictions(rng, examples, over):

@@ -10,13 +10,11 @@ from sklearn.metrics import (
     top_k_accuracy_score,
 )
 
+from dnsearch.evaluate.calibration import BINS, expected_error, gaps
 from dnsearch.evaluate.metrics import (
-    BINS,
     assess,
     class_figures,
     confusion,
-    expected_error,
-    gaps,
     losses,
     mistakes,
     ranks,
@@ -143,11 +141,20 @@ def test_five_classes_have_no_top_five():
 
 def test_it_is_the_same_every_time():
     first, second = assess(*judged()), assess(*judged())
-    assert (first.accuracy, first.loss, first.calibration_error) == (
+    assert (first.accuracy, first.loss, first.calibration) == (
         second.accuracy,
         second.loss,
-        second.calibration_error,
+        second.calibration,
     )
+
+
+def test_a_calibrated_network_s_calibration_error_may_be_0():
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 2, (360, 5))
+    labels = (softmax(logits).cumsum(axis=1) < rng.random((360, 1))).sum(axis=1)
+    found = assess(logits, labels, tuple("abcde")).calibration
+    assert found.error.low == 0
+    assert found.error.value < 0.03 < found.plain < found.band[1]
 
 
 def test_more_images_say_more():
@@ -158,3 +165,4 @@ def test_more_images_say_more():
 def test_one_image_is_enough():
     found = assess(np.array([[2.0, 1.0]]), np.array([0]), ("a", "b"))
     assert (found.accuracy.low, found.accuracy.high) == (1, 1)
+    assert found.calibration.error.value == found.calibration.plain == pytest.approx(0.2689, abs=1e-4)

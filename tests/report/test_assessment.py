@@ -36,7 +36,8 @@ def shown(assessed, width):
 def test_ten_classes_are_shown_whole(width):
     lines = shown(found(10), width)
     text = "\n".join(lines)
-    for heading in ("accuracy", "top-5 accuracy", "loss", "calibration error", "95 % interval", "Wilson"):
+    headings = "accuracy", "top-5 accuracy", "loss", "calibration error", "95 % interval", "Wilson"
+    for heading in (*headings, "by chance up to"):
         assert heading in text
     assert lines[0] == "run: images"
     assert sum(line.startswith("kind ") for line in lines) == 10
