@@ -21,6 +21,7 @@ from dnsearch import environment
 from dnsearch.errors import RunError
 from dnsearch.runs.folder import read_study, trial_name, write_study
 from dnsearch.runs.record import Metrics, Parameters, RunRecord, State, StudyRecord
+from dnsearch.runs.record_json import ADAPTERS, from_json
 from dnsearch.runs.scan import NO_WORD
 from dnsearch.search.database import DAMAGE, reachable
 from dnsearch.search.duplicates import DROPPED
@@ -172,7 +173,10 @@ def looking(url: str, name: str) -> Callable[[], tuple[list[RunRecord], StudyRec
 def records(study: optuna.Study) -> list[RunRecord]:
     """A record per trial, with what the storage has; infeasible proposals are no trials."""
     trials = filter(is_trial, study.get_trials(deepcopy=False))
-    return [_record(study, trial) for trial in trials if trial.state is not TrialState.WAITING]
+    found = [_record(study, trial) for trial in trials if trial.state is not TrialState.WAITING]
+    where = f"trials of study {study.study_name}"  # what a database holds may be of any type
+    dump = ADAPTERS[RunRecord].dump_json
+    return [from_json(RunRecord, dump(record, warnings=False), where) for record in found]
 
 
 def _record(study: optuna.Study, trial: FrozenTrial) -> RunRecord:

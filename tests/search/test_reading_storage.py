@@ -8,7 +8,7 @@ import pytest
 from optuna.distributions import FloatDistribution
 from optuna.trial import TrialState, create_trial
 
-from dnsearch.errors import StudyError
+from dnsearch.errors import RunError, StudyError
 from dnsearch.report.leaderboard import facts
 from dnsearch.report.ranking import rank_trials
 from dnsearch.runs.lock import locked
@@ -54,6 +54,23 @@ def test_every_trial_is_told_with_what_the_storage_knows(new_store, tmp_path):
     assert records[1].reason == "behind the others"
     assert {record.epochs_planned for record in records} == {2}
     assert (found.state, found.proposals, found.infeasible) == ("interrupted", 7, {"macs": 1})
+
+
+@pytest.mark.parametrize("parameters", ["1", 10**400])
+def test_a_trial_with_facts_of_other_types_is_refused(new_store, tmp_path, parameters):
+    new_store().study.add_trial(trial(TrialState.COMPLETE, 0.9, **{COSTS: {"parameters": parameters}}))
+    with pytest.raises(RunError, match=r"trials of study small  parameters\.trainable\n  expected "):
+        looking(default_url(tmp_path), "small")()
+
+
+def test_a_parameter_whose_name_is_bytes_is_read_as_text(new_store, tmp_path):
+    new_store().study.add_trial(trial(TrialState.COMPLETE, 0.9))
+    with closing(sqlite3.connect(tmp_path / "study.db")) as connection:
+        connection.execute("update trial_params set param_name = x'61'")
+        connection.commit()
+    records, study = looking(default_url(tmp_path), "small")()
+    assert records[0].settings == {"a": 0.1}
+    assert len(rank_trials(records, study)) == 1
 
 
 def test_its_leaderboard_has_no_intervals(new_store, tmp_path):

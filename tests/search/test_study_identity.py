@@ -2,8 +2,11 @@
 
 import shutil
 import sqlite3
-from contextlib import closing
+import subprocess
+import sys
+from contextlib import closing, suppress
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from small_study import opened
@@ -17,6 +20,7 @@ from dnsearch.search.rebuild import rebuild
 from dnsearch.search.study_identity import ID
 from dnsearch.search.study_metadata import MIGRATED, existing_study
 from dnsearch.search.study_summary import records, summary
+from dnsearch.spec.document import resolved_yaml
 
 pytestmark = pytest.mark.xdist_group("tune")
 
@@ -199,3 +203,22 @@ def test_a_folder_without_trials_fills_nothing(searching):
     runs.folder.mkdir()
     with pytest.raises(StudyError, match="expected the folder of a study, with its trials, found no trials"):
         rebuild(runs.request(4))
+
+
+def test_a_rebuild_that_is_killed_at_any_write_ends_at_the_next_try(runs, searched, tmp_path):
+    lost(runs)
+    (tmp_path / "spec.yaml").write_text(resolved_yaml(runs.document.experiment))
+    writes = 11
+    places = [tmp_path / str(number) / "small" for number in range(writes + 1)]
+    for place in places:
+        shutil.copytree(runs.folder, place, ignore=shutil.ignore_patterns("*.npz"))
+    program = str(Path(__file__).parent / "killed_rebuild.py")
+    command = [sys.executable, program, str(tmp_path / "spec.yaml"), str(tmp_path), str(writes)]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.stdout.splitlines() == [f"{writes} writes", "0", *["9"] * writes], ended.stderr
+    for place in places:
+        killed = type(runs)(place, runs.document)
+        with suppress(StudyError):  # whole already: the message says to leave --rebuild out
+            assert rebuild(killed.request(4)) == 4
+        opened(killed.request(4))
+        assert list(map(shape, killed.study().trials)) == list(map(shape, searched.study().trials))
