@@ -72,11 +72,12 @@ class Lion(Section):
 
 
 class Muon(Section):
-    """Muon for the convolutions' kernels (Jordan et al., 2024; Liu et al., 2025, arXiv 2502.16982).
+    """Muon for the inner convolutions' kernels (Jordan et al., 2024; Liu et al., 2025, arXiv 2502.16982).
 
     A kernel of (height, width, channels, filters) counts as the matrix (height x width x channels, filters);
-    its momentum is orthogonalised. BatchNorm's variables, biases, learned slopes and the classifier are
-    AdamW's, with the betas 0.9 and 0.999. Both take the same learning rate, about AdamW's.
+    its momentum is orthogonalised. The first convolution, the last layer (a classifier, or a U-Net's last
+    convolution), BatchNorm's variables, biases and learned slopes are AdamW's, with the betas 0.9 and 0.999.
+    Both take the same learning rate, about AdamW's.
     """
 
     name: Literal["muon"] = Field(description="The optimizer.")

@@ -14,8 +14,9 @@ w ← w + v; where a schedule divides η by 10, that v still has the old η in i
 gradient the weights move another 7.3 steps of the old size (8.1 without Nesterov).
 
 Muon (Jordan et al., 2024) makes the momentum of a convolution's kernel nearly orthogonal, so that no
-direction is too small to be learned; AdamW does the rest. A kernel of shape (height, width, channels,
-filters) is the matrix X of (height × width × channels, filters), divided by its norm. Five turns of
+direction is too small to be learned; AdamW does the rest, with the first and the last layer. A kernel of
+shape (height, width, channels, filters) is the matrix X of (height × width × channels, filters), divided by
+its norm. Five turns of
 
     X ← a·X + X·(b·A + c·A²)    A = XᵀX    (a, b, c) = (3.4445, −4.7750, 2.0315)
 
@@ -187,11 +188,15 @@ def _adam(rule: Adam | AdamW, gradient: Tensor, slots: Slots, steps: Tensor) -> 
 
 
 def _muon(rule: Muon, weights: Vector, gradient: Tensor, slots: Slots, steps: Tensor) -> Tensor:
-    """The same: Muon's steps for the kernels of convolutions, AdamW's for all others, as Jordan advises."""
+    """The same: Muon's steps for the kernels of the inner convolutions, AdamW's for all others.
+
+    The first layer and the last one are AdamW's too, as Jordan advises, also where they are convolutions.
+    """
     velocity = slots["momentum"].assign(rule.momentum * slots["momentum"] + gradient)
     directions = weights.parts(gradient + rule.momentum * velocity)
     found = weights.parts(_adam(AdamW(name="adamw"), gradient, slots, steps))
-    kernels = [n for n, each in enumerate(weights.variables) if is_kernel(each) and len(each.shape) == 4]
+    inner = [n for n, each in enumerate(weights.variables) if is_kernel(each)][1:-1]
+    kernels = [n for n in inner if len(directions[n].shape) == 4]
     for number, step in zip(kernels, muon_steps([directions[n] for n in kernels]), strict=True):
         found[number] = step
     return weights.joined(found)
