@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from typer import BadParameter, CallbackParam, Exit, Option
 
 from dnsearch.cli import console, options
+from dnsearch.errors import StudyError
 
 if TYPE_CHECKING:
     from dnsearch.search.messages import Request
@@ -134,9 +135,15 @@ def _searched(request: "Request", kind: options.ExecutorKind, address: str | Non
         options.executor_for(kind, address, request.resources) as executor,
         live(request, plain=plain) as tell,
     ):
-        for event in search(request, lambda: interrupts.count, executor, lambda: interrupts.reason):
-            tell(event)
-            refused.update(list(event.reasons) if isinstance(event, ProposalRefused) else [])
+        try:
+            for event in search(request, lambda: interrupts.count, executor, lambda: interrupts.reason):
+                tell(event)
+                refused.update(list(event.reasons) if isinstance(event, ProposalRefused) else [])
+        except StudyError as error:  # of a database that was waited for
+            if interrupts.count < 2:
+                raise
+            console.complain(error)
+            raise Exit(interrupts.exit_code) from error
     if refused:
         by = ", ".join(f"{name} {count:,}" for name, count in refused.most_common())
         console.say(f"infeasible proposals, refused by: {by}")

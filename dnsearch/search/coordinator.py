@@ -45,7 +45,7 @@ def search(
     ``reason`` is what their records then say.
     """
     executor = executor or local_executor(request.resources)
-    with writable(request) as store:
+    with writable(request, lambda: interrupts() > 1) as store:
         enqueue(request, store)
         coordinator = Coordinator(request, store, executor)
         try:

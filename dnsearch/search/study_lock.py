@@ -41,10 +41,15 @@ Result = TypeVar("Result")
 
 
 @contextmanager
-def study_locked(folder: Path, url: str, say: Callable[[str], None]) -> Iterator["StudyLock"]:
-    """Keep others from writing a study; ``say`` is told once of an absence of the database, and its end."""
+def study_locked(
+    folder: Path, url: str, say: Callable[[str], None], is_stopped: Callable[[], bool] = lambda: False
+) -> Iterator["StudyLock"]:
+    """Keep others from writing a study; ``say`` is told once of an absence of the database, and its end.
+
+    The database is waited for until it ``is_stopped``.
+    """
     with _file_locked(folder / "lock", folder.name):
-        lock = StudyLock(folder.name, url, say)
+        lock = StudyLock(folder.name, url, say, is_stopped)
         try:
             with database.reachable(url, database.OPENING_TROUBLE):
                 lock.retried(lock.take)
@@ -56,8 +61,14 @@ def study_locked(folder: Path, url: str, say: Callable[[str], None]) -> Iterator
 class StudyLock:
     """A study's lock at its database, and the patience that a restart of a server asks for."""
 
-    def __init__(self, study: str, url: str, say: Callable[[str], None] = lambda _: None) -> None:
-        self._study, self._url, self._say = study, url, say
+    def __init__(
+        self,
+        study: str,
+        url: str,
+        say: Callable[[str], None] = lambda _: None,
+        is_stopped: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._study, self._url, self._say, self._is_stopped = study, url, say, is_stopped
         self._held = ExitStack()
         self._connection: Connection | None = None
         self._renewed = 0.0
@@ -122,7 +133,10 @@ class StudyLock:
                     minutes, why = GIVE_UP_SECONDS / 60, database.error_text(error, self._url)
                     self._say(f"the database is away; waiting up to {minutes:g} minutes for it… ({why})")
                 is_away = True
-                time.sleep(pause)
+                for _ in range(round(pause / FIRST_PAUSE_SECONDS)):
+                    if self._is_stopped():
+                        raise
+                    time.sleep(FIRST_PAUSE_SECONDS)
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
             else:
                 if is_away:

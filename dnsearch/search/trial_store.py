@@ -253,8 +253,11 @@ def is_trial(trial: FrozenTrial) -> bool:
 
 
 @contextmanager
-def writable(request: Request) -> Iterator[TrialStore]:
-    """Create the study, or open it if it exists; keep every other process from writing it for the block."""
+def writable(request: Request, is_stopped: Callable[[], bool] = lambda: False) -> Iterator[TrialStore]:
+    """Create the study, or open it if it exists; keep every other process from writing it for the block.
+
+    A database that is away is waited for until it ``is_stopped``.
+    """
     folder = request.folder
     if is_run(folder):
         hint = "Give the study another name: --study NAME"
@@ -267,7 +270,7 @@ def writable(request: Request) -> Iterator[TrialStore]:
         folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         try:
-            lock = stack.enter_context(study_locked(folder, request.url, request.say))
+            lock = stack.enter_context(study_locked(folder, request.url, request.say, is_stopped))
             study = lock.retried(lambda: _opened(request))
         except StudyError:
             if made:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_study import spec
+from small_study import program, spec
 
 from dnsearch.runs.folder import RunFolder
 from dnsearch.runs.lock import is_locked
@@ -175,3 +175,22 @@ def test_output_that_was_asked_for_and_lost(command: str, shell: str, code: int,
     done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False)
     assert (done.returncode, said in done.stderr) == (code, True)
     assert "Traceback" not in done.stderr and "Exception" not in done.stderr
+
+
+@pytest.mark.parametrize("numbers", [(signal.SIGINT, signal.SIGINT), (signal.SIGTERM,)])
+def test_a_search_that_waits_for_its_database_ends_at_the_second_ctrl_c(
+    tmp_path: Path, numbers: tuple[signal.Signals, ...]
+) -> None:
+    pytest.importorskip("psycopg")
+    (tmp_path / "spec.yaml").write_text(spec())
+    nobody = "postgresql+psycopg://nobody@127.0.0.1:1/none"
+    with program(tmp_path, "tune", "spec.yaml", "--plain", "--storage", nobody) as process:
+        said = process.stderr
+        assert said is not None
+        assert any("the database is away" in line for line in iter(said.readline, ""))
+        for number in numbers:
+            process.send_signal(number)
+            time.sleep(0.2)  # two signals at once are one
+        assert process.wait(60) == 128 + numbers[-1]
+        assert "expected a database that can be used" in said.read()
+    assert [path.name for path in tmp_path.iterdir()] == ["spec.yaml"]

@@ -96,7 +96,16 @@ def test_a_server_that_was_away_is_waited_for_and_reported_once(tmp_path, monkey
         "the database is away; waiting up to 5 minutes for it… (the server stops)",
         "the database is back after 0 s",
     ]
-    assert pauses == [0.5, 1.0, 2.0], "growing pauses"
+    assert pauses == [0.5] * 7, "growing pauses: of 1, 2 and 4 halves of a second"
+
+
+def test_a_server_is_not_waited_for_after_the_second_ctrl_c(tmp_path, monkeypatch):
+    pressed = []
+    monkeypatch.setattr(study_lock.time, "sleep", lambda _: pressed.append("^C"))
+    lock = StudyLock("small", f"sqlite:///{tmp_path}/all.db", is_stopped=lambda: len(pressed) == 2)
+    with pytest.raises(OperationalError):
+        lock.retried(lambda: (_ for _ in ()).throw(lost()))
+    assert pressed == ["^C", "^C"]
 
 
 def test_a_server_that_stays_away_is_an_error(tmp_path, monkeypatch):
