@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -13,11 +14,11 @@ from dnsearch.cli import console
 from dnsearch.cli.options import RUNS, STORAGE, Json, Runs, Study
 from dnsearch.errors import DnsearchError, Problem, StudyError
 from dnsearch.report import formats
-from dnsearch.report.leaderboard import facts, study_board
 from dnsearch.report.leaderboard import leaderboard as table
+from dnsearch.report.leaderboard import study_board
 from dnsearch.report.ranking import HIGHER_IS_BETTER, Row, Select, rank, rank_trials
 from dnsearch.report.units import run_line
-from dnsearch.runs.folder import is_study
+from dnsearch.runs.folder import hits_of, is_study
 from dnsearch.runs.record import RunRecord, StudyRecord
 from dnsearch.runs.scan import scan, study_as_it_is
 
@@ -35,6 +36,7 @@ class RunsRead:
     records: list[RunRecord]
     study: StudyRecord | None = None
     unreadable: Sequence[tuple[Path, str]] = ()  # each with the reason
+    folder: Path | None = None  # of the study
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +51,17 @@ class View:
     def rows(self, runs: RunsRead) -> list[Row]:
         """The runs in their order."""
         if runs.study is not None:
-            return rank_trials(runs.records, runs.study, self.sort, self.select, self.top)
+            options = {} if runs.folder is None else {"hits": partial(hits_of, runs.folder)}
+            return rank_trials(runs.records, runs.study, self.sort, self.select, self.top, **options)
         return rank(runs.records, self.sort, self.select or "last", self.top)
 
 
 def read(paths: Sequence[Path]) -> RunsRead:
     """The runs in some folders; with the study where that is one study's folder."""
     found = scan(paths)
-    study = study_as_it_is(paths[0], found.records) if len(paths) == 1 and is_study(paths[0]) else None
-    return RunsRead(found.records, study, found.unreadable)
+    folder = paths[0] if len(paths) == 1 and is_study(paths[0]) else None
+    study = study_as_it_is(folder, found.records) if folder else None
+    return RunsRead(found.records, study, found.unreadable, folder)
 
 
 def show(runs: RunsRead, view: View, form: Form = "table") -> None:
@@ -76,15 +80,15 @@ def show(runs: RunsRead, view: View, form: Form = "table") -> None:
             console.raw(formats.as_csv(view.rows(runs)))
         case "markdown":
             rows = view.rows(runs)
-            notes = [f"- {fact}\n" for fact in facts(runs.study, rows)] if runs.study else []
-            console.raw(formats.as_markdown(rows, view.columns) + "\n" * bool(notes) + "".join(notes))
+            below = formats.study_markdown(runs.study, rows, runs.folder) if runs.study else ""
+            console.raw(formats.as_markdown(rows, view.columns) + below)
 
 
 def _drawn(runs: RunsRead, view: View, width: int) -> RenderableType:
     """The leaderboard for a terminal of some width."""
     rows = view.rows(runs)
     if runs.study is not None:
-        return study_board(rows, runs.study, view.columns, width)
+        return study_board(rows, runs.study, view.columns, width, runs.folder)
     title = "1 run" if len(runs.records) == 1 else f"{len(runs.records)} runs"
     return table(rows, title, view.columns, width)
 
@@ -185,7 +189,8 @@ def _redraw(look: Callable[[], RunsRead], view: View) -> None:
         for runs in _looks(look):
             size = console.data().size
             fitting = replace(view, top=min(view.top or size.height, max(1, size.height - FRAME)))
-            picture.update(Constrain(_drawn(runs, fitting, size.width), size.width), refresh=True)
+            brief = replace(runs, study=runs.study and replace(runs.study, effects={}), folder=None)
+            picture.update(Constrain(_drawn(brief, fitting, size.width), size.width), refresh=True)
 
 
 def _tell_changes(look: Callable[[], RunsRead]) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +59,13 @@ class Split:
         """The pixels of the first images; files are read."""
         images = self.images[:count]
         return images.read() if isinstance(images, Files) else images
+
+    @property
+    def checksum(self) -> int:
+        """A CRC-32 of the labels and the pixels, of files of their names: the same for the same images."""
+        images = self.images
+        content = "\n".join(images.paths).encode() if isinstance(images, Files) else images.tobytes()
+        return crc32(content, crc32(self.labels.tobytes()))
 
     def take(self, positions: NDArray[np.intp]) -> "Split":
         """The images at some positions, in that order."""

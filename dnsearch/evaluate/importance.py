@@ -8,19 +8,19 @@ settings, and against what chance would give it.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
-from scipy import stats
+from scipy.special import betaincinv
 
 from dnsearch.evaluate.bootstrap import RESAMPLES, SEED, Floats
 from dnsearch.evaluate.intervals import CONFIDENCE
+from dnsearch.runs.record import FEWEST_SCORED, Effect, Setting
 
-Setting = str | float | bool | None
-"""A searched value; None where a trial does not have the setting."""
-
-FEWEST_TRIALS = 30
 MOST_LEVELS, QUARTERS = 4, (0.25, 0.5, 0.75)
 """Numbers with more values than that are judged by their order, others value by value."""
+MOST_DRAWN, SMALL = 30, 300
+"""The mean of more trials is normal; of a study of no more, they are drawn without replacement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,48 +38,32 @@ class Importance:
     chance: float
 
 
-@dataclass(frozen=True, slots=True)
-class Effect:
-    """The trials with one value of a setting, or with numbers between two: how many, mean and best score."""
-
-    low: Setting
-    high: Setting
-    trials: int
-    mean: float
-    best: float
-
-
-def importances(
-    settings: Sequence[Mapping[str, Setting]], scores: Sequence[float], seed: int = SEED
-) -> dict[str, Importance]:
+def importances(settings: Sequence[Mapping[str, Setting]], scores: Sequence[float]) -> dict[str, Importance]:
     """Setting → its importance, the largest first; nothing of fewer than 30 trials.
 
     The ranks y of the scores are fitted by least squares to all settings: numbers by their rank and its
     square, other values each by itself. With ``y = R y + e`` the fit without a setting and ``U`` an
-    orthonormal basis of what the setting adds, its share is ``|Uᵀ y|² / |y - ȳ|²``. For chance, e is permuted
-    among the trials, 2,000 times, and made longer by ``√(n / (n - rank R))`` as residuals are too short
-    (Freedman and Lane, 1983).
+    orthonormal basis of the k columns that the setting adds, its share is ``|Uᵀ y|² / |y - ȳ|²``. Without an
+    effect ``|Uᵀ y|² / |e|²`` is distributed as Beta(k / 2, (n - rank R - k) / 2): Fisher's F test (1925), of
+    ranks (Conover and Iman, 1981). Permuting the scores gives the same and takes longer.
 
     Args:
         settings: of each trial that reached the first rung.
         scores: their scores there, higher is better.
-        seed: of the permutations.
 
     >>> settings = [{"pooling": name, "alpha": each % 5} for each in range(20) for name in ("avg", "max")]
     >>> found = importances(settings, [0.9 if each["pooling"] == "avg" else 0.8 for each in settings])
     >>> list(found), found["pooling"].share > found["pooling"].chance, found["alpha"].share < 0.01
     (['pooling', 'alpha'], True, True)
     """
-    if len(scores) < FEWEST_TRIALS:
+    if len(scores) < FEWEST_SCORED:
         return {}
     paths = sorted({path for each in settings for path in each})
     columns = {path: _columns([each.get(path) for each in settings]) for path in paths}
-    ranks = stats.rankdata(scores)
+    ranks = _ranks(np.asarray(scores, np.float64))
     total = float(((ranks - ranks.mean()) ** 2).sum())
     if total == 0:
         return {}
-    rng = np.random.default_rng(seed)
-    orders = rng.permuted(np.tile(np.arange(len(ranks)), (RESAMPLES, 1)), axis=1)
     found = {}
     for path in paths:
         others = _basis(
@@ -90,8 +74,9 @@ def importances(
         free = len(ranks) - others.shape[1]
         if free <= added.shape[1]:
             return {}  # more values than trials
-        drawn = (rest[orders] @ added * np.sqrt(len(ranks) / free)) ** 2
-        chance = np.quantile(drawn.sum(axis=1) / total, 1 - (1 - CONFIDENCE) / len(paths))
+        degrees = added.shape[1] / 2, (free - added.shape[1]) / 2
+        most = betaincinv(*degrees, 1 - (1 - CONFIDENCE) / len(paths)) if added.shape[1] else 0.0
+        chance = most * float((rest**2).sum()) / total
         found[path] = Importance(float(((added.T @ ranks) ** 2).sum() / total), float(chance))
     return dict(sorted(found.items(), key=lambda item: -item[1].share))
 
@@ -103,9 +88,16 @@ def _columns(values: Sequence[Setting]) -> Floats:
         return np.array([[value == level for level in levels[1:]] for value in values], np.float64)
     known = np.array([value is not None for value in values])
     order = np.zeros(len(values))
-    order[known] = stats.rankdata([value for value in values if value is not None])
+    order[known] = _ranks(np.array([value for value in values if value is not None], np.float64))
     order[known] = 2 * (order[known] - 0.5) / known.sum() - 1
     return np.column_stack([order, order**2, ~known])
+
+
+def _ranks(values: Floats) -> Floats:
+    """From 1; equal values share the mean of their places."""
+    _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
+    ranks: Floats = (np.cumsum(counts) - (counts - 1) / 2)[places]
+    return ranks
 
 
 def _basis(columns: Floats) -> Floats:
@@ -122,30 +114,52 @@ def _is_number(value: Setting) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def effects(values: Sequence[Setting], scores: Sequence[float]) -> list[Effect]:
+def effects(values: Sequence[Setting], scores: Sequence[float], seed: int = SEED) -> list[Effect]:
     """What trials with each value of a setting scored at the first rung; more than 4 numbers in four groups.
 
     A sampler that prefers good values makes the other settings of their trials good as well: what a value
-    does by itself, this does not say.
+    does by itself, this does not say. Chance is that of as many trials, drawn from those with the setting.
 
-    >>> effects(["avg", "max", "avg"], [0.5, 0.25, 0.75])
-    [Effect(low='avg', high='avg', trials=2, mean=0.625, best=0.75),
-     Effect(low='max', high='max', trials=1, mean=0.25, best=0.25)]
+    >>> [(each.low, each.trials, each.mean) for each in effects(["avg", "max", "avg"], [0.5, 0.25, 0.75])]
+    [('avg', 2, 0.625), ('max', 1, 0.25)]
     """
-    present = [value for value in values if value is not None]
+    pairs = [(value, score) for value, score in zip(values, scores, strict=True) if value is not None]
+    present = [value for value, _ in pairs]
     levels = sorted(set(present), key=lambda level: (type(level).__name__, level))
     if len(levels) > MOST_LEVELS and all(map(_is_number, levels)):
         ends = np.quantile(np.asarray(present, np.float64), QUARTERS, method="inverted_cdf")
         places = np.searchsorted(ends, np.asarray(levels, np.float64))
-        groups = [
-            [level for level, own in zip(levels, places, strict=True) if own == place]
-            for place in np.unique(places)
-        ]
     else:
-        groups = [[level] for level in levels]
-    return [_effect(group, values, scores) for group in groups]
+        places = np.arange(len(levels))
+    group_of = dict(zip(levels, places.tolist(), strict=True))
+    groups: dict[int, list[float]] = {place: [] for place in sorted(group_of.values())}
+    for value, score in pairs:
+        groups[group_of[value]].append(score)
+    everyone, tail = np.array([score for _, score in pairs]), (1 - CONFIDENCE) / 2 / max(1, len(groups))
+    found = []
+    for place, own in groups.items():
+        inside = [level for level in levels if group_of[level] == place]
+        chance = _means_by_chance(everyone, len(own), tail, seed)
+        found.append(Effect(inside[0], inside[-1], len(own), float(np.mean(own)), max(own), chance))
+    return found
 
 
-def _effect(group: Sequence[Setting], values: Sequence[Setting], scores: Sequence[float]) -> Effect:
-    own = [score for value, score in zip(values, scores, strict=True) if value in group]
-    return Effect(group[0], group[-1], len(own), float(np.mean(own)), max(own))
+def _means_by_chance(scores: Floats, size: int, tail: float, seed: int) -> tuple[float, float]:
+    """Between which values the mean of ``size`` scores drawn without replacement is, but for two tails."""
+    count, mean = len(scores), float(scores.mean())
+    drawn = min(size, count - size)  # the mean of all others tells as much
+    if drawn == 0:
+        return mean, mean
+    if drawn > MOST_DRAWN:
+        error = float(scores.std(ddof=1)) * np.sqrt((1 - size / count) / size)
+        off = NormalDist().inv_cdf(1 - tail) * float(error)
+        return mean - off, mean + off
+    rng = np.random.default_rng(seed)
+    if count <= SMALL:
+        draws = rng.permuted(np.tile(scores, (RESAMPLES, 1)), axis=1)[:, :drawn]
+    else:
+        draws = rng.choice(scores, (RESAMPLES, drawn))
+    sums = draws.sum(axis=1)
+    means = (sums if drawn == size else scores.sum() - sums) / size
+    low, high = np.quantile(means, (tail, 1 - tail))
+    return float(low), float(high)

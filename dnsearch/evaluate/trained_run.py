@@ -22,12 +22,13 @@ from dnsearch.data.dataset import Scaling, Split
 from dnsearch.data.image_files import Files
 from dnsearch.data.sources import load
 from dnsearch.errors import DataError, Problem, RunError
-from dnsearch.evaluate.metrics import Assessment, assess
+from dnsearch.evaluate.metrics import Assessment, assess, ranks
 from dnsearch.evaluate.segmentation import Segmentation, assess_masks
 from dnsearch.model.build import build
 from dnsearch.plan.graph import NetworkPlan
 from dnsearch.plan.network import plan_network
 from dnsearch.runs.folder import RunFolder
+from dnsearch.runs.hits import Hits, read_hits, write_hits
 from dnsearch.runs.lock import locked
 from dnsearch.runs.record import Metrics
 from dnsearch.spec.document import load as load_spec
@@ -170,8 +171,12 @@ def evaluate_run(folder: RunFolder, part: Part, views: Views | None = None) -> A
                 hint = "A mirrored mask can be mirrored back; a shifted one loses its edge."
                 raise RunError(str(Problem("--tta", "flip for a U-Net", views, hint)))
             network = replace(network, logits=averaged(network.logits, views))
-        found = _assessed(network, images_of(network, part))
+        images = images_of(network, part)
+        found, right = _assessed(network, images)
         if recorded:
+            if right is not None:
+                hits = Hits(np.packbits(right).tobytes(), len(right), images.checksum)
+                write_hits(folder.hits, read_hits(folder.hits) | {"test": hits})
             test = Metrics(found.loss.value, found.accuracy.value, found.examples)
             if isinstance(found, Segmentation):
                 test = replace(test, examples=found.pixels, mean_iou=found.mean_iou.value)
@@ -179,7 +184,8 @@ def evaluate_run(folder: RunFolder, part: Part, views: Views | None = None) -> A
         return found
 
 
-def _assessed(network: Trained, images: Split) -> Assessment | Segmentation:
+def _assessed(network: Trained, images: Split) -> tuple[Assessment | Segmentation, NDArray[np.bool_] | None]:
+    """Also which images were right; None of masks."""
     # A mask takes as much memory as hundreds of images' logits; a training step had room for its batch.
     size = min(BATCH_SIZE, network.experiment.training.batch_size) if network.per_pixel else BATCH_SIZE
     answers = (
@@ -187,5 +193,6 @@ def _assessed(network: Trained, images: Split) -> Assessment | Segmentation:
         for pixels, labels in evaluation_batches(images, network.scaling, size)
     )
     if network.per_pixel:
-        return assess_masks(answers, network.class_names)
-    return assess(np.concatenate([logits for logits, _ in answers]), images.labels, network.class_names)
+        return assess_masks(answers, network.class_names), None
+    logits = np.concatenate([logits for logits, _ in answers])
+    return assess(logits, images.labels, network.class_names), ranks(logits, images.labels) == 0

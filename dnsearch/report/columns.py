@@ -72,7 +72,7 @@ def _seeds(standing: Standing) -> str:
 COLUMNS = {
     "rank": Column("#", lambda row: f"{row.rank or units.NOTHING}"),
     "name": _fact("name", "name", numeric=False),
-    "tied": _standing("tied", lambda standing: "= #1" * standing.tied, numeric=False),
+    "may_be_best": _standing("may be best", lambda each: "yes" if each.may_be_best else "", numeric=False),
     "front": _standing("front", lambda standing: "◆" * bool(standing.front), numeric=False),
     "figure": _standing("validation", lambda standing: _figure(standing.validation), units.NOTHING),
     "interval": _standing("95 % interval", lambda standing: interval(standing.validation)),
@@ -153,7 +153,7 @@ def _run_figures(rows: Sequence[Row]) -> dict[str, Column]:
 
 def _study_figures(rows: Sequence[Row]) -> dict[str, Column]:
     """What a study's trials are ranked by, and how sure that is; columns that would be empty are left out."""
-    keys = ("tied", "front", "figure", "interval", "seeds", "test_figure")
+    keys = ("may_be_best", "front", "test_figure", "figure", "interval", "seeds")
     shown = {
         key: COLUMNS[key]
         for key in keys

@@ -6,11 +6,13 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from dnsearch.errors import escaped
 from dnsearch.report.columns import arranged, listed
 from dnsearch.report.ranking import FACTS, Row, Standing, fact
+from dnsearch.report.study_facts import HEADINGS, NEXT, compare_command, effect_cells, facts
 from dnsearch.report.units import one_line
 from dnsearch.runs.record import StudyRecord
 
@@ -19,7 +21,8 @@ def as_json(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """One mapping per row, ready for ``json.dumps``; shares are from 0 to 1, what is unknown is None.
 
     ``validation_accuracy`` is the last epoch's whatever the rows are ranked by, ``parameters`` are trainable.
-    A study's trial also has ``figure``, what it is ranked by, and how sure that is.
+    A study's trial also has ``figure``, the one to quote, ``validation_figure``, what it is ranked by, and
+    how sure they are.
     """
     return [
         {"rank": row.rank}
@@ -37,11 +40,12 @@ def study_json(study: StudyRecord, trials: list[dict[str, Any]]) -> dict[str, An
 
 def _standing(standing: Standing) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for name, estimate in (("figure", standing.validation), ("test_figure", standing.test)):
+    figures = {"figure": standing.figure, "validation_figure": standing.validation}
+    for name, estimate in (figures | {"test_figure": standing.test}).items():
         low, high = (estimate and estimate.interval) or (None, None)
         found |= {name: estimate and estimate.value, f"{name}_low": low, f"{name}_high": high}
     found |= {"seeds": list(standing.seeds), "confirmations": standing.confirmations}
-    return found | {"tied_with_first": standing.tied, "front": standing.front}
+    return found | {"may_be_best": standing.may_be_best, "front": standing.front}
 
 
 def as_csv(rows: Sequence[Row]) -> str:
@@ -78,6 +82,17 @@ def as_markdown(rows: Sequence[Row], columns: Sequence[str] = ()) -> str:
         *([_escaped(column.cell(row)) for column in shown] for row in rows),
     ]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def study_markdown(study: StudyRecord, rows: Sequence[Row], folder: Path | None) -> str:
+    """What stands below a study's table: its facts as a list, the effects as a table, what to do next."""
+    lines = ["", *(f"- {fact}" for fact in facts(study, rows))]
+    if cells := effect_cells(study):
+        table = (HEADINGS, ("---", "---", *["---:"] * (len(HEADINGS) - 2)), *cells)
+        lines += ["", *(f"| {' | '.join(map(_escaped, row))} |" for row in table)]
+    if folder is not None and (command := compare_command(rows, folder)):
+        lines += ["", NEXT, "", f"    {command}"]
+    return "\n".join(lines) + "\n"
 
 
 def _escaped(text: str) -> str:

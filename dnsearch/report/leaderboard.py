@@ -4,9 +4,9 @@ The least important columns without room are left out. Rich's markup in names an
 """
 
 import re
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from rich.cells import cell_len, set_cell_size
 from rich.console import Group, RenderableType
@@ -15,9 +15,10 @@ from rich.table import Table
 from rich.text import Text
 
 from dnsearch.report import units
-from dnsearch.report.columns import Column, arranged, headings
+from dnsearch.report.columns import Column, arranged
 from dnsearch.report.ranking import Row
-from dnsearch.report.units import counted, one_line, shortened
+from dnsearch.report.study_facts import NEXT, compare_command, effect_lines, facts
+from dnsearch.report.units import counted, one_line
 from dnsearch.runs.record import State, StudyRecord
 
 GAP = 2  # cells between columns
@@ -141,69 +142,23 @@ def folded(heading: str) -> list[str]:
     return min(folds, key=lambda fold: max(map(len, fold)), default=[heading])
 
 
-MOST_REASONS, LONGEST_REASON = 3, 100
-STATES = ("finished", "pruned", "paused", "failed", "running", "interrupted")
-
-
 def study_board(
-    rows: Sequence[Row], study: StudyRecord, columns: Sequence[str] = (), width: int = 100
+    rows: Sequence[Row],
+    study: StudyRecord,
+    columns: Sequence[str] = (),
+    width: int = 100,
+    folder: Path | None = None,
 ) -> Group:
-    """The leaderboard of a study and, below it, the facts about it; see ``leaderboard``."""
-    table = leaderboard(rows, f"study {one_line(study.name)}", columns, width)
-    return Group(table, Text("\n".join(facts(study, rows)), style="dim"))
-
-
-def facts(study: StudyRecord, rows: Sequence[Row]) -> list[str]:
-    r"""One line of text per fact.
-
-    >>> study = StudyRecord("a", trials={"finished": 4, "pruned": 6}, proposals=12, infeasible={"macs": 2},
-    ...     infeasible_proposals=2, epochs_trained=30, epochs_saved=10, importances_missing="too few trials")
-    >>> print("\n".join(facts(study, [])))
-    trials: 4 finished, 6 pruned (searching)
-    proposals: 10 of 12 feasible (83 %); infeasible: macs 2
-    epochs: 30 trained, 10 saved by stopping early (25 %)
-    importance: too few trials
-    """
-    return [*_counts(study), *_rows_told(study, rows)]
-
-
-def _counts(study: StudyRecord) -> Iterator[str]:
-    counts, condition = dict(study.trials), str(study.state)
-    if condition == "interrupted" and (stopped := counts.pop("running", 0)):
-        counts["interrupted"] = stopped
-        condition += f"; the next search continues {'it' if stopped == 1 else 'them'}"
-    states = ", ".join(f"{counts[state]} {state}" for state in STATES if counts.get(state))
-    yield f"trials: {states or 'none yet'}{'' if condition == 'ended' else f' ({condition})'}"
-    if study.infeasible_proposals:
-        feasible = study.proposals - study.infeasible_proposals
-        broken = ", ".join(f"{one_line(name)} {count}" for name, count in study.infeasible.items())
-        share = 100 * feasible / study.proposals
-        yield f"proposals: {feasible} of {study.proposals} feasible ({share:.0f} %); infeasible: {broken}"
-    if study.epochs_trained or study.epochs_saved:
-        share = 100 * study.epochs_saved / (study.epochs_trained + study.epochs_saved)
-        saved = f", {study.epochs_saved:,} saved by stopping early ({share:.0f} %)" * (study.epochs_saved > 0)
-        yield f"epochs: {study.epochs_trained:,} trained{saved}"
-
-
-def _rows_told(study: StudyRecord, rows: Sequence[Row]) -> Iterator[str]:
-    """Why trials failed, the most frequent reasons first; what matters; what the signs in the table mean."""
-    failed = [row.record for row in rows if row.record.state == "failed"]
-    reasons = Counter(one_line(record.reason) for record in failed if record.reason).most_common()
-    for reason, count in reasons[:MOST_REASONS]:
-        yield f"failed: {count} x {shortened(reason, LONGEST_REASON)}"
-    if len(reasons) > MOST_REASONS:
-        yield f"failed: {sum(count for _, count in reasons[MOST_REASONS:])} for other reasons"
-    names = headings(study.importances)
-    shares = ", ".join(f"{one_line(names[path])} {share:.2f}" for path, share in study.importances.items())
-    if importance := shares or one_line(study.importances_missing):
-        yield f"importance: {importance}"
-    standings = [row.standing for row in rows if row.standing is not None]
-    if any(standing.confirmations for standing in standings):
-        yield "±: of the mean over fresh seeds (Student); else of the images alone (Wilson)"
-    if any(standing.tied for standing in standings):
-        yield "= #1: the 95 % interval of the difference to the first includes 0"
-    if any(standing.front for standing in standings):
-        yield f"◆: no other finished trial is better in all of {', '.join(study.objectives)}"
+    """The leaderboard of a study and, below it, the facts about it; see ``leaderboard`` and ``facts``."""
+    parts: list[RenderableType] = [
+        leaderboard(rows, f"study {one_line(study.name)}, exploratory", columns, width),
+        Text("\n".join(facts(study, rows)), style="dim"),
+    ]
+    if lines := effect_lines(study):
+        parts.append(Text("\n".join(lines), no_wrap=True, overflow="ellipsis"))
+    if folder is not None and (command := compare_command(rows, folder, width - 2)):
+        parts += [Text(NEXT, style="dim"), Text(f"  {command}", overflow="fold")]
+    return Group(*parts)
 
 
 Running = tuple[str, int, int, float | None]

@@ -1,25 +1,30 @@
 """From records to places: which run is best by which figure, and how sure that is.
 
 Finished runs come first; those that were stopped follow, since figures after fewer epochs cannot be compared.
-Of equal figures the one with fewer parameters comes first, then by name; runs without one have no place.
+Of equal figures the one with fewer parameters comes first (``order``); runs without one have no place.
 
 A row of a study is a trial with the retrainings that confirm it on fresh seeds. It is judged by these alone:
-it was chosen for its own figure, which flatters it. Over seeds the interval is Student's; of one training it
-is Wilson's, of the share of images, and says nothing of other seeds; the mean IoU of one training has none.
+it was chosen for its own figure, which flatters it. They are ranked by the validation images, which have
+chosen it too, so what they show is the test images' mean. Over seeds the interval is Student's; of one
+training it is Wilson's, of the share of images, and says nothing of other seeds; a mean IoU has none then.
 """
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any, Literal
 
 from dnsearch.errors import DnsearchError, Problem
-from dnsearch.evaluate.intervals import difference_of_means, difference_of_shares, mean_over_seeds, wilson
-from dnsearch.runs.record import Metrics, RunRecord, StudyRecord
+from dnsearch.evaluate.intervals import mean_over_seeds, wilson
+from dnsearch.evaluate.multiple_comparisons import Measured, Spread, may_be_best, spread_of_seeds
+from dnsearch.runs.hits import Hits, Part
+from dnsearch.runs.record import Metrics, Order, RunRecord, StudyRecord, order
 
 Select = Literal["last", "best"]
+ReadHits = Callable[[RunRecord], Mapping[Part, Hits]]
+"""Which images a run of a study got right; nothing where it is not known."""
 
 _PARTS = {
     "validation_accuracy": ("last", "accuracy"),
@@ -56,16 +61,25 @@ class Estimate:
 class Standing:
     """How a trial compares with the others of its study.
 
-    It is ranked by ``validation``; ``seeds`` are of finished confirmations, ``confirmations`` were begun. A
-    tied one cannot be told from the first; none beats one of the front in every objective (None: only one).
+    Args:
+        validation: what it is ranked by.
+        test: on the test images, where they were looked at.
+        seeds: of its finished confirmations; ``confirmations`` were begun.
+        may_be_best: False if it is worse than the first, of all trials that finished; None: not compared.
+        front: whether no other trial beats it in every objective; None where there is only one.
     """
 
     validation: Estimate | None
     test: Estimate | None
     seeds: tuple[int, ...] = ()
     confirmations: int = 0
-    tied: bool = False
+    may_be_best: bool | None = None
     front: bool | None = None
+
+    @property
+    def figure(self) -> Estimate | None:
+        """The figure to quote: a confirmed trial's on the test images, which had no part in choosing it."""
+        return self.test if self.seeds and self.test else self.validation
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +127,15 @@ def _figure(row: Row, sort: str) -> Any:  # noqa: ANN401  (a number, a name or N
 
 def _order(sort: str, figure: Any, row: Row) -> tuple[Any, ...]:  # noqa: ANN401  (a number, a name or None)
     record = row.record
-    name = record.name, record.study or ""
+    names = record.name, record.study or ""
     if figure is None:
-        return True, name
-    better_first = -figure if HIGHER_IS_BETTER[sort] else figure
-    parameters = record.parameters.trainable if record.parameters else math.inf
-    return False, record.state != "finished", better_first, parameters, name
+        return True, True, names
+    unfinished = record.state != "finished"
+    if isinstance(figure, str):
+        return False, unfinished, names
+    parameters = record.parameters.trainable if record.parameters else None
+    score = figure if HIGHER_IS_BETTER[sort] else -figure
+    return False, unfinished, order(score, parameters, record.trial, "/".join(names))
 
 
 def rank_trials(
@@ -127,11 +144,12 @@ def rank_trials(
     sort: str = "validation",
     select: Select | None = None,
     top: int | None = None,
+    hits: ReadHits = lambda _: {},
 ) -> list[Row]:
     """Put a study's trials in order, the best first.
 
-    By ``validation`` the confirmed ones come first, by their mean; the others follow as ``rank`` has them. A
-    trial that was stopped early is never tied. Without ``select`` that epoch counts which the study chose by.
+    By ``validation`` the confirmed ones come first, by their mean; the others follow as ``rank`` has them.
+    Without ``select`` that epoch counts which the study chose by. ``hits`` is asked for the rows that stay.
     """
     trials: list[RunRecord] = []
     confirmations: dict[int | None, list[RunRecord]] = defaultdict(list)
@@ -141,40 +159,88 @@ def rank_trials(
     if sort == "validation":
         rows.sort(key=lambda row: _confirmed_first(row, confirmations[row.record.trial]))
         rows = [replace(row, rank=row.rank and place) for place, row in enumerate(rows, start=1)]
-    first = _trainings(rows[0], confirmations[rows[0].record.trial]) if rows and sort == "validation" else []
-    standings = [_standing(row, confirmations[row.record.trial], study, first) for row in rows[:top]]
-    return [replace(row, standing=standing) for row, standing in zip(rows, standings, strict=False)]
+    shown = [
+        replace(row, standing=_standing(row, confirmations[row.record.trial], study)) for row in rows[:top]
+    ]
+    count = sum(row.rank is not None and row.record.state == "finished" for row in rows)
+    if sort != "validation" or count < 2:
+        return shown
+    retrained = [row for row in rows if confirmations[row.record.trial]]
+    spread = spread_of_seeds(_measured(row, confirmations[row.record.trial]) for row in retrained)
+    return _compared(shown, confirmations, count, spread, hits)
+
+
+def _compared(
+    rows: Sequence[Row],
+    confirmations: Mapping[int | None, Sequence[RunRecord]],
+    count: int,
+    spread: Spread,
+    hits: ReadHits,
+) -> list[Row]:
+    """The rows; those of finished trials, of which there are ``count`` in all, held against the first."""
+    found: list[Row] = []
+    first: Measured | None = None
+    for row in rows:
+        standing = row.standing
+        if standing and standing.validation and row.record.state == "finished":
+            trial = _measured(row, confirmations[row.record.trial], hits)
+            first = first or trial
+            standing = replace(standing, may_be_best=may_be_best(first, trial, count, spread))
+        found.append(replace(row, standing=standing))
+    return found
 
 
 def _finished(confirmations: Iterable[RunRecord]) -> list[RunRecord]:
     return [each for each in confirmations if each.state == "finished"]
 
 
-def _trainings(row: Row, confirmations: Iterable[RunRecord]) -> list[Metrics]:
+def _trainings(row: Row, confirmations: Iterable[RunRecord]) -> list[tuple[RunRecord, Metrics]]:
     """The validation figures that a trial is ranked by: its confirmations' or else its own."""
     records = _finished(confirmations) or [row.record]
-    figures = (record.best if row.select == "best" else record.last for record in records)
-    return [figure for figure in figures if figure is not None]
+    figures = ((each, each.best if row.select == "best" else each.last) for each in records)
+    return [(record, figure) for record, figure in figures if figure and math.isfinite(figure.score)]
 
 
-def _confirmed_first(row: Row, confirmations: Iterable[RunRecord]) -> tuple[bool, float, int]:
-    """By the mean over fresh seeds; of equal ones the smallest network, as for ``best.yaml``."""
-    finished = _finished(confirmations)
-    scores = [metrics.score for metrics in _trainings(row, finished)] if finished else []
-    parameters = [record.parameters.trainable for record in finished if record.parameters is not None]
-    return not scores, -fmean(scores) if scores else 0.0, parameters[0] if parameters else 0
+def _measured(row: Row, confirmations: Iterable[RunRecord], hits: ReadHits = lambda _: {}) -> Measured:
+    trainings = _trainings(row, confirmations)
+    metrics = [each for _, each in trainings]
+    examples = {each.examples if _is_share(each) else None for each in metrics}
+    return Measured(
+        tuple(each.score for each in metrics),
+        examples.pop() if len(examples) == 1 else None,
+        _hits(trainings, row.select, hits),
+    )
 
 
-def _standing(
-    row: Row, confirmations: Sequence[RunRecord], study: StudyRecord, first: Sequence[Metrics]
-) -> Standing:
-    trial, finished, validation = row.record, _finished(confirmations), _trainings(row, confirmations)
+def _hits(trainings: Sequence[tuple[RunRecord, Metrics]], part: Part, read: ReadHits) -> tuple[Hits, ...]:
+    """The hits of all trainings; none where those of one are not kept, or are not what its figure counts."""
+    found = [(read(record).get(part), metrics) for record, metrics in trainings]
+    fitting = [
+        hits
+        for hits, metrics in found
+        if hits
+        and (hits.right, hits.examples) == (round(metrics.accuracy * metrics.examples), metrics.examples)
+    ]
+    return tuple(fitting) if len(fitting) == len(found) else ()
+
+
+def _confirmed_first(row: Row, confirmations: Iterable[RunRecord]) -> tuple[bool, Order | None]:
+    """By the mean over fresh seeds, as for ``best.yaml``; the others stay as they are."""
+    if not (finished := _finished(confirmations)):
+        return True, None
+    scores = [metrics.score for _, metrics in _trainings(row, finished)]
+    parameters = finished[0].parameters
+    trainable = parameters.trainable if parameters else None
+    return False, order(fmean(scores) if scores else -math.inf, trainable, row.record.trial)
+
+
+def _standing(row: Row, confirmations: Sequence[RunRecord], study: StudyRecord) -> Standing:
+    trial, finished = row.record, _finished(confirmations)
     return Standing(
-        validation=estimated(validation),
+        validation=estimated([metrics for _, metrics in _trainings(row, confirmations)]),
         test=estimated([record.test for record in finished or [trial] if record.test is not None]),
         seeds=tuple(sorted(record.seed for record in finished)),
         confirmations=len(confirmations),
-        tied=row.rank != 1 and trial.state == "finished" and tied(first, validation),
         front=trial.trial in study.front if len(study.objectives) > 1 else None,
     )
 
@@ -195,20 +261,6 @@ def estimated(trainings: Sequence[Metrics]) -> Estimate | None:
     (only,) = trainings
     interval = wilson(round(only.accuracy * only.examples), only.examples) if _is_share(only) else None
     return Estimate(only.score, interval, 1)
-
-
-def tied(first: Sequence[Metrics], other: Sequence[Metrics]) -> bool:
-    """Whether the 95 % interval of a difference includes 0: Welch's over seeds, else Newcombe's of shares."""
-    if not first or not other:
-        return False
-    if len(first) > 1 and len(other) > 1:
-        found = difference_of_means([each.score for each in first], [each.score for each in other])
-    elif all(map(_is_share, [*first, *other])):
-        higher, lower = (fmean(each.accuracy for each in group) for group in (first, other))
-        found = difference_of_shares(higher, lower, (first[0].examples, other[0].examples))
-    else:
-        return False
-    return found.low <= 0 <= found.high
 
 
 def _is_share(metrics: Metrics) -> bool:

@@ -14,7 +14,7 @@ from dnsearch.errors import Problem, RunError, SpecError
 from dnsearch.runs.atomic import leftovers, writing
 from dnsearch.runs.folder import RunFolder, check_folder, is_run, runs_under
 from dnsearch.runs.lock import host, is_locked, locked
-from dnsearch.runs.record import RunRecord
+from dnsearch.runs.record import Order, RunRecord, order
 from dnsearch.spec.document import load
 from dnsearch.spec.tune import Tune
 
@@ -111,12 +111,11 @@ def _not_among_the_best(records: Mapping[RunFolder, RunRecord | None], keep: int
         return []
     usual, select = _usual(next(iter(trials)))
 
-    def place(run: RunFolder) -> tuple[float, int, str]:
-        """The smaller, the better; as a search ranks its trials."""
+    def place(run: RunFolder) -> Order:
         record = trials[run]
         metrics = record.last if select == "last" else record.best
-        parameters = record.parameters.trainable if record.parameters else 0
-        return -(metrics.score if metrics else 0.0), parameters, record.name
+        parameters = record.parameters.trainable if record.parameters else None
+        return order(metrics.score if metrics else 0.0, parameters, record.trial)
 
     finished = [run for run, record in trials.items() if record.state == "finished"]
     best = sorted(finished, key=place)[: keep or usual]

@@ -39,10 +39,13 @@ from typing import Any, BinaryIO
 from dnsearch import input_files
 from dnsearch.errors import Problem, RunError
 from dnsearch.runs.atomic import atomic_write, reading, replacing, writing
+from dnsearch.runs.hits import Hits, Part, read_hits
 from dnsearch.runs.record import EpochRecord, RunRecord, StudyRecord
 from dnsearch.runs.record_json import Record, from_json, from_lines, to_json, to_lines
 
 RECORD, STUDY = "run.json", "study.json"
+CONFIRM = "confirm"
+"""Of a study: the folder of the retrainings that confirm its best trials."""
 
 
 def is_run(folder: Path) -> bool:
@@ -212,6 +215,11 @@ class RunFolder:
     def write_epochs(self, epochs: Iterable[EpochRecord]) -> None:
         """Replace the epochs that ended: what a dead trainer wrote after its checkpoint, or did not write."""
         atomic_write(self.epochs_file, to_lines(epochs))
+
+
+def hits_of(study: Path, record: RunRecord) -> dict[Part, Hits]:
+    """Which images a trial of a study, or a retraining, got right."""
+    return read_hits(RunFolder((study / CONFIRM if record.confirmation else study) / record.name).hits)
 
 
 def is_study(folder: Path) -> bool:

@@ -1,5 +1,6 @@
 """What a run leaves behind, as values: one record per epoch, one per run, one per study."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -64,6 +65,19 @@ class Metrics:
     def score(self) -> float:
         """What networks are chosen by: the mean IoU of a U-Net, else the accuracy."""
         return self.accuracy if self.mean_iou is None else self.mean_iou
+
+
+Order = tuple[float, float, int, str]
+"""What trials are sorted by, on the leaderboard, for ``best.yaml``, and where only the best keep weights."""
+
+
+def order(score: float, parameters: float | None, trial: int | None, name: str = "") -> Order:
+    """Sorts the better first: the higher score, then fewer parameters, the earlier trial, the name.
+
+    >>> order(0.9, 500, trial=3) < order(0.9, 500, trial=12) < order(0.8, 100, trial=0)
+    True
+    """
+    return -score, math.inf if parameters is None else parameters, -1 if trial is None else trial, name
 
 
 @with_config(STRICT)
@@ -173,6 +187,32 @@ def with_epoch(
     )
 
 
+Setting = str | int | float | bool | None
+"""A searched value; None where a trial does not have the setting."""
+FEWEST_SCORED = 30
+"""So many trials at the first rung say something about settings."""
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """The trials of a search with one value of a setting, or with numbers from ``low`` to ``high``.
+
+    Args:
+        trials: how many of them reached the first rung.
+        mean: of their scores there; ``best`` is the highest.
+        chance: between which means 95 % of studies have it where the setting has no effect, for all values
+            of the setting together.
+    """
+
+    low: Setting
+    high: Setting
+    trials: int
+    mean: Number
+    best: Number
+    chance: tuple[Number, Number]
+
+
 @with_config(STRICT)
 @dataclass(frozen=True, slots=True)
 class StudyRecord:
@@ -187,8 +227,13 @@ class StudyRecord:
         infeasible: constraint → how many proposals broke it; one that broke two is counted with each.
         infeasible_proposals: how many proposals broke any.
         epochs_saved: further epochs that the pruned and paused trials would have taken to their ends.
-        importances: parameter → its share of the importance (PED-ANOVA), the largest first; they sum to 1.
-        importances_missing: why there are none.
+        scored_at: the epoch of the first rung.
+        scored: how many trials reached it.
+        importances: parameter → how much of the differences between their scores there it explains alone,
+            from 0 to 1, the largest first.
+        chances: parameter → how much it explains by chance in at most 5 % of studies, all settings together.
+        effects: parameter → what its values scored there.
+        importances_missing: why there are none of all that.
         front: numbers of the finished trials that no other one beats in every objective; with one objective
             there are none.
         id: the same as in the study's database; empty in a study of an earlier version.
@@ -204,7 +249,11 @@ class StudyRecord:
     infeasible_proposals: int = 0
     epochs_trained: int = 0
     epochs_saved: int = 0
+    scored_at: int = 0
+    scored: int = 0
     importances: Mapping[str, Number] = field(default_factory=dict)
+    chances: Mapping[str, Number] = field(default_factory=dict)
+    effects: Mapping[str, tuple[Effect, ...]] = field(default_factory=dict)
     importances_missing: str = ""
     front: tuple[int, ...] = ()
     id: str = ""

@@ -2,7 +2,8 @@
 
 What is to do follows from the trials' order and the folders alone, also after a kill. The retrainings are in
 ``STUDY/confirm/trial-0003-seed-1``; the trials that they confirm are ranked by the mean over them. The trial
-itself does not count: it was chosen for its score, which therefore flatters it.
+itself does not count: it was chosen for its score, which therefore flatters it. The validation images have
+chosen it too, so that mean still flatters; the figure to quote is the mean on the test images.
 """
 
 from collections import defaultdict
@@ -16,15 +17,14 @@ from dnsearch.errors import RunError
 from dnsearch.evaluate.intervals import Figure, mean_over_seeds
 from dnsearch.plan.limits import planned
 from dnsearch.runs.atomic import atomic_write
-from dnsearch.runs.folder import RunFolder, trial_name
-from dnsearch.runs.record import Metrics, Origin, RunRecord, opening
+from dnsearch.runs.folder import CONFIRM, RunFolder, trial_name
+from dnsearch.runs.record import Metrics, Origin, RunRecord, opening, order
 from dnsearch.runs.scan import known
 from dnsearch.search.feasibility import facts
 from dnsearch.search.messages import Request
 from dnsearch.search.proposal import Proposal
 from dnsearch.spec.document import load, resolved_yaml
 
-CONFIRM = "confirm"
 BEST = "best.yaml"
 
 
@@ -54,7 +54,7 @@ def confirmed(folder: Path, select: str) -> list[Confirmed]:
             parameters = records[0].parameters.trainable if records[0].parameters else 0
             test = _mean_score([each.test for each in records])
             found.append(Confirmed(trial, len(records), validation, test, parameters))
-    return sorted(found, key=lambda each: (-each.validation.value, each.parameters, each.trial))
+    return sorted(found, key=lambda each: order(each.validation.value, each.parameters, each.trial))
 
 
 def _mean_score(metrics: Sequence[Metrics | None]) -> Figure | None:
@@ -114,8 +114,10 @@ def write_best(folder: Path, number: int, confirmed: Confirmed | None = None) ->
     record, experiment, retrained = run.read(), load(str(run.resolved)).experiment, ""
     if confirmed is not None:
         seeds = "1 fresh seed" if confirmed.seeds == 1 else f"{confirmed.seeds} fresh seeds"
-        test = "" if confirmed.test is None else f", test {_percent(confirmed.test)}"
-        retrained = f"# Seeds:    {seeds}: validation {_percent(confirmed.validation)}{test}\n"
+        figure = f"validation {_percent(confirmed.validation)}, of the images that chose it"
+        if confirmed.test is not None:
+            figure = f"test {_percent(confirmed.test)}; {figure}"
+        retrained = f"# Seeds:    {seeds}: {figure}\n"
     heading = f"""\
 # The best network of study {folder.name}.
 #

@@ -136,7 +136,7 @@ def bring_home(files: Files, folder: RunFolder) -> None:
 def _carried(folder: RunFolder) -> tuple[Path, ...]:
     """Ordered as a training writes what a resume reads: the checkpoint before the epochs."""
     first = (folder.spec, folder.resolved, folder.preprocessing, folder.start)
-    return (*first, folder.checkpoint, folder.epochs_file, folder.weights, folder.record)
+    return (*first, folder.checkpoint, folder.epochs_file, folder.weights, folder.hits, folder.record)
 
 
 @dataclass

@@ -1,17 +1,18 @@
 """What a study records about itself: its spec, and whether a spec is still the one it was started with."""
 
 import json
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from typing import Any
 
 import optuna
 from optuna.pruners import NopPruner
-from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
+from sqlalchemy import create_engine, inspect
+from sqlalchemy.pool import NullPool
 
 from dnsearch.errors import Problem, StudyError
-from dnsearch.search.database import DAMAGE, OPENING_TROUBLE, existing_storage, reachable, shown, sqlite_file
+from dnsearch.search.database import DAMAGE, OPENING_TROUBLE, reachable, shown, sqlite_file, storage
 from dnsearch.search.feasibility import SearchSpec
 from dnsearch.spec.document import parse, resolved_yaml, settings
 from dnsearch.spec.experiment import Experiment
@@ -27,14 +28,15 @@ LENGTH_AND_ROOM = {
 """Fields of ``tune`` that do not change a trial: how long a search goes on and what it takes up."""
 
 
-def open_study(
-    opened: BaseStorage, name: str, experiment: Experiment, tune: Tune, found: optuna.Study | None = None
-) -> optuna.Study:
-    """Create the study, or take the one that was ``found``, unless it is another spec's."""
-    study = found or optuna.create_study(
-        storage=opened, study_name=name, directions=directions(tune), pruner=NopPruner()
-    )
-    _same_spec(study, _description(experiment, tune))
+def open_study(url: str, name: str, experiment: Experiment, tune: Tune) -> optuna.Study:
+    """Create the study, or open it if it exists and is not another spec's; the caller holds its lock."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    with reachable(url, OPENING_TROUBLE):
+        opened, aims, pruner = storage(url), directions(tune), NopPruner()  # pruning.py decides
+        study = optuna.create_study(
+            storage=opened, study_name=name, directions=aims, pruner=pruner, load_if_exists=True
+        )
+        _same_spec(study, _description(experiment, tune))
     return study
 
 
@@ -46,33 +48,46 @@ def directions(tune: Tune) -> list[StudyDirection]:
 
 def existing_study(url: str, name: str) -> optuna.Study:
     """Open a study to look at; nothing is created, a StudyError is raised, where there is none."""
-    with reachable(url, OPENING_TROUBLE):
-        opened = existing_storage(url)
-        study = study_in(opened, name)
-        there = [] if opened is None else optuna.get_all_study_names(opened)
-    if study is not None:
+    if (study := find_study(url, name)) is not None:
         return study
-    file = sqlite_file(url)
-    missing = file is not None and not file.is_file()
-    found = ", ".join(there) or ("no such file" if missing else "no study")
+    there = "" if _is_empty(url) else ", ".join(optuna.get_all_study_names(storage(url)))
+    found = there or ("no such file" if _is_missing(url) else "no study")
     hint = "Studies are made by: dnsearch tune SPEC --study NAME"
     raise StudyError(str(Problem(f"study {name}", f"a study in {shown(url)}", found, hint)))
 
 
+def _is_missing(url: str) -> bool:
+    return (file := sqlite_file(url)) is not None and not file.is_file()
+
+
+def _is_empty(url: str) -> bool:
+    """Whether a database has none of Optuna's tables, which opening it would make."""
+    if _is_missing(url):
+        return True
+    with (
+        reachable(url, OPENING_TROUBLE),
+        closing(create_engine(url, poolclass=NullPool).connect()) as connection,
+    ):
+        return not inspect(connection).has_table("studies")
+
+
 def is_known(url: str, name: str) -> bool:
     """Whether a database has a study, or one that a migration is about to put in its place."""
+    if _is_empty(url):
+        return False
     with reachable(url, OPENING_TROUBLE):
-        opened = existing_storage(url)
-        there = [] if opened is None else optuna.get_all_study_names(opened)
-    return not {name, migrated_name(name)}.isdisjoint(there)
+        return not {name, migrated_name(name)}.isdisjoint(optuna.get_all_study_names(storage(url)))
 
 
-def study_in(opened: BaseStorage | None, name: str) -> optuna.Study | None:
-    """A study in a storage, or None where there is none."""
+def find_study(url: str, name: str) -> optuna.Study | None:
+    """A study, or None where there is none; nothing is created."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    if opened is None or name not in optuna.get_all_study_names(opened):
+    if _is_empty(url):
         return None
-    return optuna.load_study(study_name=name, storage=opened, pruner=NopPruner())  # pruning.py decides
+    with reachable(url, OPENING_TROUBLE):
+        if name not in optuna.get_all_study_names(opened := storage(url)):
+            return None
+        return optuna.load_study(study_name=name, storage=opened)
 
 
 def migrated_name(name: str) -> str:
@@ -80,11 +95,14 @@ def migrated_name(name: str) -> str:
     return f"{name}~migrated"
 
 
-def finish_migration(opened: BaseStorage | None, name: str) -> None:
+def finish_migration(url: str, name: str) -> None:
     """Let a study that a migration has completed take its place; the caller holds the study's lock."""
-    replacement = migrated_name(name)
-    if opened is None or (made := study_in(opened, replacement)) is None:
+    if _is_empty(url):
         return
+    opened, replacement = storage(url), migrated_name(name)
+    if replacement not in optuna.get_all_study_names(opened):
+        return
+    made = optuna.load_study(study_name=replacement, storage=opened)
     if MIGRATED in made.user_attrs:
         with suppress(KeyError):
             optuna.delete_study(study_name=name, storage=opened)

@@ -7,9 +7,8 @@ are. The storage has neither losses nor timings nor how many images a score is o
 import contextlib
 import math
 import time
-import warnings
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -20,12 +19,12 @@ from optuna.trial import FrozenTrial, TrialState
 from dnsearch import environment
 from dnsearch.errors import RunError
 from dnsearch.runs.folder import read_study, trial_name, write_study
-from dnsearch.runs.record import Metrics, Parameters, RunRecord, State, StudyRecord
+from dnsearch.runs.record import FEWEST_SCORED, Metrics, Parameters, RunRecord, State, StudyRecord
 from dnsearch.runs.record_json import ADAPTERS, from_json
 from dnsearch.runs.scan import NO_WORD
-from dnsearch.search.database import DAMAGE, reachable, trials_of
+from dnsearch.search.database import DAMAGE, reachable
 from dnsearch.search.duplicates import DROPPED
-from dnsearch.search.pruning import COSTS, scores_of
+from dnsearch.search.pruning import COSTS, rungs, scores_of
 from dnsearch.search.samplers import PAUSED
 from dnsearch.search.study_identity import FINGERPRINT, ID
 from dnsearch.search.study_lock import StudyLock, is_searched
@@ -33,9 +32,7 @@ from dnsearch.search.study_metadata import existing_study, setting
 from dnsearch.search.trial_store import INFEASIBLE, REASON, is_trial
 
 RENEW_SECONDS = 10.0
-FEWEST_TRIALS = 10
-BEST_SHARE, FEWEST_BEST = 0.1, 5
-"""The best tenth is held against all, but five trials at least: fewer say little (Optuna's own advice)."""
+OF_SETTINGS = ("importances", "chances", "effects", "importances_missing")
 SHARE_OF_TIME = 0.02
 """How much of a coordinator's time summaries may take; a study of 10,000 trials needs more than a moment."""
 STATES: dict[TrialState, State] = {
@@ -71,69 +68,66 @@ class StudyFile:
 
 
 def summary(study: optuna.Study, condition: Condition, before: StudyRecord | None = None) -> StudyRecord:
-    """The facts about a study; importances ``before`` hold until another trial is finished."""
-    asked = [each for each in trials_of(study) if each.state is not TrialState.WAITING]
+    """The facts about a study; importances ``before`` hold until another trial has reached the first rung."""
+    asked = [each for each in study.get_trials(deepcopy=False) if each.state is not TrialState.WAITING]
     proposals = [each for each in asked if DROPPED not in each.user_attrs]
     trials = list(filter(is_trial, proposals))
     broken = Counter(name for trial in proposals for name in trial.user_attrs.get(INFEASIBLE, ()))
     aims = objectives(study)
-    states: dict[str, int] = dict(Counter(map(state_of, trials)).most_common())
-    if before is not None and before.trials.get("finished") == states.get("finished"):
-        shares = before.importances
-    else:
-        shares = importances(study, aims.index("validation")) if "validation" in aims else {}
-    finished = states.get("finished", 0)
-    few = f"too few trials ({finished} finished; it takes {FEWEST_TRIALS})"
-    missing = few if finished < FEWEST_TRIALS else "no parameter matters more than the others"
     stopped = [trial for trial in trials if state_of(trial) in {"pruned", "paused"}]
     planned = setting(study, "training.epochs", 0)
     left = (trial.params.get("training.epochs", planned) - _epochs(trial) for trial in stopped)
-    return StudyRecord(
+    record = StudyRecord(
         name=study.study_name,
         state=condition,
         objectives=aims,
         select=setting(study, "tune.select", "last"),
-        trials=states,
+        trials=dict(Counter(map(state_of, trials)).most_common()),
         proposals=len(proposals),
         infeasible=dict(broken.most_common()),
         infeasible_proposals=len(proposals) - len(trials),
         epochs_trained=sum(map(_epochs, trials)),
         epochs_saved=sum(max(0, epochs) for epochs in left),
-        importances=shares,
-        importances_missing="" if shares else missing,
         front=tuple(trial.number for trial in study.best_trials) if len(aims) > 1 else (),
         id=str(study.user_attrs.get(ID, "")),
     )
+    return with_importances(record, trials, next(iter(rungs(planned)), planned), before)
 
 
-def importances(study: optuna.Study, objective: int) -> Mapping[str, float]:
-    """Parameter → its share of the importance, the largest first; the shares sum to 1.
+def with_importances(
+    record: StudyRecord, trials: Sequence[FrozenTrial], rung: int, before: StudyRecord | None = None
+) -> StudyRecord:
+    """A study's record with what its settings do to the scores at the first rung, of all that reached it.
 
-    PED-ANOVA (Watanabe et al., 2023, arXiv:2304.10255) asks how differently a parameter is spread among the
-    best trials and among all; parameters that exist under a condition alone count by how often they do
-    (Optuna's conditional version, arXiv:2601.20800). Pruned trials did not come to their end.
-
-    Empty with fewer than ``FEWEST_TRIALS`` finished trials, and where all parameters matter alike.
-    ``objective``: the number of the value, which is maximised.
+    Those that finished are the wrong ones to ask (``evaluate.importance``). ``rung``: its epoch, or the last
+    one where trials are too short for rungs.
     """
-    finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    if len(finished) < FEWEST_TRIALS:
-        return {}
-    # Loading it takes a second, for scikit-learn: no search starts with it.
-    optunas = environment.imported("optuna.importance")
-    share = max(BEST_SHARE, FEWEST_BEST / len(finished))
-    with warnings.catch_warnings():
-        # They say that lower is better, which the target sees to, and that a value was rarely tried.
-        warnings.simplefilter("ignore")
-        found = optunas.get_param_importances(
-            study,
-            evaluator=optunas.PedAnovaImportanceEvaluator(target_quantile=share),
-            target=lambda trial: -float(trial.values[objective]),
-            normalize=False,
+    reached = [(each.params, scores[rung]) for each in trials if rung in (scores := scores_of(each))]
+    record = replace(record, scored_at=rung, scored=len(reached))
+    if len(reached) < FEWEST_SCORED:
+        few = f"too few trials ({len(reached)} reached epoch {rung}; it takes {FEWEST_SCORED})"
+        return replace(record, importances_missing=few)
+    if before is not None and (before.scored_at, before.scored) == (rung, len(reached)):
+        kept = {name: getattr(before, name) for name in OF_SETTINGS}
+        return replace(record, **kept)
+    # It takes SciPy; no search starts with it.
+    importance = environment.imported("dnsearch.evaluate.importance")
+    settings = [
+        {path: "null" if value is None else value for path, value in each.items()} for each, _ in reached
+    ]
+    reached_scores = [score for _, score in reached]
+    found = importance.importances(settings, reached_scores)
+    if not found:
+        return replace(
+            record, importances_missing="all scores are equal, or there are more values than trials"
         )
-    total = math.fsum(found.values())
-    largest_first = sorted(found.items(), key=lambda item: (-item[1], item[0]))
-    return {path: value / total for path, value in largest_first} if total else {}
+    values = {path: [params.get(path) for params in settings] for path in found}
+    return replace(
+        record,
+        importances={path: each.share for path, each in found.items()},
+        chances={path: each.chance for path, each in found.items()},
+        effects={path: tuple(importance.effects(each, reached_scores)) for path, each in values.items()},
+    )
 
 
 def state_of(trial: FrozenTrial) -> State:
@@ -172,7 +166,7 @@ def looking(url: str, name: str) -> Callable[[], tuple[list[RunRecord], StudyRec
 
 def records(study: optuna.Study) -> list[RunRecord]:
     """A record per trial, with what the storage has; infeasible proposals are no trials."""
-    trials = filter(is_trial, trials_of(study))
+    trials = filter(is_trial, study.get_trials(deepcopy=False))
     found = [_record(study, trial) for trial in trials if trial.state is not TrialState.WAITING]
     where = f"trials of study {study.study_name}"  # what a database holds may be of any type
     dump = ADAPTERS[RunRecord].dump_json

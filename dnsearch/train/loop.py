@@ -10,13 +10,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from dnsearch.data.batches import Batches
 from dnsearch.errors import TrainingError
 from dnsearch.runs.record import EpochRecord, StepEnded
 from dnsearch.spec.training import EarlyStopping, Training
 from dnsearch.train.devices import memory_errors_explained
 from dnsearch.train.optimizers import learning_rate
-from dnsearch.train.step import Sums, Trainer, evaluate, evaluator
+from dnsearch.train.step import Sums, Trainer, evaluator, judge
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +32,16 @@ class Feed:
 
 
 def train(
-    trainer: Trainer, feed: Feed, training: Training, history: Sequence[EpochRecord] = ()
+    trainer: Trainer,
+    feed: Feed,
+    training: Training,
+    history: Sequence[EpochRecord] = (),
+    judged: Callable[[NDArray[np.bool_] | None], object] = lambda right: None,
 ) -> Iterator[StepEnded | EpochRecord]:
-    """Train from the epoch after ``history`` to the last one, as long as the feed is for them."""
+    """Train from the epoch after ``history`` to the last one, as long as the feed is for them.
+
+    ``judged`` is told before the end of each epoch which validation images were right; None of masks.
+    """
     history = list(history)
     logits_of = evaluator(trainer.model)
     while not is_over(training, history) and (feed.epochs is None or len(history) + 1 in feed.epochs):
@@ -54,12 +64,13 @@ def train(
         trainer.fill_model()
         moment = f"on the validation images after epoch {epoch}"
         with memory_errors_explained(moment):
-            validation = evaluate(logits_of, feed.validation)
+            validation, right = judge(logits_of, feed.validation)
         _check_finite(validation.loss, moment, rate)  # the last step may have ruined the weights
         seconds = time.perf_counter() - started
         history.append(
             EpochRecord(epoch, rate, sums.metrics(), validation, seconds, statistics.median(speeds))
         )
+        judged(right)
         yield history[-1]
 
 

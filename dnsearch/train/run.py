@@ -3,9 +3,11 @@
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from dnsearch import environment
+from dnsearch.data.dataset import Dataset
 from dnsearch.data.sources import load
 from dnsearch.data.split import repetitions
 from dnsearch.plan.limits import Planned
@@ -14,10 +16,12 @@ from dnsearch.runs.folder import RunFolder
 from dnsearch.runs.lock import locked
 from dnsearch.runs.record import EpochRecord, Notice, Origin, RunRecord, StepEnded, Stop, with_epoch
 from dnsearch.spec.document import resolved_yaml
+from dnsearch.spec.experiment import Experiment
 from dnsearch.train import checkpoint
 from dnsearch.train.devices import memory_errors_explained
 from dnsearch.train.loop import is_over, train
 from dnsearch.train.progressive import build_stage, choose_resources
+from dnsearch.train.validation_hits import ValidationHits
 
 Watch = Callable[[StepEnded | EpochRecord | Notice], Stop | None]
 """Called with every step, epoch and notice; may ask the run to stop."""
@@ -44,14 +48,11 @@ def run(planned: Planned, folder: RunFolder, watch: Watch, origin: Origin | None
         folder.write(record)
         try:
             environment.prepare_training(deterministic=training.deterministic)
-            with memory_errors_explained("while the images were read"):
-                dataset = load(experiment.data)
-            if words := repetitions(dataset):
-                watch(Notice(words))
+            dataset = _images(experiment, watch)
             folder.write_preprocessing(dataset.scaling.as_json(), dataset.image_shape, dataset.class_names)
             devices, recompute = choose_resources(plan, experiment, dataset, watch)
             record = replace(record, memory="recompute" if recompute else "plain")
-            behind, over, stop = record.epochs, False, None
+            behind, over, stop, hits = record.epochs, False, None, ValidationHits(dataset.validation)
             while not (stop or over):
                 trainer, feed = build_stage(plan, experiment, dataset, behind, devices, recompute)
                 history = checkpoint.restored(trainer, folder, watch)
@@ -59,22 +60,25 @@ def run(planned: Planned, folder: RunFolder, watch: Watch, origin: Origin | None
                 folder.write(record)
                 if training.start_from is not None and not history:
                     checkpoint.start_from(Path(training.start_from), trainer, folder)
-                for event in train(trainer, feed, training, history):
+                for event in train(trainer, feed, training, history, hits.judged):
                     seconds = time.perf_counter() - began
                     if isinstance(event, EpochRecord):
                         history.append(event)
                         ahead = replace(record, test=None)  # those were the figures of earlier weights
                         ahead = with_epoch(ahead, event, spent + seconds, environment.peak_memory_bytes())
                         checkpoint.save_epoch(folder, trainer, history, ahead)
-                        record = ahead
+                        hits.epoch_ended(record := ahead)
                     elif record.first_step_seconds is None:
                         record = replace(record, first_step_seconds=seconds)
                     if stop := watch(event):
                         break
                 behind, over = len(history), is_over(training, history)
+            if not stop:
+                rebuild = partial(build_stage, plan, experiment, dataset, behind, devices, recompute)
+                hits.save(folder, record, rebuild)
         except Exception as error:
-            record = replace(record, wall_seconds=spent + time.perf_counter() - began)
-            checkpoint.save_failure(folder, record, error)
+            seconds = time.perf_counter() - began
+            checkpoint.save_failure(folder, replace(record, wall_seconds=spent + seconds), error)
             raise
         record = replace(
             record,
@@ -84,3 +88,11 @@ def run(planned: Planned, folder: RunFolder, watch: Watch, origin: Origin | None
         )
         folder.write(record)
         return record
+
+
+def _images(experiment: Experiment, watch: Watch) -> Dataset:
+    with memory_errors_explained("while the images were read"):
+        dataset = load(experiment.data)
+    if words := repetitions(dataset):
+        watch(Notice(words))
+    return dataset

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from dnsearch.runs.record import Metrics
 from dnsearch.spec.training import Training
@@ -220,7 +221,13 @@ class Sums:
 
 def evaluate(logits_of: Logits, batches: Iterable[tuple[Any, Any]]) -> Metrics:
     """Mean loss and accuracy over batches of images and labels; of masks, over pixels, and mean IoU."""
+    return judge(logits_of, batches)[0]
+
+
+def judge(logits_of: Logits, batches: Iterable[tuple[Any, Any]]) -> tuple[Metrics, NDArray[np.bool_] | None]:
+    """The same, and which images were right, (images,); None of masks."""
     sums, counts = Sums(), None
+    right: list[NDArray[np.bool_]] = []
     for images, labels in batches:
         logits = logits_of(images)
         loss, hits = loss_and_hits(logits, labels)
@@ -228,4 +235,7 @@ def evaluate(logits_of: Logits, batches: Iterable[tuple[Any, Any]]) -> Metrics:
         if logits.shape.rank == 4:
             found = np.asarray(confusion(logits, labels))
             counts = found if counts is None else counts + found
-    return sums.metrics(None if counts is None else mean_iou(counts))
+        else:
+            right.append(np.asarray(logits).argmax(axis=1) == np.asarray(labels))
+    metrics = sums.metrics(None if counts is None else mean_iou(counts))
+    return metrics, np.concatenate(right) if right else None

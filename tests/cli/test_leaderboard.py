@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dnsearch.runs.folder import write_study
-from dnsearch.runs.record import Metrics, Parameters, StudyRecord
+from dnsearch.runs.record import Effect, Metrics, Parameters, StudyRecord
 
 
 @pytest.fixture
@@ -155,7 +155,11 @@ STUDY = StudyRecord(
     infeasible={"macs": 1},
     infeasible_proposals=1,
     epochs_trained=4,
-    importances={"training.learning_rate": 1.0},
+    scored_at=2,
+    scored=40,
+    importances={"training.learning_rate": 0.5},
+    chances={"training.learning_rate": 0.1},
+    effects={"training.learning_rate": (Effect(0.1, 0.1, 40, 0.8, 0.9, (0.85, 0.9)),)},
 )
 
 
@@ -176,11 +180,13 @@ def test_a_study_is_named_or_shown_by_its_folder(study, arguments):
     ran = study("leaderboard", *arguments)
     assert ran.code == 0, ran.err
     title, *lines = ran.out.splitlines()
-    assert title.strip() == "study small"
-    assert lines[3].split()[:6] == ["1", "trial-0001", "81.50", "%", "±", "6.35"]
-    assert lines[4].split()[:5] == ["2", "trial-0000", "90.00", "%", "84.7–93.6"]
+    assert title.strip() == "study small, exploratory"
+    assert lines[3].split()[:7] == ["1", "trial-0001", "yes", "81.50", "%", "±", "6.35"]
+    assert lines[4].split()[:6] == ["2", "trial-0000", "yes", "90.00", "%", "84.7–93.6"]
+    assert lines[-1] == "  dnsearch compare runs/small/trial-0001 runs/small/trial-0000"
     assert "proposals: 2 of 3 feasible (67 %); infeasible: macs 1" in ran.out
-    assert "importance: learning_rate 1.00" in ran.out
+    assert "importance (by chance up to): learning_rate 0.50 (0.10)" in ran.out
+    assert "learning_rate  0.1        40  80.00*" in ran.out
 
 
 def test_a_study_s_json_has_the_study_and_its_trials(study):
@@ -195,6 +201,8 @@ def test_a_study_s_json_has_the_study_and_its_trials(study):
     markdown = study("leaderboard", "small", "--markdown").out
     assert "± 6.35 | 2 |" in markdown
     assert "\n- proposals: 2 of 3 feasible (67 %)" in markdown
+    assert "\n| learning_rate | 0.1 | 40 | 80.00\\* | 85.0–90.0 | 90.00 |" in markdown
+    assert "\n    dnsearch compare runs/small/trial-0001 runs/small/trial-0000\n" in markdown
 
 
 def test_among_other_runs_a_study_s_trials_are_runs_and_its_confirmations_are_not_shown(study):
@@ -225,7 +233,7 @@ def test_watching_in_a_pipe_tells_what_has_ended_and_then_the_leaderboard(study)
         "trial 1  seed 1  finished",
         "trial 1  seed 2  finished",
     ]
-    assert table.count("finished") == 3  # two trials, and the count of them
+    assert table.count("finished") == 4  # two trials, the count of them, and what a sign means
 
 
 def test_only_one_study_can_be_watched_and_only_as_a_table(study, run_folder):

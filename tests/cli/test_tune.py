@@ -36,7 +36,7 @@ def test_a_search_from_its_first_line_to_its_last(dnsearch):
     assert lines[0] == "study tiny: 2 trials, 2 at once, in runs/tiny"
     assert sorted(line[:17] for line in lines[1:3]) == ["trial 0  finished", "trial 1  finished"]
     assert lines[3:] == ["best network: runs/tiny/best.yaml", "next: dnsearch train runs/tiny/best.yaml"]
-    assert ran.out.splitlines()[0].strip() == "study tiny"
+    assert ran.out.splitlines()[0].strip() == "study tiny, exploratory"
     assert ran.out.count("  finished") == 2
 
     again = dnsearch("tune", "spec.yaml", "--trials", "2", "--json")
@@ -237,7 +237,7 @@ def test_the_display_in_a_terminal(in_terminal, columns):
     assert "Traceback" not in terminal.shown
     assert [line for line in lines if line.startswith("trial-0000  ━")]
     assert [line for line in lines if re.match(r"\d/3 trials  ·  ", line)]
-    assert "study tiny" in lines, "the leaderboard stays when the display has gone"
+    assert "study tiny, exploratory" in lines, "the leaderboard stays when the display has gone"
     if columns == 120:
         assert code == 130
         assert "letting the running trials end (Ctrl-C again stops them)…" in lines

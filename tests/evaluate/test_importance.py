@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dnsearch.evaluate.importance import Effect, effects, importances
+from dnsearch.evaluate.importance import effects, importances
 
 
 def draws(rng, trials):
@@ -60,12 +60,21 @@ def test_nothing_is_said_of_few_trials_equal_scores_or_more_values_than_trials()
     assert importances([{"name": str(each), "a": each % 2} for each in range(30)], list(range(30))) == {}
 
 
-def test_equal_seeds_give_equal_importances_whatever_the_scores_scale():
+def test_the_scores_scale_makes_no_difference():
     rng = np.random.default_rng(0)
     settings = draws(rng, 40)
     scores = [score(each, rng) for each in settings]
-    assert importances(settings, scores, 1) == importances(settings, [np.exp(each) for each in scores], 1)
-    assert importances(settings, scores, 1) != importances(settings, scores, 2)
+    assert importances(settings, scores) == importances(settings, [np.exp(each) for each in scores])
+
+
+def test_chance_is_that_of_permuted_scores():
+    """The share that 5 % of 4,000 permutations exceed, of five settings without effect together."""
+    rng = np.random.default_rng(0)
+    settings = draws(rng, 60)
+    scores = rng.normal(size=60)
+    shares = [importances(settings, list(rng.permutation(scores)))["pooling"] for _ in range(1000)]
+    over = np.mean([each.share > each.chance for each in shares])
+    assert 0.01 - 3 * np.sqrt(0.01 / 1000) <= over <= 0.01 + 3 * np.sqrt(0.01 / 1000)
 
 
 def test_settings_that_exist_in_some_trials_alone_are_judged():
@@ -79,10 +88,30 @@ def test_settings_that_exist_in_some_trials_alone_are_judged():
 
 
 def test_effects_by_value():
-    assert effects([True, None, False, True], [0.5, 0.9, 0.25, 1.0]) == [
-        Effect(False, False, 1, 0.25, 0.25),
-        Effect(True, True, 2, 0.75, 1.0),
+    found = effects([True, None, False, True], [0.5, 0.9, 0.25, 1.0])
+    assert [(each.low, each.high, each.trials, each.mean, each.best) for each in found] == [
+        (False, False, 1, 0.25, 0.25),
+        (True, True, 2, 0.75, 1.0),
     ]
+    assert found[0].chance == (0.25, 1.0), "any of the three"
+    assert effects(["a"] * 3, [0.5, 0.25, 0.75])[0].chance == (0.5, 0.5), "they are all trials"
+
+
+@pytest.mark.parametrize("trials", [40, 400])
+def test_a_value_of_a_setting_without_effect_is_seldom_beyond_chance(trials):
+    rng, found = np.random.default_rng(0), []
+    for _ in range(100):
+        scores = list(rng.beta(5, 0.7, trials))  # many good ones and a long tail
+        values = effects([each["growth"] for each in draws(rng, trials)], scores)
+        found.append(any(not each.chance[0] <= each.mean <= each.chance[1] for each in values))
+    assert np.mean(found) <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 100)
+
+
+def test_a_value_with_an_effect_is_beyond_chance():
+    rng = np.random.default_rng(0)
+    values = [each["pooling"] for each in draws(rng, 60)]
+    found = effects(values, [-float(value == "max") for value in values])
+    assert [each.mean < each.chance[0] for each in found] == [False, True, False]
 
 
 def test_many_numbers_are_put_into_four_groups():

@@ -114,7 +114,7 @@ def test_every_column_can_be_asked_for(make: Make) -> None:
         "study": ("small", "–"),
         "trial": ("3", "–"),
         "seed": ("0", "0"),
-        **dict.fromkeys(("tied", "front", "interval", "seeds"), ("", "")),
+        **dict.fromkeys(("may_be_best", "front", "interval", "seeds"), ("", "")),
         "figure": ("–", "–"),
         "test_figure": ("–", "–"),
         "fingerprint": ("0123456789abcdef", "0123456789abcdef"),

@@ -5,15 +5,17 @@ import io
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
 from dnsearch.report.formats import as_csv, as_json, as_markdown, study_json
-from dnsearch.report.leaderboard import facts, study_board
+from dnsearch.report.leaderboard import study_board
 from dnsearch.report.ranking import Row, rank_trials
-from dnsearch.runs.record import Metrics, RunRecord, StudyRecord
+from dnsearch.report.study_facts import NEXT, compare_command, effect_lines, facts
+from dnsearch.runs.record import Effect, Metrics, RunRecord, StudyRecord
 
 Make = Callable[..., RunRecord]
 STUDY = StudyRecord(
@@ -26,7 +28,17 @@ STUDY = StudyRecord(
     infeasible_proposals=2,
     epochs_trained=120,
     epochs_saved=80,
-    importances={"training.learning_rate": 0.61, "network.growth_rate": 0.39},
+    scored_at=3,
+    scored=60,
+    importances={"training.learning_rate": 0.61, "network.growth_rate": 0.01},
+    chances={"training.learning_rate": 0.11, "network.growth_rate": 0.02},
+    effects={
+        "training.learning_rate": (
+            Effect(0.001, 0.01, 30, 0.70, 0.80, (0.74, 0.82)),
+            Effect(0.011, 0.1, 30, 0.78, 0.86, (0.74, 0.82)),
+        ),
+        "network.growth_rate": (Effect(8, 8, 60, 0.75, 0.86, (0.75, 0.75)),),
+    },
     front=(0, 2),
 )
 
@@ -74,11 +86,11 @@ def line_of(text: str, number: int) -> list[str]:
 def test_what_matters_is_shown_at_every_width(rows, width):
     text = drawn(rows, STUDY, width)
     assert max(map(cell_len, text.splitlines())) <= width
-    assert line_of(text, 0)[:7] == ["1", "trial-0000", "◆", "96.00", "%", "±", "2.48"]
-    assert line_of(text, 1)[:5] == ["2", "trial-0001", "=", "#1", "95.00"]
-    assert line_of(text, 2)[:4] == ["3", "trial-0002", "◆", "90.00"]
-    assert "94.00 ± 0.00 %" in text
-    assert line_of(text, 3)[1:7] == ["trial-0003", "=", "#1", "98.00", "%", "94.4–99.1"]
+    assert line_of(text, 0)[:4] == ["1", "trial-0000", "yes", "◆"]
+    assert line_of(text, 0)[4:12] == ["94.00", "±", "0.00", "%", "96.00", "%", "±", "2.48"]
+    assert line_of(text, 1)[:5] == ["2", "trial-0001", "yes", "93.00", "±"]
+    assert line_of(text, 2)[:4] == ["3", "trial-0002", "yes", "◆"]
+    assert line_of(text, 3)[1:7] == ["trial-0003", "yes", "–", "98.00", "%", "94.4–99.1"]
     for state in ("finished", "pruned", "paused", "failed"):
         assert state in text
 
@@ -87,21 +99,91 @@ def test_seeds_are_shown_where_there_is_room(rows):
     text = drawn(rows, STUDY, 140)
     heading = next(line for line in text.splitlines() if "seeds" in line)
     at = heading.index("seeds")
-    cells = [line[at : at + 5].strip() for line in text.splitlines() if "trial-000" in line]
+    table = text.partition("best:")[0].splitlines()
+    cells = [line[at : at + 5].strip() for line in table if "trial-000" in line]
     assert cells == ["3", "3", "3", "", "", "", ""]
 
 
 def test_what_is_told_below_the_table(rows):
     assert facts(STUDY, rows) == [
+        "best: trial-0000, test 94.00 % ± 0.00 (3 fresh seeds); validation flatters it",
         "trials: 4 finished, 1 pruned, 1 paused, 1 failed",
         "proposals: 7 of 9 feasible (78 %); infeasible: macs 2",
         "epochs: 120 trained, 80 saved by stopping early (40 %)",
         "failed: 1 x the loss is not finite in epoch 2",
-        "importance: learning_rate 0.61, growth_rate 0.39",
         "±: of the mean over fresh seeds (Student); else of the images alone (Wilson)",
-        "= #1: the 95 % interval of the difference to the first includes 0",
+        "may be best: not shown to be worse than #1, all finished trials together (95 %)",
         "◆: no other finished trial is better in all of validation, parameters",
+        "importance (by chance up to): learning_rate 0.61 (0.11), growth_rate 0.01 (0.02)",
     ]
+    assert max(map(cell_len, facts(STUDY, rows))) <= 80
+
+
+def test_effects_by_value_are_told_with_what_chance_gives():
+    assert effect_lines(STUDY) == [
+        "",
+        "effects by value: scores of 60 trials after epoch 3, in percent",
+        "setting        value       trials   mean   by chance   best",
+        "learning_rate  0.001–0.01      30  70.00*  74.0–82.0  80.00",
+        "               0.011–0.1       30  78.00   74.0–82.0  86.00",
+        "growth_rate    8               60  75.00   75.0–75.0  86.00",
+        "*: not explained by chance",
+        "",
+    ]
+    assert effect_lines(replace(STUDY, effects={})) == []
+
+
+def test_of_many_settings_and_values_the_first_and_most_frequent_are_told():
+    values = tuple(Effect(f"kind {n}", f"kind {n}", n, 0.5, 0.6, (0.4, 0.6)) for n in range(9))
+    study = replace(STUDY, effects={f"network.setting_{n}": values for n in range(20)})
+    lines = effect_lines(study)
+    assert len(lines) == 4 + 12 * 6
+    assert "kind 8" in lines[3]
+    assert max(map(cell_len, lines)) <= 80
+
+
+def test_importances_of_an_earlier_version_are_of_another_kind_and_not_told():
+    study = StudyRecord("old", importances={"training.learning_rate": 1.0})
+    assert not [fact for fact in facts(study, []) if fact.startswith("importance")]
+
+
+def test_a_trial_confirmed_without_test_images_is_told_to_be_flattered(make):
+    again = [make(f"trial-0-seed-{seed}", 0.9, trial=0, seed=seed, confirmation=True) for seed in (1, 2)]
+    rows = rank_trials([make("trial-0", trial=0), *again], StudyRecord("small"))
+    best = "best: trial-0, validation 90.00 % ± 0.00 (2 fresh seeds); the images that chose it flatter it"
+    assert facts(StudyRecord("small"), rows)[0] == best
+
+
+@pytest.mark.parametrize(
+    ("changed", "command"),
+    [
+        ({"network.pooling": "max"}, "runs/a b/trial-1/resolved.yaml' --vary network.pooling=avg,max"),
+        ({"training.learning_rate": 0.1}, "resolved.yaml' --vary training.learning_rate=0.001,0.1"),
+        ({"network.alpha.stem": 0.3, "network.alpha.layers": 0.3}, "--vary network.alpha=0.1,0.3"),
+        ({"network.alpha.stem": 0.3}, "resolved.yaml' --vary network.alpha.stem=0.1,0.3"),
+        ({"training.early_stopping": True}, "--vary training.early_stopping=null,true"),
+        ({"network.pooling": "max", "network.growth_rate": 8}, "'runs/a b/trial-1' 'runs/a b/trial-2'"),
+        ({"network.layers_per_block": [3, 3]}, "--vary 'network.layers_per_block=[2, 2, 2],[3, 3]'"),
+        ({"network.pooling": "a,b"}, """--vary 'network.pooling=avg,"a,b"'"""),
+        ({"network.pooling": {"kind": "max"}}, "'runs/a b/trial-1' 'runs/a b/trial-2'"),
+    ],
+)
+def test_a_search_ends_by_proposing_to_compare_its_two_best(make, changed, command):
+    best, second = make("trial-1", 0.9, trial=1), make("trial-2", 0.8, changed, trial=2)
+    rows = rank_trials([best, second], StudyRecord("small"))
+    found = compare_command(rows, Path("runs/a b"))
+    assert found.startswith("dnsearch compare 'runs/a b/trial-1")
+    assert found.endswith(command)
+    console = Console(file=io.StringIO(), width=80)
+    console.print(study_board(rows, StudyRecord("small"), width=80, folder=Path("runs/a b")))
+    text, _, proposed = console.file.getvalue().partition(f"{NEXT}\n")
+    assert text.startswith("study small, exploratory\n")
+    assert proposed.replace("\\\n    ", "") == f"  {found}\n", "whole, to be copied"
+
+
+def test_there_is_nothing_to_compare_before_two_trials_have_finished(make):
+    trials = [make("trial-1", 0.9, trial=1), make("trial-2", 0.8, trial=2, state="pruned")]
+    assert compare_command(rank_trials(trials, StudyRecord("small")), Path("runs/small")) == ""
 
 
 def test_a_study_that_has_just_begun_says_so():
@@ -144,25 +226,30 @@ def test_names_cannot_draw_outside_their_line():
         infeasible={"a\nb": 1},
         infeasible_proposals=1,
         importances={"x\ny": 1.0},
+        chances={"x\ny": 0.5},
+        effects={"x\ny": (Effect("a\x1bb", "c", 1, 0.5, 0.5, (0.5, 0.5)),)},
     )
     text = drawn([], study, 100)
     assert "\x1b" not in text
     assert "[red]a [2J" in text
     assert "infeasible: a b 1" in text
-    assert "importance: x y 1.00" in text
+    assert "importance (by chance up to): x y 1.00" in text
+    assert "a b–c" in text
 
 
 def test_json_has_all_of_it(rows):
     found = json.loads(json.dumps(study_json(STUDY, as_json(rows)), allow_nan=False))
-    assert found["study"]["importances"] == {"training.learning_rate": 0.61, "network.growth_rate": 0.39}
+    assert found["study"]["importances"] == {"training.learning_rate": 0.61, "network.growth_rate": 0.01}
+    assert found["study"]["effects"]["network.growth_rate"][0]["trials"] == 60
     assert found["study"]["front"] == [0, 2]
     first, second, _, alone, *_, failed = found["trials"]
-    assert first["figure"] == pytest.approx(0.96)
-    assert (first["figure_low"], first["figure_high"]) == pytest.approx((0.93516, 0.98484), abs=1e-5)
-    assert first["test_figure"] == pytest.approx(0.94)
+    assert first["figure"] == first["test_figure"] == pytest.approx(0.94)
+    assert first["validation_figure"] == pytest.approx(0.96)
+    ends = first["validation_figure_low"], first["validation_figure_high"]
+    assert ends == pytest.approx((0.93516, 0.98484), abs=1e-5)
     assert (first["seeds"], first["confirmations"], first["front"]) == ([1, 2, 3], 3, True)
     assert first["validation_accuracy"] == 0.98, "the trial's own figure stays what it was"
-    assert second["tied_with_first"] is True
+    assert second["may_be_best"] is True
     assert (alone["seeds"], alone["test_figure"]) == ([], None)
     assert (failed["figure"], failed["figure_low"]) == (None, None)
     assert failed["reason"] == "the loss is not finite in epoch 2"
@@ -170,23 +257,25 @@ def test_json_has_all_of_it(rows):
 
 def test_csv_has_the_same_columns(rows):
     first, *others = csv.DictReader(io.StringIO(as_csv(rows)))
-    assert float(first["figure"]) == pytest.approx(0.96)
+    assert float(first["figure"]) == pytest.approx(0.94)
     assert first["seeds"] == "[1, 2, 3]"
-    assert others[0]["tied_with_first"] == "true"
+    assert others[0]["may_be_best"] == "true"
     assert others[-1]["figure"] == ""
 
 
 def test_markdown_has_the_same_columns(rows):
     heading, _, first, second, *_ = as_markdown(rows).splitlines()
-    assert heading.startswith("| # | name | tied | front | validation | 95 % interval | seeds | test |")
-    assert first.startswith("| 1 | trial-0000 |  | ◆ | 96.00 % | ± 2.48 | 3 | 94.00 ± 0.00 % |")
-    assert "| = #1 |" in second
+    assert heading.startswith(
+        "| # | name | may be best | front | test | validation | 95 % interval | seeds |"
+    )
+    assert first.startswith("| 1 | trial-0000 | yes | ◆ | 94.00 ± 0.00 % | 96.00 % | ± 2.48 | 3 |")
+    assert second.startswith("| 2 | trial-0001 | yes |")
 
 
 def test_columns_that_would_say_nothing_are_left_out(make):
     study = replace(STUDY, objectives=("validation",))
     trials = [make(f"trial-{n}", 0.9 - n / 3, study="small", trial=n) for n in (0, 1)]
-    heading = as_markdown(rank_trials(trials, study)).splitlines()[0]
+    heading = as_markdown(rank_trials(trials[:1], study)).splitlines()[0]
     assert heading.startswith("| # | name | validation | 95 % interval | parameters |")
 
 

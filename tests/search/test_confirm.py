@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from dnsearch.runs.folder import RunFolder
+from dnsearch.runs.folder import RunFolder, hits_of
+from dnsearch.runs.record import Metrics, Parameters, RunRecord
 from dnsearch.search.confirm import confirmed, fresh_seed, missing
 from dnsearch.search.messages import TrialEnded, TrialProgressed, TrialStarted
 from dnsearch.spec.document import load
@@ -96,8 +97,8 @@ def test_the_best_spec_is_that_with_the_best_mean(searched):
     assert means[found[0].trial] == pytest.approx(max(means.values()))
     text = (runs.folder / "best.yaml").read_text()
     assert f"# Found:    trial-{found[0].trial:04d}" in text
-    assert f"# Seeds:    2 fresh seeds: validation {100 * found[0].validation.value:.2f} %" in text
-    assert f"test {100 * found[0].test.value:.2f} %" in text
+    assert f"# Seeds:    2 fresh seeds: test {100 * found[0].test.value:.2f} %" in text
+    assert f"; validation {100 * found[0].validation.value:.2f} %" in text
     assert load(str(runs.folder / "best.yaml")).experiment.tune is None
 
 
@@ -171,6 +172,50 @@ def test_without_test_images_there_are_no_test_figures_and_the_record_says_so(se
     assert "expected test images, found none in this source" in record.reason
     assert runs.run(1) == []
     assert "# Seeds:    1 fresh seed: validation" in (runs.folder / "best.yaml").read_text()
+
+
+def test_equal_means_go_to_the_smallest_network_and_then_to_the_earlier_trial(tmp_path):
+    """The leaderboard has the same order: tests/report/test_ranking.py."""
+    for number, parameters in ((2, 50), (10, 20), (1, 50), (3, 20)):
+        for seed in (1, 2):
+            name = f"trial-{number:04d}-seed-{seed}"
+            figure = Metrics(0.3, 0.9, 100)
+            record = RunRecord(
+                name,
+                "x",
+                "finished",
+                "",
+                seed,
+                {},
+                Parameters(parameters, 0),
+                9,
+                1,
+                "",
+                "",
+                "small",
+                number,
+                True,
+            )
+            folder = RunFolder(tmp_path / "confirm" / name)
+            folder.path.mkdir(parents=True)
+            folder.write(replace(record, epochs=1, last=figure, best=figure, best_epoch=1))
+    assert [each.trial for each in confirmed(tmp_path, "last")] == [3, 10, 1, 2]
+
+
+def test_retrainings_have_the_hits_of_validation_and_test_images(searched):
+    runs, *_ = searched
+    for name in folders(runs):
+        record = retrained(runs, name).read()
+        hits = hits_of(runs.folder, record)
+        assert (hits["last"].right, hits["last"].examples) == right_of(record.last)
+        assert (hits["test"].right, hits["test"].examples) == right_of(record.test)
+    trials = [hits_of(runs.folder, record) for record in runs.records()]
+    assert [hits["last"].right for hits in trials] == [right_of(each.last)[0] for each in runs.records()]
+    assert len({hits["last"].images for hits in trials}) == 1
+
+
+def right_of(metrics):
+    return round(metrics.accuracy * metrics.examples), metrics.examples
 
 
 def test_a_fresh_seed_is_never_the_trial_s_own():

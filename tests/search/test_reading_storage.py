@@ -9,8 +9,8 @@ from optuna.distributions import FloatDistribution
 from optuna.trial import TrialState, create_trial
 
 from dnsearch.errors import RunError, StudyError
-from dnsearch.report.leaderboard import facts
 from dnsearch.report.ranking import rank_trials
+from dnsearch.report.study_facts import facts
 from dnsearch.runs.lock import locked
 from dnsearch.search.database import default_url
 from dnsearch.search.pruning import COSTS, EPOCHS
@@ -79,7 +79,7 @@ def test_its_leaderboard_has_no_intervals(new_store, tmp_path):
     study.add_trial(trial(TrialState.COMPLETE, 0.9))
     rows = rank_trials(*looking(default_url(tmp_path), "small")())
     assert [row.standing.validation.interval for row in rows] == [None, None]
-    assert [row.standing.tied for row in rows] == [False, False]
+    assert [row.standing.may_be_best for row in rows] == [None, None]
 
 
 def test_a_study_is_searched_while_its_lock_is_held(new_store, tmp_path):
@@ -100,7 +100,7 @@ def test_what_is_told_of_it(new_store, tmp_path):
     assert facts(study, rank_trials(records, study)) == [
         "trials: 1 finished",
         "epochs: 2 trained",
-        "importance: too few trials (1 finished; it takes 10)",
+        "importance: too few trials (1 reached epoch 2; it takes 30)",
     ]
 
 

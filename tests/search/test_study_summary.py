@@ -6,16 +6,16 @@ import sys
 from dataclasses import replace
 
 import optuna
-import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState, create_trial
 
 from dnsearch.runs.folder import read_study
+from dnsearch.runs.record import FEWEST_SCORED
 from dnsearch.search import study_summary
 from dnsearch.search.pruning import EPOCHS
 from dnsearch.search.study_lock import StudyLock
 from dnsearch.search.study_metadata import SPEC
-from dnsearch.search.study_summary import FEWEST_TRIALS, StudyFile, importances, summary
+from dnsearch.search.study_summary import StudyFile, summary
 from dnsearch.search.trial_store import INFEASIBLE, PAUSED
 
 RATE, GROWTH = "training.learning_rate", "network.growth_rate"
@@ -94,54 +94,87 @@ def test_the_front_is_optuna_s_and_epochs_of_several_objectives_are_kept_apart()
     assert summary(store(), "ended").front == ()
 
 
-@pytest.mark.parametrize("objectives", [("validation",), ("macs", "validation")])
-def test_the_parameter_that_matters_has_the_largest_share(objectives):
-    place = objectives.index("validation")
-    study = store(*["maximize"] * len(objectives), **{"tune.objectives": list(objectives)})
-    for number in range(60):
-        rate, growth = (number * 7 % 60) / 60, 2 + number * 5 % 7
-        values = [0.0] * len(objectives)
-        values[place] = 1 - (rate - 0.3) ** 2
-        put(study, TrialState.COMPLETE, *values, rate=rate, growth=growth)
-    found = summary(study, "ended").importances
+def reach(study, state, score, rate, growth, facts=None):
+    """A trial that scored at the first rung, after 3 of 9 epochs."""
+    scores = {"3": score} if facts is None else None
+    study.add_trial(
+        create_trial(
+            state=state,
+            value=score if state is TrialState.COMPLETE else None,
+            params={RATE: rate, GROWTH: growth},
+            distributions=SPACE,
+            intermediate_values={int(epoch): each for epoch, each in (scores or {}).items()},
+            user_attrs=facts or {},
+        )
+    )
+
+
+def searched(trials=60):
+    """A study where the rate alone matters, and pruning has let the trials of a single rate finish."""
+    study = store()
+    for number in range(trials):
+        rate, growth = (number * 7 % trials) / trials, 2 + number * 5 % 7
+        state = TrialState.COMPLETE if abs(rate - 0.3) < 0.06 else TrialState.PRUNED
+        reach(study, state, 1 - (rate - 0.3) ** 2 + number % 3 / 100, rate, growth)
+    return study
+
+
+def test_the_setting_that_matters_has_the_largest_share_of_all_that_reached_the_first_rung():
+    """Asked of the finished trials alone, whose rates are nearly the same, the growth rate would matter."""
+    found = summary(searched(), "ended")
+    assert (found.scored_at, found.scored) == (3, 60)
+    assert found.trials["finished"] < FEWEST_SCORED
+    assert list(found.importances) == [RATE, GROWTH]
+    assert found.importances[RATE] > 2 * found.chances[RATE] > 0
+    assert found.importances[GROWTH] < found.chances[GROWTH]
+    assert found.importances_missing == ""
+
+
+def test_each_setting_has_its_effects_by_value():
+    found = summary(searched(), "ended").effects
     assert list(found) == [RATE, GROWTH]
-    assert sum(found.values()) == pytest.approx(1)
-    assert found[RATE] > 0.8
+    assert [sum(each.trials for each in values) for values in found.values()] == [60, 60]
+    low, *_, high = found[RATE]
+    assert (low.low, high.high) == (0.0, 59 / 60)
+    assert high.mean < high.chance[0], "more than chance explains"
+    assert all(each.chance[0] <= each.mean <= each.chance[1] for each in found[GROWTH])
 
 
-def test_high_scores_are_what_is_looked_for():
-    """Only among the best trials the rate is always the same; among the worst the growth rate is."""
+def test_scores_of_several_objectives_are_found_where_they_are_kept():
+    study = store("minimize", "maximize", **{"tune.objectives": ["macs", "validation"]})
+    for number in range(40):
+        rate = number / 40
+        reach(study, TrialState.PRUNED, None, rate, 2 + number % 7, facts={EPOCHS: {"3": 1 - rate}})
+    assert next(iter(summary(study, "ended").importances)) == RATE
+
+
+def test_a_setting_that_exists_under_a_condition_is_judged_by_the_trials_that_have_it():
     study = store()
-    for number in range(60):
-        best, worst = number < 6, number >= 54
-        rate = 0.3 if best else (number * 7 % 60) / 60
-        growth = 8 if worst else 2 + number % 7
-        put(study, TrialState.COMPLETE, 1 - number / 100, rate=rate, growth=growth)
-    assert importances(study, 0)[RATE] > 0.6
-
-
-def test_a_parameter_that_exists_under_a_condition_has_a_share_too():
-    study = store()
-    kinds = CategoricalDistribution(("sgd", "adam"))
+    kinds = CategoricalDistribution(("sgd", "adam", None))
     for number in range(60):
         sgd = number % 2 == 0
         momentum = (number * 7 % 60) / 60
-        params = {"optimizer": "sgd" if sgd else "adam"} | ({"momentum": momentum} if sgd else {})
+        kind = "sgd" if sgd else "adam" if number % 3 else None
+        params = {"optimizer": kind} | ({"momentum": momentum} if sgd else {})
         space = {"optimizer": kinds} | ({"momentum": FloatDistribution(0, 1)} if sgd else {})
-        score = 1 - (momentum - 0.5) ** 2 if sgd else 0.6
-        study.add_trial(create_trial(value=score, params=params, distributions=space))
-    assert importances(study, 0)["momentum"] > 0.2
+        score = 1 - (momentum - 0.5) ** 2 if sgd else 0.6 + number / 10_000
+        study.add_trial(
+            create_trial(value=score, params=params, distributions=space, intermediate_values={3: score})
+        )
+    found = summary(study, "ended").effects
+    assert sum(each.trials for each in found["momentum"]) == 30
+    assert [each.low for each in found["optimizer"]] == ["adam", "null", "sgd"]
 
 
 def test_too_few_trials_have_no_importances_and_the_study_says_why():
     study = store()
-    for number in range(FEWEST_TRIALS - 1):
-        put(study, TrialState.COMPLETE, number / 10, rate=number / 10)
-        put(study, TrialState.PRUNED)
+    for number in range(FEWEST_SCORED - 1):
+        reach(study, TrialState.COMPLETE, number / 100, number / 40, 2 + number % 7)
+        put(study, TrialState.PRUNED, epochs=2)
     found = summary(study, "ended")
-    assert found.importances == {}
-    assert found.importances_missing == "too few trials (9 finished; it takes 10)"
-    put(study, TrialState.COMPLETE, 0.95, rate=0.95)
+    assert (found.importances, found.chances, found.effects) == ({}, {}, {})
+    assert found.importances_missing == "too few trials (29 reached epoch 3; it takes 30)"
+    reach(study, TrialState.PRUNED, 0.95, 0.95, 4)
     found = summary(study, "ended")
     assert set(found.importances) == {RATE, GROWTH}
     assert found.importances_missing == ""
@@ -149,10 +182,18 @@ def test_too_few_trials_have_no_importances_and_the_study_says_why():
 
 def test_trials_that_are_all_alike_have_no_importances():
     study = store()
-    for _ in range(12):
-        put(study, TrialState.COMPLETE, 0.5)
+    for _ in range(FEWEST_SCORED):
+        put(study, TrialState.COMPLETE, 0.5, epochs=9)
     found = summary(study, "ended")
-    assert (found.importances, found.importances_missing) == ({}, "no parameter matters more than the others")
+    assert found.importances == {}
+    assert found.importances_missing == "all scores are equal, or there are more values than trials"
+
+
+def test_trainings_too_short_for_rungs_are_judged_by_their_last_epoch():
+    study = store(**{"training.epochs": 4})
+    put(study, TrialState.COMPLETE, 0.5, epochs=4)
+    found = summary(study, "ended")
+    assert (found.scored_at, found.scored) == (4, 1)
 
 
 def file_of(folder, study):
@@ -182,14 +223,14 @@ def test_the_file_is_written_again_when_some_time_has_passed(tmp_path, monkeypat
     assert read_study(tmp_path).trials == {"finished": 1}
 
 
-def test_importances_are_worked_out_anew_only_where_more_trials_are_finished(tmp_path):
-    study = store()
-    for number in range(FEWEST_TRIALS):
-        put(study, TrialState.COMPLETE, number / 10, rate=number / 10, growth=2 + number % 5)
-    before = replace(summary(study, "ended"), importances={RATE: 1.0})
+def test_importances_are_worked_out_anew_only_where_more_trials_reached_the_first_rung():
+    study = searched(FEWEST_SCORED)
+    whole = summary(study, "ended")
+    before = replace(whole, importances={RATE: 1.0})
+    put(study, TrialState.PRUNED, epochs=2)
     assert summary(study, "ended", before).importances == {RATE: 1.0}
-    put(study, TrialState.COMPLETE, 0.95, rate=0.95)
-    assert summary(study, "ended", before).importances == importances(study, 0) != {RATE: 1.0}
+    reach(study, TrialState.PRUNED, 0.5, 0.9, 4)
+    assert set(summary(study, "ended", before).importances) == {RATE, GROWTH}
 
 
 def test_a_damaged_file_is_replaced(tmp_path):
@@ -201,5 +242,5 @@ def test_a_damaged_file_is_replaced(tmp_path):
 
 def test_a_search_starts_without_what_importances_need():
     code = "import sys; from dnsearch.search import coordinator; "
-    code += "sys.exit(bool({'sklearn', 'tensorflow', 'ray'} & sys.modules.keys()))"
+    code += "sys.exit(bool({'sklearn', 'scipy', 'tensorflow', 'ray'} & sys.modules.keys()))"
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0

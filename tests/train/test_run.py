@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 import time
 from datetime import UTC, datetime
 
@@ -12,6 +13,7 @@ from run_files import arrays
 from dnsearch.errors import DataError, RunError, TrainingError
 from dnsearch.front_door import planned_spec
 from dnsearch.runs.folder import RunFolder
+from dnsearch.runs.hits import read_hits
 from dnsearch.runs.lock import is_locked, locked
 from dnsearch.runs.record import EpochRecord, Notice, Origin, StepEnded, Stop
 from dnsearch.spec.document import fingerprint, load, parse, settings
@@ -58,8 +60,8 @@ def finished(tensorflow_ready, tmp_path_factory):
 def test_the_folder_has_everything(finished):
     folder, *_ = finished
     assert sorted(entry.name for entry in folder.path.iterdir()) == [
-        *("checkpoint.npz", "checkpoint.previous.npz", "epochs.jsonl", "lock", "preprocessing.json"),
-        *("resolved.yaml", "run.json", "spec.yaml", "weights.npz"),
+        *("checkpoint.npz", "checkpoint.previous.npz", "epochs.jsonl", "hits.npz", "lock"),
+        *("preprocessing.json", "resolved.yaml", "run.json", "spec.yaml", "weights.npz"),
     ]
     assert folder.spec.read_text(encoding="utf-8") == TINY
     again = load(str(folder.resolved)).experiment
@@ -69,6 +71,43 @@ def test_the_folder_has_everything(finished):
     assert preprocessing["image_shape"] == [8, 8, 1]
     assert preprocessing["class_names"] == [*"0123456789"]
     assert preprocessing["scaling"].keys() == {"offset", "scale"}
+
+
+def test_the_hits_are_those_of_the_kept_weights(finished):
+    """Image by image, as the network that is built again from the folder answers."""
+    from dnsearch.data.sources import load as images_of
+    from dnsearch.evaluate.trained_run import trained as opened
+
+    folder, record, *_ = finished
+    network, images = opened(folder), images_of(tiny().experiment.data).validation
+    pixels = network.scaling.apply(images.first(len(images)))
+    right = np.asarray(network.logits(pixels)).argmax(axis=1) == images.labels
+    with np.load(folder.hits) as stored:
+        assert (np.unpackbits(stored["last"])[: len(right)] == right).all()
+    hits = read_hits(folder.hits)
+    assert hits.keys() == {"last", "best"}
+    for hit, metrics in ((hits["last"], record.last), (hits["best"], record.best)):
+        assert (hit.right, hit.examples) == (round(metrics.accuracy * metrics.examples), metrics.examples)
+        assert hit.images == images.checksum
+
+
+def test_a_run_that_died_before_it_wrote_its_hits_finds_them_anew(finished, tmp_path):
+    folder, *_ = finished
+    again = RunFolder(tmp_path / "again")
+    shutil.copytree(folder.path, again.path)
+    again.hits.unlink()
+    trained(tiny(), again)
+    assert read_hits(again.hits)["last"] == read_hits(folder.hits)["last"]
+    before = again.hits.read_bytes()
+    trained(tiny(), again)
+    assert again.hits.read_bytes() == before, "those that are there are kept, the test images' as well"
+
+
+def test_a_run_that_was_stopped_has_no_hits(tmp_path):
+    folder = RunFolder.create(tmp_path, "tiny")
+    stop = Stop("interrupted", "the test")
+    trained(tiny(), folder, lambda event: stop if isinstance(event, EpochRecord) else None)
+    assert not folder.hits.exists()
 
 
 def test_the_record(finished):
