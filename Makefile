@@ -26,7 +26,7 @@ test: install lint  ## what guards the code at every change (6 minutes on 2 core
 test-slow: install  ## what takes long: kills at many moments, whole searches, large networks
 	$(BIN)/pytest -n 2 --dist loadgroup -m slow
 
-test-all: install lint  ## all tests, with 2,000 random networks instead of 25
+test-all: install lint  ## all tests, with 2,000 random networks instead of 10
 	DNSEARCH_EXAMPLES=2000 $(BIN)/pytest -n 2 --dist loadgroup
 
 test-statistics: install  ## false alarms, coverage and power over thousands of simulated comparisons (3 minutes)

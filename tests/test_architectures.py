@@ -15,18 +15,28 @@ from dnsearch.train.run import run
 
 DENSENETS = {
     "sparse, log": ["network.connectivity={name: log, output: rule}", "network.layers_per_block=[5, 3]"],
-    "harmonic, widening": [
-        "network.connectivity={name: harmonic, width_multiplier: 1.7, output: odd_and_last}"
+    "harmonic, widening; all blocks in the head": [
+        "network.connectivity={name: harmonic, width_multiplier: 1.7, output: odd_and_last}",
+        "network.head=all_blocks",
+        "network.pooling=both",
     ],
-    "random": ["network.connectivity={name: random, probability: 0.4}"],
-    "window and strided": ["network.connectivity=[{name: window, size: 2}, {name: strided, stride: 2}]"],
+    "random; prelu": [
+        "network.connectivity={name: random, probability: 0.4}",
+        "network.activation=prelu",
+    ],
+    "window and strided; strided transition": [
+        "network.connectivity=[{name: window, size: 2}, {name: strided, stride: 2}]",
+        "network.pooling=conv",
+        "network.growth_rate=[4, 8]",
+    ],
     "links, space to depth": ["network.cross_block={links: all, downsampling: space_to_depth}"],
     "links, convolutions": ["network.cross_block={links: all, downsampling: conv3x3, compression: 0.5}"],
-    "all blocks in the head": ["network.head=all_blocks", "network.pooling=both"],
-    "strided transition": ["network.pooling=conv", "network.growth_rate=[4, 8]"],
-    "pooling alone between blocks": ["network.compression=null", "network.pooling=max"],
-    "prelu": ["network.activation=prelu"],
-    "mish": ["network.activation=mish", "network.bottleneck_width=null"],
+    "pooling alone between blocks; mish": [
+        "network.compression=null",
+        "network.pooling=max",
+        "network.activation=mish",
+        "network.bottleneck_width=null",
+    ],
 }
 UNETS = {
     "unet of dense blocks": {"growth_rate": 4, "layers_per_block": (2, 2, 2), "stem": {"channels": 8}},

@@ -45,7 +45,9 @@ def test_a_spec_is_a_name_a_file_or_a_mapping(tmp_path):
 def test_a_model_is_saved_loaded_and_cloned_like_any_other(tensorflow_ready, tmp_path, preset):
     import keras
 
-    fields = TINY if preset == "article" else ("network.growth_rate=2",)
+    fields = (
+        TINY if preset == "article" else ("network.growth_rate=2", "network.layers_per_block=[1, 1, 1, 1, 1]")
+    )
     model = dnsearch.build(dnsearch.load(preset, *fields), seed=3)
     images = np.random.default_rng(0).normal(size=(2, *model.input_shape[1:])).astype(np.float32)
     expected = model.predict(images, verbose=0)

@@ -1,9 +1,9 @@
 """Pipes, devices and sockets in the place of any file that a person names or a run has: refused at once."""
 
-import os
-import socket
+from functools import partial
 
 import pytest
+import special_files
 
 from dnsearch import input_files
 from dnsearch.errors import DnsearchError
@@ -11,27 +11,10 @@ from dnsearch.runs.folder import RunFolder, read_study
 from dnsearch.spec.document import load
 
 
-@pytest.fixture(params=["pipe", "device", "socket"])
-def special(request, tmp_path, monkeypatch):
+@pytest.fixture(params=special_files.KINDS)
+def special(request):
     """A function: puts such a file where a path says."""
-    monkeypatch.chdir(tmp_path)
-    opened = []
-
-    def made(path):
-        path.unlink(missing_ok=True)
-        match request.param:
-            case "pipe":
-                os.mkfifo(path)
-            case "device":
-                path.symlink_to("/dev/zero")
-            case "socket":
-                opened.append(socket.socket(socket.AF_UNIX))
-                opened[-1].bind(os.path.relpath(path, tmp_path))
-        return path
-
-    yield made
-    for each in opened:
-        each.close()
+    return partial(special_files.special, request.param)
 
 
 def refused(read, *arguments):

@@ -20,7 +20,7 @@ from dnsearch.runs.atomic import writing
 from dnsearch.runs.folder import CONFIRM, trial_name, write_study
 from dnsearch.search import study_metadata
 from dnsearch.search.confirm import BEST
-from dnsearch.search.database import reachable, sqlite_file, storage
+from dnsearch.search.database import OPENING_TROUBLE, existing_storage, reachable, sqlite_file, storage
 from dnsearch.search.duplicates import DROPPED
 from dnsearch.search.feasibility import SearchSpec
 from dnsearch.search.messages import Request
@@ -58,7 +58,7 @@ def migrate(request: Request, *, dry_run: bool) -> Migrated:
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     with study_locked(folder, url, request.say), reachable(url):
-        finish_migration(url, name)
+        finish_migration(existing_storage(url), name)
         study = existing_study(url, name)
         agreed_id(folder, study, url)
         before, after = study_metadata.read_metadata(study, url), request.spec
@@ -69,8 +69,8 @@ def migrate(request: Request, *, dry_run: bool) -> Migrated:
         moved = [_moved(trial, before, after, new_base=base, new_rules=rules) for trial in trials]
         if not dry_run:
             left = {study_metadata.SPEC, KNOWLEDGE, study_metadata.MIGRATED}
-            replaced(request, {key: each for key, each in study.user_attrs.items() if key not in left}, moved)
-            _set_aside(request)
+            kept = {key: each for key, each in study.user_attrs.items() if key not in left}
+            _set_aside(request.folder, replaced(request, kept, moved))
     counted = {trial.number for trial in trials if is_trial(trial)}
     reasons = {number: each for number, each in enumerate(moved) if isinstance(each, str)}
     return Migrated(
@@ -136,13 +136,16 @@ def _moved(
     return new
 
 
-def replaced(request: Request, attributes: Mapping[str, Any], moved: Iterable[FrozenTrial | str]) -> None:
+def replaced(
+    request: Request, attributes: Mapping[str, Any], moved: Iterable[FrozenTrial | str]
+) -> optuna.Study:
     """Make a study anew under its name; a failed trial takes a dropped one's place, so that numbers stay."""
-    name, url = request.folder.name, request.url
-    with suppress(KeyError):  # of a migration that was killed
-        optuna.delete_study(study_name=migrated_name(name), storage=storage(url))
-    experiment, tune = request.spec.document.experiment, request.spec.tune
-    new = study_metadata.open_study(url, migrated_name(name), experiment, tune)
+    name, experiment, tune = request.folder.name, request.spec.document.experiment, request.spec.tune
+    with reachable(request.url, OPENING_TROUBLE):
+        opened = storage(request.url)
+        with suppress(KeyError):  # of a migration that was killed
+            optuna.delete_study(study_name=migrated_name(name), storage=opened)
+        new = study_metadata.open_study(opened, migrated_name(name), experiment, tune)
     for key, value in attributes.items():
         new.set_user_attr(key, value)
     write_metadata(new, request.spec, request.trials)
@@ -154,11 +157,11 @@ def replaced(request: Request, attributes: Mapping[str, Any], moved: Iterable[Fr
     if placed and not any(BASE in each.user_attrs for each in placed):
         new.enqueue_trial(base_labels(request.spec.document, tune), user_attrs={BASE: True})
     new.set_user_attr(study_metadata.MIGRATED, True)
-    finish_migration(url, name)
+    finish_migration(opened, name)
+    return optuna.load_study(study_name=name, storage=opened)
 
 
-def _set_aside(request: Request) -> None:
-    study, folder = existing_study(request.url, request.folder.name), request.folder
+def _set_aside(folder: Path, study: optuna.Study) -> None:
     dropped = [each.number for each in study.get_trials(deepcopy=False) if DROPPED in each.user_attrs]
     places = [folder / trial_name(number) for number in dropped]
     places += [path for each in places for path in (folder / CONFIRM).glob(f"{each.name}-seed-*")]

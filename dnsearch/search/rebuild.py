@@ -14,7 +14,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from dnsearch.errors import Problem, StudyError
 from dnsearch.runs.folder import RunFolder, trial_name
 from dnsearch.runs.record import RunRecord
-from dnsearch.search.database import OPENING_TROUBLE, reachable, shown
+from dnsearch.search.database import OPENING_TROUBLE, existing_storage, reachable, shown
 from dnsearch.search.duplicates import DROPPED
 from dnsearch.search.messages import Request
 from dnsearch.search.migrate import replaced
@@ -23,7 +23,7 @@ from dnsearch.search.proposal import Proposal, propose, staged
 from dnsearch.search.samplers import PAUSED
 from dnsearch.search.study_identity import FINGERPRINT, ID, bind, study_record, trial_records
 from dnsearch.search.study_lock import study_locked
-from dnsearch.search.study_metadata import directions, existing_study, find_study, finish_migration
+from dnsearch.search.study_metadata import directions, finish_migration, study_in
 from dnsearch.search.trial_store import BASE, INFEASIBLE, REASON, TrialStore
 from dnsearch.spec.document import fingerprint, load
 
@@ -34,8 +34,8 @@ def rebuild(request: Request) -> int:
     if not (records := trial_records(folder)):
         raise StudyError(str(Problem(str(folder), "the folder of a study, with its trials", "no trials")))
     with study_locked(folder, url, request.say) as lock, reachable(url, OPENING_TROUBLE):
-        finish_migration(url, folder.name)
-        found = find_study(url, folder.name)
+        finish_migration(before := existing_storage(url), folder.name)
+        found = study_in(before, folder.name)
         if found is not None and (count := len(found.get_trials(deepcopy=False))):
             hint = "Leave --rebuild out to go on with it, or name an empty one: --storage URL"
             expected = f"a database without trials of study {folder.name}, to be filled from {folder}"
@@ -44,8 +44,7 @@ def rebuild(request: Request) -> int:
         study = optuna.create_study(storage=inside, study_name=folder.name, directions=directions(tune))
         _tell(TrialStore(study, inside, request.spec.document, tune, lock), request, records)
         trials = [_timed(trial, records.get(trial.number)) for trial in study.trials]
-        replaced(request, {ID: study_record(folder).id or uuid4().hex}, trials)
-        made = existing_study(url, folder.name)
+        made = replaced(request, {ID: study_record(folder).id or uuid4().hex}, trials)
         bind(folder, made, made.user_attrs[ID])
     return len(records)
 

@@ -15,7 +15,7 @@ import optuna
 from dnsearch.errors import Problem, RunError, StudyError
 from dnsearch.runs.folder import RunFolder, read_study, runs_under, write_study
 from dnsearch.runs.record import RunRecord, StudyRecord
-from dnsearch.search.database import shown
+from dnsearch.search.database import shown, trials_of
 
 ID = "dnsearch:id"
 FINGERPRINT = "dnsearch:fingerprint"
@@ -31,7 +31,7 @@ def agreed_id(folder: Path, study: optuna.Study | None, url: str) -> str:
     there = "" if study is None else str(study.user_attrs.get(ID, ""))
     if here and here == there:
         return here
-    records, trials = trial_records(folder), [] if study is None else study.get_trials(deepcopy=False)
+    records, trials = trial_records(folder), [] if study is None else trials_of(study)
     own = {each.number: each.user_attrs.get(FINGERPRINT) for each in trials}
     ended = any(each.state.is_finished() and FINGERPRINT in each.user_attrs for each in trials)
     alike = all(own.get(number) == record.fingerprint for number, record in records.items())

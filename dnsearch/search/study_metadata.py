@@ -1,18 +1,17 @@
 """What a study records about itself: its spec, and whether a spec is still the one it was started with."""
 
 import json
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 import optuna
 from optuna.pruners import NopPruner
+from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
-from sqlalchemy import create_engine, inspect
-from sqlalchemy.pool import NullPool
 
 from dnsearch.errors import Problem, StudyError
-from dnsearch.search.database import DAMAGE, OPENING_TROUBLE, reachable, shown, sqlite_file, storage
+from dnsearch.search.database import DAMAGE, OPENING_TROUBLE, existing_storage, reachable, shown, sqlite_file
 from dnsearch.search.feasibility import SearchSpec
 from dnsearch.spec.document import parse, resolved_yaml, settings
 from dnsearch.spec.experiment import Experiment
@@ -28,15 +27,14 @@ LENGTH_AND_ROOM = {
 """Fields of ``tune`` that do not change a trial: how long a search goes on and what it takes up."""
 
 
-def open_study(url: str, name: str, experiment: Experiment, tune: Tune) -> optuna.Study:
-    """Create the study, or open it if it exists and is not another spec's; the caller holds its lock."""
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    with reachable(url, OPENING_TROUBLE):
-        opened, aims, pruner = storage(url), directions(tune), NopPruner()  # pruning.py decides
-        study = optuna.create_study(
-            storage=opened, study_name=name, directions=aims, pruner=pruner, load_if_exists=True
-        )
-        _same_spec(study, _description(experiment, tune))
+def open_study(
+    opened: BaseStorage, name: str, experiment: Experiment, tune: Tune, found: optuna.Study | None = None
+) -> optuna.Study:
+    """Create the study, or take the one that was ``found``, unless it is another spec's."""
+    study = found or optuna.create_study(
+        storage=opened, study_name=name, directions=directions(tune), pruner=NopPruner()
+    )
+    _same_spec(study, _description(experiment, tune))
     return study
 
 
@@ -48,46 +46,33 @@ def directions(tune: Tune) -> list[StudyDirection]:
 
 def existing_study(url: str, name: str) -> optuna.Study:
     """Open a study to look at; nothing is created, a StudyError is raised, where there is none."""
-    if (study := find_study(url, name)) is not None:
+    with reachable(url, OPENING_TROUBLE):
+        opened = existing_storage(url)
+        study = study_in(opened, name)
+        there = [] if opened is None else optuna.get_all_study_names(opened)
+    if study is not None:
         return study
-    there = "" if _is_empty(url) else ", ".join(optuna.get_all_study_names(storage(url)))
-    found = there or ("no such file" if _is_missing(url) else "no study")
+    file = sqlite_file(url)
+    missing = file is not None and not file.is_file()
+    found = ", ".join(there) or ("no such file" if missing else "no study")
     hint = "Studies are made by: dnsearch tune SPEC --study NAME"
     raise StudyError(str(Problem(f"study {name}", f"a study in {shown(url)}", found, hint)))
 
 
-def _is_missing(url: str) -> bool:
-    return (file := sqlite_file(url)) is not None and not file.is_file()
-
-
-def _is_empty(url: str) -> bool:
-    """Whether a database has none of Optuna's tables, which opening it would make."""
-    if _is_missing(url):
-        return True
-    with (
-        reachable(url, OPENING_TROUBLE),
-        closing(create_engine(url, poolclass=NullPool).connect()) as connection,
-    ):
-        return not inspect(connection).has_table("studies")
-
-
 def is_known(url: str, name: str) -> bool:
     """Whether a database has a study, or one that a migration is about to put in its place."""
-    if _is_empty(url):
-        return False
     with reachable(url, OPENING_TROUBLE):
-        return not {name, migrated_name(name)}.isdisjoint(optuna.get_all_study_names(storage(url)))
+        opened = existing_storage(url)
+        there = [] if opened is None else optuna.get_all_study_names(opened)
+    return not {name, migrated_name(name)}.isdisjoint(there)
 
 
-def find_study(url: str, name: str) -> optuna.Study | None:
-    """A study, or None where there is none; nothing is created."""
+def study_in(opened: BaseStorage | None, name: str) -> optuna.Study | None:
+    """A study in a storage, or None where there is none."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    if _is_empty(url):
+    if opened is None or name not in optuna.get_all_study_names(opened):
         return None
-    with reachable(url, OPENING_TROUBLE):
-        if name not in optuna.get_all_study_names(opened := storage(url)):
-            return None
-        return optuna.load_study(study_name=name, storage=opened)
+    return optuna.load_study(study_name=name, storage=opened, pruner=NopPruner())  # pruning.py decides
 
 
 def migrated_name(name: str) -> str:
@@ -95,14 +80,11 @@ def migrated_name(name: str) -> str:
     return f"{name}~migrated"
 
 
-def finish_migration(url: str, name: str) -> None:
+def finish_migration(opened: BaseStorage | None, name: str) -> None:
     """Let a study that a migration has completed take its place; the caller holds the study's lock."""
-    if _is_empty(url):
+    replacement = migrated_name(name)
+    if opened is None or (made := study_in(opened, replacement)) is None:
         return
-    opened, replacement = storage(url), migrated_name(name)
-    if replacement not in optuna.get_all_study_names(opened):
-        return
-    made = optuna.load_study(study_name=replacement, storage=opened)
     if MIGRATED in made.user_attrs:
         with suppress(KeyError):
             optuna.delete_study(study_name=name, storage=opened)

@@ -22,7 +22,7 @@ from dnsearch.runs.folder import read_study, trial_name, write_study
 from dnsearch.runs.record import FEWEST_SCORED, Metrics, Parameters, RunRecord, State, StudyRecord
 from dnsearch.runs.record_json import ADAPTERS, from_json
 from dnsearch.runs.scan import NO_WORD
-from dnsearch.search.database import DAMAGE, reachable
+from dnsearch.search.database import DAMAGE, reachable, trials_of
 from dnsearch.search.duplicates import DROPPED
 from dnsearch.search.pruning import COSTS, rungs, scores_of
 from dnsearch.search.samplers import PAUSED
@@ -69,7 +69,7 @@ class StudyFile:
 
 def summary(study: optuna.Study, condition: Condition, before: StudyRecord | None = None) -> StudyRecord:
     """The facts about a study; importances ``before`` hold until another trial has reached the first rung."""
-    asked = [each for each in study.get_trials(deepcopy=False) if each.state is not TrialState.WAITING]
+    asked = [each for each in trials_of(study) if each.state is not TrialState.WAITING]
     proposals = [each for each in asked if DROPPED not in each.user_attrs]
     trials = list(filter(is_trial, proposals))
     broken = Counter(name for trial in proposals for name in trial.user_attrs.get(INFEASIBLE, ()))
@@ -166,7 +166,7 @@ def looking(url: str, name: str) -> Callable[[], tuple[list[RunRecord], StudyRec
 
 def records(study: optuna.Study) -> list[RunRecord]:
     """A record per trial, with what the storage has; infeasible proposals are no trials."""
-    trials = filter(is_trial, study.get_trials(deepcopy=False))
+    trials = filter(is_trial, trials_of(study))
     found = [_record(study, trial) for trial in trials if trial.state is not TrialState.WAITING]
     where = f"trials of study {study.study_name}"  # what a database holds may be of any type
     dump = ADAPTERS[RunRecord].dump_json

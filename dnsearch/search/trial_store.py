@@ -19,7 +19,14 @@ from dnsearch.runs.atomic import writing
 from dnsearch.runs.folder import is_run
 from dnsearch.runs.record import EpochRecord, RunRecord, Stop, order
 from dnsearch.search import duplicates
-from dnsearch.search.database import OPENING_TROUBLE, reachable, sqlite_file, storage
+from dnsearch.search.database import (
+    OPENING_TROUBLE,
+    existing_storage,
+    reachable,
+    sqlite_file,
+    storage,
+    trials_of,
+)
 from dnsearch.search.duplicates import DROPPED, SAME
 from dnsearch.search.feasibility import Judgement
 from dnsearch.search.messages import Request
@@ -28,7 +35,7 @@ from dnsearch.search.pruning import COSTS, EPOCHS, Pruning, scores_of
 from dnsearch.search.samplers import PAUSED, proposed, sampler
 from dnsearch.search.study_identity import FINGERPRINT, agreed_id, bind
 from dnsearch.search.study_lock import StudyLock, study_locked
-from dnsearch.search.study_metadata import find_study, finish_migration, is_known, open_study, write_metadata
+from dnsearch.search.study_metadata import finish_migration, is_known, open_study, study_in, write_metadata
 from dnsearch.spec.document import Document, fingerprint
 from dnsearch.spec.tune import Objective, Tune
 from dnsearch.spec.tune.parameters import Label
@@ -74,7 +81,7 @@ class TrialStore:
     def trials(self, states: Container[TrialState] | None = None) -> list[FrozenTrial]:
         """The trials in some states, or all, by number; they are not to be changed."""
         with self.lock.undamaged():
-            return self.study.get_trials(deepcopy=False, states=states)
+            return trials_of(self.study, states)
 
     def ended(self, after: int = -1) -> int:
         """How many trials with a number ``after`` one are finished, pruned or failed."""
@@ -272,7 +279,7 @@ def writable(request: Request, is_stopped: Callable[[], bool] = lambda: False) -
     with ExitStack() as stack:
         try:
             lock = stack.enter_context(study_locked(folder, request.url, request.say, is_stopped))
-            study = lock.retried(lambda: _opened(request))
+            study, opened = lock.retried(lambda: _opened(request))
         except StudyError:
             if made:
                 (folder / "lock").unlink(missing_ok=True)
@@ -282,15 +289,18 @@ def writable(request: Request, is_stopped: Callable[[], bool] = lambda: False) -
             raise
         tune = request.spec.tune.model_copy(update={"trials": request.trials})
         with reachable(request.url):
-            yield TrialStore(study, storage(request.url), request.spec.document, tune, lock)
+            yield TrialStore(study, opened, request.spec.document, tune, lock)
 
 
-def _opened(request: Request) -> optuna.Study:
+def _opened(request: Request) -> tuple[optuna.Study, BaseStorage]:
     folder, url, spec = request.folder, request.url, request.spec
     with reachable(url, OPENING_TROUBLE):
-        finish_migration(url, folder.name)
-        agreed = agreed_id(folder, find_study(url, folder.name), url)
-        study = open_study(url, folder.name, spec.document.experiment, spec.tune)
+        before = existing_storage(url)
+        finish_migration(before, folder.name)
+        found = study_in(before, folder.name)
+        agreed = agreed_id(folder, found, url)
+        opened = before or storage(url)
+        study = open_study(opened, folder.name, spec.document.experiment, spec.tune, found)
         bind(folder, study, agreed)
         write_metadata(study, spec, request.trials)
-    return study
+    return study, opened

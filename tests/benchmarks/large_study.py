@@ -14,7 +14,7 @@ from dnsearch.runs.record import Metrics, Origin, Parameters, opening
 from dnsearch.runs.record_json import to_json
 from dnsearch.search.database import default_url, storage
 from dnsearch.search.study_lock import StudyLock
-from dnsearch.search.study_metadata import open_study
+from dnsearch.search.study_metadata import open_study, study_in
 from dnsearch.search.trial_store import TrialStore
 from dnsearch.spec.document import load, resolved_yaml
 
@@ -45,8 +45,9 @@ def opened_store(folder: Path) -> TrialStore:
     """The trials of the study in a folder."""
     url, document = default_url(folder), load("speculations")
     tune = document.experiment.tune
-    study = open_study(url, folder.name, document.experiment, tune)
-    return TrialStore(study, storage(url), document, tune, StudyLock(folder.name, url))
+    inside = storage(url)
+    study = open_study(inside, folder.name, document.experiment, tune, study_in(inside, folder.name))
+    return TrialStore(study, inside, document, tune, StudyLock(folder.name, url))
 
 
 def made(runs: Path, trials: int) -> Path:

@@ -1,7 +1,9 @@
 """The program as a person runs it: what it is told, what it prints where, and how it ends."""
 
+import shutil
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,6 +44,25 @@ def dnsearch(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str],
         return Ran(code, *capfd.readouterr())
 
     return run
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tensorflow_ready: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished run of two epochs; it is trained once, and each test works on a copy."""
+    folder = tmp_path_factory.mktemp("tiny")
+    (folder / "spec.yaml").write_text(spec())
+    with pytest.MonkeyPatch.context() as patch, suppress(SystemExit):
+        patch.chdir(folder)
+        patch.setattr(sys, "argv", ["dnsearch", "train", "spec.yaml"])
+        main()
+    return folder / "runs/tiny"
+
+
+@pytest.fixture
+def trained(dnsearch: Dnsearch, tiny_run: Path) -> Dnsearch:
+    """The program, where there is the finished run ``runs/tiny``."""
+    shutil.copytree(tiny_run, "runs/tiny")
+    return dnsearch
 
 
 @pytest.fixture

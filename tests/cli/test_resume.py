@@ -10,11 +10,10 @@ from dnsearch.runs.lock import locked
 
 
 @pytest.fixture
-def resumed(dnsearch, tensorflow_ready):
+def resumed(trained):
     """A finished run of two epochs, and a function that goes on with it."""
-    assert dnsearch("train", "spec.yaml").code == 0
     folder = RunFolder(Path("runs/tiny"))
-    return folder, lambda *options: dnsearch("train", "--resume", "runs/tiny", *options)
+    return folder, lambda *options: trained("train", "--resume", "runs/tiny", *options)
 
 
 def test_a_finished_run_is_left_as_it_is(resumed):

@@ -5,8 +5,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,14 +20,8 @@ from dnsearch.runs.folder import RunFolder
 PROGRAM = [sys.executable, "-c", "from dnsearch.cli.main import main; main()"]
 
 
-@pytest.fixture
-def trained(dnsearch, tensorflow_ready):
-    """A run of two epochs, what was said of it, and the program to go on with."""
-    return dnsearch, dnsearch("train", "spec.yaml")
-
-
-def test_a_training_says_how_it_goes_and_what_comes_next(trained):
-    dnsearch, ran = trained
+def test_a_training_says_how_it_goes_and_what_comes_next(dnsearch, tensorflow_ready):
+    ran = dnsearch("train", "spec.yaml")
     assert (ran.code, ran.out) == (0, "")
     first, *epochs, accuracy, following = ran.err.splitlines()
     assert first == "tiny → runs/tiny"
@@ -86,22 +80,16 @@ def test_what_the_machine_has_not_is_said_before_the_first_epoch(dnsearch, tenso
         (["L4"], "all", "L4"),
     ],
 )
-def test_what_trained_a_run_in_words(trained, cards, devices, said):
+def test_what_trained_a_run_in_words(run_folder, cards, devices, said, tmp_path):
     from dnsearch.cli.train_command import _summary
 
-    folder = RunFolder(Path("runs/tiny"))
-    record = folder.read()
-    record = replace(
-        record,
-        hardware={**record.hardware, "gpus": cards, "cores": 2},
-        settings={**record.settings, "training.devices": devices},
-    )
-    assert _summary(record, folder).partition("\n")[0].endswith(f"trained on {said}")
+    hardware, settings = {"gpus": cards, "cores": 2}, {"training.devices": devices}
+    folder = run_folder(tmp_path / "tiny", hardware=hardware, settings=settings)
+    assert _summary(folder.read(), folder).partition("\n")[0].endswith(f"trained on {said}")
 
 
 def test_json_is_alone_on_stdout_and_the_next_run_has_a_folder_of_its_own(trained):
-    dnsearch, _ = trained
-    ran = dnsearch("train", "spec.yaml", "--json", "--set", "training.epochs=1")
+    ran = trained("train", "spec.yaml", "--json", "--set", "training.epochs=1")
     found = json.loads(ran.out)
     assert (found["name"], found["state"], found["epochs"]) == ("tiny-2", "finished", 1)
     assert found["settings"]["training.epochs"] == 1
@@ -118,12 +106,11 @@ def test_a_loss_that_is_not_finite(dnsearch, tensorflow_ready):
 
 
 def test_evaluate(trained):
-    dnsearch, _ = trained
-    ran = dnsearch("evaluate", "runs/tiny")
+    ran = trained("evaluate", "runs/tiny")
     assert (ran.code, ran.err) == (0, "")
     assert ran.out.startswith("tiny: 359 test images ")
     assert "95 % interval" in ran.out
-    ran = dnsearch("evaluate", "runs/tiny", "--json", "--confusion", "confusion.png")
+    ran = trained("evaluate", "runs/tiny", "--json", "--confusion", "confusion.png")
     assert ran.err == "drew confusion.png\n"
     assert Path("confusion.png").read_bytes().startswith(b"\x89PNG")
     found = json.loads(ran.out)
@@ -134,22 +121,21 @@ def test_evaluate(trained):
     assert list(found["intervals"])[-2:] == ["accuracy_wilson", "calibrated"]
     assert found["tta"] is None
     assert (found["name"], found["split"], found["examples"]) == ("tiny", "test", 359)
-    (row,) = json.loads(dnsearch("leaderboard", "--json").out)
+    (row,) = json.loads(trained("leaderboard", "--json").out)
     assert row["test_accuracy"] == found["accuracy"], "the leaderboard shows what was measured"
-    held_out = json.loads(dnsearch("evaluate", "runs/tiny", "--split", "validation", "--json").out)
+    held_out = json.loads(trained("evaluate", "runs/tiny", "--split", "validation", "--json").out)
     assert held_out["accuracy"] == pytest.approx(row["validation_accuracy"])
 
 
 def test_test_time_augmentation_is_always_said(trained):
-    dnsearch, _ = trained
     before = RunFolder(Path("runs/tiny")).record.read_bytes()
-    ran = dnsearch("evaluate", "runs/tiny", "--tta", "flip,shifts")
+    ran = trained("evaluate", "runs/tiny", "--tta", "flip,shifts")
     assert (ran.code, ran.err) == (0, "")
     assert ran.out.startswith("tiny: 359 test images with --tta flip,shifts ")
-    found = json.loads(dnsearch("evaluate", "runs/tiny", "--tta", "flip", "--json").out)
+    found = json.loads(trained("evaluate", "runs/tiny", "--tta", "flip", "--json").out)
     assert found["tta"] == "flip"
     assert RunFolder(Path("runs/tiny")).record.read_bytes() == before
-    assert dnsearch("evaluate", "runs/tiny", "--tta", "turns").code == 2
+    assert trained("evaluate", "runs/tiny", "--tta", "turns").code == 2
 
 
 def test_a_confusion_matrix_is_drawn_as_png_alone(dnsearch):
@@ -160,27 +146,26 @@ def test_a_confusion_matrix_is_drawn_as_png_alone(dnsearch):
 
 
 def test_predict(trained):
-    dnsearch, _ = trained
     Image.fromarray(np.full((8, 8), 200, np.uint8)).save("one.png")
     Image.fromarray(np.zeros((8, 8), np.uint8)).save("two.png")
-    ran = dnsearch("predict", "runs/tiny", "one.png", "two.png")
+    ran = trained("predict", "runs/tiny", "one.png", "two.png")
     assert (ran.code, ran.err) == (0, "")
     assert [line.split()[0] for line in ran.out.splitlines()] == ["one.png", "two.png"]
     assert ran.out.splitlines()[0].count(" %") == 3
-    found = json.loads(dnsearch("predict", "runs/tiny", "one.png", "--json", "--top", "10").out)
+    found = json.loads(trained("predict", "runs/tiny", "one.png", "--json", "--top", "10").out)
     assert [each["image"] for each in found] == ["one.png"]
     odds = list(found[0]["classes"].values())
     assert sum(odds) == pytest.approx(1, abs=1e-5)
     assert odds == sorted(odds, reverse=True)
 
     Path("text.png").write_text("no image")
-    broken = dnsearch("predict", "runs/tiny", "text.png")
+    broken = trained("predict", "runs/tiny", "text.png")
     assert broken.code == 3
     assert "text.png\n  expected a PNG or JPEG image" in broken.err
     os.mkfifo("pipe.png")
     Path("endless.png").symlink_to("/dev/zero")
     for name in ("pipe.png", "endless.png"):
-        special = dnsearch("predict", "runs/tiny", "one.png", name)
+        special = trained("predict", "runs/tiny", "one.png", name)
         assert (special.code, special.out) == (3, "")
         assert f"{name}\n  expected a PNG or JPEG image, found a pipe, socket or device" in special.err
 
@@ -193,43 +178,42 @@ def test_a_run_without_weights(dnsearch, tensorflow_ready, run_folder):
     assert "Traceback" not in ran.err
 
 
-def interrupted(folder: Path, *options: str) -> tuple[int, str]:
-    """Exit code and words of a training that is stopped by Ctrl-C after its second epoch."""
-    process = subprocess.Popen(
-        [*PROGRAM, "train", *options], cwd=folder, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
-    epochs = folder / "runs/tiny/epochs.jsonl"
+def until_epochs(folder: RunFolder, number: int) -> None:
     until = time.monotonic() + 60
-    while not (epochs.exists() and epochs.read_text().count("\n") >= 2):
+    while not folder.epochs_file.exists() or len(folder.epochs()) < number:
         assert time.monotonic() < until
-        assert process.poll() is None
         time.sleep(0.02)
-    os.killpg(process.pid, signal.SIGINT)
-    _, said = process.communicate(timeout=60)
-    return process.returncode, said
 
 
 def test_ctrl_c_and_resume(dnsearch, tensorflow_ready, tmp_path):
-    code, said = interrupted(tmp_path, "spec.yaml", "--set", "training.epochs=500")
     folder = RunFolder(tmp_path / "runs/tiny")
+    command = [*PROGRAM, "train", "spec.yaml", "--set", "training.epochs=500"]
+    process = subprocess.Popen(
+        command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    until_epochs(folder, 2)
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=60)
     done = len(folder.epochs())
-    assert code == 130
+    assert process.returncode == 130
     assert "stopping after this batch…" in said
     assert said.endswith(f"interrupted after {done} epochs\nnext: dnsearch train --resume runs/tiny\n")
     assert "Traceback" not in said
     record = folder.read()
     assert (record.state, record.reason, record.epochs) == ("interrupted", "stopped by Ctrl-C", done)
+    assert "epochs: 500" in folder.resolved.read_text()
 
-    resolved = folder.resolved.read_text()
-    assert "epochs: 500" in resolved
-    process = subprocess.Popen(
-        [*PROGRAM, "train", "--resume", "runs/tiny"], cwd=tmp_path, stderr=subprocess.PIPE, text=True
-    )
-    first = [process.stderr.readline() for _ in range(2)]
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert first[1].startswith(f"epoch {done + 1:>3}/500")
+    def press() -> None:
+        until_epochs(folder, done + 1)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    person = threading.Thread(target=press)
+    person.start()
+    resumed = dnsearch("train", "--resume", "runs/tiny")
+    person.join()
+    assert resumed.code == 130
+    first = next(line for line in resumed.err.splitlines() if line.startswith("epoch"))
+    assert first.startswith(f"epoch {done + 1:>3}/500")
     numbers = [epoch.epoch for epoch in folder.epochs()]
     assert numbers == list(range(1, len(numbers) + 1))
     assert len(numbers) > done

@@ -1,11 +1,10 @@
 """One door for input files: only regular ones are opened, and what goes wrong is told with the path."""
 
-import os
-import socket
 import zlib
 from pathlib import Path
 
 import pytest
+from special_files import KINDS, special
 
 from dnsearch.data.data_files import reading, refuse
 from dnsearch.data.sources import load
@@ -24,32 +23,6 @@ def raising(error):
         raise error
 
     return block
-
-
-@pytest.fixture
-def special(tmp_path):
-    """A function: kind of special file, path → the same path with such a file."""
-    opened = []
-
-    def made(kind, path):
-        if path.exists():
-            path.unlink()
-        match kind:
-            case "pipe":
-                os.mkfifo(path)
-            case "device":
-                path.symlink_to("/dev/zero")
-            case "socket":
-                opened.append(socket.socket(socket.AF_UNIX))
-                os.chdir(path.parent)  # a socket's path is short
-                opened[-1].bind(path.name)
-        return path
-
-    before = Path.cwd()
-    yield made
-    os.chdir(before)
-    for each in opened:
-        each.close()
 
 
 def test_a_file_is_read_also_through_a_link(tmp_path):
@@ -90,13 +63,13 @@ def test_refusals_and_want_of_memory_are_passed_on(tmp_path):
         raise MemoryError
 
 
-@pytest.mark.parametrize("kind", ["pipe", "device", "socket"])
-def test_special_files_are_refused_unread(special, tmp_path, kind):
+@pytest.mark.parametrize("kind", KINDS)
+def test_special_files_are_refused_unread(tmp_path, kind):
     text = text_of(special(kind, tmp_path / "a"), raising(AssertionError("read")))
     assert text.startswith(f"{tmp_path / 'a'}\n  expected a")
 
 
-@pytest.mark.parametrize("kind", ["pipe", "device", "socket"])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     ("source", "fixture", "file"),
     [
@@ -108,7 +81,7 @@ def test_special_files_are_refused_unread(special, tmp_path, kind):
         ("csv", "listed", "list.csv"),
     ],
 )
-def test_every_source_refuses_special_files(special, request, tmp_path, source, fixture, file, kind):
+def test_every_source_refuses_special_files(request, tmp_path, source, fixture, file, kind):
     folder = request.getfixturevalue(fixture)
     shape = (8, 6, 3) if source in {"folder", "csv"} else None
     path = str(folder / file) if source in {"npz", "csv"} else str(folder)

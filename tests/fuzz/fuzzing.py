@@ -26,11 +26,9 @@ from readers import READERS, write
 
 from dnsearch.errors import DnsearchError
 
-SECONDS, MEMORY_BYTES = 5.0, 500 * 10**6
-"""Of the processor, so that a busy machine does not count."""
+SECONDS, MEMORY_BYTES = 5.0, 500 * 10**6  # of the processor, so that a busy machine does not count
 HANGING_SECONDS = 60
-HARD_BYTES = 4 * 2**30
-"""More than the budget, so that a case beyond it is measured and not merely refused memory."""
+HARD_BYTES = 4 * 2**30  # so that a case beyond the budget is measured and not merely refused memory
 FINE = {"works", "refused"}
 
 
@@ -79,7 +77,14 @@ def _outcome(name, number, folder):
     resource.setrlimit(resource.RLIMIT_DATA, (_status("VmData") + HARD_BYTES, resource.RLIM_INFINITY))
     before, began = _status("VmRSS"), time.process_time()
     faulthandler.dump_traceback_later(HANGING_SECONDS, exit=True)
-    outcome, said = _read(name, folder)
+    outcome, said = "works", ""
+    try:
+        READERS[name].read(folder)
+    except DnsearchError as error:
+        said = str(error)
+        outcome = "refused" if said.count("\n") < 60 and len(said) < 6000 else "too many words"
+    except BaseException as error:
+        outcome, said = type(error).__name__, traceback.format_exc()[-600:]
     faulthandler.cancel_dump_traceback_later()
     seconds, taken = time.process_time() - began, _status("VmHWM") - before
     if seconds > SECONDS or taken > MEMORY_BYTES:
@@ -87,19 +92,7 @@ def _outcome(name, number, folder):
     return (outcome, "") if outcome in FINE else (outcome, f"{damage}: {said:.700}")
 
 
-def _read(name, folder):
-    try:
-        READERS[name].read(folder)
-    except DnsearchError as error:
-        said = str(error)
-        return "refused" if said.count("\n") < 60 and len(said) < 6000 else "too many words", said
-    except BaseException as error:
-        return type(error).__name__, traceback.format_exc()[-600:]
-    return "works", ""
-
-
 def _status(key):
-    """Bytes: VmRSS now, VmHWM at most, VmData reserved."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(key))
 
@@ -109,6 +102,6 @@ if __name__ == "__main__":
     if sys.argv[1].isdecimal():
         run(*map(int, sys.argv[1:]))
     else:
-        print(folder := Path(tempfile.mkdtemp(), "tiny"))  # noqa: T201  (a program of its own)
-        print(_struck(sys.argv[1], int(sys.argv[2]), folder), flush=True)  # noqa: T201
+        folder = Path(tempfile.mkdtemp(), "tiny")
+        print(folder, _struck(sys.argv[1], int(sys.argv[2]), folder))  # noqa: T201  (a program of its own)
         READERS[sys.argv[1]].read(folder)

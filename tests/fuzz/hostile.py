@@ -1,8 +1,7 @@
 """Small and large damage to a file, drawn from a random generator.
 
-Bytes are flipped, cut, exchanged, repeated and inserted. Where a file has an inner form (JSON, YAML, gzip,
-zip, a database), its values are exchanged as well and the form is made whole again: else a checksum
-would hide all that is behind it.
+Where a file has an inner form (JSON, YAML, gzip, zip, a database), its values are exchanged as well and the
+form is made whole again: else a checksum would hide all that is behind it.
 """
 
 import gzip
@@ -127,8 +126,7 @@ FORMS = {
     b"{": _json,
     b"version:": lambda content, rng: _written(_exchanged(yaml.safe_load(content), rng)),
 }
-FORMS[b"extends:"] = FORMS[b"version:"]
-"""How a file begins → the damage that knows its form; it is a little more frequent than plain damage."""
+FORMS[b"extends:"] = FORMS[b"version:"]  # how a file begins → the damage that knows its form
 
 
 def damaged(content, rng):

@@ -47,7 +47,6 @@ from dnsearch.train.step import build_trainer
 
 
 def saved(write, *arguments, **options):
-    """What a function writes into a file."""
     write(stream := io.BytesIO(), *arguments, **options)
     return stream.getvalue()
 
@@ -103,19 +102,12 @@ def npz(x, y):
 
 
 def source(kind, path="", **fields):
-    """What reads a source: its facts, then the images themselves."""
-
     def read(folder):
         section = Data.model_validate({"source": kind, "path": str(folder / path), **fields})
         facts(section)
         load(section).training.first(4)
 
     return read
-
-
-def predicted(folder):
-    for path in sorted(folder.iterdir()):
-        Files((str(path),), (8, 8, 3), "pad").read()
 
 
 DOCUMENT = document.parse(SPEC.encode(), "tiny.yaml")
@@ -132,9 +124,12 @@ def read_spec(folder):
 def finished(name, origin=None):
     record = runs.opening(name, DOCUMENT.experiment, runs.Parameters(100, 10), 1000, origin)
     record = replace(record, started_at="2026-01-01T00:00:00+00:00")
-    for epoch in EPOCHS:
-        record = runs.with_epoch(record, epoch, 1.0, 2**20)
-    return replace(record, state="finished", hardware={"cpu": "x"}, versions={"keras": "3"})
+    return replace(
+        runs.with_epoch(record, EPOCHS[1], 1.0, 2**20),
+        state="finished",
+        hardware={"cpu": "x"},
+        versions={"keras": "3"},
+    )
 
 
 def records(folder, trial=None):
@@ -167,7 +162,6 @@ def read_study_folder(folder):
 
 
 def shown(found, of=None):
-    """A leaderboard in every form."""
     rows = rank_trials(found, of) if of else rank(found)
     board = study_board(rows, of) if of else leaderboard(rows, "runs")
     Console(file=io.StringIO(), width=100).print(board)
@@ -192,13 +186,7 @@ def run(folder):
     save_weights(trainer().model, made.weights)
 
 
-def evaluated(folder):
-    trained_run.trained(RunFolder(folder))
-    load_fitting_weights(trainer().model, folder / "weights.npz")
-
-
 def keras_weights(folder):
-    """As Keras 2 wrote them, and as Keras 3 does."""
     folder.mkdir()
     layers = {}
     for weight in trainer().model.weights:
@@ -214,13 +202,11 @@ def keras_weights(folder):
                 group[f"{layer}/{kind}:0"] = numbered[str(at)] = value
 
 
-def imported(folder):
-    for path in sorted(folder.iterdir()):
-        import_weights(trainer().model, path)
+def each(read):
+    return lambda folder: [read(path) for path in sorted(folder.iterdir())]
 
 
 def searched(folder):
-    """The search of a study's folder."""
     spec = SearchSpec(DOCUMENT, DOCUMENT.experiment.tune, (8, 8, 1), 10, True)
     return Request(spec, folder, default_url(folder), trials=4, workers=1)
 
@@ -265,6 +251,7 @@ class Reader(NamedTuple):
     share: int = 10
 
 
+NPZ = "weights.npz"
 MAPS = pixels(20, 6, 5) % 2
 SHAPE = {"image_shape": (8, 8, 3)}
 READERS = {
@@ -281,10 +268,11 @@ READERS = {
     "folder": Reader(CLASSES, source("folder", **SHAPE)),
     "csv": Reader(TABLE, source("csv", "list.csv", **SHAPE)),
     "masks": Reader(MASKS, source("masks", **SHAPE, class_names=("a", "b"), ignore_label=255)),
-    "predict's images": Reader(IMAGES, predicted, share=20),
+    "predict's images": Reader(IMAGES, each(lambda path: Files((str(path),), (8, 8, 3), "pad").read())),
     "checkpoints": Reader(run, lambda run: restored(trainer(), RunFolder(run), str), "*checkpoint*.npz"),
-    "weights": Reader(run, evaluated, "[wpr]*[!d].[njy]*"),
-    "Keras weights": Reader(keras_weights, imported),
+    "weights": Reader(run, lambda run: trained_run.trained(RunFolder(run)), "[wpr]*[!d].[njy]*"),
+    "start's weights": Reader(run, lambda run: load_fitting_weights(trainer().model, run / NPZ), NPZ),
+    "Keras weights": Reader(keras_weights, each(lambda path: import_weights(trainer().model, path))),
     "database": Reader(database, looked_at, "study.db", share=4),
     "database, searched": Reader(database, searched_on, "study.db", share=4),
 }

@@ -19,8 +19,7 @@ COUNT, FIRST = (
     os.environ.get(f"DNSEARCH_FUZZ{name}", value) for name, value in (("", "1000"), ("_FIRST", "0"))
 )
 PROGRAM = Path(__file__).parent / "fuzzing.py"
-MOST_CRASHES = 20
-"""More are one fault, of the cases' own files perhaps, and not worth their time."""
+MOST_CRASHES = 20  # more are one fault
 
 
 def told():

@@ -14,7 +14,7 @@ from dnsearch.plan.cost import cost
 from dnsearch.plan.network import plan_network
 from dnsearch.spec.network import DenseNet, UNet
 
-EXAMPLES = int(os.environ.get("DNSEARCH_EXAMPLES", "25"))
+EXAMPLES = int(os.environ.get("DNSEARCH_EXAMPLES", "10"))
 
 slopes = st.floats(0, 1)
 

@@ -14,7 +14,7 @@ from dnsearch.search.database import default_url, storage
 from dnsearch.search.feasibility import SearchSpec
 from dnsearch.search.messages import Request, SearchEvent
 from dnsearch.search.study_lock import StudyLock
-from dnsearch.search.study_metadata import open_study
+from dnsearch.search.study_metadata import open_study, study_in
 from dnsearch.search.trial_store import TrialStore
 from dnsearch.spec.document import Document, parse
 from dnsearch.spec.tree import plain
@@ -43,8 +43,9 @@ def new_store(tiny, tmp_path) -> Callable[..., TrialStore]:
     def opened(values: dict | None = None, **tune: object) -> TrialStore:
         document, url = tiny(values, **tune), default_url(tmp_path)
         experiment = document.experiment
-        study = open_study(url, "small", experiment, experiment.tune)
-        return TrialStore(study, storage(url), document, experiment.tune, StudyLock("small", url))
+        inside = storage(url)
+        study = open_study(inside, "small", experiment, experiment.tune, study_in(inside, "small"))
+        return TrialStore(study, inside, document, experiment.tune, StudyLock("small", url))
 
     return opened
 

@@ -10,13 +10,22 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from dnsearch.errors import StudyError
-from dnsearch.search.database import default_url, is_lost_connection, reachable, sqlite_file
-from dnsearch.search.study_metadata import open_study
+from dnsearch.search.database import (
+    OPENING_TROUBLE,
+    default_url,
+    is_lost_connection,
+    reachable,
+    sqlite_file,
+    storage,
+)
+from dnsearch.search.study_metadata import open_study, study_in
 
 
 def opened(document, folder, url=None):
-    experiment = document.experiment
-    return open_study(url or default_url(folder), "small", experiment, experiment.tune)
+    experiment, url = document.experiment, url or default_url(folder)
+    with reachable(url, OPENING_TROUBLE):
+        inside = storage(url)
+        return open_study(inside, "small", experiment, experiment.tune, study_in(inside, "small"))
 
 
 def refusal(document, folder, url=None):
