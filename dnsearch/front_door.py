@@ -148,10 +148,10 @@ def train(
     from dnsearch.runs.folder import RunFolder
     from dnsearch.runs.record import EpochRecord, RunRecord, Stop
     from dnsearch.search.local_executor import LocalExecutor
-    from dnsearch.search.messages import Job, RunFailed, RunLost
+    from dnsearch.search.messages import Job, Resources, RunFailed, RunLost
 
     folder = RunFolder.create(Path(runs), found.experiment.name)
-    executor = LocalExecutor(1, folder.path / "training.log")
+    executor = LocalExecutor(Resources(folder.path / "training.log", workers=1))
     try:
         executor.start(Job(found, folder.path, None))
         while True:
@@ -278,11 +278,12 @@ def compare(
     from dnsearch.compare.result import result
     from dnsearch.compare.running import Comparison
     from dnsearch.search.local_executor import LocalExecutor
+    from dnsearch.search.messages import Resources
     from dnsearch.spec.compare import comparison_name, varied
 
     design = designed(planned_spec(spec, varied(vary)))
     folder = Path(runs) / (name or comparison_name(design.name, vary))
-    executor = LocalExecutor(workers, folder / "workers.log")
+    executor = LocalExecutor(Resources(folder / "workers.log", workers, reuse=True))
     for event in Comparison(design, folder, workers, executor).go():
         on_event(event)
     return result(design, folder)

@@ -59,7 +59,7 @@ def compare(
     design = designed(planned_spec(specs[0], [*varied(vary), *changes, *(overrides or ())]))
     folder = runs / (name or comparison_name(design.name, vary))
     named = tuple(filter(None, gpus.replace(" ", "").split(",")))
-    resources = Resources(folder / "workers.log", workers, named)
+    resources = Resources(folder / "workers.log", workers, named, reuse=True)
     console.say(f"comparison {folder.name}: {', '.join(arm.name for arm in design.arms)}, in {folder}")
     with options.executor_for(executor, address, resources) as where:
         _train(Comparison(design, folder, workers, where), plain=plain)

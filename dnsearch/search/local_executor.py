@@ -9,6 +9,7 @@ kills for that, the child (signal 9) or the server that knows its exit code; it 
 limited address space (``ulimit -v``). Without such a sign nothing is claimed.
 """
 
+import contextlib
 import math
 import resource
 import time
@@ -23,7 +24,7 @@ from pathlib import Path
 
 from dnsearch import environment, processes
 from dnsearch.errors import Problem, StudyError
-from dnsearch.runs.record import Stop
+from dnsearch.runs.record import RunRecord, Stop
 from dnsearch.search.messages import Executor, Job, Message, Resources, RunFailed, timed
 
 POLL_SECONDS = 0.2
@@ -59,34 +60,49 @@ def local_executor(wanted: Resources) -> "LocalExecutor":
     """The executor on this machine, once its GPUs are known to be there."""
     if wanted.gpus:
         check_gpus(wanted.gpus, wanted.gpus_per_run, environment.installed_gpus(), wanted.workers)
-    return LocalExecutor(wanted.workers, wanted.log, wanted.timeout_seconds, wanted.gpus, wanted.gpus_per_run)
+    return LocalExecutor(wanted)
 
 
 class LocalExecutor(Executor):
     """Processes of this machine, whose cores are divided among ``workers``; their errors go to ``log``.
 
-    Each trial has a ``share`` of a GPU, or so many; without ``gpus`` it uses what TensorFlow finds.
+    Each trial has a ``share`` of a GPU, or so many; without ``gpus`` it uses what TensorFlow finds. With
+    ``reuse`` a process that has trained well takes another job, and needs not compile what it has compiled.
     """
 
-    def __init__(
-        self, workers: int, log: Path, timeout_seconds: float | None = None, gpus: Gpus = (), share: float = 1
-    ) -> None:
-        self._threads = max(1, environment.cores() // workers)
-        self._log, self._timeout_seconds, self._gpus, self._share = log, timeout_seconds, gpus, share
+    def __init__(self, wanted: Resources) -> None:
+        self._wanted, self._threads = wanted, max(1, environment.cores() // wanted.workers)
         self._children: dict[Path, Child] = {}
+        self._ended_well: set[Path] = set()
+        self._idle: list[Child] = []
 
     def start(self, job: Job) -> Job:
-        """Start a process for a job."""
+        """Start a process for a job, or give it to one that is idle."""
+        gpus, share = self._wanted.gpus, self._wanted.gpus_per_run
         taken = (child.job.gpus or () for child in self._children.values())
-        gpus = place(self._gpus, self._share, taken) if self._gpus else None
-        job = replace(job, threads=self._threads, gpus=gpus)
-        here, there = Pipe()
-        before = measured(self._log)
-        process = processes.start_process(str(self._log), "dnsearch.search.trial_process", "main", there, job)
-        there.close()  # the child's end lives in the child alone, so that its death closes the pipe
-        deadline = time.monotonic() + (self._timeout_seconds or math.inf)
-        self._children[job.folder] = Child(job, process, here, deadline, before)
+        job = replace(job, threads=self._threads, gpus=place(gpus, share, taken) if gpus else None)
+        before = measured(self._wanted.log)
+        deadline = time.monotonic() + (self._wanted.timeout_seconds or math.inf)
+        child = self._taken(job) or self._started(job, before)
+        self._children[job.folder] = replace(child, job=job, deadline=deadline, before=before)
         return job
+
+    def _taken(self, job: Job) -> Child | None:
+        """An idle process that takes a job on: rather one that has trained such a network."""
+        fitting = [child for child in self._idle if child.job.gpus == job.gpus]
+        for child in sorted(fitting, key=lambda child: child.job.planned.plan != job.planned.plan):
+            self._idle.remove(child)
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                child.connection.send(job)
+                return child
+        return None
+
+    def _started(self, job: Job, before: Before) -> Child:
+        here, there = Pipe()
+        log = str(self._wanted.log)
+        process = processes.start_process(log, "dnsearch.search.trial_process", "main", there, job)
+        there.close()  # the child's end lives in the child alone, so that its death closes the pipe
+        return Child(job, process, here, math.inf, before)
 
     def poll(self) -> list[tuple[Job, Message]]:
         """The messages that arrive within ``POLL_SECONDS``."""
@@ -94,7 +110,8 @@ class LocalExecutor(Executor):
         ready = wait([child.connection for child in children.values()], timeout=POLL_SECONDS)
         messages = {path: _received(child) for path, child in children.items() if child.connection in ready}
         deadlines = {path: child.deadline for path, child in children.items()}
-        found = timed(messages, deadlines, self._timeout_seconds)
+        found = timed(messages, deadlines, self._wanted.timeout_seconds)
+        self._ended_well |= {path for path, message in found.items() if isinstance(message, RunRecord)}
         return [(children[path].job, message) for path, message in found.items()]
 
     def answer(self, job: Job, stop: Stop | None) -> None:
@@ -105,20 +122,30 @@ class LocalExecutor(Executor):
             return  # it died meanwhile; the next poll reports that
 
     def end(self, folder: Path) -> None:
-        """Forget a process that has ended, or end it by force."""
+        """Forget a job that has ended, or end its process by force."""
         child = self._children.pop(folder)
-        child.connection.close()
-        child.process.join(timeout=2)
-        if child.process.is_alive():
-            child.process.kill()
-            child.process.join()
+        if self._wanted.reuse and folder in self._ended_well:
+            self._idle.append(child)
+        else:
+            _end(child)
 
     def close(self) -> None:
         """End all processes by force."""
-        for child in self._children.values():
+        left = [*self._children.values(), *self._idle]
+        self._children.clear()
+        self._idle.clear()
+        for child in left:
             child.process.kill()  # all at once, so that none outlives the others for long
-        for folder in list(self._children):
-            self.end(folder)
+        for child in left:
+            _end(child)
+
+
+def _end(child: Child) -> None:
+    child.connection.close()
+    child.process.join(timeout=2)
+    if child.process.is_alive():
+        child.process.kill()
+        child.process.join()
 
 
 def _received(child: Child) -> Message:

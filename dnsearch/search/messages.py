@@ -27,6 +27,7 @@ class Resources:
     gpus: tuple[str, ...] = ()  # that runs are placed on; empty: every run uses what TensorFlow finds
     gpus_per_run: float = 1.0
     timeout_seconds: float | None = None  # of a run
+    reuse: bool = False  # whether a process takes another run when one has finished, with its compiled steps
 
 
 @dataclass(frozen=True)

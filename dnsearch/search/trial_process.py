@@ -22,7 +22,7 @@ from dnsearch.train.run import run
 
 
 def main(connection: Connection, job: Job) -> None:
-    """Train a job's network in its run folder; the last message says how it ended."""
+    """Train a job's network in its run folder; the last message says how it ended. Then the next one."""
 
     def ask(epoch: EpochRecord) -> Stop | None:
         try:
@@ -32,7 +32,13 @@ def main(connection: Connection, job: Job) -> None:
             os._exit(1)  # the coordinator is gone; the run has not failed, its checkpoint waits for another
         return answer
 
-    connection.send(train(job, RunFolder(job.folder), ask))
+    while True:
+        environment.forget_peak_memory()
+        connection.send(train(job, RunFolder(job.folder), ask))
+        try:
+            job = connection.recv()
+        except (EOFError, OSError):
+            return  # nothing more to train
 
 
 def train(job: Job, folder: RunFolder, ask: Callable[[EpochRecord], Stop | None]) -> Message:

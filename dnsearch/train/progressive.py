@@ -6,6 +6,9 @@ shapes of a DenseNet's weights do not depend on the size of its images.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import keras
 
 from dnsearch import environment
 from dnsearch.data.augment import augmenter
@@ -24,6 +27,8 @@ from dnsearch.train.loop import Feed
 from dnsearch.train.losses import class_weights
 from dnsearch.train.state import freeze, start_afresh
 from dnsearch.train.step import Trainer, build_trainer
+
+MOST_KEPT = 5_000_000  # parameters of all trainers that a process keeps; it always keeps the last one
 
 
 def choose_resources(
@@ -72,8 +77,45 @@ def build_stage(
     with memory_errors_explained("while the network was built"):
         model = build(plan, experiment.name, recompute, training.precision)
         freeze(model, {node.name for node in plan.nodes if node.part in training.freeze})
-        trainer = build_trainer(model, training, weights, devices)
+        trainer = _trainer((plan, recompute), model, training, weights, tuple(devices))
     return trainer, _feed(training, dataset, len(devices), epochs)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A trainer whose steps are compiled, and what they were compiled for."""
+
+    key: tuple[object, ...]
+    trainer: Trainer
+
+
+_kept: list[Kept] = []  # the one that was used last at the end
+
+
+def _trainer(
+    network: tuple[NetworkPlan, bool],
+    model: keras.Model,
+    training: Training,
+    weights: tuple[float, ...] | None,
+    devices: tuple[str, ...],
+) -> Trainer:
+    """A trainer of a new model: one that this process has compiled for such a network before, or a new one.
+
+    Runs that differ in seed, split, learning rate, schedule or length share it; with the new model's weights
+    and nothing learned it trains as a new one does, bit by bit.
+    """
+    irrelevant = dict.fromkeys(("seed", "learning_rate", "schedule", "warmup_epochs", "epochs"))
+    key = (*network, training.model_copy(update=irrelevant), weights, devices)
+    found = next((each for each in _kept if each.key == key), None)
+    if found is None:
+        found = Kept(key, build_trainer(model, training, weights, devices))
+    else:
+        _kept.remove(found)
+        found.trainer.start_anew(model)
+    _kept.append(found)
+    while len(_kept) > 1 and sum(each.trainer.model.count_params() for each in _kept) > MOST_KEPT:
+        del _kept[0]
+    return found.trainer
 
 
 def _feed(training: Training, dataset: Dataset, replicas: int, epochs: range) -> Feed:

@@ -48,6 +48,11 @@ class LossScaling:
         self.good_steps = tf.Variable(0, trainable=False, dtype=tf.int64)
         self.variables = {"loss scale": self.scale, "good steps": self.good_steps}
 
+    def restart(self) -> None:
+        """Begin with the first scale."""
+        self.scale.assign(FIRST)
+        self.good_steps.assign(0)
+
     def apply(self, move: Move, gradient: Tensor, rate: Tensor) -> None:
         """Move by the gradient of a scaled loss; nothing moves where that is not finite."""
         finite = tf.reduce_all(tf.math.is_finite(gradient))
@@ -93,6 +98,16 @@ class Trainer:
             **(averages.variables if averages else {}),
             **(scaling.variables if scaling else {}),
         }
+
+    def start_anew(self, model: keras.Model) -> None:
+        """Forget what was learned, and start from what another model of the same network holds."""
+        for own, other in zip(self.model.variables, model.variables, strict=True):
+            own.assign(other)
+        for variable in self.optimizer.variables.values():
+            variable.assign(tf.zeros_like(variable))
+        if self.scaling is not None:
+            self.scaling.restart()
+        self.take_over()
 
     def take_over(self) -> None:
         """Start from what the model holds."""

@@ -15,7 +15,7 @@ from dnsearch.front_door import planned_spec
 from dnsearch.runs.record import Origin, opening
 from dnsearch.search import local_executor
 from dnsearch.search.local_executor import LocalExecutor, check_gpus, place, room
-from dnsearch.search.messages import Job, RunFailed
+from dnsearch.search.messages import Job, Resources, RunFailed
 
 CONTEXT = multiprocessing.get_context("spawn")
 
@@ -40,7 +40,8 @@ def executor(monkeypatch, tmp_path):
     monkeypatch.setattr(processes, "start_process", start)
 
     def make(timeout_seconds=None, **options):
-        made.append(LocalExecutor(1, tmp_path / "workers.log", timeout_seconds, **options))
+        log = tmp_path / "workers.log"
+        made.append(LocalExecutor(Resources(log, 1, timeout_seconds=timeout_seconds, **options)))
         return made[-1], children
 
     yield make
@@ -92,7 +93,7 @@ def test_a_job_that_is_ended_has_no_process(executor, job):
 
 
 def test_jobs_are_placed_on_the_gpus_with_the_most_room(executor, tiny, tmp_path):
-    local, _ = executor(gpus=("4", "6"), share=0.5)
+    local, _ = executor(gpus=("4", "6"), gpus_per_run=0.5)
     jobs = [Job(planned_spec(tiny()), tmp_path / str(number), Origin("small", number)) for number in range(4)]
     assert [local.start(job).gpus for job in jobs] == [("4",), ("6",), ("4",), ("6",)]
 

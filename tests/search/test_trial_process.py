@@ -1,6 +1,7 @@
 """What a child says and hears while it trains; here it runs in the process of the test."""
 
 import multiprocessing
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -19,8 +20,12 @@ def test_a_damaged_checkpoint_is_told_on_its_error_output(tensorflow_ready, tiny
         here, there = multiprocessing.Pipe()
         for answer in answers:
             here.send(answer)
-        main(there, Job(planned_spec(tiny()), folder.path, Origin("small", 0), 1))
-        return [here.recv() for _ in range(len(answers) + 1)]
+        with ThreadPoolExecutor(1) as pool:
+            child = pool.submit(main, there, Job(planned_spec(tiny()), folder.path, Origin("small", 0), 1))
+            said = [here.recv() for _ in range(len(answers) + 1)]
+            here.close()  # nothing more to train
+            child.result()
+        return said
 
     folder = RunFolder.create(tmp_path, "trial-0000")
     heard([None, Stop("interrupted", "by hand")])
