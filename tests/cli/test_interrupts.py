@@ -11,6 +11,14 @@ import pytest
 from dnsearch.cli.progress import counted
 
 
+@pytest.fixture(autouse=True)
+def _a_terminal_that_may_close():
+    """Without this, tests that run under nohup would find SIGHUP ignored."""
+    earlier = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, earlier)
+
+
 def press() -> None:
     signal.raise_signal(signal.SIGINT)
 
@@ -80,13 +88,10 @@ def test_ctrl_c_has_its_usual_name_and_exit_code():
 
 
 def test_nohup_is_respected():
-    earlier = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        with counted(lambda _: None) as interrupts:
-            signal.raise_signal(signal.SIGHUP)
-            assert interrupts.count == 0
-    finally:
-        signal.signal(signal.SIGHUP, earlier)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    with counted(lambda _: None) as interrupts:
+        signal.raise_signal(signal.SIGHUP)
+        assert interrupts.count == 0
 
 
 def test_the_sighup_of_a_closed_terminal_counts_as_none(monkeypatch):

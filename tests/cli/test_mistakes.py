@@ -81,7 +81,7 @@ def mistakes(dnsearch, tmp_path):
         ("leaderboard", 4, "runs\n  expected a run, a study or a folder of runs, found nothing"),
         ("leaderboard file", 4, "found a file"),
         ("leaderboard folder --sort nothing", 2, "expected one of validation, validation_accuracy"),
-        ("leaderboard folder --column nothing", 2, "expected one of rank, name, tied, front"),
+        ("leaderboard folder --column nothing", 2, "expected one of rank, name, may_be_best, front"),
         ("leaderboard folder --top 0", 2, "--top"),
         ("leaderboard --study nothing", 4, "Runs are made by: dnsearch train SPEC, or dnsearch tune SPEC"),
         ("schema extra", 2, "extra"),
