@@ -11,7 +11,8 @@ from dnsearch.errors import DataError, Problem, SpecError
 from dnsearch.front_door import cost, planned_spec
 from dnsearch.runs.atomic import check_new
 from dnsearch.spec import presets as known
-from dnsearch.spec.json_schema import json_schema, markdown_reference
+from dnsearch.spec.json_schema import json_schema
+from dnsearch.spec.reference import markdown_reference
 from dnsearch.spec.validation_errors import did_you_mean
 
 

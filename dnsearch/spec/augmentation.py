@@ -35,27 +35,23 @@ class Augmentation(Section):
     """Variations of the training images, drawn anew for every image in every epoch."""
 
     flip: Literal["horizontal", "vertical", "both"] | None = None
-    """Mirror half of the images. The paper on CIFAR (C10+, C100+): horizontal. Not for digits and letters.
-    null: never."""
+    """Mirror half of the images. The paper on C10+: horizontal. Not for digits and letters."""
     crop: Annotated[int, Field(ge=0, le=1024)] = 0
-    """Pad by so many pixels on each side, fewer than the image has, and cut the image's size out at random.
-    The paper on CIFAR (C10+, C100+): 4."""
+    """Pad by so many pixels on each side and cut the image's size out at random. The paper on C10+: 4."""
     translate: Annotated[float, Field(ge=0, le=0.5)] = 0.0
-    """Move by at most this share of the height and of the width, to whole pixels: crop, in proportion to the
-    image."""
+    """Move by at most this share of the height and of the width."""
     cutout: Annotated[int, Field(ge=0, le=4096)] = 0
-    """Blank a square with sides of so many pixels, its centre anywhere in the image (DeVries and Taylor,
-    2017, arXiv 1708.04552: 16 for CIFAR-10, 8 for CIFAR-100)."""
+    """Blank a square with sides of so many pixels (DeVries and Taylor, 2017: 16 for CIFAR-10, 8 for
+    CIFAR-100)."""
     erasing: Erasing | None = Field(None, description="Random erasing. null: none.")
     mixup: Annotated[float, Field(ge=0, le=10)] = 0.0
-    """Blend pairs of images and their labels; the share is drawn from Beta(alpha, alpha), and this is alpha
-    (Zhang et al., 2017, arXiv 1710.09412: 1 for CIFAR, 0.2 for ImageNet). With cutmix too, each image gets
-    one of them. Not for U-Nets."""
+    """alpha. Blend pairs of images and their labels, with a share from Beta(alpha, alpha) (Zhang et al.,
+    2017: 1 for CIFAR, 0.2 for ImageNet). Not for U-Nets."""
     cutmix: Annotated[float, Field(ge=0, le=10)] = 0.0
-    """Paste a rectangle of another image and its share of the label (for a U-Net, its pixels' labels); the
-    share is drawn from Beta(alpha, alpha), and this is alpha (Yun et al., 2019, arXiv 1905.04899: 1)."""
+    """alpha. Paste a rectangle of another image and its share of the label, from Beta(alpha, alpha) (Yun et
+    al., 2019: 1)."""
     rand_augment: RandAugment | None = None
-    """RandAugment, for grey and RGB images alike. null: none."""
+    """RandAugment, for grey and RGB images."""
 
     @property
     def mixes_labels(self) -> bool:

@@ -23,15 +23,15 @@ Matched = Literal["macs", "parameters", "none"]
 
 
 class Retune(Section):
-    """A learning rate for each arm, the best of the same ones: none is compared at the other's rate."""
+    """A learning rate for each arm, the best of the same ones."""
 
     learning_rate: FloatRange = Field(alias=RATE)
-    """The range, such as {float: [0.02, 0.4], log: true}. Where an arm's best rate is at an end, the range
-    gets longer there, for all arms."""
+    """The range, such as {float: [0.02, 0.4], log: true}; it gets longer where an arm's best rate is at an
+    end."""
     trials: Annotated[int, Field(ge=3, le=50)] = 7
     """How many rates, evenly spaced."""
     seeds: Annotated[int, Field(ge=1, le=20)] = 2
-    """Trainings with each rate, whose mean counts; their validation images are split off by another seed."""
+    """Trainings with each rate, on another split than the pairs'."""
 
     def misfits(self) -> Iterator[Problem]:
         """What only a search can do with a range."""
@@ -44,7 +44,7 @@ class Pairs(Section):
     """How many pairs it takes, from what a pilot tells of their spread."""
 
     pilot: Annotated[int, Field(ge=3, le=100)] = 4
-    """Pairs that only measure the spread of the differences; no verdict uses them."""
+    """Pairs that only measure the spread of the differences."""
     at_most: Annotated[int, Field(ge=FEWEST_PAIRS, le=1000)] = 24
     """Pairs at most, whatever the pilot says."""
     power: Fraction = Field(0.8, description="Probability to find a difference as large as margin.")
@@ -60,22 +60,22 @@ class Compare(Section):
     """A comparison: each pair trains every arm with the same seed."""
 
     arms: Arms = Field(min_length=2, max_length=8)
-    """Name → the values of the arm, by dotted path: {avg: {network.pooling: avg}, max:
-    {network.pooling: max}}. A name without values is the spec itself: {plain: {}, …}."""
+    """Name → the arm's values: {avg: {network.pooling: avg}, max: {network.pooling: max}}. {} is the spec
+    itself."""
     baseline: str | None = None
     """The arm that the others are compared with. null: the first one."""
     match: Matched = "macs"
-    """How arms are brought to the same cost as the baseline, by their growth rates and within 2 %: macs,
-    parameters, or none. Arms that cost the same within 2 % stay as they are."""
+    """What arms are brought to the baseline's cost in, by their growth rates and within 2 %: macs, parameters
+    or none."""
     retune: Retune | None = Field(None, description="Rates for each arm. null: the spec's for all.")
     margin: Annotated[float, Field(ge=0, le=100)] = 0.5
-    """The difference that matters, in points of accuracy (of a U-Net: of mean IoU). Arms that surely differ
-    by less are equivalent. 0: none are, and the number of pairs must be given."""
+    """The difference that matters, in points of accuracy (of a U-Net: of mean IoU). 0: no arms are
+    equivalent, and pairs must be a number."""
     pairs: PairsOrNumber = Pairs.model_construct()
-    """A number of pairs (fewer than 6 cannot tell a difference from chance), or a pilot that finds it."""
+    """A number of pairs, or a pilot that finds it."""
     resplit: bool = False
-    """Whether each pair splits off validation images of its own. The interval is then about other images,
-    too, but much wider (Nadeau and Bengio, 2003)."""
+    """Give each pair validation images of its own. The interval is then about other images, too, and much
+    wider."""
 
     def misfits(self) -> Iterator[Problem]:
         """Names and values of arms that make no comparison."""

@@ -97,36 +97,33 @@ class Data(Section):
         description="; ".join(f"{name}: {kind.about}" for name, kind in SOURCES.items()) + "."
     )
     path: str | None = Field(None, min_length=1)
-    """The folder (npz, csv: the file; the CIFARs: the archive, unpacked or not) to read, relative to where
-    dnsearch is started. Left out: the CIFARs are looked for in data/."""
+    """The folder or file to read, relative to where dnsearch is started. The CIFARs: data/ if left out."""
     verify: bool = True
     """Require the official MD5 of a CIFAR archive; false: any archive of that layout."""
     image_shape: tuple[Side, Side, Annotated[int, Field(ge=1, le=64)]] | None = None
-    """[height, width, channels]. folder, csv, masks: images are brought to it, and it is needed; other
-    sources know their own and refuse a different one."""
+    """[height, width, channels]. folder, csv and masks need it: images are brought to it. Other sources
+    refuse a different one."""
     resize: Resize = "stretch"
-    """How image files, those of folder, csv and masks and those given to predict, are brought to height and
-    width. stretch: each side by itself; crop: the largest centred piece of the wanted proportions; pad: the
-    whole image between black bars, which in a mask do not count."""
+    """How image files are brought to height and width. stretch: each side by itself; crop: the largest
+    centred part of these proportions; pad: the whole image between black bars, which in a mask do not
+    count."""
     classes: Annotated[int, Field(ge=2, le=100_000)] | None = None
-    """Number of classes. Left out: counted in the data. Given: checked against it, and inspect works without
-    the files. masks needs it, or class_names."""
+    """Number of classes. null: counted. With it inspect works without the files. masks needs it, or
+    class_names."""
     class_names: tuple[Annotated[str, Field(min_length=1)], ...] | None = Field(
         None, min_length=2, max_length=100_000
     )
-    """masks, npz: names of the classes, in the order of their numbers. Left out: the numbers."""
+    """masks, npz: names of the classes, in the order of their numbers."""
     ignore_label: Annotated[int, Field(ge=-1000, le=100_000)] | None = None
-    """masks, npz with masks: pixels of this number count neither in the loss nor in any metric, such as 255
-    in Pascal VOC. null: all pixels count."""
+    """Mask pixels of this number count neither in the loss nor in any metric: 255 in Pascal VOC."""
     validation_fraction: Fraction = 0.1
-    """Share of the training images held out, class by class, for choosing. The paper: 0.1 (5,000 of CIFAR's
-    50,000)."""
+    """Share of the training images held out, class by class, for choosing. The paper: 0.1."""
     training_examples: Annotated[int, Field(ge=2)] | None = None
-    """Train on so many images only, class by class, after the validation images are held out."""
+    """Train on so many images only, class by class, besides the validation images."""
     split_seed: Seed = Field(0, description="Seed of the split; the same seed holds out the same images.")
     normalize: Literal["channel", "unit"] = "channel"
-    """channel: subtract each channel's mean and divide by its standard deviation, both of the training images
-    alone (the paper); unit: divide by the largest pixel value (the article)."""
+    """channel: subtract each channel's mean and divide by its standard deviation, of the training images (the
+    paper); unit: divide by the largest pixel value (the article)."""
 
     def misfits(self) -> Iterator[Problem]:
         """What the source lacks, or does not know."""

@@ -42,7 +42,7 @@ class Limits(Section):
     macs: Positive | None = 1_000_000_000_000
     """Multiply-adds for one image. null: no limit."""
     training_memory_bytes: Positive | None = None
-    """One plain training step in float32, as inspect counts it. null: no limit."""
+    """Memory of a plain training step in float32."""
 
 
 STAGES = "training.progressive"
@@ -66,8 +66,8 @@ class Experiment(Section):
     """Name of the experiment and of its run folders: letters, digits, dots, dashes and underscores. Left out:
     the file's name."""
     extends: str | None = None
-    """A preset's name or the path of another spec (relative to this one). What this file says overrides it,
-    mapping by mapping; name and expect are not inherited."""
+    """A preset or another spec (its path relative to this one), which this file overrides, mapping by
+    mapping; name and expect are not inherited."""
     network: Network = Field(description="The network.")
     data: Data = Field(description="The images.")
     training: Training = Field(description="The training.")

@@ -1,10 +1,5 @@
-"""The format of a spec as a JSON Schema, in words, and as a Markdown reference.
+"""The format of a spec as a JSON Schema and in words; error messages are written from it."""
 
-Error messages and docs/spec.md are written from the schema, so they cannot lag behind it.
-"""
-
-import inspect
-import json
 from collections.abc import Iterable, Iterator
 from functools import cache, reduce
 from typing import Any
@@ -53,10 +48,11 @@ def _scalars(alternatives: list[Schema], first: str, root: Schema) -> list[Schem
         if option.get("type") != "array"
     ]
     names = [field["const"] for field in fields if "const" in field]
-    return [{"enum": names}] if names else [_bare(field) for field in fields]
+    return [{"enum": names}] if names else [bare(field) for field in fields]
 
 
-def _bare(schema: Schema) -> Schema:
+def bare(schema: Schema) -> Schema:
+    """A schema without its title, description and default."""
     return {key: value for key, value in schema.items() if key not in ABOUT}
 
 
@@ -217,53 +213,3 @@ def either(words: Iterable[str]) -> str:
     """
     *first, last = words
     return f"{', '.join(first)} or {last}" if first else last
-
-
-HEADING = """\
-# The spec, field by field
-
-A spec is one YAML document. This page is what `dnsearch schema --markdown` prints; `dnsearch schema` prints
-the same as JSON Schema, for editors.
-"""
-
-
-def markdown_reference() -> str:
-    """One table per section and kind, with each field's values, default and meaning."""
-    return HEADING + "".join(_section("The document", "", [json_schema()]))
-
-
-def _section(title: str, path: str, kinds: list[Schema]) -> Iterator[str]:
-    """The tables of a section's kinds, and then of the sections below them."""
-    yield f"\n## {title}\n"
-    below: dict[str, list[Schema]] = {}
-    for section in kinds:
-        named = f"`{kind(section)}`: " if kind(section) else ""
-        yield f"\n{named}{inspect.cleandoc(section.get('description', ''))}\n\n"
-        yield "| field | value | default | meaning |\n|---|---|---|---|\n"
-        for field, subschema in section["properties"].items():
-            yield _row(field, subschema, required=field in section.get("required", ()))
-            known = below.setdefault(f"{path}{field}", [])
-            known += (each for each in _sections(subschema) if each not in known)
-    for inner, sections in below.items():
-        if sections:
-            yield from _section(f"`{inner}`", f"{inner}.", sections)
-
-
-def _sections(subschema: Schema) -> list[Schema]:
-    """The mappings that a field may hold, also in a list or by name, without what the field says of them."""
-    found: list[Schema] = []
-    for option in options(_bare(subschema)):
-        inner = option.get("items") or option.get("additionalProperties")
-        if "properties" in option:
-            found.append(option)
-        elif isinstance(inner, dict):
-            found += _sections(inner)
-    return found
-
-
-def _row(field: str, subschema: Schema, *, required: bool) -> str:
-    schema = resolved(subschema)
-    default, meaning = schema.get("default"), " ".join(schema.get("description", "").split())
-    shown = "see below" if isinstance(default, dict) else f"`{json.dumps(default)}`"
-    cells = (f"`{field}`", in_words(options(subschema)), "required" if required else shown, meaning)
-    return f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |\n"

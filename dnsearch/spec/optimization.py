@@ -11,9 +11,8 @@ from dnsearch.spec.section import Fraction, Rate, Section, Share
 Decayed = Annotated[
     Literal["all", "kernels"],
     Field(
-        description="What weight_decay is for. all: every variable, as in the paper; kernels: those of the "
-        "convolutions and the classifier alone, so that BatchNorm's gamma and beta, learned slopes and all "
-        "biases do not decay."
+        description="What decays. all: every variable (the paper); kernels: those of the convolutions and "
+        "the classifier alone."
     ),
 ]
 
@@ -28,9 +27,8 @@ class Sgd(Section):
     nesterov: bool = Field(True, description="Nesterov's momentum. The paper: true.")
     weight_decay: Share = Field(0.0, description="Decay of the weights. The paper: 1e-4, coupled.")
     decay: Literal["coupled", "decoupled"] = "coupled"
-    """coupled: weight_decay x weight is added to the gradient (L2 regularisation with half that factor; what
-    Torch's SGD and the paper do); decoupled: learning rate x weight_decay x weight is taken off the
-    weight."""
+    """coupled: weight_decay x weight is added to the gradient (Torch's SGD, the paper); decoupled: learning
+    rate x weight_decay x weight is taken off the weight."""
     decayed: Decayed = "all"
 
 
@@ -74,10 +72,8 @@ class Lion(Section):
 class Muon(Section):
     """Muon for the inner convolutions' kernels (Jordan et al., 2024; Liu et al., 2025, arXiv 2502.16982).
 
-    A kernel of (height, width, channels, filters) counts as the matrix (height x width x channels, filters);
-    its momentum is orthogonalised. The first convolution, the last layer (a classifier, or a U-Net's last
-    convolution), BatchNorm's variables, biases and learned slopes are AdamW's, with the betas 0.9 and 0.999.
-    Both take the same learning rate, about AdamW's.
+    The first convolution, the last layer, BatchNorm's variables, biases and learned slopes are AdamW's. The
+    learning rate is about AdamW's.
     """
 
     name: Literal["muon"] = Field(description="The optimizer.")

@@ -24,13 +24,11 @@ class Stage(Section):
     """Epochs at the beginning of a training that cost less."""
 
     epochs: Annotated[int, Field(ge=1, le=100_000)]
-    """The last epoch of the stage, counted from the training's first; below training.epochs."""
+    """The last epoch of the stage; below training.epochs."""
     examples: Ratio = 1.0
-    """Share of the training images, class by class and at least two; a larger share holds the images of a
-    smaller one. The paper: 1."""
+    """Share of the training images, class by class; a larger share holds the images of a smaller one."""
     image_size: Size | None = None
-    """[height, width] that training and validation images are averaged down to. null: as they are, as in the
-    paper. Not for U-Nets."""
+    """[height, width] that training and validation images are averaged down to. Not for U-Nets."""
 
 
 def share_at(stages: Sequence[Stage], epoch: int) -> float:
@@ -108,91 +106,74 @@ class Averaging(Section):
     """A moving average of the weights, which is what is validated and kept (Polyak and Juditsky, 1992)."""
 
     decay: Rate = 0.999
-    """Share of the average kept at each step. Over the first steps it is less, step / (step + 10) with steps
-    counted from 0, so that the first weights are soon forgotten."""
+    """Share of the average kept at each step; over the first steps less, step / (step + 10)."""
 
 
 class Training(Section):
     """How one training goes."""
 
     recipe: Recipe | None = None
-    """Values to start from; this section overrides them: paper-cifar (300 epochs, SGD, steps),
-    paper-cifar-augmented (the same with flips and crops) or fast (30 epochs, one cycle, averaged weights).
-    null: none."""
+    """Values to start from, which this section overrides: paper-cifar (300 epochs, SGD, steps),
+    paper-cifar-augmented (with flips and crops) or fast (30 epochs, one cycle, averaged weights)."""
     epochs: Annotated[int, Field(ge=1, le=100_000)]
-    """Passes over the training images. The paper: 300 on CIFAR, 40 on SVHN; the article: 10."""
+    """Passes over the training images. The paper: 300 on CIFAR, 40 on SVHN."""
     batch_size: Annotated[int, Field(ge=1, le=65_536)] = 64
     """Images per step. The paper: 64; the article: 100."""
     learning_rate: Annotated[float, Field(gt=0, le=100)]
     """The largest learning rate, reached after the warm-up. The paper: 0.1 with SGD; Adam wants about
     0.001."""
     optimizer: Optimizer = Sgd.model_construct(name="sgd")
-    """sgd, adam, adamw, lion or muon; the name alone takes its defaults, a mapping with name sets more."""
+    """sgd, adam, adamw, lion or muon: its name, or a mapping with name."""
     schedule: Schedule = Constant.model_construct(name="constant")
-    """constant, step, cosine, linear or one_cycle; the name alone takes its defaults, a mapping with name
-    sets more."""
+    """constant, step, cosine, linear or one_cycle: its name, or a mapping with name."""
     warmup_epochs: Annotated[float, Field(ge=0)] = 0.0
-    """The learning rate rises in a straight line over the first epochs. The paper: 0."""
+    """The learning rate rises in a straight line over the first epochs."""
     loss: Literal["cross_entropy", "focal", "dice", "cross_entropy_dice"] = "cross_entropy"
-    """What is minimised. cross_entropy: the paper's; focal: the same, hard examples first (Lin et al., 2017,
-    arXiv 1708.02002, gamma 2); for U-Nets also dice: the overlap of each class (Milletari et al., 2016, arXiv
-    1606.04797), and cross_entropy_dice: the sum of the two."""
+    """cross_entropy: the paper's; focal: hard examples first (Lin et al., 2017, gamma 2); for U-Nets also
+    dice: the overlap of each class (Milletari et al., 2016), and cross_entropy_dice: the sum of the two."""
     label_smoothing: Rate = 0.0
-    """Share of each label spread over all classes. The paper: 0. Not with loss: dice."""
+    """Share of each label spread over all classes. Not with loss: dice."""
     augmentation: Augmentation | None = None
-    """Vary the training images, anew in every epoch. null: not at all. The paper on C10+ and C100+: {flip:
-    horizontal, crop: 4}."""
+    """Vary the training images, anew in every epoch. The paper on C10+: {flip: horizontal, crop: 4}."""
     class_weights: (
         Literal["balanced"] | Annotated[dict[str, Annotated[float, Field(ge=0, le=1e6)]], Field(min_length=1)]
     ) | None = Field(
         None,
-        description="What each image's (of a mask, each pixel's) training loss is multiplied by; in dice, "
-        "what each class counts in the mean. balanced: images / (classes x images of its class), of the "
-        "training images; a mapping of a class (its name, or its number from 0) to a weight: the others have "
-        "1. null: all have 1, as in the paper.",
+        description="Weights of the classes in the training loss. balanced: images / (classes x images of "
+        "the class); or a mapping from a class (its name, or its number from 0) to its weight, 1 for others.",
     )
     clip_norm: Annotated[float, Field(gt=0)] | None = None
-    """Scale the gradient of all weights together down to this Euclidean norm where it is longer; before
-    coupled decay is added. null: never, as in the paper."""
+    """Scale the gradient of all weights together down to this Euclidean norm, before coupled decay is
+    added."""
     accumulate: Annotated[int, Field(ge=1, le=65_536)] = 1
-    """Parts that a batch is worked through in, one after the other, for less memory; their gradients add up
-    to the batch's. BatchNorm sees each part for itself. At most batch_size; 1 with dice, whose parts do not
-    add up."""
+    """Work through each batch in so many parts, for less memory; their gradients add up. BatchNorm sees each
+    part by itself. 1 with dice."""
     ema: Averaging | None = None
-    """Average the weights and moving statistics over the steps; validation and everything after the training
-    has the averages. null: the last weights, as in the paper."""
+    """Average the weights over the steps; validation and everything after the training has the averages."""
     freeze: tuple[str, ...] = ()
-    """Parts of the network that are not trained, such as stem, block1, transition1 or head; their BatchNorms
-    use their moving statistics, which stay as they are. For fine-tuning, with start_from."""
+    """Parts that are not trained, such as stem, block1, transition1 or head; their BatchNorms use their
+    moving statistics. With start_from."""
     progressive: tuple[Stage, ...] = Field((), max_length=32)
-    """Stages at the beginning that see fewer images or smaller ones, for less time (Tan and Le, 2021, arXiv
-    2104.00298). []: all images as they are in all epochs, as in the paper."""
+    """Stages at the beginning that see fewer or smaller images, for less time (Tan and Le, 2021)."""
     early_stopping: EarlyStopping | None = None
-    """Stop early; with progressive, by the epochs after its last stage alone. null: train all epochs, as in
-    the paper."""
+    """Stop early; with progressive, by the epochs after its last stage."""
     start_from: str | None = Field(None, min_length=1)
-    """Weights to start from: a run folder, relative to where dnsearch is started. Layers whose shape differs
-    (the classifier, for other classes) start afresh and are named. null: all start afresh."""
+    """A run folder whose weights to start from. Layers whose shape differs start afresh and are named."""
     memory: Literal["auto", "plain", "recompute"] = "auto"
-    """plain: keep all that the backward pass reads; recompute: compute concatenations, their BatchNorms and
-    activations again there (Pleiss et al., 2017, arXiv 1707.06990), for a half to a third of the memory, a
-    fifth slower; auto: plain where that fits into the free memory. The results are the same to the last
-    bit."""
+    """plain: keep all that the backward pass reads; recompute: compute concatenations, BatchNorms and
+    activations again (Pleiss et al., 2017): a half to a third of the memory, a fifth slower, the same
+    results; auto: plain where that fits."""
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
-    """What the layers compute in. mixed_bfloat16, mixed_float16: convolutions and features have 16 bits,
-    which is faster on a GPU and takes half the memory; weights, BatchNorm's statistics, the loss and what is
-    saved keep 32. mixed_float16 scales the loss as it goes, for what is too small for it. The paper:
-    float32."""
+    """float32, mixed_bfloat16 or mixed_float16. Mixed: convolutions and features have 16 bits, faster on a
+    GPU and half the memory; weights, statistics and the loss keep 32."""
     xla: Literal["auto", "on", "off"] = "auto"
-    """Whether XLA compiles the network's pass and its gradient: slow to start, then faster on a GPU. auto: on
-    a GPU, unless deterministic; on: always; off: never."""
+    """Compile the network by XLA: slow to start, then faster on a GPU. auto: on a GPU, unless deterministic;
+    on; off."""
     devices: Literal["one", "all"] = "one"
-    """one: the first GPU, or the processor where there is none; all: each GPU takes an equal share of every
-    batch, normalises it by itself, and the gradients are added up."""
+    """one: the first GPU, or the processor; all: each GPU takes an equal share of every batch."""
     deterministic: bool = False
-    """true: TensorFlow uses operations that give the same bits every time, so two runs of one spec on one
-    machine end with identical weights on a GPU too; that may be slower, and XLA is off. false: as fast as can
-    be. On a processor both are as fast, and runs are identical either way."""
+    """Give the same bits every time on a GPU, too; possibly slower, without XLA. Runs on a processor are
+    identical anyway."""
     seed: Seed = Field(0, description="Seed of the first weights, the order of the images and dropout.")
 
     def misfits(self) -> Iterator[Problem]:

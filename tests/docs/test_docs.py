@@ -9,7 +9,7 @@ from dnsearch.cli import main
 from dnsearch.errors import DnsearchError, SpecError
 from dnsearch.spec import json_schema, presets
 from dnsearch.spec.document import parse
-from dnsearch.spec.json_schema import markdown_reference
+from dnsearch.spec.reference import markdown_reference
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

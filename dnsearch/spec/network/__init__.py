@@ -33,8 +33,8 @@ class BatchNorm(Section):
     """Batch normalisation, with Keras' meaning of momentum."""
 
     momentum: Fraction = 0.9
-    """Share of the old moving statistics kept at each step. The paper: 0.9 (Torch calls it 0.1); Keras'
-    default 0.99 makes the validation accuracy of short trainings useless."""
+    """Share of the old moving statistics kept at each step. The paper: 0.9 (0.1 in Torch). Keras' default,
+    0.99, is too slow for short trainings."""
     epsilon: Annotated[float, Field(gt=0, le=0.1)] = 1e-5
     """Added to the variance. The paper: 1e-5; Keras' default: 1e-3."""
 
@@ -43,23 +43,23 @@ class Stem(Section):
     """What comes before the first block."""
 
     channels: Annotated[int, Field(ge=1, le=4096)] | None = None
-    """Channels of the first convolution. Left out: 2k with a bottleneck, 16 without, as in the paper."""
+    """Channels of the first convolution. Left out: 2kwith a bottleneck, else 16 (the paper)."""
     kernel: Annotated[Literal[3, 5, 7], Whole] = 3
     """Side of the first convolution. The paper: 3 on CIFAR, 7 on ImageNet."""
     stride: Annotated[Literal[1, 2], Whole] = 1
     """Stride of the first convolution. The paper: 1 on CIFAR, 2 on ImageNet."""
     normalize: bool = False
-    """BatchNorm and activation after the first convolution. The article and the paper's ImageNet nets: true;
-    its CIFAR nets: false."""
+    """BatchNorm and activation after the first convolution. The paper: true on ImageNet, false on CIFAR; the
+    article: true."""
     pooling: Literal["none", "max"] = "none"
-    """max: 3x3 maximum pooling of stride 2 at the end of the stem, as on ImageNet."""
+    """At the end of the stem. max: 3x3 of stride 2, as on ImageNet."""
 
 
 class Head(Section):
     """What comes after the last block: BatchNorm, activation, global average pooling, classifier."""
 
     reads: Literal["last_block", "all_blocks"] = "last_block"
-    """What the classifier reads: the global average of the last block, or of every block (CliqueNet)."""
+    """The global average of what the classifier reads: the last block, or every block (CliqueNet)."""
     activation: bool = True
     """Activation after the last BatchNorm. The paper: true; the article's code: false."""
 
@@ -71,31 +71,29 @@ class Family(Section):
     growth_rate: GrowthRate | None = Field(description="The channels that each layer adds.")
     layers_per_block: tuple[Layers, ...] | None = Field(description="Layers of each block.")
     bottleneck_width: PerBlock[Annotated[int, Field(ge=1, le=64)] | None] = 4
-    """A 1x1 convolution with bottleneck_width x growth_rate filters before each 3x3 one (DenseNet-B). The
-    paper: 4. null: no bottleneck. A list gives one per block."""
+    """A 1x1 convolution with bottleneck_width x growth_rate filters before each 3x3 one (DenseNet-B; the
+    paper: 4). null: none."""
     connectivity: Connectivity = Dense.model_construct(name="dense")
-    """Which earlier features of its block a layer reads: dense, log, harmonic or chain by name, or a mapping
-    with name. A list gives one per block."""
+    """Which earlier features of its block a layer reads."""
     activation: ActivationKind = "relu"
-    """The activation everywhere. leaky_relu takes its slope from alpha; prelu learns one slope per channel
-    and starts from alpha (0.25 where alpha is left out)."""
+    """leaky_relu has the slope alpha; prelu learns a slope per channel, starting from alpha (0.25 if left
+    out)."""
     alpha: Alpha | None = None
-    """The negative slope of leaky_relu, and where prelu starts: one number for all places, or a mapping. The
-    article: 0.1 after the stem, 0 elsewhere."""
+    """The negative slope of leaky_relu, and where prelu starts. The article: 0.1 after the stem, 0
+    elsewhere."""
     dropout: PerBlock[Rate] = 0.0
-    """Share of activations set to zero in training. The paper: 0.2 without augmentation, 0 with it; the
-    article and FC-DenseNet: 0.2. A list gives one per block; transitions then take the one of the block
-    before them."""
+    """Share of activations set to zero in training. The paper: 0.2 without augmentation, else 0. A transition
+    takes the value of the block before it."""
     dropout_after: Literal["growth", "every"] = "growth"
-    """Which convolutions dropout follows. growth: the 3x3 ones that add channels (the article); every: all
-    but the first and the last (the paper, FC-DenseNet)."""
+    """Where dropout goes. growth: after the 3x3 convolutions that add channels (the article); every: after
+    all but the first and the last (the paper)."""
     convolution_bias: bool = False
     """A bias in every convolution. The paper: false; the article's code: true."""
     batch_norm: BatchNorm = Field(BatchNorm.model_construct(), description="Batch normalisation.")
     initializer: Literal["fan_out_normal", "he_normal", "he_uniform", "glorot_uniform"] = "fan_out_normal"
-    """First weights of the convolutions. fan_out_normal: N(0, sqrt(2 / (kernel area x filters))), the
-    paper's; glorot_uniform: Keras' default, the article's; he_uniform: FC-DenseNet's. The classifier always
-    starts with glorot_uniform."""
+    """Initial weights of the convolutions. fan_out_normal: the paper's, with variance 2 / (kernel area x
+    filters); glorot_uniform: Keras' default, the article's; he_uniform: FC-DenseNet's. The classifier has
+    glorot_uniform."""
 
     def misfits(self) -> Iterator[Problem]:
         """A slope without an activation that has one, or the other way round."""
@@ -131,17 +129,16 @@ class DenseNet(Family):
     """growth_rate is the paper's k, the channels that each layer adds; its DenseNet-BC nets for CIFAR use 12,
     24 and 40. A list gives one per block (SparseNet: [16, 32, 64])."""
     layers_per_block: tuple[Layers, ...] = Field(min_length=1, max_length=MAX_BLOCKS)
-    """Layers of each block, one number per block. The paper on CIFAR: three equal blocks of (L-4)/3 layers,
-    half of it with a bottleneck; DenseNet-121: [6, 12, 24, 16]."""
+    """Layers of each block. The paper on CIFAR, depth L: three blocks of (L-4)/3 layers, half of it with a
+    bottleneck; DenseNet-121: [6, 12, 24, 16]."""
     compression: Ratio | None = 0.5
     """θ: a transition keeps floor(θ x m) of its m channels. The paper: 0.5 for DenseNet-C and -BC, 1
     otherwise. null: a transition is its pooling alone (CondenseNet)."""
     pooling: Pooling = "avg"
-    """How a transition halves the image. avg, max: 2x2 pooling (the paper: avg; the article asks whether max
-    suits edges better); both: the two concatenated, twice the channels; conv: a 2x2 convolution of stride 2
-    in place of the 1x1 one and the pooling (RDNet). An odd last row or column is left out."""
+    """How a transition halves the image. avg (the paper), max: 2x2 pooling; both: the two concatenated, twice
+    the channels; conv: a 2x2 convolution of stride 2 in place of the 1x1 one and the pooling (RDNet)."""
     cross_block: CrossBlock | None = None
-    """Links from earlier blocks to later ones: all, non_adjacent, or a mapping. null: none."""
+    """Links from earlier blocks to later ones. null: none."""
     stem: Stem = Field(Stem.model_construct(), description="What comes before the first block.")
     head: Head = Field(Head.model_construct(), description="What comes after the last block.")
 
@@ -159,13 +156,13 @@ class UNet(Family):
 
     family: Literal["unet"] = Field(description="The kind of network.")
     unit: Literal["dense", "conv"] = "dense"
-    """What a level is made of. dense: a dense block of layers_per_block layers; conv: 3x3 convolutions with
-    channels filters. Fields of the other unit may stay: unit alone switches."""
+    """What a level is made of. dense: layers_per_block layers of a dense block; conv: 3x3 convolutions with
+    channels filters. Fields of the other unit are ignored."""
     growth_rate: GrowthRate | None = None
     """unit: dense. The channels that each layer adds. A list gives one per level."""
     layers_per_block: tuple[Layers, ...] | None = Field(None, min_length=2, max_length=MAX_BLOCKS)
-    """unit: dense. Layers of each level's block, from the top to the bottleneck. FC-DenseNet67: 5 levels of 5
-    layers and a bottleneck of 5; FC-DenseNet103: [4, 5, 7, 10, 12, 15]."""
+    """unit: dense. Layers of each level, from the top to the bottleneck. FC-DenseNet103: [4, 5, 7, 10, 12,
+    15]."""
     compression: Ratio | None = 1.0
     """unit: dense. θ: on the way down a 1x1 convolution keeps floor(θ x m) of the m channels before the
     pooling. FC-DenseNet: 1. null: the pooling alone."""
@@ -179,15 +176,14 @@ class UNet(Family):
     normalize: bool = False
     """unit: conv. BatchNorm between convolution and activation. The classic U-Net: false."""
     pooling: Pooling = "max"
-    """How the way down halves the image: avg, max, both (concatenated) or conv (2x2, stride 2). FC-DenseNet
-    and the classic U-Net: max."""
+    """How the way down halves the image; as in a densenet."""
     up_kernel: Annotated[Literal[2, 3], Whole] = 3
     """Side of the transposed convolution of stride 2. FC-DenseNet: 3; the classic U-Net: 2."""
     up_reads: Literal["new", "all"] = "new"
-    """unit: dense. What the transposed convolution reads: the new features of the block below alone
-    (FC-DenseNet), or all that it puts out."""
+    """unit: dense. What the transposed convolution reads of the block below: its new features (FC-DenseNet),
+    or all."""
     stem: Stem = Stem.model_construct(channels=48)
-    """unit: dense. What comes before the first block. FC-DenseNet: 48 channels."""
+    """unit: dense. What comes before the first block; 48 channels by default, as in FC-DenseNet."""
 
     def misfits(self) -> Iterator[Problem]:
         """What the unit lacks; slopes and lists that do not suit the network."""

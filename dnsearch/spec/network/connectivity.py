@@ -18,8 +18,8 @@ class Pattern(Section):
 
     name: str = Field(description="The pattern.")
     output: Literal["all", "rule", "odd_and_last"] = "all"
-    """Which features the block puts out. all: every one, the block's input included (DenseNet); rule: what a
-    further layer would read; odd_and_last: the odd ones and the last (HarDNet)."""
+    """Which features the block puts out. all: its input and every layer's (DenseNet); rule: what a further
+    layer would read; odd_and_last: HarDNet's."""
 
 
 class Dense(Pattern):
@@ -78,11 +78,10 @@ class Explicit(Pattern):
     layers: tuple[Annotated[tuple[Annotated[int, Field(ge=0, le=256)], ...], Field(max_length=256)], ...] = (
         Field(min_length=1, max_length=257)
     )
-    """For each layer the features that it reads; with output: rule one more list, for what the block puts
-    out."""
+    """For each layer the features that it reads; with output: rule, one more list for the block's output."""
     flips: Annotated[int, Field(ge=0, le=32_896)] = 0
-    """How many edges are added where they are not, or removed where they are: a mutation of the lists, for a
-    search. An edge to l-1, and a layer's only one, stay. 0: as listed."""
+    """How many edges to add or remove at random, for a search. An edge to l-1, and a layer's only one,
+    stay."""
     seed: Seed = Field(0, description="Which edges are flipped; a larger flips flips more.")
 
 
@@ -103,13 +102,11 @@ class CrossBlock(Section):
     """Each link reads a block's output, brings it to a later block's size and joins that block's input."""
 
     links: Links
-    """all: from every earlier block; non_adjacent: from every earlier block but the neighbour (the article's
-    proposal); or pairs [from, to] of block numbers, from 1."""
+    """all: from every earlier block; non_adjacent: all but the neighbour (the article); or pairs [from, to]
+    of block numbers, from 1."""
     downsampling: Literal[PoolKind, "conv3x3", "conv2x2", "space_to_depth"] = "avg"
-    """How a link halves the image, as often as it takes. avg, max: pooling (CondenseNet: avg); conv3x3,
-    conv2x2: BN-activation-convolution of stride 2 (MSDNet and HRNet; RDNet); space_to_depth: each 2x2 cell
-    becomes four times the channels (YOLO). Odd last rows and columns are left out first, as a transition's
-    pooling does."""
+    """How a link halves the image. avg (CondenseNet), max: pooling; conv3x3, conv2x2:
+    BN-activation-convolution of stride 2 (HRNet; RDNet); space_to_depth: each 2x2 cell becomes four channels
+    (YOLO)."""
     compression: Ratio | None = None
-    """BN-activation-1x1 convolution to this share of the channels, before the down-sampling. null: none;
-    uncompressed copies of all features undo the transitions' compression."""
+    """BN-activation-1x1 convolution to this share of the channels, before the down-sampling. null: none."""

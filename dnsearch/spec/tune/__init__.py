@@ -21,9 +21,9 @@ class Constraints(Section):
     parameters: Positive | None = Field(None, description="Trainable parameters. null: no bound.")
     macs: Positive | None = Field(None, description="Multiply-adds for one image. null: no bound.")
     training_memory_bytes: Positive | None = None
-    """One plain training step in float32, as inspect counts it. null: no bound."""
+    """Memory of a plain training step in float32."""
     inference_peak_bytes: Positive | None = None
-    """Activations alive at once for one image in float32, as inspect counts them. null: no bound."""
+    """Activations of one image alive at once, in float32."""
 
     def bounds(self) -> dict[str, int]:
         """The bounds that there are."""
@@ -46,10 +46,10 @@ class Relation(Section):
     """One relation: exactly one of the three."""
 
     equal: Annotated[tuple[str, ...], Field(min_length=2, max_length=64)] | None = None
-    """A parameter, and fields that always take its value and are not searched themselves:
-    [network.layers_per_block.0, network.layers_per_block.1]."""
+    """A parameter, and fields that always take its value: [network.layers_per_block.0,
+    network.layers_per_block.1]."""
     non_decreasing: Paths | None = None
-    """A field with a list, or a list of fields, whose numbers never fall: network.layers_per_block."""
+    """A field with a list, or a list of fields, whose numbers never fall."""
     sum_at_most: SumAtMost | None = None
     """Fields whose numbers add up to no more than a bound."""
 
@@ -138,16 +138,16 @@ class Confirm(Section):
 
     top: int = Field(5, ge=1, le=1000, description="How many of the best finished trials.")
     seeds: Annotated[int, Field(ge=1, le=100)] = 3
-    """Trainings of each, on seeds that are derived from tune.seed. An interval takes two."""
+    """Trainings of each. An interval takes two."""
 
 
 class Tune(Section):
     """A search over variants of the spec."""
 
     parameters: dict[str, Searched] = Field(min_length=1, max_length=100)
-    """What to search: the dotted path of a field of network or training (a number is a position in a list:
-    network.layers_per_block.0), and its values: a list of choices, {choices: {label: value}}, {int: [low,
-    high], step: 4} or {float: [low, high], log: true}; the last three also with when."""
+    """What to search: the dotted path of a field of network or training (network.layers_per_block.0 is the
+    first of a list), and its values: a list, {choices: {label: value}}, {int: [low, high], step: 4} or
+    {float: [low, high], log: true}."""
     relations: tuple[Relation, ...] = Field((), max_length=100)
     """What must hold between fields: equal, non_decreasing or sum_at_most."""
     constraints: Constraints = Constraints.model_construct()
@@ -155,12 +155,11 @@ class Tune(Section):
     trials: Annotated[int, Field(ge=1, le=1_000_000)] = 50
     """Finished trials that the study shall have in all."""
     select: Literal["last", "best"] = "last"
-    """Which validation accuracy (of a U-Net: mean IoU) a trial is judged by: its last epoch's (the paper's
-    habit) or its best epoch's (optimistic). Both are recorded."""
+    """Which epoch's validation accuracy (of a U-Net: mean IoU) a trial is judged by."""
     objectives: tuple[Objective, ...] = Field(("validation",), min_length=1)
-    """What is searched for: validation (higher is better), and what it is weighed against (lower is better):
-    parameters, macs, training_memory_bytes, latency_seconds (of one image, measured after the training).
-    Several: a front of trials that no other beats in everything."""
+    """validation (higher is better), and what it is weighed against (lower is better): parameters, macs,
+    training_memory_bytes, latency_seconds (of one image, measured after the training). Several give a front
+    of trials."""
     sampler: Sampler = Field(
         "tpe",
         description="What proposes: "
@@ -168,31 +167,28 @@ class Tune(Section):
         + ".",
     )
     pruner: Literal["halving", "hyperband", "median", "none"] = "halving"
-    """What saves the epochs of poor trials: successive halving (the best third, or with several objectives
-    the best half, goes on, the others wait at their epoch), hyperband (some trials skip the first
-    comparisons), the median of the others, or nothing."""
+    """What stops poor trials: successive halving (the best third goes on, with several objectives the best
+    half), hyperband (some trials skip the first rungs), the median of the others, or none."""
     fidelity: Literal["epochs", "examples", "image_size"] = "epochs"
-    """What trials get less of until halving or hyperband let them go on. epochs: nothing but epochs;
-    examples: until the rung after r of E epochs also the share sqrt(r / E) of the training images (Klein et
-    al., 2017, arXiv 1605.07079); image_size: likewise that share of the images' area, not for U-Nets. Each
-    trial's spec has it as training.progressive."""
+    """What trials get less of before a rung, with halving or hyperband: epochs alone, or also examples
+    (training images) or image_size (not for U-Nets)."""
     timeout_seconds: Annotated[float, Field(gt=0)] | None = None
-    """After so long a search starts no more trials. null: no limit."""
+    """After so long a search starts no more trials."""
     patience: Positive | None = None
-    """End the search after so many trials that are no better. null: never."""
+    """End the search after so many trials that are no better."""
     target: Ratio | None = None
-    """End the search when a trial reaches this validation score. null: never."""
+    """End the search when a trial reaches this validation score."""
     trial_timeout_seconds: Annotated[float, Field(gt=0)] | None = None
-    """A trial that takes longer is stopped and recorded as failed. null: no limit."""
+    """A trial that takes longer is stopped and has failed."""
     confirm: Confirm | None = None
-    """When the trials are used up, the best ones are trained again on fresh seeds, ranked by their mean, and
-    only then the test images are looked at. null: they are not."""
+    """Train the best trials again on fresh seeds at the end, rank them by their mean, and evaluate them on
+    the test images."""
     keep: Annotated[int, Field(ge=1, le=1_000_000)] = 5
-    """Trials that keep their checkpoints and weights: the best so many. Of the others that ended, spec,
-    epochs and record stay; what runs or waits keeps everything."""
+    """How many of the best trials keep their checkpoints and weights; of the others spec, epochs and record
+    stay."""
     gpus_per_trial: Annotated[float, Field(gt=0, le=64)] = 1.0
-    """GPUs of a trial, of those named with --gpus: a share such as 0.5 (two trials on a GPU at once) or a
-    whole number (of use with training.devices: all)."""
+    """GPUs of a trial, of those named with --gpus: a share such as 0.5, or a whole number (with
+    training.devices: all)."""
     seed: Seed = Field(0, description="Seed of the sampler.")
 
     def misfits(self) -> Iterator[Problem]:

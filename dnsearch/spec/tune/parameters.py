@@ -34,9 +34,8 @@ Labelled = Annotated[dict[str, Any], Field(min_length=1, max_length=1000)]
 Condition = Annotated[
     Annotated[dict[str, Any], Field(min_length=1, max_length=100)] | None,
     Field(
-        description="When the parameter counts: other parameters with the label that each shall have, a list "
-        "of labels, or {at_least: 3} or {at_most: 5} for numbers; all of them must hold. any: [...] and "
-        "all: [...] hold such mappings. Left out: always."
+        description="When the parameter counts: other parameters with a label, a list of labels, "
+        "{at_least: 3} or {at_most: 5} each; all must hold. any: [...] and all: [...] hold such mappings."
     ),
 ]
 
