@@ -12,15 +12,15 @@
      ├── checkpoint.npz        all that a resume needs, after the last epoch
      ├── checkpoint.previous.npz   the same after the epoch before, should the newer file be damaged
      ├── checkpoint.damaged.npz    one that was found damaged, out of the way of the good ones
-     ├── weights.npz           the network's weights
+     ├── weights.npz           the network's weights: the last epoch's, with tune.select: best the best one's
      ├── epochs.csv            the epochs as a table, where train was given --log csv
      ├── tensorboard/          the epochs as event files, where it was given --log tensorboard
      ├── export/               the network for use without dnsearch
      └── lock                  held while a process trains here
 
-The epochs, the weights and the record's figures can all be made from the checkpoint. So it is written before
-them, and a resume brings them in line with it. ``run.json`` says "running" only while the lock is held;
-whoever finds it so without a lock knows that the process died.
+The epochs, the last weights and the record's figures can all be made from the checkpoint. So it is written
+before them, and a resume brings them in line with it. ``run.json`` says "running" only while the lock is
+held; whoever finds it so without a lock knows that the process died.
 """
 
 import contextlib

@@ -18,7 +18,7 @@ from dnsearch import input_files
 from dnsearch.runs.atomic import atomic_write
 
 Part = Literal["last", "best", "test"]
-"""The validation images with the weights of the last epoch or of the best; the test images, of the last."""
+"""The validation images with the last epoch's weights or the best one's; the test images with those kept."""
 PARTS: tuple[Part, ...] = ("last", "best", "test")
 MAGIC, MOST_BYTES = b"\x93NUMPY\x01\x00", 2**26
 

@@ -134,9 +134,12 @@ def bring_home(files: Files, folder: RunFolder) -> None:
 
 
 def _carried(folder: RunFolder) -> tuple[Path, ...]:
-    """Ordered as a training writes what a resume reads: the checkpoint before the epochs."""
+    """In an order from which a resume can go on: the checkpoint before the epochs.
+
+    The weights may be those of an earlier, better epoch, which no checkpoint has any more: they come first.
+    """
     first = (folder.spec, folder.resolved, folder.preprocessing, folder.start)
-    return (*first, folder.checkpoint, folder.epochs_file, folder.weights, folder.hits, folder.record)
+    return (*first, folder.weights, folder.checkpoint, folder.epochs_file, folder.hits, folder.record)
 
 
 @dataclass

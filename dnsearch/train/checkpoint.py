@@ -27,6 +27,7 @@ from dnsearch.runs.folder import RunFolder
 from dnsearch.runs.record import EpochRecord, Notice, Origin, Parameters, RunRecord, opening, with_epoch
 from dnsearch.runs.record_json import from_lines, to_lines
 from dnsearch.spec.experiment import Experiment
+from dnsearch.spec.tune import Select
 from dnsearch.train.devices import memory_errors_explained
 from dnsearch.train.step import Trainer
 
@@ -199,8 +200,13 @@ def start_from(source: Path, trainer: Trainer, folder: RunFolder) -> None:
     folder.write_start(str(source), afresh)
 
 
-def restored(trainer: Trainer, folder: RunFolder, tell: Callable[[Notice], object]) -> list[EpochRecord]:
-    """The epochs of the newest good checkpoint; trainer, epochs and weights are brought in line with it."""
+def restored(
+    trainer: Trainer, folder: RunFolder, tell: Callable[[Notice], object], select: Select
+) -> list[EpochRecord]:
+    """The epochs of the newest good checkpoint; trainer, epochs and weights are brought in line with it.
+
+    With ``select`` best the weights are those of the best epoch: of an earlier one they were saved before.
+    """
     damage: list[RunError] = []
     for path in (folder.checkpoint, folder.previous_checkpoint):
         if not path.exists():
@@ -217,7 +223,9 @@ def restored(trainer: Trainer, folder: RunFolder, tell: Callable[[Notice], objec
             going_on = f"the run goes on from {path.name}, after epoch {len(history)}"
             tell(Notice(f"{damage[0]}\n  It is kept as {folder.damaged_checkpoint.name}; {going_on}."))
         folder.write_epochs(history)
-        save_weights(trainer.model, folder.weights)
+        best = max(history, key=lambda each: each.validation.score).epoch  # of equal ones the first
+        if select == "last" or best == len(history):
+            save_weights(trainer.model, folder.weights)
         return history
     if damage:
         expected = "there is no good checkpoint to go on from"
@@ -238,13 +246,19 @@ def caught_up(record: RunRecord, history: list[EpochRecord]) -> RunRecord:
     return record
 
 
-def save_epoch(folder: RunFolder, trainer: Trainer, history: list[EpochRecord], record: RunRecord) -> None:
-    """Save what an epoch has led to: first the checkpoint, of which a resume can make all the others."""
+def save_epoch(
+    folder: RunFolder, trainer: Trainer, history: list[EpochRecord], record: RunRecord, select: Select
+) -> None:
+    """Save what an epoch has led to: first the checkpoint, of which a resume can make all the others.
+
+    With ``select`` best the weights stay those of the best epoch so far.
+    """
     with memory_errors_explained(f"while epoch {len(history)} was saved"):
         with folder.replacing_checkpoint() as file:
             save_checkpoint(trainer, to_lines(history), file)
         folder.append(history[-1])
-        save_weights(trainer.model, folder.weights)
+        if select == "last" or record.best_epoch == len(history):
+            save_weights(trainer.model, folder.weights)
         folder.write(record)
 
 

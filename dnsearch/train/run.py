@@ -33,7 +33,7 @@ def run(planned: Planned, folder: RunFolder, watch: Watch, origin: Origin | None
     ``watch`` is also told what the spec asks for and this machine lacks, and of a damaged checkpoint that was
     skipped; ``origin`` is the trial that the run is. Errors after the start are raised and recorded.
     """
-    began = time.perf_counter()
+    began, select = time.perf_counter(), planned.experiment.tune.select if planned.experiment.tune else "last"
     plan, experiment, training = planned.plan, planned.experiment, planned.experiment.training
     with locked(folder.lock):
         checkpoint.refuse_imported(folder)
@@ -55,7 +55,7 @@ def run(planned: Planned, folder: RunFolder, watch: Watch, origin: Origin | None
             behind, over, stop, hits = record.epochs, False, None, ValidationHits(dataset.validation)
             while not (stop or over):
                 trainer, feed = build_stage(plan, experiment, dataset, behind, devices, recompute)
-                history = checkpoint.restored(trainer, folder, watch)
+                history = checkpoint.restored(trainer, folder, watch, select)
                 record = checkpoint.caught_up(record, history)
                 folder.write(record)
                 if training.start_from is not None and not history:
@@ -66,7 +66,7 @@ def run(planned: Planned, folder: RunFolder, watch: Watch, origin: Origin | None
                         history.append(event)
                         ahead = replace(record, test=None)  # those were the figures of earlier weights
                         ahead = with_epoch(ahead, event, spent + seconds, environment.peak_memory_bytes())
-                        checkpoint.save_epoch(folder, trainer, history, ahead)
+                        checkpoint.save_epoch(folder, trainer, history, ahead, select)
                         hits.epoch_ended(record := ahead)
                     elif record.first_step_seconds is None:
                         record = replace(record, first_step_seconds=seconds)
@@ -75,7 +75,7 @@ def run(planned: Planned, folder: RunFolder, watch: Watch, origin: Origin | None
                 behind, over = len(history), is_over(training, history)
             if not stop:
                 rebuild = partial(build_stage, plan, experiment, dataset, behind, devices, recompute)
-                hits.save(folder, record, rebuild)
+                hits.save(folder, record, rebuild, select)
         except Exception as error:
             seconds = time.perf_counter() - began
             checkpoint.save_failure(folder, replace(record, wall_seconds=spent + seconds), error)

@@ -9,15 +9,18 @@ from dnsearch.data.dataset import Split
 from dnsearch.runs.folder import RunFolder
 from dnsearch.runs.hits import Hits, Part, read_hits, write_hits
 from dnsearch.runs.record import RunRecord
-from dnsearch.train.checkpoint import restored
+from dnsearch.spec.tune import Select
+from dnsearch.train.checkpoint import load_weights, restored
 from dnsearch.train.loop import Feed
 from dnsearch.train.step import Trainer, evaluator, judge
+
+Build = Callable[[], tuple[Trainer, Feed]]
 
 
 class ValidationHits:
     """The hits after the last epoch and after the best; none of masks.
 
-    The best epoch's are lost where the run was resumed after it. Comparisons are then not paired.
+    Where the run was resumed after its best epoch, that one's are known only if its weights were kept.
     """
 
     def __init__(self, images: Split) -> None:
@@ -28,33 +31,35 @@ class ValidationHits:
         """Keep which images were right, (images,), until the epoch's record is there."""
         self._right = right
 
-    def epoch_ended(self, record: RunRecord) -> None:
-        """Take over what was judged last, as that of the record's last epoch."""
-        if self._right is not None:
-            known = self._hits.get("last")
-            images = known.images if known else self._images.checksum
-            last = Hits(np.packbits(self._right).tobytes(), len(self._right), images)
-            self._hits["last"] = last
-            if record.best_epoch == record.epochs:
-                self._hits["best"] = last
+    def epoch_ended(self, record: RunRecord, select: Select = "last") -> None:
+        """Take over what was judged last, as that of the record's last epoch, or of its best."""
+        if self._right is None:
+            return
+        images = next(iter(self._hits.values())).images if self._hits else self._images.checksum
+        found = Hits(np.packbits(self._right).tobytes(), len(self._right), images)
+        parts: tuple[Part, ...] = ("last", "best") if record.best_epoch == record.epochs else (select,)
+        self._hits |= dict.fromkeys(parts, found)
 
-    def save(self, folder: RunFolder, record: RunRecord, build: Callable[[], tuple[Trainer, Feed]]) -> None:
+    def save(self, folder: RunFolder, record: RunRecord, build: Build, select: Select) -> None:
         """Write the hits of a run that has finished; those of test images were of earlier weights.
 
-        Of a run whose process died after its last epoch they are found anew; ``build`` is for whole images.
+        Where this process did not train the weights that are kept, their hits are found anew; ``build`` is
+        for whole images.
         """
-        if not self._hits and not _has_hits(folder, record):
+        if select not in self._hits and (self._hits or not _has_hits(folder, record, select)):
             trainer, feed = build()
-            restored(trainer, folder, lambda notice: None)
+            restored(trainer, folder, lambda notice: None, select)
+            load_weights(trainer.model, folder.weights)
             self.judged(judge(evaluator(trainer.model), feed.validation)[1])
-            self.epoch_ended(record)
+            self.epoch_ended(record, select)
         if self._hits:
             write_hits(folder.hits, self._hits)
 
 
-def _has_hits(folder: RunFolder, record: RunRecord) -> bool:
-    """Whether a folder has the hits of the last epoch, or there are none to have."""
-    if record.last is None or record.last.mean_iou is not None:
+def _has_hits(folder: RunFolder, record: RunRecord, select: Select) -> bool:
+    """Whether a folder has the hits of the weights that are kept, or there are none to have."""
+    figures = record.best if select == "best" else record.last
+    if figures is None or figures.mean_iou is not None:
         return True
-    last = read_hits(folder.hits).get("last")
-    return last is not None and last.right == round(record.last.accuracy * record.last.examples)
+    kept = read_hits(folder.hits).get(select)
+    return kept is not None and kept.right == round(figures.accuracy * figures.examples)

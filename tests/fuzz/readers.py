@@ -269,7 +269,9 @@ READERS = {
     "csv": Reader(TABLE, source("csv", "list.csv", **SHAPE)),
     "masks": Reader(MASKS, source("masks", **SHAPE, class_names=("a", "b"), ignore_label=255)),
     "predict's images": Reader(IMAGES, each(lambda path: Files((str(path),), (8, 8, 3), "pad").read())),
-    "checkpoints": Reader(run, lambda run: restored(trainer(), RunFolder(run), str), "*checkpoint*.npz"),
+    "checkpoints": Reader(
+        run, lambda run: restored(trainer(), RunFolder(run), str, "last"), "*checkpoint*.npz"
+    ),
     "weights": Reader(run, lambda run: trained_run.trained(RunFolder(run)), "[wpr]*[!d].[njy]*"),
     "start's weights": Reader(run, lambda run: load_fitting_weights(trainer().model, run / NPZ), NPZ),
     "Keras weights": Reader(keras_weights, each(lambda path: import_weights(trainer().model, path))),

@@ -76,6 +76,7 @@ class Relation(Section):
 
 
 Sampler = Literal["tpe", "random", "grid", "nsga2", "cmaes", "qmc", "gp"]
+Select = Literal["last", "best"]
 Objective = Literal["validation", "parameters", "macs", "training_memory_bytes", "latency_seconds"]
 Difficulty = Literal["conditions", "choices", "any number", "several objectives", "a single parameter"]
 
@@ -154,8 +155,9 @@ class Tune(Section):
     """What a network may cost to be tried, exact from its plan."""
     trials: Annotated[int, Field(ge=1, le=1_000_000)] = 50
     """Finished trials that the study shall have in all."""
-    select: Literal["last", "best"] = "last"
-    """Which epoch's validation accuracy (of a U-Net: mean IoU) a trial is judged by."""
+    select: Select = "last"
+    """Whose weights are kept and tested, and whose validation accuracy (of a U-Net: mean IoU) judges a trial:
+    the last epoch's or the best one's."""
     objectives: tuple[Objective, ...] = Field(("validation",), min_length=1)
     """validation (higher is better), and what it is weighed against (lower is better): parameters, macs,
     training_memory_bytes, latency_seconds (of one image, measured after the training). Several give a front
