@@ -4,7 +4,7 @@ After certain epochs, the rungs, the best third of all trials that have come the
 and go on later if enough worse ones arrive (ASHA: Li et al., 2020, arXiv 1810.05934). Hyperband (Li et al.,
 2018, arXiv 1603.06560) lets some trials skip the first rungs, where slow starters are stopped too soon. With
 several objectives the best are those that no other dominates, front by front (Deb et al., 2002; for ASHA:
-Schmucker et al., 2021, arXiv 2106.12639), and half go on: a third lost good networks (docs/search.md).
+Schmucker et al., 2021, arXiv 2106.12639), and half go on: a third lost good networks (docs/benchmarks.md).
 """
 
 import math

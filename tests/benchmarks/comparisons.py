@@ -38,15 +38,6 @@ def _speed(own: str, rival: str, what: str, at_least: float | None = None) -> Co
     return Comparison(what, (own, SPEED), (rival, SPEED), at_least)
 
 
-def _growth(kind: str, figure: str, deep: int) -> Comparison:
-    meaning = "peak memory" if figure == PEAK else "time of a step"
-    return Comparison(
-        f"{meaning}, {kind}: {deep} / 8 layers a block",
-        (f"{kind}, {deep} layers", figure),
-        (f"{kind}, 8 layers", figure),
-    )
-
-
 COMPARISONS = (
     _start("SGD: stock Keras", "Keras, SGD", "dnsearch, SGD", 4.5),
     _start("AdamW: stock Keras", "Keras, AdamW", "dnsearch, AdamW", 6.0),
@@ -78,8 +69,6 @@ COMPARISONS = (
         ("plain, 16 layers", STEP),
         at_most=1.2,
     ),
-    *(_growth(kind, PEAK, deep) for deep in (12, 16) for kind in ("plain", "recompute")),
-    *(_growth(kind, STEP, deep) for deep in (12, 16) for kind in ("plain", "recompute")),
     *(
         Comparison(
             f"processor time: dnsearch {command} / python -c pass",

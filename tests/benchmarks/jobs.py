@@ -57,21 +57,14 @@ def _trainings(steps: int) -> tuple[Job, ...]:
 
 
 def _memory(steps: int) -> tuple[Job, ...]:
-    """DenseNet-BC of growth rate 12 with 8, 12 and 16 layers a block, plain and recompute."""
+    """DenseNet-BC-100-12, plain and recompute."""
     return tuple(
         Job(
-            f"{'recompute' if recompute else 'plain'}, {depth} layers",
+            f"{'recompute' if recompute else 'plain'}, 16 layers",
             "ours",
             "training",
-            {
-                "spec": "densenet-bc-100-12",
-                "overrides": [f"network.layers_per_block=[{depth}, {depth}, {depth}]", SIZE],
-                "steps": steps,
-                "recompute": recompute,
-            },
-            3 if depth == 16 else 1,
+            {"spec": "densenet-bc-100-12", "overrides": [SIZE], "steps": steps, "recompute": recompute},
         )
-        for depth in (8, 12, 16)
         for recompute in (False, True)
     )
 

@@ -1,9 +1,10 @@
 """Whether a search for several objectives loses anything by its pruner: made-up trainings, the real store.
 
-``python tests/benchmarks/multi_objective.py`` prints the figures of docs/search.md. A training is a formula:
-the error of a network falls with its size (a power law, as Hestness et al., 2017, arXiv 1712.00409, measured)
-and with the epochs (another one, pow3 of Domhan et al., 2015), more slowly for larger networks and for
-smaller learning rates; the seed makes the noise. Proposals, comparisons and promotions are those of a search.
+``python tests/benchmarks/multi_objective.py`` prints the figures of docs/benchmarks.md. A training is a
+formula: the error of a network falls with its size (a power law, as Hestness et al., 2017, arXiv 1712.00409,
+measured) and with the epochs (another one, pow3 of Domhan et al., 2015), more slowly for larger networks and
+for smaller learning rates; the seed makes the noise. Proposals, comparisons and promotions are those of a
+search.
 
 Each search is run twice, with successive halving and without a pruner, on the same seed. What they found is
 measured without the noise, since of many noisy figures the largest flatters.
