@@ -37,7 +37,7 @@ NAMES = {
 
 def pages() -> Iterator[tuple[str, str]]:
     for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
-        if path.name != "house.md":  # for contributors, with the table of what moved
+        if path.name != "house.md":  # for contributors
             yield path.name, path.read_text(encoding="utf-8")
 
 
