@@ -88,18 +88,22 @@ def trials_in(url: str) -> list[optuna.trial.FrozenTrial]:
     """The trials of the study in a database; none while there are no tables, no study or no server.
 
     Optuna makes the tables where they are missing, and the search, which makes them at the same moment,
-    would stumble over them; so the study is looked for without it first.
+    would stumble over them; so the study is looked for without it first. No connection is left open: a
+    server has a hundred.
     """
-    engine = sqlalchemy.create_engine(url)
+    engines = [sqlalchemy.create_engine(url)]
     try:
-        with engine.connect() as connection:
+        with engines[0].connect() as connection:
             if not connection.execute(sqlalchemy.text("SELECT 1 FROM studies")).first():
                 return []
-        return optuna.load_study(study_name="tiny", storage=url).trials
+        storage = optuna.storages.RDBStorage(url)
+        engines.append(storage.engine)
+        return optuna.load_study(study_name="tiny", storage=storage).trials
     except (SQLAlchemyError, StorageInternalError):
         return []
     finally:
-        engine.dispose()
+        for engine in engines:
+            engine.dispose()
 
 
 def epochs(study: Path) -> dict[str, list[int]]:
