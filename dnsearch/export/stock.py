@@ -79,11 +79,13 @@ def stock_model(network: TrainedWeights) -> keras.Model:
 
 
 def _layer(node: Node, inputs: list[Tensor]) -> Tensor:
-    """The output of a node in stock layers; all but two operations are such layers in our network too."""
+    """The output of a node in stock layers; all but three operations are such layers in our network too."""
     match node.operation:
         case graph.BatchNorm(momentum, epsilon):
             norm = keras.layers.BatchNormalization(momentum=momentum, epsilon=epsilon, name=node.name)
             return norm(inputs[0])
+        case graph.Dropout(rate):
+            return keras.layers.Dropout(rate, name=node.name)(inputs[0])
         case graph.SpaceToDepth(size):
             height, width, _ = node.shape
             cells = keras.layers.Reshape((height, size, width, size, -1), name=f"{node.name}_cells")

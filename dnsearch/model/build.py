@@ -11,7 +11,7 @@ from typing import Any, assert_never
 import keras
 
 from dnsearch.model.activations import Tensor
-from dnsearch.model.layers import NormalizedConvolution, SpaceToDepth, initializer
+from dnsearch.model.layers import Dropout, NormalizedConvolution, SpaceToDepth, initializer
 from dnsearch.plan import graph
 from dnsearch.plan.graph import NetworkPlan, Node, units
 
@@ -82,7 +82,7 @@ def alone(node: Node, inputs: list[Tensor]) -> Tensor:
             rows, columns = inputs[0].shape[1] - height, inputs[0].shape[2] - width
             return keras.layers.Cropping2D(((0, rows), (0, columns)), name=node.name)(inputs[0])
         case graph.Dropout(rate):
-            return keras.layers.Dropout(rate, name=node.name)(inputs[0])
+            return Dropout(rate, name=node.name)(inputs[0])
         case graph.GlobalAverage():
             return keras.layers.GlobalAveragePooling2D(name=node.name)(inputs[0])
         case graph.Classifier(classes):

@@ -1,4 +1,4 @@
-"""The layers that Keras lacks: BatchNorm → activation → convolution in one piece, and space-to-depth.
+"""The layers that Keras lacks: BatchNorm → activation → convolution in one piece, and two small ones.
 
 Plain training keeps the joined features and their activations for the backward pass, as TensorFlow does; in a
 dense block they grow with the square of its depth. Recomputing keeps only the inputs and computes the rest
@@ -229,6 +229,29 @@ class NormalizedConvolution(keras.layers.Layer):  # type: ignore[misc]  # keras 
         """The shape without tracing ``call``, which Keras would do to find it out."""
         batch, *shape = _joined(input_shape)
         return (batch, *(output_shape(self._convolution, [tuple(shape)]) if self._convolution else shape))
+
+
+@keras.saving.register_keras_serializable(package="dnsearch")
+class Dropout(keras.layers.Dropout):  # type: ignore[misc]  # keras ships no types
+    """Keras' dropout; whoever traces it may set its rate to a tensor, which need not be known then."""
+
+    @contextlib.contextmanager
+    def at(self, rate: Tensor) -> Iterator[None]:
+        """A block in which the rate is a scalar tensor."""
+        own = self.rate
+        self.rate: Any = rate
+        try:
+            yield
+        finally:
+            self.rate = own
+
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
+        """Set a share of the activations to zero in training, and scale up the rest."""
+        if not training:
+            return inputs
+        rate = tf.cast(self.rate, inputs.dtype)
+        drawn = keras.random.uniform(tf.shape(inputs), dtype=inputs.dtype, seed=self.seed_generator)
+        return tf.where(drawn >= rate, inputs * (1 / (1 - rate)), tf.zeros_like(inputs))
 
 
 @keras.saving.register_keras_serializable(package="dnsearch")

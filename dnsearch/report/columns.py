@@ -71,7 +71,7 @@ def _seeds(standing: Standing) -> str:
 
 COLUMNS = {
     "rank": Column("#", lambda row: f"{row.rank or units.NOTHING}"),
-    "name": _fact("name", "name", numeric=False),
+    "name": Column("name", lambda row: units.one_line(row.name), numeric=False),
     "may_be_best": _standing("may be best", lambda each: "yes" if each.may_be_best else "", numeric=False),
     "front": _standing("front", lambda standing: "◆" * bool(standing.front), numeric=False),
     "figure": _standing("validation", lambda standing: _figure(standing.validation), units.NOTHING),
@@ -114,7 +114,7 @@ def arranged(rows: Sequence[Row], extra: Sequence[str] = ()) -> list[Column]:
     """
 
     def full_name(row: Row) -> str:
-        return units.one_line("/".join(filter(None, [row.record.study, row.record.name])))
+        return units.one_line("/".join(filter(None, [row.record.study, row.name])))
 
     of_study = any(row.standing for row in rows)
     usual = [key for key in USUAL if not key.startswith("test") or (not of_study and _any(rows, key))]

@@ -22,12 +22,13 @@ def as_json(rows: Sequence[Row]) -> list[dict[str, Any]]:
 
     ``validation_accuracy`` is the last epoch's whatever the rows are ranked by, ``parameters`` are trainable.
     A study's trial also has ``figure``, the one to quote, ``validation_figure``, what it is ranked by, and
-    how sure they are.
+    how sure they are; so has every run where one row is several seeds, whose other facts are the first's.
     """
     return [
         {"rank": row.rank}
         | (_standing(row.standing) if row.standing else {})
         | {key: fact(row.record, key) for key in FACTS}
+        | {"name": row.name}
         | {"settings": listed(row.record.settings)}
         for row in rows
     ]

@@ -2,6 +2,7 @@
 
 Finished runs come first; those that were stopped follow, since figures after fewer epochs cannot be compared.
 Of equal figures the one with fewer parameters comes first (``order``); runs without one have no place.
+Finished runs that differ in nothing but their seeds are one row, with the mean and its interval.
 
 A row of a study is a trial with the retrainings that confirm it on fresh seeds. It is judged by these alone:
 it was chosen for its own figure, which flatters it. They are ranked by the validation images, which have
@@ -86,13 +87,20 @@ class Standing:
 class Row:
     """One run and its place among others, from 1, or None without a figure to rank by.
 
-    ``select`` says which epoch's validation figures count; only a study's trial has a ``standing``.
+    ``select`` says which epoch's validation figures count; ``others`` are runs of the same settings with
+    other seeds. A ``standing`` have a study's trials, and all rows where one has others.
     """
 
     rank: int | None
     record: RunRecord
     select: Select = "last"
     standing: Standing | None = None
+    others: tuple[RunRecord, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The run's name, or the first one's and how many more there are."""
+        return f"{self.record.name} and {len(self.others)} more" if self.others else self.record.name
 
 
 def fact(record: RunRecord, key: str) -> Any:  # noqa: ANN401  (whatever a record can hold)
@@ -109,20 +117,54 @@ def rank(
     """Put runs in order by a key of ``HIGHER_IS_BETTER``, the best first, and keep ``top`` or all."""
     if sort not in HIGHER_IS_BETTER:
         raise DnsearchError(str(Problem("sort", f"one of {', '.join(HIGHER_IS_BETTER)}", found=sort)))
-    rows = [Row(None, record, select) for record in records]
+    rows = [Row(None, first, select, others=tuple(others)) for first, *others in _by_settings(records)]
+    if any(row.others for row in rows):
+        rows = [replace(row, standing=_over_seeds(row)) for row in rows]
     ordered = sorted(((_figure(row, sort), row) for row in rows), key=lambda pair: _order(sort, *pair))
     numbered = enumerate(ordered[:top], start=1)
     return [replace(row, rank=None if figure is None else place) for place, (figure, row) in numbered]
 
 
+def _by_settings(records: Iterable[RunRecord]) -> Iterable[tuple[RunRecord, ...]]:
+    """Runs that belong together: finished, of no study, each with a seed of its own and all else equal."""
+    groups: dict[object, list[RunRecord]] = {}
+    for record in records:
+        others = {key: value for key, value in record.settings.items() if key != "training.seed"}
+        key: object = repr(sorted(others.items())) if others else id(record)
+        if record.study is not None or record.state != "finished":
+            key = id(record)
+        elif any(each.seed == record.seed for each in groups.get(key, ())):
+            key = id(record)  # trained twice: it says nothing of other seeds
+        groups.setdefault(key, []).append(record)
+    return map(tuple, groups.values())
+
+
+def _over_seeds(row: Row) -> Standing:
+    runs = (row.record, *row.others)
+    figures = [figure for _, figure in _trainings(row, runs)]
+    return Standing(
+        validation=estimated(figures),
+        test=estimated([record.test for record in runs if record.test is not None]),
+        seeds=tuple(sorted(record.seed for record in runs)) if row.others else (),
+        confirmations=len(runs) if row.others else 0,
+    )
+
+
 def _figure(row: Row, sort: str) -> Any:  # noqa: ANN401  (a number, a name or None)
+    """What a row is ranked by: of several runs the mean."""
+    figures = [_figure_of(record, sort, row.select) for record in (row.record, *row.others)]
+    numbers = [each for each in figures if isinstance(each, int | float)]
+    return fmean(numbers) if len(numbers) == len(figures) > 1 else figures[0]
+
+
+def _figure_of(record: RunRecord, sort: str, select: Select) -> Any:  # noqa: ANN401  (the same)
     if sort == "validation":
-        validation = row.record.best if row.select == "best" else row.record.last
+        validation = record.best if select == "best" else record.last
         return validation.score if validation and math.isfinite(validation.score) else None
-    if sort in {"epochs", "wall_seconds"} and not row.record.epochs:
+    if sort in {"epochs", "wall_seconds"} and not record.epochs:
         return None
-    best = row.select == "best" and sort in {"validation_accuracy", "validation_mean_iou"}
-    return fact(row.record, f"best_{sort}" if best else sort)
+    best = select == "best" and sort in {"validation_accuracy", "validation_mean_iou"}
+    return fact(record, f"best_{sort}" if best else sort)
 
 
 def _order(sort: str, figure: Any, row: Row) -> tuple[Any, ...]:  # noqa: ANN401  (a number, a name or None)

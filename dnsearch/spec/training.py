@@ -109,6 +109,9 @@ class Averaging(Section):
     """Share of the average kept at each step; over the first steps less, step / (step + 10)."""
 
 
+Loss = Literal["cross_entropy", "focal", "dice", "cross_entropy_dice"]
+
+
 class Training(Section):
     """How one training goes."""
 
@@ -128,7 +131,7 @@ class Training(Section):
     """constant, step, cosine, linear or one_cycle: its name, or a mapping with name."""
     warmup_epochs: Annotated[float, Field(ge=0)] = 0.0
     """The learning rate rises in a straight line over the first epochs."""
-    loss: Literal["cross_entropy", "focal", "dice", "cross_entropy_dice"] = "cross_entropy"
+    loss: Loss = "cross_entropy"
     """cross_entropy: the paper's; focal: hard examples first (Lin et al., 2017, gamma 2); for U-Nets also
     dice: the overlap of each class (Milletari et al., 2016), and cross_entropy_dice: the sum of the two."""
     label_smoothing: Rate = 0.0

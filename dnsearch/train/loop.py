@@ -19,7 +19,7 @@ from dnsearch.runs.record import EpochRecord, StepEnded
 from dnsearch.spec.training import EarlyStopping, Training
 from dnsearch.train.devices import memory_errors_explained
 from dnsearch.train.optimizers import learning_rate
-from dnsearch.train.step import Sums, Trainer, evaluator, judge
+from dnsearch.train.step import Sums, Trainer, judge
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,6 @@ def train(
     ``judged`` is told before the end of each epoch which validation images were right; None of masks.
     """
     history = list(history)
-    logits_of = evaluator(trainer.model)
     while not is_over(training, history) and (feed.epochs is None or len(history) + 1 in feed.epochs):
         started = time.perf_counter()
         epoch = len(history) + 1
@@ -64,7 +63,7 @@ def train(
         trainer.fill_model()
         moment = f"on the validation images after epoch {epoch}"
         with memory_errors_explained(moment):
-            validation, right = judge(logits_of, feed.validation)
+            validation, right = judge(trainer.logits, feed.validation)
         _check_finite(validation.loss, moment, rate)  # the last step may have ruined the weights
         seconds = time.perf_counter() - started
         history.append(

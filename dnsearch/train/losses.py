@@ -20,7 +20,7 @@ import numpy as np
 import tensorflow as tf
 
 from dnsearch.errors import Problem, SpecError
-from dnsearch.spec.training import Training
+from dnsearch.spec.training import Loss
 
 Tensor = Any
 
@@ -47,19 +47,30 @@ def counted(labels: Tensor) -> Tensor:
 
 
 def loss(
-    training: Training, logits: Tensor, labels: Tensor, count: Tensor, class_weights: Sequence[float] | None
+    kind: Loss,
+    logits: Tensor,
+    labels: Tensor,
+    count: Tensor,
+    smoothing: Tensor | None = None,
+    weights: Tensor | None = None,
 ) -> Tensor:
     """The loss that is minimised, a scalar, of logits (..., classes).
 
-    Sums are divided by ``count``, the labels of the whole batch, of which these may be a part. Without
-    ``class_weights`` all classes count the same.
+    Args:
+        kind: its name.
+        logits: float32.
+        labels: as in this module.
+        count: what sums are divided by: the labels of the whole batch, of which these may be a part.
+        smoothing: the share of a target that all classes get, if any.
+        weights: (classes,): what each class counts; None: all the same.
     """
-    shares, smoothing = shares_of(labels, logits.shape[-1]), training.label_smoothing
-    weights = None if class_weights is None else tf.constant(class_weights, tf.float32)
+    shares = shares_of(labels, logits.shape[-1])
     # Where a label does not count, its shares are 0 and so must be what smoothing gives each class.
     valid = tf.reduce_sum(shares, axis=-1, keepdims=True)
-    target = shares * (1 - smoothing) + valid * smoothing / logits.shape[-1] if smoothing else shares
-    match training.loss:
+    target = shares
+    if smoothing is not None:
+        target = shares * (1 - smoothing) + valid * smoothing / logits.shape[-1]
+    match kind:
         case "cross_entropy" | "cross_entropy_dice":
             # TensorFlow's gradient supposes targets that sum to 1.
             losses = tf.nn.softmax_cross_entropy_with_logits(target, logits) * valid[..., 0]
@@ -70,7 +81,7 @@ def loss(
     if weights is not None:
         losses *= tf.linalg.matvec(shares, weights)
     mean = tf.reduce_sum(losses) / count
-    return mean + dice(logits, shares, weights) if training.loss == "cross_entropy_dice" else mean
+    return mean + dice(logits, shares, weights) if kind == "cross_entropy_dice" else mean
 
 
 def focal(logits: Tensor, target: Tensor) -> Tensor:

@@ -73,9 +73,8 @@ def orthogonal(matrices: Tensor) -> Tensor:
 class Averages:
     """The averages of a state's weights and statistics."""
 
-    def __init__(self, state: State, decay: float) -> None:
+    def __init__(self, state: State) -> None:
         self._state = state
-        self._decay = decay
         self.weights = tf.Variable(state.weights.value, trainable=False)
         self.statistics = tf.Variable(state.statistics.value, trainable=False)
         self.variables = {"average weights": self.weights, "average statistics": self.statistics}
@@ -85,10 +84,10 @@ class Averages:
         self.weights.assign(self._state.weights.value)
         self.statistics.assign(self._state.statistics.value)
 
-    def update(self, steps: Any) -> None:  # noqa: ANN401  (a tensor)
-        """Take in the weights after a step; ``steps`` counts it too."""
+    def update(self, steps: Tensor, decay: Tensor) -> None:
+        """Take in the weights after a step; ``steps`` counts it too. The decay is that after many steps."""
         before = tf.cast(steps, tf.float32) - 1
-        taken = 1 - tf.minimum(self._decay, before / (before + 10))
+        taken = 1 - tf.minimum(decay, before / (before + 10))
         self.weights.assign_sub(taken * (self.weights - self._state.weights.value))
         self.statistics.assign_sub(taken * (self.statistics - self._state.statistics.value))
 
@@ -110,22 +109,23 @@ class Optimizer:
     apply: Callable[[Tensor, Tensor], None]
 
 
-def build_optimizer(training: Training, weights: Vector) -> Optimizer:
-    """The optimizer of a spec, its variables made."""
+def build_optimizer(training: Training, weights: Vector, inputs: Mapping[str, Tensor]) -> Optimizer:
+    """The optimizer of a spec, its variables made; ``inputs`` has its momentum and weight decay."""
     rule = training.optimizer
     steps = tf.Variable(0, trainable=False, dtype=tf.int64)
     slots = {name: tf.Variable(tf.zeros_like(weights.value), trainable=False) for name in _slots(rule)}
     coupled = isinstance(rule, Adam) or (isinstance(rule, Sgd) and rule.decay == "coupled")
     decayed = 1.0 if rule.decayed == "all" else weights.each(lambda weight: float(is_kernel(weight)))
-    decay = rule.weight_decay * decayed
 
     def apply(gradient: Tensor, rate: Tensor) -> None:
         steps.assign_add(1)
+        decay = inputs["weight_decay"] * decayed
         if rule.weight_decay and coupled:
             gradient += decay * weights.value
         elif rule.weight_decay:
             weights.value.assign_sub(rate * decay * weights.value)
-        _move(rule, weights, gradient, slots, rate, tf.cast(steps, tf.float32))
+        now = {**inputs, "learning_rate": rate, "steps": tf.cast(steps, tf.float32)}
+        _move(rule, weights, gradient, slots, now)
 
     return Optimizer({"steps": steps, **slots}, apply)
 
@@ -149,8 +149,9 @@ def _slots(rule: Rule) -> tuple[str, ...]:
             assert_never(rule)
 
 
-def _move(rule: Rule, weights: Vector, gradient: Tensor, slots: Slots, rate: Tensor, steps: Tensor) -> None:
-    """Do a rule's step, decay left out; ``steps`` counts it too."""
+def _move(rule: Rule, weights: Vector, gradient: Tensor, slots: Slots, now: Mapping[str, Tensor]) -> None:
+    """Do a rule's step, decay left out; ``now`` has momentum, learning rate and steps, this one counted."""
+    rate = now["learning_rate"]
     match rule:
         case Sgd(momentum=0.0):
             weights.value.assign_sub(rate * gradient)
@@ -160,17 +161,17 @@ def _move(rule: Rule, weights: Vector, gradient: Tensor, slots: Slots, rate: Ten
                 accum=slots["momentum"].handle,
                 lr=rate,
                 grad=gradient,
-                momentum=rule.momentum,
+                momentum=now["momentum"],
                 use_nesterov=rule.nesterov,
             )
         case Adam() | AdamW():
-            weights.value.assign_sub(rate * _adam(rule, gradient, slots, steps))
+            weights.value.assign_sub(rate * _adam(rule, gradient, slots, now["steps"]))
         case Lion():
             before = slots["momentum"] + 0.0
             weights.value.assign_sub(rate * tf.sign(_mixed(before, gradient, rule.beta_1)))
             slots["momentum"].assign(_mixed(before, gradient, rule.beta_2))
         case Muon():
-            weights.value.assign_sub(rate * _muon(rule, weights, gradient, slots, steps))
+            weights.value.assign_sub(rate * _muon(weights, gradient, slots, now))
         case _:
             assert_never(rule)
 
@@ -187,14 +188,15 @@ def _adam(rule: Adam | AdamW, gradient: Tensor, slots: Slots, steps: Tensor) -> 
     return correction * mean / (tf.sqrt(square) + rule.epsilon)
 
 
-def _muon(rule: Muon, weights: Vector, gradient: Tensor, slots: Slots, steps: Tensor) -> Tensor:
+def _muon(weights: Vector, gradient: Tensor, slots: Slots, now: Mapping[str, Tensor]) -> Tensor:
     """The same: Muon's steps for the kernels of the inner convolutions, AdamW's for all others.
 
     The first layer and the last one are AdamW's too, as Jordan advises, also where they are convolutions.
     """
-    velocity = slots["momentum"].assign(rule.momentum * slots["momentum"] + gradient)
-    directions = weights.parts(gradient + rule.momentum * velocity)
-    found = weights.parts(_adam(AdamW(name="adamw"), gradient, slots, steps))
+    momentum = now["momentum"]
+    velocity = slots["momentum"].assign(momentum * slots["momentum"] + gradient)
+    directions = weights.parts(gradient + momentum * velocity)
+    found = weights.parts(_adam(AdamW(name="adamw"), gradient, slots, now["steps"]))
     inner = [n for n, each in enumerate(weights.variables) if is_kernel(each)][1:-1]
     kernels = [n for n in inner if len(directions[n].shape) == 4]
     for number, step in zip(kernels, muon_steps([directions[n] for n in kernels]), strict=True):

@@ -25,8 +25,9 @@ from dnsearch.spec.training import Training, epochs_by_size, share_at
 from dnsearch.train.devices import memory_errors_explained, training_devices, unmet
 from dnsearch.train.loop import Feed
 from dnsearch.train.losses import class_weights
-from dnsearch.train.state import freeze, start_afresh
+from dnsearch.train.state import dropout_rate, freeze, start_afresh
 from dnsearch.train.step import Trainer, build_trainer
+from dnsearch.train.step_inputs import compiled_for, step_inputs
 
 MOST_KEPT = 5_000_000  # parameters of all trainers that a process keeps; it always keeps the last one
 
@@ -101,17 +102,18 @@ def _trainer(
 ) -> Trainer:
     """A trainer of a new model: one that this process has compiled for such a network before, or a new one.
 
-    Runs that differ in seed, split, learning rate, schedule or length share it; with the new model's weights
-    and nothing learned it trains as a new one does, bit by bit.
+    Runs that differ in seed, split, learning rate, schedule, length or in what the step takes as an input
+    share it; with the new model's weights and nothing learned it trains as a new one does, bit by bit.
     """
-    irrelevant = dict.fromkeys(("seed", "learning_rate", "schedule", "warmup_epochs", "epochs"))
-    key = (*network, training.model_copy(update=irrelevant), weights, devices)
+    plan, recompute = network
+    inputs = step_inputs(training, weights, dropout_rate(model))
+    key = (*compiled_for(plan, training, inputs), recompute, devices)
     found = next((each for each in _kept if each.key == key), None)
     if found is None:
         found = Kept(key, build_trainer(model, training, weights, devices))
     else:
         _kept.remove(found)
-        found.trainer.start_anew(model)
+        found.trainer.start_anew(model, inputs)
     _kept.append(found)
     while len(_kept) > 1 and sum(each.trainer.model.count_params() for each in _kept) > MOST_KEPT:
         del _kept[0]

@@ -20,7 +20,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from dnsearch.model.layers import NormalizedConvolution
+from dnsearch.model.layers import Dropout, NormalizedConvolution
 
 Tensor = Any
 Variable = Any
@@ -82,6 +82,7 @@ class State:
         self.counters = Vector([each for each in others if _counts(each)])
         layers = [each for each in model.layers if isinstance(each, NormalizedConvolution)]
         self._normalizing = [layer for layer in layers if layer.trainable]
+        self._dropping = [each for each in model.layers if isinstance(each, Dropout)]
         variances = {id(layer.moving_variance): layer for layer in self._normalizing}
         moved = variances | {id(layer.moving_mean): layer for layer in self._normalizing}
         self._share = self.statistics.each(lambda v: 1 - moved[id(v)].momentum if id(v) in moved else 1.0)
@@ -90,7 +91,7 @@ class State:
         )
 
     def network(
-        self, vectors: tuple[Tensor, Tensor, Tensor], images: Tensor
+        self, vectors: tuple[Tensor, Tensor, Tensor], images: Tensor, dropout: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Weights, statistics and counters → logits in float32, statistics and counters after one pass."""
         weights, statistics, counters = vectors
@@ -99,6 +100,8 @@ class State:
         with contextlib.ExitStack() as stack:
             for layer in self._normalizing:
                 stack.enter_context(layer.unmoved())
+            for layer in self._dropping:
+                stack.enter_context(layer.at(dropout))
             logits, after = self.model.stateless_call(
                 self.weights.parts(weights),
                 [next(counts if counter else numbers) for counter in others],
@@ -121,6 +124,11 @@ class State:
 def _counts(variable: Variable) -> bool:
     """Whether a variable is the state of a random generator: the only ones that hold whole numbers."""
     return "int" in variable.dtype
+
+
+def dropout_rate(model: keras.Model) -> float:
+    """The rate of a model's dropout; 0: it has none."""
+    return next((float(layer.rate) for layer in model.layers if isinstance(layer, Dropout)), 0.0)
 
 
 def start_afresh(seed: int) -> None:

@@ -16,7 +16,8 @@ from dnsearch.train.devices import accumulated, shared_out, strategy_over, uses_
 from dnsearch.train.losses import confusion, counted, label_count, loss_and_hits, mean_iou
 from dnsearch.train.losses import loss as loss_of
 from dnsearch.train.optimizers import Averages, Optimizer, build_optimizer
-from dnsearch.train.state import State
+from dnsearch.train.state import State, dropout_rate
+from dnsearch.train.step_inputs import Inputs, step_inputs
 
 Tensor = Any
 
@@ -73,10 +74,11 @@ class LossScaling:
 
 @dataclass(frozen=True)
 class Trainer:
-    """A model, which has what was learned only after ``fill_model``, with everything that trains it.
+    """A model, which has what was learned only after ``fill_model``, and all that trains and judges it.
 
     The loss that ``train``, a compiled step, minimises has label smoothing and class weights, the one that it
-    tells none.
+    tells none. ``inputs`` are the variables
+    that it reads of ``step_inputs``; ``logits`` are the model's, for evaluation.
     """
 
     model: keras.Model
@@ -84,7 +86,9 @@ class Trainer:
     optimizer: Optimizer
     averages: Averages | None
     scaling: LossScaling | None
+    inputs: Mapping[str, Any]
     train: TrainingStep
+    logits: Logits
 
     @property
     def variables(self) -> Mapping[str, Any]:
@@ -99,8 +103,10 @@ class Trainer:
             **(scaling.variables if scaling else {}),
         }
 
-    def start_anew(self, model: keras.Model) -> None:
+    def start_anew(self, model: keras.Model, inputs: Inputs) -> None:
         """Forget what was learned, and start from what another model of the same network holds."""
+        for name, value in inputs.items():
+            self.inputs[name].assign(value)
         for own, other in zip(self.model.variables, model.variables, strict=True):
             own.assign(other)
         for variable in self.optimizer.variables.values():
@@ -132,8 +138,10 @@ def build_trainer(
 ) -> Trainer:
     """Build the state, the optimizer's variables and the training step of a model; on which GPUs, if any."""
     state = State(model)
-    optimizer = build_optimizer(training, state.weights)
-    averages = Averages(state, training.ema.decay) if training.ema else None
+    given = step_inputs(training, class_weights, dropout_rate(model))
+    inputs = {name: tf.Variable(value, trainable=False, dtype=tf.float32) for name, value in given.items()}
+    optimizer = build_optimizer(training, state.weights, inputs)
+    averages = Averages(state) if training.ema else None
     scaling = LossScaling() if training.precision == "mixed_float16" else None
 
     def move(gradient: Tensor, learning_rate: Tensor) -> None:
@@ -141,22 +149,24 @@ def build_trainer(
             gradient = tf.clip_by_norm(gradient, training.clip_norm)
         optimizer.apply(gradient, learning_rate)
         if averages is not None:
-            averages.update(optimizer.variables["steps"])
+            averages.update(optimizer.variables["steps"], inputs["ema_decay"])
 
     moved = partial(scaling.apply, move) if scaling else move
-    step = _training_step(state, moved, training, class_weights, devices, scaling)
-    return Trainer(model, state, optimizer, averages, scaling, step)
+    step = _training_step(state, moved, training, inputs, devices, scaling)
+    return Trainer(model, state, optimizer, averages, scaling, inputs, step, evaluator(model))
 
 
 def _training_step(
     state: State,
     move: Move,
     training: Training,
-    class_weights: Sequence[float] | None,
+    inputs: Mapping[str, Any],
     devices: Sequence[str],
     scaling: LossScaling | None,
 ) -> TrainingStep:
     """The step: ``move`` is given the gradient, of the scaled loss where that is scaled, and the rate."""
+    weighted, smoothed = inputs["class_weights"].shape[0] > 0, training.label_smoothing > 0
+    read = ["dropout", *["class_weights"] * weighted, *["label_smoothing"] * smoothed]
     shape = state.model.output_shape
     per_image = len(shape) == 2  # of masks nothing is mixed but whole pixels
     mixed = per_image and training.augmentation is not None and training.augmentation.mixes_labels
@@ -166,15 +176,15 @@ def _training_step(
         labels: Tensor,
         given: Sequence[Tensor],
         weights: Tensor,
-        count: Tensor,
-        scale: Tensor | None,
+        numbers: Mapping[str, Tensor],
     ) -> tuple[list[Tensor], list[Tensor]]:
-        """Gradient of the loss, divided by ``count`` and times ``scale``, and sums; statistics, counters."""
+        """Gradient of the loss, divided by a count and times a scale, and sums; statistics, counters."""
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(weights)
-            logits, *passed_on = state.network((weights, *given), images)
-            loss = loss_of(training, logits, labels, count, class_weights)
-            loss = loss if scale is None else loss * scale
+            logits, *passed_on = state.network((weights, *given), images, numbers["dropout"])
+            how = (numbers.get(name) for name in ("label_smoothing", "class_weights"))
+            loss = loss_of(training.loss, logits, labels, numbers["count"], *how)
+            loss = loss * numbers["scale"] if scaling else loss
         return [tape.gradient(loss, weights), *loss_and_hits(logits, labels)], passed_on
 
     if uses_xla(training, devices):
@@ -184,8 +194,10 @@ def _training_step(
     def step(images: Tensor, labels: Tensor, learning_rate: Tensor) -> tuple[Tensor, Tensor]:
         weights = state.weights.value.read_value()
         given = [state.statistics.value.read_value(), state.counters.value.read_value()]
-        scale = scaling.scale.read_value() if scaling else None
-        part = partial(of_part, weights=weights, count=counted(labels), scale=scale)
+        numbers = {"count": counted(labels), **{name: inputs[name].read_value() for name in read}}
+        if scaling:
+            numbers["scale"] = scaling.scale.read_value()
+        part = partial(of_part, weights=weights, numbers=numbers)
         if training.accumulate > 1:
             nothing = [tf.zeros_like(weights), tf.zeros(()), tf.zeros((), tf.int32)]
             part = partial(accumulated, part, parts=training.accumulate, nothing=nothing)

@@ -12,7 +12,7 @@ from dnsearch.runs.record import RunRecord
 from dnsearch.spec.tune import Select
 from dnsearch.train.checkpoint import load_weights, restored
 from dnsearch.train.loop import Feed
-from dnsearch.train.step import Trainer, evaluator, judge
+from dnsearch.train.step import Trainer, judge
 
 Build = Callable[[], tuple[Trainer, Feed]]
 
@@ -50,7 +50,7 @@ class ValidationHits:
             trainer, feed = build()
             restored(trainer, folder, lambda notice: None, select)
             load_weights(trainer.model, folder.weights)
-            self.judged(judge(evaluator(trainer.model), feed.validation)[1])
+            self.judged(judge(trainer.logits, feed.validation)[1])
             self.epoch_ended(record, select)
         if self._hits:
             write_hits(folder.hits, self._hits)

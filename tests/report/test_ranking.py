@@ -25,6 +25,37 @@ def test_the_most_accurate_comes_first(make: Make) -> None:
     assert names(rows) == [(1, "b"), (2, "a"), (3, "c")]
 
 
+def test_seeds_of_one_spec_are_one_row_with_the_mean_and_its_interval(make: Make) -> None:
+    def seeded(name: str, accuracy: float, seed: int, **other: Any) -> RunRecord:
+        settings = {"network.growth_rate": 4, "training.seed": seed} | other.pop("settings", {})
+        return make(name, accuracy, seed=seed, settings=settings, **other)
+
+    rows = rank(
+        [
+            seeded("a-0", 0.91, 0),
+            seeded("a-1", 0.93, 1),
+            seeded("again", 0.91, 0),
+            seeded("b-0", 0.90, 0, settings={"network.growth_rate": 8}),
+            seeded("a-2", 0.99, 2, state="interrupted"),
+            seeded("a-3", 0.95, 3),
+        ]
+    )
+    assert [(row.rank, row.name) for row in rows] == [
+        (1, "a-0 and 2 more"),
+        (2, "again"),
+        (3, "b-0"),
+        (4, "a-2"),
+    ]
+    several, one = rows[0].standing, rows[2].standing
+    assert several is not None
+    assert several.validation is not None
+    assert several.seeds == (0, 1, 3)
+    assert several.validation.value == pytest.approx(0.93)
+    assert several.validation.interval == pytest.approx((0.93 - 0.0496828, 0.93 + 0.0496828))
+    assert one is not None
+    assert one.seeds == ()
+
+
 def test_no_runs_no_rows() -> None:
     assert rank([]) == []
 

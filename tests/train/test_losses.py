@@ -49,7 +49,8 @@ def ours(section, logits, labels, weights=None):
     from dnsearch.train.losses import counted, loss
 
     labels = tf.constant(labels)
-    return loss(section, tf.convert_to_tensor(logits), labels, counted(labels), weights)
+    smoothing = section.label_smoothing or None
+    return loss(section.loss, tf.convert_to_tensor(logits), labels, counted(labels), smoothing, weights)
 
 
 @pytest.mark.parametrize("kind", KINDS)

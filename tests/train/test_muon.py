@@ -52,6 +52,7 @@ def test_steps_follow_the_formula(tensorflow_ready, training, decay):
 
     from dnsearch.train.optimizers import build_optimizer
     from dnsearch.train.state import Vector
+    from dnsearch.train.step_inputs import step_inputs
 
     outer = np.ones((1, 1, 2, 3), np.float32)  # the first and the last layer, which are AdamW's
     weights = [keras.Variable(values, name="kernel") for values in [outer, *gradients(9), outer]]
@@ -59,7 +60,7 @@ def test_steps_follow_the_formula(tensorflow_ready, training, decay):
         weight._path = f"conv{number}/kernel"  # as a layer calls it
     section = training(optimizer={"name": "muon", "momentum": 0.9, "weight_decay": decay})
     vector = Vector(weights)
-    optimizer = build_optimizer(section, vector)
+    optimizer = build_optimizer(section, vector, step_inputs(section, None, 0.0))
     expected = [np.asarray(weight, np.float64) for weight in weights[1:-1]]
     velocities = [0.0] * len(expected)
     for step, rate in enumerate((0.1, 0.02)):
@@ -113,11 +114,13 @@ def test_the_first_and_the_last_layer_are_adamw_s(tensorflow_ready, training, mo
     from dnsearch.plan.network import plan_network
     from dnsearch.train import optimizers
     from dnsearch.train.state import Vector
+    from dnsearch.train.step_inputs import step_inputs
 
     monkeypatch.setattr(optimizers, "muon_steps", lambda directions: list(map(tf.zeros_like, directions)))
     vector = Vector(build(plan_network(network, (8, 8, 1), classes=3)).trainable_variables)
     before, section = vector.value + 0.0, training(optimizer={"name": "muon", "weight_decay": 0})
-    optimizers.build_optimizer(section, vector).apply(tf.ones_like(before), np.float32(0.1))
+    inputs = step_inputs(section, None, 0.0)
+    optimizers.build_optimizer(section, vector, inputs).apply(tf.ones_like(before), np.float32(0.1))
     moved = [bool(np.any(part)) for part in vector.parts(vector.value - before)]
     kernels = zip(vector.variables, moved, strict=True)
     assert [each.path for each, own in kernels if own and each.path.endswith("/kernel")] == [

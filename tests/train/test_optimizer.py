@@ -198,10 +198,12 @@ def test_momentum_forgets_a_rate_at_once_where_keras_does_not(tensorflow_ready, 
 
     from dnsearch.train.optimizers import build_optimizer
     from dnsearch.train.state import Vector
+    from dnsearch.train.step_inputs import step_inputs
 
     rates = [1.0] * 200 + [0.1] * 200
     own, other = Vector([keras.Variable([0.0])]), keras.Variable(0.0)
-    optimizer = build_optimizer(training(optimizer={**SGD, "nesterov": nesterov}), own)
+    section = training(optimizer={**SGD, "nesterov": nesterov})
+    optimizer = build_optimizer(section, own, step_inputs(section, None, 0.0))
     stock = keras.optimizers.SGD(1.0, 0.9, nesterov)
     stock.build([other])
 
@@ -267,8 +269,11 @@ def test_the_optimizer_counts_its_steps(training, regression, points):
 def test_what_an_optimizer_keeps(training, regression, optimizer, vectors):
     from dnsearch.train.optimizers import build_optimizer
     from dnsearch.train.state import Vector
+    from dnsearch.train.step_inputs import step_inputs
 
     weights = Vector(regression.trainable_variables)
-    steps, *kept = build_optimizer(training(optimizer=optimizer), weights).variables.values()
+    section = training(optimizer=optimizer)
+    built = build_optimizer(section, weights, step_inputs(section, None, 0.0))
+    steps, *kept = built.variables.values()
     assert steps.shape == ()
     assert [each.shape for each in kept] == [(16,)] * vectors
