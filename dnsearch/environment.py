@@ -109,7 +109,7 @@ def versions() -> dict[str, str]:
 
 
 def hardware() -> dict[str, Any]:
-    """What this process runs on: processor, cores that it may use, memory, GPUs."""
+    """What this process runs on: processor, cores that it may use, threads of an operation, memory, GPUs."""
     import psutil
     import tensorflow as tf
 
@@ -117,6 +117,7 @@ def hardware() -> dict[str, Any]:
     return {
         "processor": _processor(),
         "cores": cores(),
+        "threads": tf.config.threading.get_intra_op_parallelism_threads() or threads(),
         "memory_bytes": psutil.virtual_memory().total,
         "gpus": [tf.config.experimental.get_device_details(gpu).get("device_name", "GPU") for gpu in devices],
     }
@@ -148,6 +149,15 @@ def installed_gpus() -> tuple[str, ...]:
 def cores() -> int:
     """Processors that this process may use."""
     return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+
+
+def threads(processors: int | None = None) -> int:
+    """Threads of an operation: ``TF_NUM_INTRAOP_THREADS``, which TensorFlow reads, too, else all processors.
+
+    Sums are rounded differently with another number, so it may depend on nothing but the machine.
+    """
+    said = os.environ.get("TF_NUM_INTRAOP_THREADS", "")
+    return int(said) if said.isdecimal() and int(said) else processors or cores()
 
 
 def _processor() -> str:

@@ -60,11 +60,17 @@ def test_versions_are_those_that_are_installed():
 
 def test_hardware_in_words_and_numbers(tensorflow_ready):
     found = environment.hardware()
-    assert list(found) == ["processor", "cores", "memory_bytes", "gpus"]
+    assert list(found) == ["processor", "cores", "threads", "memory_bytes", "gpus"]
     assert found["processor"].strip()
     assert found["cores"] == environment.cores() >= 1
     assert found["memory_bytes"] > 1e9
     assert all(isinstance(gpu, str) for gpu in found["gpus"])
+
+
+@pytest.mark.parametrize(("said", "threads"), [("3", 3), ("0", 8), ("", 8), ("many", 8)])
+def test_threads_are_as_many_as_tensorflow_is_told_else_as_there_are_processors(monkeypatch, said, threads):
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", said)
+    assert environment.threads(8) == threads
 
 
 def test_gpus_are_those_that_tensorflow_sees(tensorflow_ready):

@@ -28,7 +28,7 @@ def compare(
     margin: float | None = Option(
         None, help="The difference that matters, in points of accuracy. Left out: compare.margin."
     ),
-    workers: int = Option(1, min=1, help="Runs at once; the processor's threads are divided among them."),
+    workers: int = Option(1, min=1, help="Runs at once; their figures do not depend on it."),
     gpus: str = Option(
         "", metavar="GPUS", help="GPUs to place runs on, such as 0,1. Left out: TensorFlow's choice."
     ),

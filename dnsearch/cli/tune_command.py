@@ -29,8 +29,8 @@ def tune(
     workers: int | None = Option(
         None,
         min=1,
-        help="Trials at once; the processor's threads are divided among them. Left out: 1, or as many as "
-        "the GPUs of --gpus have room for.",
+        help="Trials at once; their figures do not depend on it. Left out: 1, or as many as the GPUs of "
+        "--gpus have room for.",
     ),
     gpus: str = Option(
         "",

@@ -64,14 +64,14 @@ def local_executor(wanted: Resources) -> "LocalExecutor":
 
 
 class LocalExecutor(Executor):
-    """Processes of this machine, whose cores are divided among ``workers``; their errors go to ``log``.
+    """Processes of this machine, each with threads on all its cores; their errors go to ``log``.
 
     Each trial has a ``share`` of a GPU, or so many; without ``gpus`` it uses what TensorFlow finds. With
     ``reuse`` a process that has trained well takes another job, and needs not compile what it has compiled.
     """
 
     def __init__(self, wanted: Resources) -> None:
-        self._wanted, self._threads = wanted, max(1, environment.cores() // wanted.workers)
+        self._wanted = wanted
         self._children: dict[Path, Child] = {}
         self._ended_well: set[Path] = set()
         self._idle: list[Child] = []
@@ -80,7 +80,7 @@ class LocalExecutor(Executor):
         """Start a process for a job, or give it to one that is idle."""
         gpus, share = self._wanted.gpus, self._wanted.gpus_per_run
         taken = (child.job.gpus or () for child in self._children.values())
-        job = replace(job, threads=self._threads, gpus=place(gpus, share, taken) if gpus else None)
+        job = replace(job, threads=environment.threads(), gpus=place(gpus, share, taken) if gpus else None)
         before = measured(self._wanted.log)
         deadline = time.monotonic() + (self._wanted.timeout_seconds or math.inf)
         child = self._taken(job) or self._started(job, before)

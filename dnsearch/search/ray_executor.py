@@ -153,20 +153,25 @@ class Task:
 
 
 class RayExecutor(Executor):
-    """Tasks of the cluster that this process is connected to; each has so many ``cpus`` and ``gpus``."""
+    """Tasks of the cluster that this process is connected to.
 
-    def __init__(self, cpus: int, gpus: float, workers: int, timeout_seconds: float | None) -> None:
-        self._cpus, self._timeout_seconds = cpus, timeout_seconds
+    Each is placed where so many ``cpus`` and ``gpus`` are free, and has so many ``threads``.
+    """
+
+    def __init__(self, cpus: int, gpus: float, threads: int, wanted: Resources) -> None:
+        self._threads, self._timeout_seconds = threads, wanted.timeout_seconds
         self._task = ray.remote(max_calls=1, max_retries=0, num_cpus=cpus, num_gpus=gpus)(train)
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-        actor = ray.remote(num_cpus=0, max_concurrency=2 * workers + 10, scheduling_strategy=here)(Mailbox)
+        actor = ray.remote(num_cpus=0, max_concurrency=2 * wanted.workers + 10, scheduling_strategy=here)(
+            Mailbox
+        )
         self._mailbox = actor.remote()
         self._tasks: dict[Path, Task] = {}
         self._numbers = itertools.count()
 
     def start(self, job: Job) -> Job:
         """Queue a task for a job, with what the study's folder has of it."""
-        job, attempt = replace(job, threads=self._cpus), (job.folder, next(self._numbers))
+        job, attempt = replace(job, threads=self._threads), (job.folder, next(self._numbers))
         files = packed(RunFolder(job.folder))
         self._tasks[job.folder] = Task(job, attempt, self._task.remote(job, attempt, files, self._mailbox))
         return job
@@ -253,7 +258,8 @@ def ray_executor(wanted: Resources, address: str | None) -> Iterator[RayExecutor
     try:
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         cpus, gpus = share(nodes, wanted.workers, wanted.gpus_per_run)
-        yield RayExecutor(cpus, gpus, wanted.workers, wanted.timeout_seconds)
+        smallest = min((int(node["CPU"]) for node in nodes if node.get("CPU", 0) >= 1), default=1)
+        yield RayExecutor(cpus, gpus, environment.threads(smallest), wanted)
     finally:
         ray.shutdown()
 

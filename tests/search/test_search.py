@@ -4,11 +4,14 @@ import os
 import signal
 from contextlib import closing
 
+import numpy as np
 import psutil
 import pytest
 
+from dnsearch import environment
 from dnsearch.errors import StudyError
-from dnsearch.front_door import planned_spec
+from dnsearch.front_door import planned_spec, train
+from dnsearch.runs.folder import RunFolder
 from dnsearch.runs.lock import is_locked
 from dnsearch.runs.scan import scan
 from dnsearch.search import coordinator
@@ -24,6 +27,13 @@ def kinds(events, kind):
         for each in events
         if isinstance(each, kind)
     ]
+
+
+def learned(folder):
+    """What the epochs of a run say, but for their time, and its weights."""
+    with np.load(folder.weights) as weights:
+        arrays = {name: weights[name].tobytes() for name in weights.files}
+    return [(epoch.training, epoch.validation) for epoch in folder.epochs()], arrays
 
 
 def snapshot(folder):
@@ -86,10 +96,15 @@ def test_a_continued_search_proposes_something_new(searched):
     assert runs.study().trials[4].params not in proposed
 
 
-def test_the_threads_are_divided_among_the_children(searched):
-    _, events, *_ = searched
+def test_a_training_has_the_same_epochs_alone_and_beside_others(searched, searching, tmp_path):
+    """Sums are rounded differently with another number of threads."""
+    beside, events, *_ = searched
+    alone = searching()
+    alone.run(1, workers=1)
+    run = train(alone.document, runs=tmp_path)
+    assert learned(RunFolder(run.path)) == learned(alone.trial(0)) == learned(beside.trial(0))
     threads = {event.job.threads for event in events if isinstance(event, TrialStarted)}
-    assert threads == {max(1, len(os.sched_getaffinity(0)) // 2)}
+    assert threads == {beside.trial(0).read().hardware["threads"]} == {environment.threads()}
 
 
 def test_the_best_spec_is_the_best_trial_s_and_passes_the_check(searched):
@@ -264,7 +279,7 @@ def test_a_trial_that_takes_too_long(searching):
 
 
 def test_asking_twice_to_stop_ends_the_children_and_the_next_search_takes_the_trials_up(searching):
-    runs = searching({"training.epochs": 12})
+    runs = searching({"training.epochs": 30})
     asked = 0
     events = []
     with closing(runs.start(2, workers=2, interrupts=lambda: asked)) as going:
@@ -279,7 +294,7 @@ def test_asking_twice_to_stop_ends_the_children_and_the_next_search_takes_the_tr
     assert sorted(kinds(again, TrialStarted)) == [0, 1]
     assert runs.states() == ["COMPLETE", "COMPLETE"]
     for number in (0, 1):
-        assert [epoch.epoch for epoch in runs.trial(number).epochs()] == list(range(1, 13))
+        assert [epoch.epoch for epoch in runs.trial(number).epochs()] == list(range(1, 31))
     first = next(event.epoch.epoch for event in again if isinstance(event, TrialProgressed))
     assert first > 1, "a trial goes on where its checkpoint stands"
 
