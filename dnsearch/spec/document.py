@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
@@ -119,10 +120,25 @@ def _content(name_or_path: str, folder: Path, place: Place | None = None) -> byt
         with input_files.opened(folder / name_or_path) as file:
             return file.read(MAX_BYTES + 1)  # one more than is allowed tells the reader that it is too long
     except (OSError, ValueError):
-        hint = validation_errors.did_you_mean(name_or_path, presets.names()).removeprefix("; ")
-        expected = "expected a preset's name or a readable YAML file"
         where = "extends" if place else name_or_path
-        raise SpecError([Problem(where, expected, hint=hint, place=place)]) from None
+        raise SpecError([Problem(where, _absent(folder / name_or_path, name_or_path), place=place)]) from None
+
+
+def _absent(path: Path, name: str) -> str:
+    """Why no spec can be read under a name, with the file or the preset that was most likely meant."""
+    with suppress(OSError, ValueError):  # of a name that is too long, or a folder that cannot be looked into
+        if path.exists():
+            found = "a folder" if path.is_dir() else "one that you may not read, or no regular file"
+            return f"expected a YAML file that can be read, found {found}"
+        beside = sorted(each.name for each in path.parent.glob("*.y*ml"))
+        if path.suffix in {".yaml", ".yml"} or path.name != name:
+            guess = validation_errors.nearest(path.name, tuple(beside))
+            return f"no such file{f'; did you mean {Path(name).with_name(guess)}?' if guess else ''}"
+        files = {Path(each).stem: each for each in beside}
+        guess = validation_errors.nearest(name, (*presets.names(), *files))
+        if guess:
+            return f"no such preset or file; did you mean {files.get(guess, guess)}?"
+    return "no such preset or file; dnsearch presets lists the presets"
 
 
 def _extended(tree: Tree, folder: Path, seen: tuple[str, ...]) -> Tree:

@@ -62,14 +62,20 @@ def problems(
 
 
 def _distinct(error: ValidationError) -> list[ErrorDetails]:
-    """The errors without those that follow from another: a list cut short, a recipe with a wrong name."""
+    """The errors without those that follow from another: a list cut short, a misspelt key, a wrong recipe."""
     errors = error.errors(include_url=False, include_input=False)
     wrong_inside = {each["loc"][:depth] for each in errors for depth in range(len(each["loc"]))}
     wrong_recipe = any(each["loc"] == ("training", "recipe") for each in errors)
+    unknown = [each["loc"] for each in errors if each["type"] == "extra_forbidden"]
+    renamed = {
+        (*above, nearest(str(word), json_schema.keys(_document_path(tuple(above)))))
+        for *above, word in unknown
+    }
     return [
         each
         for each in errors
         if not (each["type"] == "too_short" and each["loc"] in wrong_inside)
+        and not (each["type"] == "missing" and each["loc"] in renamed)
         and not (each["type"] == "missing" and each["loc"][0] == "training" and wrong_recipe)
     ]
 
@@ -121,7 +127,9 @@ def _unknown_key(path: Path, tree: Tree) -> Problem:
     kinds = [kind(each) for each in json_schema.at(above) if last in each.get("properties", {})]
     owners = dict.fromkeys(filter(None, kinds))
     hint = f"{last} belongs to {either(owners)}." if owners else ""
-    expected = f"unknown key{did_you_mean(str(last), json_schema.keys(above, tree))}"
+    known = json_schema.keys(above, tree)
+    guess = "" if owners else nearest(str(last), known) or (above in _FIELDS and elsewhere(str(last)))
+    expected = f"unknown key{f'; did you mean {guess}?' if guess else did_you_mean(str(last), known)}"
     return Problem(_dotted(path), expected, hint=hint, place=key_place(tree, path))
 
 
@@ -131,10 +139,45 @@ def did_you_mean(word: str, known: tuple[str, ...]) -> str:
     >>> did_you_mean("grwth_rate", ("growth_rate", "pooling"))
     '; did you mean growth_rate?'
     """
-    meant = [name for name, others in OTHER_NAMES.items() if word.lower() in others and name in known]
-    if close := meant or difflib.get_close_matches(word, known, n=1):
-        return f"; did you mean {close[0]}?"
+    if close := nearest(word, known):
+        return f"; did you mean {close}?"
     return f"; there are {', '.join(known)}" if known else ""
+
+
+def nearest(word: str, known: tuple[str, ...]) -> str:
+    """The name that was most likely meant, by other programs' names and by spelling; empty where none is.
+
+    >>> nearest("growthrate", ("growth_rate", "pooling")), nearest("bc-100", ("bc-190-40", "bc-100-12"))
+    ('growth_rate', 'bc-100-12')
+    """
+    for name, others in OTHER_NAMES.items():
+        if word.lower() in others and name in known:
+            return name
+    spelled, names = _spelled(word), {_spelled(name): name for name in reversed(known)}
+    longer = [each for each in reversed(names) if len(spelled) > 3 and each.startswith(spelled)]
+    close = longer or difflib.get_close_matches(spelled, names, n=1)
+    return names[close[0]] if close else ""
+
+
+def _spelled(name: str) -> str:
+    return name.lower().replace("_", "-").replace("-", "")
+
+
+def elsewhere(word: str, sections: tuple[str, ...] = ("training", "network", "data")) -> str:
+    """The dotted path of a field of that name in another section; empty where none has it.
+
+    >>> elsewhere("epochs"), elsewhere("lr"), elsewhere("momentum"), elsewhere("nothing")
+    ('training.epochs', 'training.learning_rate', 'training.optimizer.momentum', '')
+    """
+    meant = {word, *(name for name, others in OTHER_NAMES.items() if word.lower() in others)}
+    spelled = {_spelled(each) for each in meant}
+    fields = [(section, key) for section in sections for key in json_schema.keys((section,))]
+    inner = [(*above, key) for above in fields for key in json_schema.keys(above)]
+    return next((".".join(path) for path in (*fields, *inner) if _spelled(path[-1]) in spelled), "")
+
+
+_FIELDS: tuple[Path, ...] = ((), ("network",), ("training",), ("data",))
+"""The sections that hold the fields of a run: what one of them lacks is looked for in the others."""
 
 
 def _missing_key(path: Path, tree: Tree) -> Problem:
@@ -146,8 +189,20 @@ def _wrong_value(path: Path, tree: Tree) -> Problem:
     if isinstance(shortened(deepest(tree, path[:-1]), _key(path[:-1])), Leaf):
         path = path[:-1]  # a person wrote one scalar, which was spelled out into a section
     value = deepest(tree, path)
-    found = shown(plain(shortened(value, _key(path))))
-    return Problem(_dotted(path), expectation(path, tree), found, description(path, tree), value.place)
+    content = plain(shortened(value, _key(path)))
+    hint = _slip(content, path, tree) or description(path, tree)
+    return Problem(_dotted(path), expectation(path, tree), shown(content), hint, value.place)
+
+
+def _slip(content: Any, path: Path, tree: Tree) -> str:  # noqa: ANN401  (whatever the YAML holds)
+    """What to do about a text that was meant for a number, or for a key and its value; else empty."""
+    if not isinstance(content, str):
+        return ""
+    types = {each.get("type") for each in json_schema.at(path, tree)}
+    key, _, rest = content.partition(" ")
+    if types.intersection(SORTS.get(type(scalar(content)), ())) - {"string", "words"}:
+        return f"It is text; remove the quotes: {content}"
+    return f"A colon is missing: write {key}: {rest}" if rest and key in json_schema.keys(path, tree) else ""
 
 
 def _key(path: Path) -> str:

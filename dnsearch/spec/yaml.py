@@ -75,6 +75,37 @@ def scalar(text: str) -> Scalar:
     return text
 
 
+_MISTAKES = (
+    (r"character '\\t'", "spaces to indent with, found a tab", "Replace each tab by two spaces."),
+    (r"found character '(.)'", "a value, found {0}", "Put a value that begins with {0} into quotes."),
+    (r"but found '([]}])'", "a value or a key, found {0}", "Remove it: no list or mapping is open here."),
+    (
+        "mapping values",
+        "one key and its value, as in epochs: 2",
+        "Put a value with a colon in it into quotes; indent the keys of one section alike.",
+    ),
+    ("expected ':'", "a colon after the key, as in epochs: 2", ""),
+    (
+        "<block end>|<document start>|sequence entries",
+        "the indentation of the lines above",
+        "The keys of one section, and the items of one list, begin at the same column.",
+    ),
+    ("or ']'", "a list that ends with ]", "Put a comma between two items, and ] after the last."),
+    ("or '}'", "a mapping that ends with }}", "Put a comma between two entries, and }} after the last."),
+    ("escape", "no \\ in double quotes", "Put a text with \\ in it into single quotes."),
+    ("quoted scalar", "a text that ends with the quote it begins with", ""),
+)
+"""Words of PyYAML's message and its context, what was expected instead, and how to write it."""
+
+
+def _explained(error: yaml.MarkedYAMLError) -> tuple[str, str]:
+    """A syntax error in our words: what was expected, and what to do about it."""
+    for words, expected, hint in _MISTAKES:
+        if found := re.search(words, f"{error.context}; {error.problem}", re.DOTALL):
+            return expected.format(*found.groups()), hint.format(*found.groups())
+    return "YAML", "A value with : or # in it needs quotes; indent with spaces."
+
+
 def _code_point(strange: re.Match[str]) -> str:
     return f"character U+{ord(strange.group()):04X}"
 
@@ -99,9 +130,12 @@ class _Reader:
             if not isinstance(more := self._next(), yaml.StreamEndEvent):
                 raise self._refusal(more, "one document; remove the line --- and what follows it")
         except yaml.MarkedYAMLError as error:
-            raise self._syntax(error.problem, error.problem_mark or self._loader.get_mark()) from None
+            mark = error.problem_mark or self._loader.get_mark()
+            raise self._syntax(*_explained(error), mark) from None
         except (ValueError, OverflowError):  # from PyYAML's own int() and chr()
-            raise self._syntax("found a number that is too large", self._loader.get_mark()) from None
+            raise self._syntax(
+                "YAML, but found a number that is too large", "Shorten it.", self._loader.get_mark()
+            ) from None
         return tree
 
     def _next(self) -> yaml.Event:
@@ -161,10 +195,17 @@ class _Reader:
     def _refusal(self, event: yaml.Event, expected: str) -> SpecError:
         return SpecError([Problem("", f"expected {expected}", place=self._place(event))])
 
-    def _syntax(self, problem: str | None, mark: yaml.Mark) -> SpecError:
-        hint = "A value with : or # in it needs quotes; indent with spaces."
-        place = Place(self._file, mark.line + 1, mark.column + 1, 1, self._text)
-        return SpecError([Problem("", f"expected YAML, but {problem}", hint=hint, place=place)])
+    def _syntax(self, expected: str, hint: str, mark: yaml.Mark) -> SpecError:
+        """What is wrong with the text; a key without colon is a line before PyYAML's."""
+        line, column, lines = mark.line, mark.column, self._text.splitlines()
+        before = lines[line - 1].partition("#")[0].rstrip() if 0 < line <= len(lines) else ""
+        in_line = lines[line][:column] if line < len(lines) else ""
+        if expected.startswith("one key and") and ":" not in before and ":" not in in_line and before.strip():
+            line, column = line - 1, len(before) - len(before.lstrip())
+            key, _, value = before.strip().partition(" ")
+            expected, hint = "a colon after the key, as in epochs: 2", f"Write {key}: {value}".rstrip()
+        place = Place(self._file, line + 1, column + 1, 1, self._text)
+        return SpecError([Problem("", f"expected {expected}", hint=hint, place=place)])
 
     def _place(self, event: yaml.Event) -> Place:
         """Where it begins; as wide as it is on one line, else one character."""

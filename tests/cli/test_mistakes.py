@@ -29,9 +29,10 @@ def mistakes(dnsearch, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        ("check missing.yaml", 2, "expected a preset's name or a readable YAML file"),
+        ("check sepc.yaml", 2, "no such file; did you mean spec.yaml?"),
         ("check startr", 2, "did you mean starter?"),
-        ("check folder", 2, "expected a preset's name or a readable YAML file"),
+        ("check densenet-bc-100", 2, "no such preset or file; did you mean densenet-bc-100-12?"),
+        ("check folder", 2, "expected a YAML file that can be read, found a folder"),
         ("check binary.yaml", 2, "expected UTF-8 text"),
         ("check empty.yaml", 2, "1 problem; nothing was run."),
         ("check list.yaml", 2, "expected a mapping with version, network, data and training"),
@@ -40,6 +41,9 @@ def mistakes(dnsearch, tmp_path):
         ("check spec.yaml --set nonsense", 2, "expected path=value, such as network.growth_rate=24"),
         ("check spec.yaml --set network.growth_rate=-1", 2, "--set:1:21  network.growth_rate"),
         ("check spec.yaml --set network.grwth=1", 2, "unknown key; did you mean growth_rate?"),
+        ("check spec.yaml --set epochs=3", 2, "unknown key; did you mean training.epochs?"),
+        ('check spec.yaml --set training.epochs="3"', 2, "It is text; remove the quotes: 3"),
+        ("check spec.yaml --set tune.parameters.pooling=[avg]", 2, "did you mean network.pooling?"),
         ("check spec.yaml --set", 2, "--set"),
         ("check npz.yaml", 3, "no.npz"),
         ("check absent.yaml", 3, "absent.npz"),

@@ -297,28 +297,27 @@ def test_refused(text: str, where: str, said: str) -> None:
 @pytest.mark.parametrize(
     ("text", "where", "said"),
     [
-        (
-            "network:\n\tgrowth_rate: 12",
-            "2:1",
-            "found character '\\t' that cannot start any token",
-        ),
-        ("a: [1, 2", "1:9", "expected ',' or ']', but got '<stream end>'"),
-        ("a: b: c", "1:5", "mapping values are not allowed here"),
-        ("a: 'x", "1:6", "found unexpected end of stream"),
-        ("a: 1\n b: 2", "2:3", "mapping values are not allowed here"),
-        ("a: @x", "1:4", "found character '@' that cannot start any token"),
-        ("a: %x", "1:4", "found character '%' that cannot start any token"),
-        ("a: 1\n]", "2:1", "expected <block end>, but found ']'"),
-        ('a: "\\q"', "1:6", "found unknown escape character 'q'"),
-        ('a: "\\UFFFFFFFF"', "1:7", "found a number that is too large"),
-        ('a: "\\U00110000"', "1:7", "found a number that is too large"),
-        (f"%YAML 1.{'9' * 5000}\n---\na: 1", "1:9", "found a number that is too large"),
-        ("%YAML 3.0\n---\na: 1", "1:1", "found incompatible YAML document (version 1.* is required)"),
+        ("network:\n\tgrowth_rate: 12", "2:1", "spaces to indent with, found a tab"),
+        ("a: [1, 2", "1:9", "a list that ends with ]"),
+        ("a: {b: 2", "1:9", "a mapping that ends with }"),
+        ("a: b: c", "1:5", "one key and its value, as in epochs: 2"),
+        ("a:\n  epochs 2\n  b: 1", "2:3", "a colon after the key, as in epochs: 2"),
+        ("a: 1\nepochs\nb: 1", "3:1", "a colon after the key, as in epochs: 2"),
+        ("a:\n  b: 1\n c: 2", "3:2", "the indentation of the lines above"),
+        ("a: 'x", "1:6", "a text that ends with the quote it begins with"),
+        ("a: 1\n b: 2", "2:3", "one key and its value, as in epochs: 2"),
+        ("a: @x", "1:4", "a value, found @"),
+        ("a: %x", "1:4", "a value, found %"),
+        ("a: 1\n]", "2:1", "a value or a key, found ]"),
+        ('a: "\\q"', "1:6", "no \\ in double quotes"),
+        ('a: "\\UFFFFFFFF"', "1:7", "YAML, but found a number that is too large"),
+        ('a: "\\U00110000"', "1:7", "YAML, but found a number that is too large"),
+        (f"%YAML 1.{'9' * 5000}\n---\na: 1", "1:9", "YAML, but found a number that is too large"),
+        ("%YAML 3.0\n---\na: 1", "1:1", "YAML"),
     ],
 )
 def test_not_yaml(text: str, where: str, said: str) -> None:
-    assert first_lines(text) == [f"a.yaml:{where}", f"  expected YAML, but {said}"]
-    assert refusal(text).endswith("\n  A value with : or # in it needs quotes; indent with spaces.")
+    assert first_lines(text) == [f"a.yaml:{where}", f"  expected {said}"]
 
 
 def test_a_syntax_error_shows_its_line() -> None:
@@ -326,12 +325,12 @@ def test_a_syntax_error_shows_its_line() -> None:
         refusal("network:\n\tgrowth_rate: 12\n")
         == """\
 a.yaml:2:1
-  expected YAML, but found character '\\t' that cannot start any token
+  expected spaces to indent with, found a tab
 
    1 | network:
    2 |  growth_rate: 12
      | ^
-  A value with : or # in it needs quotes; indent with spaces."""
+  Replace each tab by two spaces."""
     )
 
 

@@ -79,7 +79,7 @@ def test_accepted(line):
         ("network.head: [blocks]", "5:20", "expected last_block or all_blocks or a mapping with reads"),
         ("network.family: [densenet, vgg]", "5:32", "expected densenet or unet, found vgg"),
         ("network.channels: [[8, 16]]", "5:24", "channels belongs to unet."),
-        ("network.growth: [4]", "5:5", "field of network or training; did you mean growth_rate?"),
+        ("network.growth: [4]", "5:5", "field of network or training; did you mean network.growth_rate?"),
         ("data.split_seed: [4]", "5:5", "expected the path of a field of network or training"),
         ("network: [4]", "5:5", "expected the path of a field of network or training"),
         (
@@ -153,7 +153,7 @@ def test_a_bad_range_hides_nothing_else():
     found = [(problem.place.line, str(problem).splitlines()[1].strip()) for problem in caught.value.problems]
     assert [line for line, _ in found] == [5, 6, 7, 8, 9, 9]
     assert found[0][1] == "expected [low, high] with low below high, found [9, 2]"
-    assert found[1][1].endswith("field of network or training; did you mean growth_rate?")
+    assert found[1][1].endswith("field of network or training; did you mean network.growth_rate?")
     assert found[2][1] == "expected avg, max, both or conv, found mx"
     assert found[4][1].startswith("expected the path of a field of network or training")
 
@@ -325,7 +325,7 @@ LAYERS = "    network.layers_per_block.0: {int: [2, 6]}\n"
             "{equal: [network.layers_per_block.0, network.pooling]}",
             "expected avg, max, both or conv, found 2",
         ),
-        ("{equal: [network.layers_per_block.0, network.blocks]}", "did you mean layers_per_block?"),
+        ("{equal: [network.layers_per_block.0, network.blocks]}", "did you mean network.layers_per_block?"),
     ],
 )
 def test_relations_are_refused(relation, said):

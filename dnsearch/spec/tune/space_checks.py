@@ -34,7 +34,7 @@ from dnsearch.spec.tree import (
 from dnsearch.spec.tune import Relation, Tune
 from dnsearch.spec.tune.parameters import Range, Searched, fits, holds, holds_value, labelled, mentioned, when
 from dnsearch.spec.tune.search_space import Parameters, extent, in_order, parents, told_apart, value_of
-from dnsearch.spec.validation_errors import MAX_PROBLEMS, did_you_mean, parse_path, shown
+from dnsearch.spec.validation_errors import MAX_PROBLEMS, did_you_mean, elsewhere, nearest, parse_path, shown
 from dnsearch.spec.validation_errors import problems as validation_problems
 
 SECTIONS = ("network", "training")
@@ -148,7 +148,13 @@ def known(path: str, experiment: Experiment | None = None) -> bool:
 def _unknown(path: str) -> str:
     *above, last = path.split(".")
     keys = json_schema.keys(tuple(above)) if above and above[0] in SECTIONS else ()
-    return f"expected the path of a field of network or training{did_you_mean(last, keys)}"
+    guess = nearest(last, keys) if keys else elsewhere(path if not above else last, SECTIONS)
+    more = (
+        f"; did you mean {'.'.join([*above, guess]) if keys else guess}?"
+        if guess
+        else did_you_mean(last, keys)
+    )
+    return f"expected the path of a field of network or training{more}"
 
 
 def _missing_position(path: str, base: Tree) -> Problem | None:
