@@ -51,8 +51,8 @@ def talk() -> "Console":
 
 
 def show(renderable: "RenderableType") -> None:
-    """Put a table or text on stdout."""
-    data().print(renderable)
+    """Put a table or text on stdout; where that is no terminal, lines are as long as they are."""
+    data().print(renderable, soft_wrap=not data().is_terminal)
 
 
 def raw(text: str) -> None:

@@ -69,8 +69,9 @@ def show(runs: RunsRead, view: View, form: Form = "table") -> None:
     match form:
         case "table":
             count = len(runs.records)
-            cut = view.top is None and count > MOST_ROWS and console.data().is_terminal
-            console.show(_drawn(runs, replace(view, top=MOST_ROWS) if cut else view, console.data().width))
+            width = console.data().width if console.data().is_terminal else None
+            cut = view.top is None and count > MOST_ROWS and width is not None
+            console.show(_drawn(runs, replace(view, top=MOST_ROWS) if cut else view, width))
             if cut:
                 console.say(f"{MOST_ROWS:,} of {count:,} runs; --top {count} or --csv shows all")
         case "json":
@@ -84,8 +85,8 @@ def show(runs: RunsRead, view: View, form: Form = "table") -> None:
             console.raw(formats.as_markdown(rows, view.columns) + below)
 
 
-def _drawn(runs: RunsRead, view: View, width: int) -> RenderableType:
-    """The leaderboard for a terminal of some width."""
+def _drawn(runs: RunsRead, view: View, width: int | None) -> RenderableType:
+    """The leaderboard for a terminal of some width, or for a pipe (None), where nothing is cut."""
     rows = view.rows(runs)
     if runs.study is not None:
         return study_board(rows, runs.study, view.columns, width, runs.folder)
@@ -141,6 +142,8 @@ def leaderboard(
     source = context.get_parameter_source("storage")
     if source is not None and source.name == "ENVIRONMENT" and (len(places) > 1 or places[0].exists()):
         storage = None
+    if watch and storage is None and not places[0].exists():
+        places = [_begun(places[0], runs)]
     look = _from_storage(places, storage) if storage else lambda: read(places)
     view = View(sort, select, top, columns or ())
     try:
@@ -164,6 +167,16 @@ def _from_storage(places: list[Path], url: str) -> Callable[[], RunsRead]:
         raise BadParameter("name one study", param_hint="--storage")
     look = looking(url, places[0].name)
     return lambda: RunsRead(*look())
+
+
+def _begun(named: Path, runs: Path) -> Path:
+    """Wait for a study that has not begun, in its folder or under its name; returns the folder."""
+    console.say(f"waiting for {named} to begin…")
+    while True:
+        for folder in (named, runs / named):
+            if is_study(folder):
+                return folder
+        time.sleep(SECONDS)
 
 
 def _watch(look: Callable[[], RunsRead], view: View) -> None:

@@ -58,7 +58,7 @@ def interval(estimate: Estimate | None) -> str:
 
 def _test_figure(estimate: Estimate | None) -> str:
     """Over seeds with its interval; that of a single training is in the JSON."""
-    if estimate is None or estimate.seeds == 1:
+    if estimate is None or estimate.seeds == 1 or estimate.interval is None:
         return _figure(estimate)
     return f"{100 * estimate.value:.2f} {interval(estimate)} %"
 
@@ -102,15 +102,18 @@ COLUMNS = {
     "state": Column("state", _state, numeric=False),
 }
 
-USUAL = {"test_accuracy": 1, "test_mean_iou": 1, "parameters": 0, "macs": 6, "epochs": 2, "wall_seconds": 4}
-IN_STUDIES = USUAL | {"seeds": 1, "parameters": 2}  # the importance of columns that are not always shown
-FIRST_SETTINGS, OTHER_SETTINGS = 3, 7
+USUAL = {"test_accuracy": 1, "test_mean_iou": 1, "parameters": 0, "macs": 7, "epochs": 4, "wall_seconds": 6}
+IN_STUDIES = USUAL | {"seeds": 1, "parameters": 1, "interval": 6}
+"""The importance of columns that are not always shown."""
+SETTINGS, MANY, FURTHER = 2, 5, 8
+"""The importance of the first settings, how many those are, and that of the next one."""
 
 
-def arranged(rows: Sequence[Row], extra: Sequence[str] = ()) -> list[Column]:
-    """The columns of a leaderboard, from left to right; settings that differ have columns of their own.
+def arranged(rows: Sequence[Row], extra: Sequence[str] = (), effects: Iterable[str] = ()) -> list[Column]:
+    """The columns of a leaderboard, from left to right; settings that differ come first.
 
     ``extra`` has keys of ``COLUMNS``, dotted settings and headings of settings; a DnsearchError if others.
+    ``effects`` are the paths of searched settings, that with the largest effect first.
     """
 
     def full_name(row: Row) -> str:
@@ -123,21 +126,29 @@ def arranged(rows: Sequence[Row], extra: Sequence[str] = ()) -> list[Column]:
     columns = {
         "rank": COLUMNS["rank"],
         "name": Column("name", full_name, numeric=False) if several else COLUMNS["name"],
+    }
+    others = {
         **(_study_figures(rows) if of_study else _run_figures(rows)),
         **{key: COLUMNS[key] for key in usual},
     }
+    order = {path: place for place, path in enumerate(effects)}
+    searched = sorted(
+        differing([row.record for row in rows]).items(), key=lambda item: order.get(item[1], len(order))
+    )
     settings = {
-        heading: _setting_column(heading, key, FIRST_SETTINGS if place < 2 else OTHER_SETTINGS + place)
-        for place, (heading, key) in enumerate(differing([row.record for row in rows]).items())
+        heading: _setting_column(heading, key, SETTINGS if place < MANY else FURTHER + place)
+        for place, (heading, key) in enumerate(searched)
     }
-    known = {*columns, *settings, "state"}
-    for key in [key for key in extra if key not in known]:
+    columns |= settings | others
+    for key in [key for key in extra if key not in columns and key != "state"]:
         if key not in COLUMNS and not any(key in row.record.settings for row in rows):
             expected = f"one of {', '.join(COLUMNS)}, or a setting such as network.growth_rate"
             raise DnsearchError(str(Problem("column", expected, found=key)))
         columns[key] = COLUMNS.get(key, _setting_column(key, key))
-    columns |= settings | {"state": COLUMNS["state"]}
+    columns["state"] = COLUMNS["state"]
     importance = (IN_STUDIES if of_study else USUAL) | dict.fromkeys(extra, 0)
+    if of_study and not any(row.record.state == "failed" for row in rows):
+        importance = {"state": 5} | importance  # whether a trial finished is seen without it, too
     return [replace(each, importance=importance.get(key, each.importance)) for key, each in columns.items()]
 
 

@@ -21,12 +21,15 @@ def as_json(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """One mapping per row, ready for ``json.dumps``; shares are from 0 to 1, what is unknown is None.
 
     ``validation_accuracy`` is the last epoch's whatever the rows are ranked by, ``parameters`` are trainable.
-    A study's trial also has ``figure``, the one to quote, ``validation_figure``, what it is ranked by, and
-    how sure they are; so has every run where one row is several seeds, whose other facts are the first's.
+    A study's trial also has ``accuracy`` (``mean_iou``), the figure to quote, ``validation``, what it is
+    ranked by, ``test``, and how sure they are; so has every run where one row is several seeds, whose other
+    facts are the first's.
     """
+    masks = any(fact(row.record, "validation_mean_iou") is not None for row in rows)
+    metric = "mean_iou" if masks else "accuracy"
     return [
         {"rank": row.rank}
-        | (_standing(row.standing) if row.standing else {})
+        | (_standing(row.standing, metric) if row.standing else {})
         | {key: fact(row.record, key) for key in FACTS}
         | {"name": row.name}
         | {"settings": listed(row.record.settings)}
@@ -39,10 +42,10 @@ def study_json(study: StudyRecord, trials: list[dict[str, Any]]) -> dict[str, An
     return {"study": listed(asdict(study)), "trials": trials}
 
 
-def _standing(standing: Standing) -> dict[str, Any]:
+def _standing(standing: Standing, metric: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    figures = {"figure": standing.figure, "validation_figure": standing.validation}
-    for name, estimate in (figures | {"test_figure": standing.test}).items():
+    figures = {metric: standing.figure, "validation": standing.validation, "test": standing.test}
+    for name, estimate in figures.items():
         low, high = (estimate and estimate.interval) or (None, None)
         found |= {name: estimate and estimate.value, f"{name}_low": low, f"{name}_high": high}
     found |= {"seeds": list(standing.seeds), "confirmations": standing.confirmations}

@@ -4,7 +4,7 @@ The least important columns without room are left out. Rich's markup in names an
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from dnsearch.report.units import counted, one_line
 from dnsearch.runs.record import State, StudyRecord
 
 GAP = 2  # cells between columns
+NO_LIMIT = 100_000  # cells of a pipe's line
 WIDEST_CELL, WIDEST_NAME, NARROWEST_NAME = 20, 32, 12
 FAILED, SHORTEST_REASON = 20, 10
 
@@ -41,9 +42,19 @@ class Strip:
     widest: int
 
 
-def leaderboard(rows: Sequence[Row], title: str, columns: Sequence[str] = (), width: int = 100) -> Group:
-    """A table of ranked runs, the best row in bold, no wider than ``width`` where that is possible at all."""
-    shown, hidden = strips(rows, columns, width)
+def leaderboard(
+    rows: Sequence[Row],
+    title: str,
+    columns: Sequence[str] = (),
+    width: int | None = 100,
+    effects: Iterable[str] = (),
+) -> Group:
+    """A table of ranked runs, the best row in bold, no wider than ``width`` where that is possible at all.
+
+    None: as wide as it is. ``effects`` are the paths of searched settings, that with the largest effect
+    first. A line parts the trials that are confirmed from the others.
+    """
+    shown, hidden = strips(arranged(rows, columns, effects), rows, width)
     heads = [strip.heading.split("\n") for strip in shown]
     height = max(map(len, heads))
     total = sum(strip.width + GAP for strip in shown) - GAP
@@ -53,19 +64,29 @@ def leaderboard(rows: Sequence[Row], title: str, columns: Sequence[str] = (), wi
             Text(_joined([head[at] if at >= 0 else "" for head, at in places], shown), "bold", no_wrap=True)
             for places in ([(head, line + len(head) - height) for head in heads] for line in range(height))
         ),
-        Text("─" * total, no_wrap=True),
-        *(_line(row, [strip.cells[place] for strip in shown], shown) for place, row in enumerate(rows)),
+        rule := Text("─" * total, no_wrap=True),
+        *_lines(rows, shown, rule),
         *([Text(caption, "dim italic")] if (caption := _caption(rows, hidden, total)) else []),
     )
+
+
+def _lines(rows: Sequence[Row], shown: Sequence[Strip], rule: Text) -> Iterator[Text]:
+    confirmed = [bool(row.record.study and row.standing and row.standing.seeds) for row in rows]
+    for place, row in enumerate(rows):
+        if place and confirmed[place - 1] and not confirmed[place]:
+            yield rule
+        yield _line(row, [strip.cells[place] for strip in shown], shown)
 
 
 def _line(row: Row, cells: list[str], shown: Sequence[Strip]) -> Text:
     """A run's row; rich's own table takes ten times as long for thousands of them."""
     state, room = row.record.state, shown[-1].width
+    style = "bold" if row.rank == 1 else "" if state == "finished" else "dim"
+    if shown[-1].heading != "state":
+        return Text(_joined(cells, shown), style, no_wrap=True)
     if room < len(state) + SHORTEST_REASON and cell_len(cells[-1]) > room:
         cells[-1] = state
-    style = "bold" if row.rank == 1 else "" if state == "finished" else "dim"
-    line = Text(_joined(cells, shown), style, no_wrap=True, overflow="ellipsis")
+    line = Text(_joined(cells, shown), style, no_wrap=True)
     begin = len(line) - len(fitted(cells[-1], room, numeric=False))
     line.stylize(STATE_STYLES[state], begin, begin + len(state))
     return line
@@ -96,9 +117,13 @@ def _caption(rows: Sequence[Row], hidden: Sequence[str], width: int) -> str:
     return (named if len(named) <= width else f"{number}; --json shows all.") if hidden else ""
 
 
-def strips(rows: Sequence[Row], columns: Sequence[str], width: int) -> tuple[list[Strip], list[str]]:
+def strips(
+    columns: Sequence[Column], rows: Sequence[Row], width: int | None
+) -> tuple[list[Strip], list[str]]:
     """Left to right, those of importance 0 and the most important that fit; the headings of the others."""
-    every = [_strip(column, rows) for column in arranged(rows, columns)]
+    every = [_strip(column, rows) for column in columns]
+    if width is None:
+        return [replace(strip, width=max(strip.width, *map(cell_len, strip.cells), 0)) for strip in every], []
     room, places = width + GAP, set()
     for place, strip in sorted(enumerate(every), key=lambda pair: pair[1].column.importance):
         if strip.column.importance == 0 or strip.width + GAP <= room:
@@ -146,17 +171,18 @@ def study_board(
     rows: Sequence[Row],
     study: StudyRecord,
     columns: Sequence[str] = (),
-    width: int = 100,
+    width: int | None = 100,
     folder: Path | None = None,
 ) -> Group:
     """The leaderboard of a study and, below it, the facts about it; see ``leaderboard`` and ``facts``."""
     parts: list[RenderableType] = [
-        leaderboard(rows, f"study {one_line(study.name)}, exploratory", columns, width),
+        leaderboard(rows, f"study {one_line(study.name)}, exploratory", columns, width, study.effects),
         Text("\n".join(facts(study, rows)), style="dim"),
     ]
     if lines := effect_lines(study):
-        parts.append(Text("\n".join(lines), no_wrap=True, overflow="ellipsis"))
-    if folder is not None and (command := compare_command(rows, folder, width - 2)):
+        parts.append(Text("\n".join(lines), no_wrap=True))
+    room = NO_LIMIT if width is None else width - 2
+    if folder is not None and (command := compare_command(rows, folder, room)):
         parts += [Text(NEXT, style="dim"), Text(f"  {command}", overflow="fold")]
     return Group(*parts)
 

@@ -290,6 +290,8 @@ def _standing(row: Row, confirmations: Sequence[RunRecord], study: StudyRecord) 
 def estimated(trainings: Sequence[Metrics]) -> Estimate | None:
     """The figure of one training, or the mean of several that differ only in their seeds.
 
+    Equal figures of all seeds, which are shares of few images, say nothing of the spread: no interval.
+
     >>> found = estimated([Metrics(0.3, 0.90, 180)])
     >>> found.value, [round(end, 3) for end in found.interval]
     (0.9, [0.847, 0.936])
@@ -299,7 +301,8 @@ def estimated(trainings: Sequence[Metrics]) -> Estimate | None:
         return None
     if len(scores) > 1:
         found = mean_over_seeds(scores)
-        return Estimate(found.value, (found.low, found.high), len(scores))
+        spread = found.high - found.low > 1e-6
+        return Estimate(found.value, (found.low, found.high) if spread else None, len(scores))
     (only,) = trainings
     interval = wilson(round(only.accuracy * only.examples), only.examples) if _is_share(only) else None
     return Estimate(only.score, interval, 1)

@@ -44,7 +44,7 @@ def _headline(rows: Sequence[Row]) -> Iterator[str]:
         if standing.test
         else ("validation", "the images that chose it flatter it")
     )
-    written = f"{percent(figure.value)} {interval(figure)}" if figure.seeds > 1 else percent(figure.value)
+    written = f"{percent(figure.value)} {interval(figure) if figure.seeds > 1 else ''}".rstrip()
     yield f"best: {name}, {kind} {written} {over}; {warning}"
 
 

@@ -56,6 +56,7 @@ def test_a_comparison_that_was_killed_comes_to_the_same_verdict(place):
     code, out, said = dnsearch(place, "compare", first, second)
     assert code == 0, said
     assert "network.pooling" in out
+    assert "(McNemar)" in out
     assert "Single runs say little about their settings" in out
 
 

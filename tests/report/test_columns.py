@@ -42,9 +42,11 @@ def test_the_best_epoch_is_called_so(make: Make) -> None:
     assert headed(rank([make()], select="best"))[2] == "best epoch"
 
 
-def test_settings_that_differ_have_columns_before_the_state(make: Make) -> None:
-    rows = rank([make(settings={"network.growth_rate": 8}), make()])
-    assert headed(rows)[-2:] == ["growth_rate", "state"]
+def test_settings_that_differ_come_first_in_the_order_of_their_effects(make: Make) -> None:
+    rows = rank([make(settings={"network.growth_rate": 8, "network.pooling": "max"}), make()])
+    assert headed(rows)[:5] == ["#", "name", "growth_rate", "pooling", "validation"]
+    found = arranged(rows, effects=["network.pooling"])
+    assert [column.heading for column in found][2:5] == ["pooling", "growth_rate", "validation"]
 
 
 def test_further_columns_are_always_shown_and_only_once(make: Make) -> None:
@@ -62,12 +64,12 @@ def test_further_columns_are_always_shown_and_only_once(make: Make) -> None:
     assert shown == [
         "#",
         "name",
+        "growth_rate",
         "validation",
         "parameters",
         "macs",
         "images/s",
         "network.dropout",
-        "growth_rate",
         "state",
     ]
     assert len(headed(rows, *extra)) == len(set(headed(rows, *extra)))

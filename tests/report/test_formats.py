@@ -120,10 +120,10 @@ def test_a_cell_of_csv_is_neither_a_formula_nor_obeyed_by_a_terminal(
 def test_markdown_is_a_table(make: Make) -> None:
     rows = rank([make("a", 0.9, {"network.growth_rate": 8}), make("b", 0.8)])
     assert as_markdown(rows) == (
-        "| # | name | validation | parameters | macs | epochs | time | growth_rate | state |\n"
+        "| # | name | growth_rate | validation | parameters | macs | epochs | time | state |\n"
         "| ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |\n"
-        "| 1 | a | 90.00 % | 43,210 | 12.3M | 5/5 | 12.3 s | 8 | finished |\n"
-        "| 2 | b | 80.00 % | 43,210 | 12.3M | 5/5 | 12.3 s | 12 | finished |\n"
+        "| 1 | a | 8 | 90.00 % | 43,210 | 12.3M | 5/5 | 12.3 s | finished |\n"
+        "| 2 | b | 12 | 80.00 % | 43,210 | 12.3M | 5/5 | 12.3 s | finished |\n"
     )
 
 

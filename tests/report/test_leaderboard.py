@@ -6,6 +6,7 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
+from dnsearch.report.columns import arranged
 from dnsearch.report.leaderboard import folded, leaderboard, strips
 from dnsearch.report.ranking import Row, rank
 from dnsearch.runs.record import Metrics, RunRecord
@@ -73,14 +74,15 @@ def test_what_is_needed_is_shown_at_every_width(runs: list[RunRecord], width: in
 
 
 def test_wider_terminals_show_more(runs: list[RunRecord]) -> None:
-    hidden = [len(strips(rank(runs), (), width)[1]) for width in (80, 100, 120, 250)]
+    rows = rank(runs)
+    hidden = [len(strips(arranged(rows), rows, width)[1]) for width in (80, 100, 120, 250)]
     assert hidden == sorted(hidden, reverse=True)
     assert hidden[0] > hidden[1] > hidden[2] > hidden[3] == 0
 
 
 def test_the_caption_tells_how_much_is_hidden(runs: list[RunRecord]) -> None:
     rows = rank(runs)
-    _, hidden = strips(rows, (), 80)
+    _, hidden = strips(arranged(rows), rows, 80)
     assert f"{len(hidden)} columns hidden at this width; --json shows all." in drawn(rows, 80)
     assert "hidden" not in drawn(rows, 250)
 

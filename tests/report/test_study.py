@@ -86,13 +86,32 @@ def line_of(text: str, number: int) -> list[str]:
 def test_what_matters_is_shown_at_every_width(rows, width):
     text = drawn(rows, STUDY, width)
     assert max(map(cell_len, text.splitlines())) <= width
-    assert line_of(text, 0)[:4] == ["1", "trial-0000", "yes", "◆"]
-    assert line_of(text, 0)[4:12] == ["94.00", "±", "0.00", "%", "96.00", "%", "±", "2.48"]
-    assert line_of(text, 1)[:5] == ["2", "trial-0001", "yes", "93.00", "±"]
-    assert line_of(text, 2)[:4] == ["3", "trial-0002", "yes", "◆"]
-    assert line_of(text, 3)[1:7] == ["trial-0003", "yes", "–", "98.00", "%", "94.4–99.1"]
-    for state in ("finished", "pruned", "paused", "failed"):
-        assert state in text
+    best = line_of(text, 0)
+    assert best[:2] == ["1", "trial-0000"]
+    at = best.index("yes")
+    assert best[at : at + 6] == ["yes", "◆", "94.00", "%", "96.00", "%"]
+    assert line_of(text, 2)[:2] == ["3", "trial-0002"]
+    for needed in ("growth_", "learning_", "finished", "pruned", "paused", "failed"):
+        assert needed in text
+    assert "± 0.00" not in text
+
+
+def test_a_line_parts_the_confirmed_trials_from_the_others(rows):
+    lines = drawn(rows, STUDY, 100).splitlines()
+    at = [number for number, line in enumerate(lines) if line.startswith("───")]
+    assert "trial-0000" in lines[at[0] + 1]
+    assert "trial-0002" in lines[at[1] - 1]
+    assert "trial-0003" in lines[at[1] + 1]
+    assert len(at) == 2
+
+
+def test_what_needs_room_and_says_little_gives_way(rows):
+    healthy = [row for row in rows if row.record.state != "failed"]
+    text = drawn(healthy, STUDY, 88)
+    heads = " ".join(text.splitlines()[1:3])
+    assert "growth_" in heads
+    assert "learning_" in heads
+    assert not any(word in heads for word in ("95 %", "macs", "time", "state"))
 
 
 def test_seeds_are_shown_where_there_is_room(rows):
@@ -106,7 +125,7 @@ def test_seeds_are_shown_where_there_is_room(rows):
 
 def test_what_is_told_below_the_table(rows):
     assert facts(STUDY, rows) == [
-        "best: trial-0000, test 94.00 % ± 0.00 (3 fresh seeds); validation flatters it",
+        "best: trial-0000, test 94.00 % (3 fresh seeds); validation flatters it",
         "trials: 4 finished, 1 pruned, 1 paused, 1 failed",
         "proposals: 7 of 9 feasible (78 %); infeasible: macs 2",
         "epochs: 120 trained, 80 saved by stopping early (40 %)",
@@ -150,7 +169,7 @@ def test_importances_of_an_earlier_version_are_of_another_kind_and_not_told():
 def test_a_trial_confirmed_without_test_images_is_told_to_be_flattered(make):
     again = [make(f"trial-0-seed-{seed}", 0.9, trial=0, seed=seed, confirmation=True) for seed in (1, 2)]
     rows = rank_trials([make("trial-0", trial=0), *again], StudyRecord("small"))
-    best = "best: trial-0, validation 90.00 % ± 0.00 (2 fresh seeds); the images that chose it flatter it"
+    best = "best: trial-0, validation 90.00 % (2 fresh seeds); the images that chose it flatter it"
     assert facts(StudyRecord("small"), rows)[0] == best
 
 
@@ -243,33 +262,33 @@ def test_json_has_all_of_it(rows):
     assert found["study"]["effects"]["network.growth_rate"][0]["trials"] == 60
     assert found["study"]["front"] == [0, 2]
     first, second, _, alone, *_, failed = found["trials"]
-    assert first["figure"] == first["test_figure"] == pytest.approx(0.94)
-    assert first["validation_figure"] == pytest.approx(0.96)
-    ends = first["validation_figure_low"], first["validation_figure_high"]
+    assert first["accuracy"] == first["test"] == pytest.approx(0.94)
+    assert first["validation"] == pytest.approx(0.96)
+    ends = first["validation_low"], first["validation_high"]
     assert ends == pytest.approx((0.93516, 0.98484), abs=1e-5)
     assert (first["seeds"], first["confirmations"], first["front"]) == ([1, 2, 3], 3, True)
     assert first["validation_accuracy"] == 0.98, "the trial's own figure stays what it was"
     assert second["may_be_best"] is True
-    assert (alone["seeds"], alone["test_figure"]) == ([], None)
-    assert (failed["figure"], failed["figure_low"]) == (None, None)
+    assert (alone["seeds"], alone["test"]) == ([], None)
+    assert (failed["accuracy"], failed["accuracy_low"]) == (None, None)
     assert failed["reason"] == "the loss is not finite in epoch 2"
 
 
 def test_csv_has_the_same_columns(rows):
     first, *others = csv.DictReader(io.StringIO(as_csv(rows)))
-    assert float(first["figure"]) == pytest.approx(0.94)
+    assert float(first["accuracy"]) == pytest.approx(0.94)
     assert first["seeds"] == "[1, 2, 3]"
     assert others[0]["may_be_best"] == "true"
-    assert others[-1]["figure"] == ""
+    assert others[-1]["accuracy"] == ""
 
 
 def test_markdown_has_the_same_columns(rows):
     heading, _, first, second, *_ = as_markdown(rows).splitlines()
     assert heading.startswith(
-        "| # | name | may be best | front | test | validation | 95 % interval | seeds |"
+        "| # | name | growth_rate | learning_rate | may be best | front | test | validation | 95 % interval |"
     )
-    assert first.startswith("| 1 | trial-0000 | yes | ◆ | 94.00 ± 0.00 % | 96.00 % | ± 2.48 | 3 |")
-    assert second.startswith("| 2 | trial-0001 | yes |")
+    assert "| yes | ◆ | 94.00 % | 96.00 % | ± 2.48 | 3 |" in first
+    assert second.startswith("| 2 | trial-0001 |")
 
 
 def test_columns_that_would_say_nothing_are_left_out(make):
