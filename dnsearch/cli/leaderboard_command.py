@@ -170,7 +170,7 @@ def _from_storage(places: list[Path], url: str) -> Callable[[], RunsRead]:
 
 
 def _begun(named: Path, runs: Path) -> Path:
-    """Wait for a study that has not begun, in its folder or under its name; returns the folder."""
+    """Wait until a study begins, in its folder or under its name; returns the folder."""
     console.say(f"waiting for {named} to begin…")
     while True:
         for folder in (named, runs / named):

@@ -237,7 +237,7 @@ def test_watching_in_a_pipe_tells_what_has_ended_and_then_the_leaderboard(study)
     assert table.count("finished") == 4  # two trials, the count of them, and what a sign means
 
 
-def test_a_study_that_has_not_begun_is_waited_for(study, monkeypatch):
+def test_a_study_is_waited_for(study, monkeypatch):
     folder, looks = Path("runs/small"), []
 
     def begin_at_the_second_look(_seconds):

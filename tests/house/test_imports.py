@@ -97,8 +97,9 @@ MAY_BE_LAZY = (
 MUST_BE_LAZY = {"tensorflow": ("environment",), "keras": ("environment",)}
 ENVIRONMENT = {"environ", "environb", "getenv", "getenvb", "putenv", "unsetenv"}
 MAX_LINES = 350
-# 160 and 20,000 without comparisons, their statistics, hits, the kept step and the reference in Markdown.
-MOST_MODULES, MOST_LINES = 164, 23_200
+# 160 and 20,000 without comparisons, their statistics, hits, the kept step, the reference in Markdown and
+# the errors that name what was meant.
+MOST_MODULES, MOST_LINES = 164, 23_400
 PRIVATE_NAMES = {
     # The only way to close the pipe by which a fork server's child would keep the server alive.
     ("processes", "multiprocessing: _forkserver_alive_fd"),
