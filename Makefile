@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: install demo test test-slow test-all test-statistics test-kill test-fuzz test-chaos test-gpu test-scale bench bench-search bench-pruning bench-memory lint clean
+.PHONY: install demo pictures docs test test-slow test-all test-statistics test-kill test-fuzz test-chaos test-gpu test-scale bench bench-search bench-pruning bench-memory lint clean
 
 install: $(VENV)/installed
 
@@ -14,6 +14,13 @@ $(VENV)/installed: pyproject.toml
 
 demo: install  ## the main job on real data: a search of 12 trials, its leaderboard, the best network's YAML
 	$(BIN)/dnsearch tune --trials 12 --workers 2 --runs demo
+
+pictures: demo  ## the README's terminals, anew
+	$(BIN)/dnsearch compare starter --vary training.augmentation.crop=0,1,2 --pairs 12 --name crop --workers 2 --runs demo
+	$(BIN)/python docs/pictures/make.py
+
+docs: install  ## the site, in build/site, without network
+	$(BIN)/mkdocs build --strict --quiet
 
 lint: install
 	$(BIN)/ruff check .
