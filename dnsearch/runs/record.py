@@ -25,7 +25,7 @@ def _number(value: object) -> object:
 
 
 Count = Annotated[int, Field(ge=0, lt=2**63)]
-"""A number of parameters, multiply-adds or bytes; a damaged one could be too large for a float."""
+"""A number of parameters, multiply-adds, bytes or trials; a damaged one could be too large for a float."""
 Number = Annotated[float, BeforeValidator(_number)]
 """A float, finite or not."""
 
@@ -243,14 +243,14 @@ class StudyRecord:
     state: Literal["searching", "ended", "interrupted"] = "searching"
     objectives: tuple[str, ...] = ("validation",)
     select: Literal["last", "best"] = "last"
-    trials: Mapping[str, int] = field(default_factory=dict)
-    proposals: int = 0
-    infeasible: Mapping[str, int] = field(default_factory=dict)
-    infeasible_proposals: int = 0
-    epochs_trained: int = 0
-    epochs_saved: int = 0
-    scored_at: int = 0
-    scored: int = 0
+    trials: Mapping[str, Count] = field(default_factory=dict)
+    proposals: Count = 0
+    infeasible: Mapping[str, Count] = field(default_factory=dict)
+    infeasible_proposals: Count = 0
+    epochs_trained: Count = 0
+    epochs_saved: Count = 0
+    scored_at: Count = 0
+    scored: Count = 0
     importances: Mapping[str, Number] = field(default_factory=dict)
     chances: Mapping[str, Number] = field(default_factory=dict)
     effects: Mapping[str, tuple[Effect, ...]] = field(default_factory=dict)

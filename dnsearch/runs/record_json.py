@@ -25,6 +25,8 @@ EXPECTED = {
     "dataclass_type": "a mapping",
     "missing": "this key",
     "unexpected_keyword_argument": "no such key",
+    "greater_than_equal": "a number of at least 0",
+    "less_than": "a number below 2^63",
 }
 """Pydantic's type of an error → what was expected. Other errors speak for themselves."""
 

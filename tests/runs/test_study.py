@@ -49,6 +49,11 @@ def test_the_order_of_importances_is_kept(tmp_path: Path) -> None:
         ('"macs"\n  ]', "7\n  ]", "objectives.1\n  expected text, found 7"),
         ('"front": [\n    0,\n    2\n  ]', '"front": 0', "front\n  expected a list, found 0"),
         ('"proposals"', '"wishes"', "wishes\n  expected no such key, found 6"),
+        (
+            '"proposals": 6',
+            f'"proposals": {10**400}',
+            "proposals\n  expected a number below 2^63, found 1000",
+        ),
     ],
 )
 def test_a_damaged_study_is_refused_with_the_place(tmp_path: Path, old: str, new: str, said: str) -> None:
