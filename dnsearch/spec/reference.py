@@ -97,7 +97,7 @@ def _values(subschema: Schema, default: object, meaning: str) -> str:
         if "const" in option or "enum" in option:
             names += map(str, option.get("enum", [option.get("const")]))
         else:
-            words[_value(option)] = None
+            words[_value(option, default)] = None
     told = all(re.search(rf"(?<![\w-]){re.escape(name)}\b", meaning) for name in names)
     null = [words.pop("null")] if "null" in words else []
     return " or ".join(filter(None, ["" if told else either(names), *words, *("null" for _ in null)]))
@@ -106,12 +106,14 @@ def _values(subschema: Schema, default: object, meaning: str) -> str:
 _NOUNS = {"integer": "integer", "number": "number", "string": "text", "null": "null", "object": "mapping"}
 
 
-def _value(option: Schema) -> str:
+def _value(option: Schema, default: object) -> str:
     if "properties" in option or option.get("type") == "boolean":
         return ""
     if option.get("type") == "array":
         low, high = option.get("minItems"), option.get("maxItems")
         return f"list of {low}" if low is not None and low == high else "list"
+    if isinstance(default, int | float) and option.get("type") in {"integer", "number"}:
+        return _range(option).strip()  # the default is written as one
     return f"{_NOUNS[option['type']]}{_range(option)}" if "type" in option else "any value"
 
 

@@ -14,7 +14,7 @@ from dnsearch.spec.reference import markdown_reference
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-MOST_WORDS = 15_900
+MOST_WORDS = 15_800
 """Of README and docs together; to come down to 14,000."""
 
 EVERYTHING = "".join(page.read_text(encoding="utf-8") for page in PAGES)

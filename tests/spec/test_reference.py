@@ -84,11 +84,11 @@ def test_what_kinds_share_is_told_once_and_what_differs_names_its_kind() -> None
     ("section", "field", "beginning"),
     [
         ("network", "growth_rate", "`growth_rate:` [densenet] (**required**, integer 1–1024 or list) "),
-        ("network", "compression", "`compression: 0.5` [densenet] (number >0 ≤1 or null) "),
+        ("network", "compression", "`compression: 0.5` [densenet] (>0 ≤1 or null) "),
         ("network", "connectivity", "`connectivity: dense` "),
         ("network.stem", "channels", "`channels: null` (integer 1–4096) "),
         ("network.stem", "normalize", "`normalize: false` BatchNorm "),
-        ("training", "seed", "`seed: 0` (integer ≥0) "),
+        ("training", "seed", "`seed: 0` (≥0) "),
         ("tune.parameters", "int", "`int:` [int] (**required**, list of 2) "),
     ],
 )
