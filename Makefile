@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: install demo pictures docs test test-slow test-all test-statistics test-kill test-fuzz test-chaos test-gpu test-scale bench bench-search bench-pruning bench-memory lint clean
+.PHONY: install demo pictures docs test test-slow test-all test-statistics test-kill test-fuzz test-chaos test-gpu test-scale test-report bench bench-search bench-pruning bench-memory lint clean
 
 install: $(VENV)/installed
 
@@ -51,6 +51,10 @@ test-chaos: install  ## 20 searches, each struck by six disasters at random mome
 test-scale: install  ## a Ray cluster of two nodes and a PostgreSQL that goes away, with kills
 	tests/scale/install_postgres.sh
 	DNSEARCH_SCALE=1 $(BIN)/pytest tests/scale tests/search/test_study_lock.py
+
+test-report: install  ## reports in a headless Chromium: no error, no request, every section
+	tests/report/install_chromium.sh
+	DNSEARCH_CHROMIUM=1 $(BIN)/pytest tests/report/test_in_chromium.py
 
 test-gpu: install  ## what only a graphics card can show; fails where there is none
 	DNSEARCH_GPU=1 $(BIN)/pytest tests/gpu/test_on_a_card.py

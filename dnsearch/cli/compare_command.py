@@ -47,6 +47,7 @@ def compare(
     if len(specs) > 1 or (Path(specs[0]) / "run.json").exists():
         _compare_runs([Path(each) for each in specs], as_json=as_json)
         return
+    from dnsearch.cli.report_commands import write_report
     from dnsearch.compare.design import designed
     from dnsearch.compare.result import result
     from dnsearch.compare.running import Comparison
@@ -70,6 +71,7 @@ def compare(
         from dnsearch.report.comparison import comparison
 
         console.show(comparison(found))
+    write_report(folder)
 
 
 def _train(comparison: "Comparison", *, plain: bool) -> None:

@@ -67,6 +67,8 @@ study | study_commands | study migrate small --to spec.yaml --dry-run
 Keep a study whose spec changed: what the new spec could have tried stays, the rest is set aside.
 leaderboard | leaderboard_command | leaderboard --top 10
 Rank runs, hand-made and searched ones together; of one study, say how sure the figures are.
+report | report_commands | report speculations -o report.html
+Write a report: one HTML file with the verdict, charts, the best network, and how to repeat it.
 dashboard | study_commands | dashboard speculations
 Show a study in the browser, for this machine alone, until Ctrl-C. Needs the extra dashboard.
 clean | study_commands | clean runs/speculations --dry-run

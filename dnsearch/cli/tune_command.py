@@ -118,6 +118,10 @@ def tune(
             console.say(f"  {times} left out: {reason}")
     code = _searched(request, executor, address, plain=plain)
     _show_outcome(request, as_json=as_json)
+    if not code:
+        from dnsearch.cli.report_commands import write_report
+
+        write_report(request.folder)
     raise Exit(code)
 
 

@@ -24,6 +24,7 @@ from dnsearch.plan.limits import Planned, planned
 from dnsearch.plan.network import TOLERANCE
 from dnsearch.spec.compare import RATE, SEED, SPLIT_SEED, Compare, Retune
 from dnsearch.spec.document import fingerprint, settings
+from dnsearch.spec.experiment import Experiment
 
 Phase = Literal["retune", "pilot", "pairs"]
 
@@ -41,9 +42,14 @@ class Arm:
 class Design:
     """A comparison to make. The baseline is the first arm."""
 
-    name: str
+    spec: Experiment
     compare: Compare
     arms: tuple[Arm, ...]
+
+    @property
+    def name(self) -> str:
+        """The spec's."""
+        return self.spec.name
 
     @property
     def contrasts(self) -> list[tuple[str, str]]:
@@ -110,7 +116,7 @@ def designed(found: Planned) -> Design:
         target = target or _figure(arm.planned, compare)
     if problems := [*_equal(arms, compare)]:
         raise SpecError(found.written.located(SpecError(problems)).problems)
-    return Design(spec.name, compare, tuple(arms))
+    return Design(spec, compare, tuple(arms))
 
 
 def _arm(found: Planned, compare: Compare, name: str, target: int | None) -> Arm:

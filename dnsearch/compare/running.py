@@ -4,6 +4,7 @@ Everything is in the comparison's folder, so whoever asks again after a kill goe
 comes to the same verdict::
 
     RUNS/starter-pooling/
+     ├── spec.yaml    what was asked, with every default
      ├── plan.json    arms and, once they are known, rates and number of pairs: frozen before the first pair
      ├── retune/      the runs that chose the rates
      ├── pilot/       those that measured the spread
@@ -29,12 +30,13 @@ from dnsearch.compare.statistics import detectable_gap, pairs_needed
 from dnsearch.errors import Problem, TrainingError
 from dnsearch.runs.atomic import atomic_write, writing
 from dnsearch.runs.cleaning import heavy, remove
-from dnsearch.runs.folder import RunFolder
+from dnsearch.runs.folder import RunFolder, write_asked
 from dnsearch.runs.lock import locked
 from dnsearch.runs.record import EpochRecord, Parameters, RunRecord, opening
 from dnsearch.runs.scan import known
 from dnsearch.search.messages import Executor, Job, RunFailed, RunLost
 from dnsearch.spec.compare import FEWEST_PAIRS
+from dnsearch.spec.document import resolved_yaml
 
 MAX_LOST = 5  # attempts of a run that may lose their node
 MAX_FURTHER = 3  # times that the range of rates gets longer
@@ -87,7 +89,9 @@ class Comparison:
             self.folder.mkdir(parents=True, exist_ok=True)
         with locked(self.folder / "lock"):
             try:
-                plan = frozen_plan(self.folder, self.design) or (yield from self._planned())
+                plan = frozen_plan(self.folder, self.design)
+                write_asked(self.folder, resolved_yaml(self.design.spec))
+                plan = plan or (yield from self._planned())
                 if plan and (yield from self._train("pairs", self.design.pairs(plan.pairs, plan.rates))):
                     yield Finished()
             finally:

@@ -56,15 +56,19 @@ def _bar(figure: Figure, reach: float, margin: float) -> str:
     return "".join(cells).rstrip()
 
 
+CONTRASTS = "verdict", ">difference", ">95 % interval", ">p", ">wins", ">on test"
+ARMS = ">validation", ">test", ">rate", ">growth", ">parameters", ">MACs", ">time"
+
+
 def _contrasts(found: Result) -> Table:
-    headings = ">difference", ">95 % interval", ">p", ">wins", ">on test"
-    made = table("", f"than {found.baseline}", "verdict", *headings, gap=2)
+    made = table("", f"than {found.baseline}", *CONTRASTS, gap=2)
     for each in found.contrasts:
-        made.add_row(*_row(each, found.test.get(each.arm)))
+        made.add_row(*contrast_cells(each, found.test.get(each.arm)))
     return made
 
 
-def _row(each: Contrast, test: Figure | None) -> Sequence[str]:
+def contrast_cells(each: Contrast, test: Figure | None) -> Sequence[str]:
+    """A contrast below ``CONTRASTS``, after the arm's name."""
     between = f"{each.difference.low:+.2f} to {each.difference.high:+.2f}"
     figures = f"{each.p:.3f}", f"{100 * each.superiority:.0f} %"
     tested = units.NOTHING if test is None else f"{test.value:+.2f}"
@@ -72,27 +76,37 @@ def _row(each: Contrast, test: Figure | None) -> Sequence[str]:
 
 
 def _arms(arms: Sequence[ArmResult]) -> Table:
-    headings = ">validation", ">test", ">rate", ">growth", ">parameters", ">MACs", ">time"
-    made = table("", "arm", *headings, gap=2)
+    made = table("", "arm", *ARMS, gap=2)
     for arm in arms:
-        test = units.NOTHING if arm.test is None else f"{arm.test.value:.2f}"
-        growth = str(list(arm.growth_rate) if isinstance(arm.growth_rate, tuple) else arm.growth_rate)
-        cost = units.count(arm.parameters), units.short_count(arm.macs), units.duration(arm.wall_seconds)
-        figures = f"{arm.validation.value:.2f}", test, f"{arm.learning_rate:.3g}", growth
-        made.add_row(arm.name, *figures, *cost)
+        made.add_row(*arm_cells(arm))
     return made
+
+
+def arm_cells(arm: ArmResult) -> Sequence[str]:
+    """An arm below ``ARMS``, after its name."""
+    test = units.NOTHING if arm.test is None else f"{arm.test.value:.2f}"
+    growth = str(list(arm.growth_rate) if isinstance(arm.growth_rate, tuple) else arm.growth_rate)
+    cost = units.count(arm.parameters), units.short_count(arm.macs), units.duration(arm.wall_seconds)
+    return arm.name, f"{arm.validation.value:.2f}", test, f"{arm.learning_rate:.3g}", growth, *cost
 
 
 def _rates(found: Result) -> Table:
+    made = table("", "learning rate", *(f">{name}" for name in found.plan.tried), gap=2)
+    for row in rate_rows(found):
+        made.add_row(*row)
+    return made
+
+
+def rate_rows(found: Result) -> list[list[str]]:
     """What each arm scored with each learning rate, the chosen one in brackets."""
-    tried, chosen = found.plan.tried, found.plan.rates
-    made = table("", "learning rate", *(f">{name}" for name in tried), gap=2)
+    tried, rows = found.plan.tried, []
     for rate in next(iter(tried.values())):
         scores = {name: f"{curve[rate]:.2f}" for name, curve in tried.items()}
-        made.add_row(
-            rate, *(f"[{each}]" if f"{chosen[name]:g}" == rate else each for name, each in scores.items())
+        chosen = found.plan.rates
+        rows.append(
+            [rate, *(f"[{each}]" if f"{chosen[name]:g}" == rate else each for name, each in scores.items())]
         )
-    return made
+    return rows
 
 
 def single_runs(found: RunsCompared) -> Group:

@@ -28,10 +28,10 @@ def facts(study: StudyRecord, rows: Sequence[Row]) -> list[str]:
     epochs: 30 trained, 10 saved by stopping early (25 %)
     importance: too few trials
     """
-    return [*_headline(rows), *_counts(study), *_failures(rows), *_signs(study, rows), *_importances(study)]
+    return [*headline(rows), *_counts(study), *_failures(rows), *_signs(study, rows), *_importances(study)]
 
 
-def _headline(rows: Sequence[Row]) -> Iterator[str]:
+def headline(rows: Sequence[Row]) -> Iterator[str]:
     """What to quote of the first row, if it was confirmed."""
     standing = rows[0].standing if rows else None
     if standing is None or not standing.seeds or standing.validation is None:
@@ -117,17 +117,21 @@ def effect_cells(study: StudyRecord) -> list[tuple[str, ...]]:
 
 def _cells(effect: Effect) -> tuple[str, ...]:
     low, high = effect.chance
-    ends = [setting(effect.low)] + [setting(effect.high)] * (effect.high != effect.low)
     outside = "*" if not low <= effect.mean <= high else ""
     between = f"{100 * low:.1f}–{100 * high:.1f}"
     mean = f"{100 * effect.mean:.2f}{outside or ' '}"
     return (
-        shortened("–".join(ends), WIDEST_VALUE),
+        shortened(span(effect), WIDEST_VALUE),
         f"{effect.trials}",
         mean,
         between,
         f"{100 * effect.best:.2f}",
     )
+
+
+def span(effect: Effect) -> str:
+    """The value, or the lowest and the highest number, that an effect is about."""
+    return "–".join([setting(effect.low)] + [setting(effect.high)] * (effect.high != effect.low))
 
 
 HEADINGS = ("setting", "value", "trials", "mean ", "by chance", "best")

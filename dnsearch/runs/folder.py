@@ -44,6 +44,8 @@ from dnsearch.runs.record import EpochRecord, RunRecord, StudyRecord
 from dnsearch.runs.record_json import Record, from_json, from_lines, to_json, to_lines
 
 RECORD, STUDY = "run.json", "study.json"
+SPEC, BEST = "spec.yaml", "best.yaml"
+"""Of a study or comparison: what was asked. Of a study: the spec of its best network."""
 CONFIRM = "confirm"
 """Of a study: the folder of the retrainings that confirm its best trials."""
 
@@ -113,7 +115,7 @@ class RunFolder:
 
     path: Path
 
-    spec = _File("spec.yaml")
+    spec = _File(SPEC)
     resolved = _File("resolved.yaml")
     record = _File(RECORD)
     epochs_file = _File("epochs.jsonl")
@@ -173,6 +175,17 @@ class RunFolder:
         values = {"scaling": dict(scaling), "image_shape": image_shape, "class_names": class_names}
         atomic_write(self.preprocessing, json.dumps(values, indent=2).encode() + b"\n")
 
+    def images(self) -> tuple[tuple[int, ...], tuple[str, ...]]:
+        """The shape of the run's images, (height, width, channels), and its classes, in their order."""
+        with reading(self.preprocessing):
+            try:
+                saved = input_files.json_value(self.preprocessing)
+                height, width, channels = map(int, saved["image_shape"])
+                return (height, width, channels), tuple(map(str, saved["class_names"]))
+            except (ValueError, LookupError, TypeError, OverflowError) as error:
+                expected = "the run's image shape and class names"
+                raise RunError(str(Problem(str(self.preprocessing), expected, str(error)))) from error
+
     def write_start(self, source: str, afresh: Sequence[str]) -> None:
         """Save from which run folder the first weights were taken, and the layers that they did not fit."""
         values = {"start_from": source, "afresh": afresh}
@@ -229,7 +242,15 @@ def is_study(folder: Path) -> bool:
 
 def write_study(folder: Path, record: StudyRecord) -> None:
     """Make a record the one of a study's folder; a file that says the same already stays as it is."""
-    path, content = folder / STUDY, to_json(record, indent=2) + b"\n"
+    _renew(folder / STUDY, to_json(record, indent=2) + b"\n")
+
+
+def write_asked(folder: Path, resolved: str) -> None:
+    """Save what a study or a comparison was asked, likewise."""
+    _renew(folder / SPEC, resolved.encode())
+
+
+def _renew(path: Path, content: bytes) -> None:
     with writing(path):
         unchanged = path.exists() and input_files.content(path) == content
     if not unchanged:

@@ -18,6 +18,7 @@ class Scan:
     """The runs that can be read, sorted by path, and the folders that cannot, each with the reason."""
 
     records: list[RunRecord]
+    folders: list[Path]  # of the records
     unreadable: list[tuple[Path, str]]
 
 
@@ -31,10 +32,11 @@ def scan(paths: Iterable[Path]) -> Scan:
         check_folder(path)
         for folder in runs_under(path):
             by_place.setdefault(folder.resolve(), folder)
-    found = Scan([], [])
+    found = Scan([], [], [])
     for folder in sorted(by_place.values()):
         try:
             found.records.append(as_it_is(RunFolder(folder)))
+            found.folders.append(folder)
         except RunError as error:
             found.unreadable.append((folder, str(error)))
     return found

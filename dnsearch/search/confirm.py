@@ -17,15 +17,13 @@ from dnsearch.errors import RunError
 from dnsearch.evaluate.intervals import Figure, mean_over_seeds
 from dnsearch.plan.limits import planned
 from dnsearch.runs.atomic import atomic_write
-from dnsearch.runs.folder import CONFIRM, RunFolder, trial_name
+from dnsearch.runs.folder import BEST, CONFIRM, RunFolder, trial_name
 from dnsearch.runs.record import Metrics, Origin, RunRecord, opening, order
 from dnsearch.runs.scan import known
 from dnsearch.search.feasibility import facts
 from dnsearch.search.messages import Request
 from dnsearch.search.proposal import Proposal
 from dnsearch.spec.document import load, resolved_yaml
-
-BEST = "best.yaml"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 from optuna.trial import Trial
 
 from dnsearch.runs.atomic import remove_leftovers, writing
-from dnsearch.runs.folder import RunFolder, trial_name
+from dnsearch.runs.folder import RunFolder, trial_name, write_asked
 from dnsearch.runs.lock import is_locked
 from dnsearch.runs.record import EpochRecord, RunRecord, Stop
 from dnsearch.runs.scan import known
@@ -27,6 +27,7 @@ from dnsearch.search.pruning import StopRules, scores_of
 from dnsearch.search.study_summary import StudyFile
 from dnsearch.search.transfer import enqueue
 from dnsearch.search.trial_store import MAX_STARTS, TrialStore, writable
+from dnsearch.spec.document import resolved_yaml
 
 IDLE_SECONDS = 2.0  # before the store is asked again after it had no trial to give
 MAX_LOST = 5  # attempts of a trial that may lose their node before the trial has failed
@@ -47,6 +48,8 @@ def search(
     executor = executor or local_executor(request.resources)
     with writable(request, lambda: interrupts() > 1) as store:
         enqueue(request, store)
+        asked = request.spec.document.experiment.model_copy(update={"tune": request.spec.tune})
+        write_asked(request.folder, resolved_yaml(asked))
         coordinator = Coordinator(request, store, executor)
         try:
             yield from coordinator.go(interrupts)

@@ -17,9 +17,8 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from dnsearch.errors import Problem, SpecError, StudyError
 from dnsearch.runs.atomic import writing
-from dnsearch.runs.folder import CONFIRM, trial_name, write_study
+from dnsearch.runs.folder import BEST, CONFIRM, trial_name, write_study
 from dnsearch.search import study_metadata
-from dnsearch.search.confirm import BEST
 from dnsearch.search.database import OPENING_TROUBLE, existing_storage, reachable, sqlite_file, storage
 from dnsearch.search.duplicates import DROPPED
 from dnsearch.search.feasibility import SearchSpec

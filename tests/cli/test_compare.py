@@ -52,6 +52,8 @@ def test_a_comparison_that_was_killed_comes_to_the_same_verdict(place):
     assert code == 0
     assert f"{there['sentences'][0][1:40]}" in out.replace("\n", " ")
     assert "6 pairs, margin 0.5 points of accuracy" in out
+    assert "report: whole/tiny-pooling/report.html" in said
+    assert there["sentences"][0][1:40] in (place / "whole/tiny-pooling/report.html").read_text()
     first, second = (f"whole/tiny-pooling/pairs/pair-001-{arm}" for arm in ("avg", "max"))
     code, out, said = dnsearch(place, "compare", first, second)
     assert code == 0, said

@@ -35,7 +35,9 @@ def test_a_search_from_its_first_line_to_its_last(dnsearch):
     lines = ran.err.splitlines()
     assert lines[0] == "study tiny: 2 trials, 2 at once, in runs/tiny"
     assert sorted(line[:17] for line in lines[1:3]) == ["trial 0  finished", "trial 1  finished"]
-    assert lines[3:] == ["best network: runs/tiny/best.yaml", "next: dnsearch train runs/tiny/best.yaml"]
+    best = ["best network: runs/tiny/best.yaml", "next: dnsearch train runs/tiny/best.yaml"]
+    assert lines[3:] == [*best, "report: runs/tiny/report.html"]
+    assert "Study tiny" in Path("runs/tiny/report.html").read_text()
     assert ran.out.splitlines()[0].strip() == "study tiny, exploratory"
     assert ran.out.count("  finished") == 2
 
