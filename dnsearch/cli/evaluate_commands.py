@@ -1,8 +1,11 @@
 """``dnsearch evaluate``: how good a run is on other images. ``dnsearch predict``: what images show."""
 
+import csv
+import io
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from typer import Argument, BadParameter, Option
 
@@ -53,7 +56,11 @@ def evaluate(
 
 def predict(
     run: RunPath,
-    images: list[Path] = Argument(..., metavar="IMAGE...", help="PNG or JPEG files."),
+    images: list[Path] = Argument(
+        ...,
+        metavar="IMAGE...",
+        help="PNG or JPEG files, or folders of them: all images below, and CSV on stdout.",
+    ),
     top: int = Option(3, min=1, help="How many classes to print."),
     out: Path | None = Option(
         None, metavar="DIR", help="U-Nets: where to write masks and overlays. Default: beside each image."
@@ -68,6 +75,9 @@ def predict(
     segments = folder.read().settings["network.family"] == "unet"
     if out is not None and not segments:
         raise BadParameter("--out is for U-Nets, which write masks; this run gives each image one class")
+    from dnsearch.data.data_files import images_below
+
+    as_csv, images = any(each.is_dir() for each in images), images_below(images)
     environment.prepare_tensorflow()
     from dnsearch.evaluate.predict import predict_images, predict_masks
 
@@ -78,7 +88,32 @@ def predict(
     if as_json:
         console.show_json(predictions)
         return
+    if as_csv:
+        console.raw(prediction_csv(predictions, top))
+        return
     for each in predictions:
         *files, classes = each.values()
         likely = "  ".join(f"{name} {100 * share:.1f} %" for name, share in [*classes.items()][:top])
         console.raw("  ".join(map(escaped, [*files, likely])))
+
+
+def prediction_csv(predictions: Sequence[Mapping[str, Any]], top: int) -> str:
+    """A line per image: its files, then the likeliest classes, each with its share.
+
+    >>> print(prediction_csv([{"image": "a.png", "classes": {"cat": 0.75, "dog": 0.25}}], 1), end="")
+    image,class_1,share_1
+    a.png,cat,0.75
+    """
+    rows = []
+    for each in predictions:
+        *files, classes = each.values()
+        rows.append([*files, *(part for pair in [*classes.items()][:top] for part in pair)])
+    *names, _ = predictions[0]
+    widest = (max(map(len, rows)) - len(names)) // 2
+    heading = [
+        *names,
+        *(f"{word}_{number}" for number in range(1, widest + 1) for word in ("class", "share")),
+    ]
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([heading, *rows])
+    return text.getvalue()

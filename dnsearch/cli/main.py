@@ -5,8 +5,10 @@ A command's module is imported when the command is called, so ``--help`` imports
 
 import gc
 import inspect
+import re
 import sys
 from importlib import import_module
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import typer
@@ -150,13 +152,20 @@ def options(
     """
 
 
+def _at_home(argument: str) -> str:
+    """An argument with the home folder for ``~``, where shells leave it: behind = and sqlite:///."""
+    return re.sub(
+        r"^((--)?[\w.-]+=)?(sqlite:///)?~(?=/|$)", lambda found: f"{found[0][:-1]}{Path.home()}", argument
+    )
+
+
 def main() -> None:
     """Run the program; an error of ours becomes its text and its exit code, and so does lost output."""
     environment.without_pydantic_plugins()
     with console.unfailing():
         code: Any = 0
         try:
-            app(prog_name="dnsearch")
+            app(map(_at_home, sys.argv[1:]), prog_name="dnsearch")
         except DnsearchError as error:
             console.complain(error)
             code = error.exit_code

@@ -39,7 +39,15 @@ Specs = Annotated[list[str], Argument(metavar="SPEC...", help="YAML files or pre
 Searched = Annotated[
     str, Argument(metavar="SPEC", help="A YAML file with a tune section, or the name of a preset.")
 ]
-RunPath = Annotated[Path, Argument(metavar="RUN", help="A run folder.")]
+
+
+def _run_path(named: Path) -> Path:
+    """What is no path here may be the name of a run under ``runs``."""
+    return RUNS / named if not named.exists() and (RUNS / named).exists() else named
+
+
+RunHelp = "A run folder, or the name of one in runs."
+RunPath = Annotated[Path, Argument(metavar="RUN", help=RunHelp, callback=_run_path)]
 SetHelp = "Change one value of the spec, such as network.growth_rate=24. Repeatable."
 Set = Annotated[list[str] | None, Option("--set", metavar="PATH=VALUE", help=SetHelp)]
 Runs = Annotated[Path, Option("--runs", metavar="DIR", help="Folder of the runs.")]

@@ -70,6 +70,21 @@ def file_shape(image_shape: tuple[int, int, int] | None) -> tuple[int, int, int]
     return image_shape
 
 
+def images_below(paths: Sequence[Path]) -> list[Path]:
+    """The paths, and in place of each folder all PNG and JPEG files below it, sorted, without hidden ones."""
+    found: list[Path] = []
+    for path in paths:
+        if not path.is_dir():
+            found.append(path)
+            continue
+        below = [each.relative_to(path) for each in path.rglob("*") if each.suffix.lower() in ENDINGS]
+        seen = sorted(each for each in below if not any(part.startswith(".") for part in each.parts))
+        if not seen:
+            raise refuse(path, f"images ending in {', '.join(ENDINGS)}", "none", "Name another folder.")
+        found += [path / each for each in seen]
+    return found
+
+
 def leads_inside(folder: Path) -> Callable[[Path], bool]:
     """A function: whether a path below the folder is still there when its symbolic links are followed."""
     root, resolved = _resolved(folder), functools.cache(_resolved)  # a million images have few folders

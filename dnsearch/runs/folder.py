@@ -84,7 +84,10 @@ def check_folder(path: Path) -> None:
         there = path.is_dir()
     if not there:
         found = "a file" if path.exists() else "nothing"
-        hint = "Runs are made by: dnsearch train SPEC, or dnsearch tune SPEC"
+        beside = [each.name for each in path.parent.iterdir()] if path.parent.is_dir() else []
+        close = difflib.get_close_matches(path.name, sorted(beside), n=1)
+        made = "Runs are made by: dnsearch train SPEC, or dnsearch tune SPEC"
+        hint = f"Did you mean {path.with_name(close[0])}?" if close and found == "nothing" else made
         raise RunError(str(Problem(str(path), "a run, a study or a folder of runs", found, hint)))
 
 

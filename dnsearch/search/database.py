@@ -13,7 +13,13 @@ from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import URL, create_engine, inspect, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, PendingRollbackError, SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    NoSuchModuleError,
+    PendingRollbackError,
+    SQLAlchemyError,
+)
 from sqlalchemy.pool import NullPool
 
 from dnsearch.errors import Problem, StudyError
@@ -147,12 +153,28 @@ def reachable(url: str, also: Kinds = ()) -> Iterator[None]:
     try:
         yield
     except TROUBLE + also as error:
-        found = error_text(error, url)
-        hint = next((remedy for words, remedy in REMEDIES.items() if words in found), EXAMPLES)
+        found, driver = error_text(error, url), _driver_problem(error, url)
+        hint = driver[1] or next((remedy for words, remedy in REMEDIES.items() if words in found), EXAMPLES)
         if hint == PERMISSION and "denied" not in found:
             found = f"permission denied: {found}"
         where, expected = f"--storage {shown(url)}", "a database that can be used"
-        raise StudyError(str(Problem(where, expected, found, hint))) from error
+        raise StudyError(str(Problem(where, expected, driver[0] or found, hint))) from error
+
+
+def _driver_problem(error: BaseException, url: str) -> tuple[str, str]:
+    """What is found, and what to do, where a URL's database or its driver is not there; else empty texts."""
+    kind = url.partition(":")[0]
+    server = kind.startswith("postgres")
+    while error.__cause__ is not None:
+        error = error.__cause__
+    if isinstance(error, NoSuchModuleError) and not server:
+        return f"{kind}://, neither SQLite nor PostgreSQL", EXAMPLES
+    if isinstance(error, NoSuchModuleError):
+        return f"{kind}://", f"Write postgresql+psycopg:// in place of {kind}://"
+    if isinstance(error, ModuleNotFoundError):
+        install = "pip install 'dnsearch[postgres]', and write postgresql+psycopg://" if server else EXAMPLES
+        return f"no driver {error.name} on this machine", install
+    return "", ""
 
 
 def shown(url: str) -> str:

@@ -16,6 +16,7 @@ from dnsearch.search.feasibility import SearchSpec
 from dnsearch.spec.document import parse, resolved_yaml, settings
 from dnsearch.spec.experiment import Experiment
 from dnsearch.spec.tune import Tune
+from dnsearch.spec.validation_errors import nearest
 
 SPEC = "dnsearch:spec"
 METADATA = "dnsearch:document"
@@ -55,7 +56,9 @@ def existing_study(url: str, name: str) -> optuna.Study:
     file = sqlite_file(url)
     missing = file is not None and not file.is_file()
     found = ", ".join(there) or ("no such file" if missing else "no study")
-    hint = "Studies are made by: dnsearch tune SPEC --study NAME"
+    beside = sorted(each.parent.name for each in file.parent.parent.glob("*/study.db")) if file else []
+    guess = nearest(name, (*there, *beside))
+    hint = f"Did you mean {guess}?" if guess else "Studies are made by: dnsearch tune SPEC --study NAME"
     raise StudyError(str(Problem(f"study {name}", f"a study in {shown(url)}", found, hint)))
 
 

@@ -6,6 +6,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -163,5 +164,6 @@ class Data(Section):
 
     @property
     def location(self) -> str:
-        """The path to read from, with the CIFARs' default filled in; empty for the digits."""
-        return self.path or ("data" if SOURCES[self.source].path == "default" else "")
+        """The path to read from, ``~`` and the CIFARs' default filled in; empty for the digits."""
+        path = self.path or ("data" if SOURCES[self.source].path == "default" else "")
+        return str(Path(path).expanduser()) if path.startswith("~/") else path

@@ -1,6 +1,7 @@
 """Whatever a person gets wrong: a sentence on stderr, an exit code, and never a traceback."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -82,6 +83,14 @@ def mistakes(dnsearch, tmp_path):
             6,
             "--storage URL (it is not repeated here, since a password may be in it)\n  expected a database",
         ),
+        (
+            "tune spec.yaml --storage postgres://host/db",
+            6,
+            "Write postgresql+psycopg:// in place of postgres://",
+        ),
+        ("tune spec.yaml --storage mysql://host/db", 6, "mysql"),
+        ("leaderboard foldr", 4, "Did you mean folder?"),
+        ("check ~/nothing.yaml", 2, f"{Path.home()}/nothing.yaml no such file"),
         ("leaderboard", 4, "runs\n  expected a run, a study or a folder of runs, found nothing"),
         ("leaderboard file", 4, "found a file"),
         ("leaderboard folder --sort nothing", 2, "expected one of validation, validation_accuracy"),

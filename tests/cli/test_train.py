@@ -158,6 +158,18 @@ def test_predict(trained):
     assert sum(odds) == pytest.approx(1, abs=1e-5)
     assert odds == sorted(odds, reverse=True)
 
+    (Path("photos") / "more").mkdir(parents=True)
+    for name in ("photos/a.png", "photos/more/b.PNG"):
+        Image.fromarray(np.zeros((8, 8), np.uint8)).save(name)
+    Path("photos/notes.txt").write_text("no image")
+    heading, *rows = trained("predict", "tiny", "photos", "--top", "2").out.splitlines()
+    assert heading == "image,class_1,share_1,class_2,share_2"
+    assert [row.split(",")[0] for row in rows] == ["photos/a.png", "photos/more/b.PNG"]
+    Path("empty").mkdir()
+    nothing = trained("predict", "tiny", "empty")
+    assert (nothing.code, nothing.out) == (3, "")
+    assert "expected images ending in .png, .jpg, .jpeg, found none" in nothing.err
+
     Path("text.png").write_text("no image")
     broken = trained("predict", "runs/tiny", "text.png")
     assert broken.code == 3

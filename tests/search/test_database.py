@@ -89,8 +89,12 @@ def test_how_long_a_search_goes_on_may_change(tiny, tmp_path):
 @pytest.mark.parametrize(
     ("url", "shown", "found"),
     [
-        ("nix://host/db", "nix://host/db", "Can't load plugin: sqlalchemy.dialects:nix"),
-        ("mysql+nodriver://host/db", "mysql+nodriver://host/db", "Can't load plugin"),
+        ("nix://host/db", "nix://host/db", "nix://, neither SQLite nor PostgreSQL"),
+        (
+            "mysql+nodriver://host/db",
+            "mysql+nodriver://host/db",
+            "mysql+nodriver://, neither SQLite nor PostgreSQL",
+        ),
         ("sqlite:////proc/nowhere/study.db", "sqlite:////proc/nowhere/study.db", "No such file or directory"),
         ("sqlite:////", "sqlite:////", "a folder, where the file of the database should be"),
     ],
@@ -135,6 +139,22 @@ def test_a_password_is_never_repeated(tiny, tmp_path, url, shown):
     unreadable = "URL (it is not repeated here, since a password may be in it)"
     assert text.startswith(f"--storage {shown or unreadable}\n  expected a database that can be used, found ")
     assert shown or "one that cannot be read; in a password, @ is written %40" in text
+
+
+@pytest.mark.parametrize(
+    ("url", "found", "hint"),
+    [
+        ("postgres://host/db", "postgres://", "Write postgresql+psycopg:// in place of postgres://"),
+        (
+            "postgresql+psycopg2://host/db",
+            "no driver psycopg2 on this machine",
+            "pip install 'dnsearch[postgres]'",
+        ),
+    ],
+)
+def test_a_driver_that_is_not_there(tiny, tmp_path, url, found, hint):
+    text = refusal(tiny(), tmp_path, url)
+    assert f"expected a database that can be used, found {found}\n  {hint}" in text
 
 
 def test_a_driver_s_words_are_told_without_the_password():
