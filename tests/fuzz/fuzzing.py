@@ -45,6 +45,8 @@ def run(count, first, done):
     os.dup2(2, 1)
     faulthandler.enable()
     with tempfile.TemporaryDirectory() as place:
+        for name in READERS:  # before a damaged checkpoint changes the network that others' files are made of
+            _good(name, Path(place, "tiny"))
         for name, number in cases(count, first)[done:]:
             tell.write(f"{name} {number}\n")
             tell.write(json.dumps(_outcome(name, number, Path(place, "tiny"))) + "\n")
