@@ -6,6 +6,7 @@ A command's module is imported when the command is called, so ``--help`` imports
 import gc
 import inspect
 import re
+import signal
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -162,6 +163,15 @@ def _at_home(argument: str) -> str:
 def main() -> None:
     """Run the program; an error of ours becomes its text and its exit code, and so does lost output."""
     environment.without_pydantic_plugins()
+    try:
+        code = _run()
+    except KeyboardInterrupt:  # while an error was told
+        code = 128 + signal.SIGINT
+    sys.exit(code)
+
+
+def _run() -> Any:  # noqa: ANN401  (whatever SystemExit was given)
+    """Run the command; returns the exit code."""
     with console.unfailing():
         code: Any = 0
         try:
@@ -171,8 +181,10 @@ def main() -> None:
             code = error.exit_code
         except SystemExit as leaving:
             code = leaving.code
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)  # the work is done; Python's end takes a moment more
         if not code and (lost := console.lost()) is not None:
             code = 1
             if not isinstance(lost, BrokenPipeError):  # who reads no further knows it
                 console.say(f"stdout\n  the output was lost: {lost.strerror}")
-    sys.exit(code)
+    return code

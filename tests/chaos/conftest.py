@@ -28,7 +28,9 @@ class Sittings:
     def start(self, *options: str) -> subprocess.Popen[str]:
         """Another sitting."""
         wanted = ("--trials", str(TRIALS), "--workers", "2", *options)
-        with (self.search.folder / "said.txt").open("w") as said:
+        file = self.search.folder / "said.txt"
+        file.unlink(missing_ok=True)  # an earlier sitting may still write to it
+        with file.open("w") as said:
             self.running = self.search.start(*wanted, stdout=subprocess.DEVNULL, stderr=said)
         return self.running
 

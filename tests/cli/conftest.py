@@ -1,9 +1,9 @@
 """The program as a person runs it: what it is told, what it prints where, and how it ends."""
 
 import shutil
+import signal
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,21 @@ class Ran:
 Dnsearch = Callable[..., Ran]
 
 
+def code_of(*arguments: object) -> Any:
+    """Run the program here; returns its exit code. At its end it is deaf to Ctrl-C, and tests are not."""
+    earlier = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["dnsearch", *map(str, arguments)])
+        try:
+            main()
+        except SystemExit as leaving:
+            return leaving.code or 0
+        finally:
+            for number, handler in earlier.items():
+                signal.signal(number, handler)
+    return 0
+
+
 @pytest.fixture
 def dnsearch(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Dnsearch:
     """Runs the program in an empty folder with ``spec.yaml``."""
@@ -35,13 +50,7 @@ def dnsearch(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str],
     Path("spec.yaml").write_text(spec())
 
     def run(*arguments: object) -> Ran:
-        monkeypatch.setattr(sys, "argv", ["dnsearch", *map(str, arguments)])
-        code: Any = 0
-        try:
-            main()
-        except SystemExit as leaving:
-            code = leaving.code or 0
-        return Ran(code, *capfd.readouterr())
+        return Ran(code_of(*arguments), *capfd.readouterr())
 
     return run
 
@@ -51,10 +60,9 @@ def tiny_run(tensorflow_ready: None, tmp_path_factory: pytest.TempPathFactory) -
     """The folder of a finished run of two epochs; it is trained once, and each test works on a copy."""
     folder = tmp_path_factory.mktemp("tiny")
     (folder / "spec.yaml").write_text(spec())
-    with pytest.MonkeyPatch.context() as patch, suppress(SystemExit):
+    with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        patch.setattr(sys, "argv", ["dnsearch", "train", "spec.yaml"])
-        main()
+        code_of("train", "spec.yaml")
     return folder / "runs/tiny"
 
 

@@ -7,7 +7,6 @@ import sys
 import pytest
 
 from dnsearch.cli import console
-from dnsearch.cli.main import main
 from dnsearch.errors import Place, Problem, RunError, SpecError
 
 
@@ -72,11 +71,8 @@ def test_a_terminal_obeys_nothing_that_a_name_holds(capfd):
         ["presets", HOSTILE],
     ],
 )
-def test_a_terminal_obeys_nothing_that_a_command_line_holds(arguments, monkeypatch, capfd):
-    monkeypatch.setattr(sys, "argv", ["dnsearch", *arguments])
-    with pytest.raises(SystemExit):
-        main()
-    said = capfd.readouterr().err
+def test_a_terminal_obeys_nothing_that_a_command_line_holds(arguments, dnsearch):
+    said = dnsearch(*arguments).err
     assert "\\u202eb\\u2066" in said
     assert not [letter for letter in said if not letter.isprintable() and letter not in "\n\u3000"]
 

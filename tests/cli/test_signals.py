@@ -1,5 +1,6 @@
 """The program on a terminal that goes away, with streams that take nothing, and stopped by signals."""
 
+import inspect
 import os
 import pty
 import signal
@@ -175,6 +176,25 @@ def test_output_that_was_asked_for_and_lost(command: str, shell: str, code: int,
     done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False)
     assert (done.returncode, said in done.stderr) == (code, True)
     assert "Traceback" not in done.stderr and "Exception" not in done.stderr
+
+
+class Late:
+    """Asks this process to stop when Python has taken its own handlers away and drops what is left."""
+
+    def __del__(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            os.kill(os.getpid(), number)
+
+
+@pytest.mark.parametrize(("command", "code"), [("--version", 0), ("check missing.yaml", 2)])
+@pytest.mark.parametrize("late", ["Late()\natexit.register(Late.__del__, late)", "Late()"])
+@pytest.mark.usefixtures("start")
+def test_a_signal_after_the_work_is_done_changes_nothing(command: str, code: int, late: str) -> None:
+    head = "import atexit, os, signal\nfrom dnsearch.cli.main import main\n\n"
+    Path("program.py").write_text(f"{head}{inspect.getsource(Late)}\n\nlate = {late}\nmain()\n")
+    done = subprocess.run([sys.executable, "program.py", *command.split()], capture_output=True, check=False)
+    assert done.returncode == code, done.stderr
+    assert b"Traceback" not in done.stderr and b"Exception" not in done.stderr
 
 
 @pytest.mark.parametrize("numbers", [(signal.SIGINT, signal.SIGINT), (signal.SIGTERM,)])
