@@ -60,6 +60,7 @@ def prepare_tensorflow(threads: int | None = None, gpus: Sequence[str] | None = 
     all; the others are hidden from the whole process, which must not have used a GPU yet.
     """
     set_environment()
+    check_address_space()
     if gpus is not None:
         os.environ[VISIBLE_GPUS] = ",".join(gpus)
     with stderr_to(os.devnull):
@@ -69,6 +70,19 @@ def prepare_tensorflow(threads: int | None = None, gpus: Sequence[str] | None = 
         tf.config.threading.set_inter_op_parallelism_threads(max(1, threads))
     for gpu in tf.config.list_physical_devices("GPU"):
         tf.config.experimental.set_memory_growth(gpu, enable=True)
+
+
+def check_address_space() -> None:
+    """Refuse an address space in which TensorFlow would abort: what a small training needs, as measured.
+
+    Raises:
+        DnsearchError: ``ulimit -v`` allows less.
+    """
+    limit, needed = resource.getrlimit(resource.RLIMIT_AS)[0], 2.2e9 + 0.05e9 * min(cores(), 16)
+    if limit != resource.RLIM_INFINITY and limit < needed:
+        expected = f"at least {needed / 1e9:.1f} GB of address space for TensorFlow"
+        hint = "Allow more in the shell that starts dnsearch, such as ulimit -v 4000000 (kB), or unlimited."
+        raise DnsearchError(str(Problem("memory", expected, f"{limit / 1e9:.1f} GB", hint)))
 
 
 def prepare_training(*, deterministic: bool) -> None:

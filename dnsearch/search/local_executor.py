@@ -57,7 +57,8 @@ class Child:
 
 
 def local_executor(wanted: Resources) -> "LocalExecutor":
-    """The executor on this machine, once its GPUs are known to be there."""
+    """The executor on this machine, once its GPUs are known to be there, and room for TensorFlow."""
+    environment.check_address_space()
     if wanted.gpus:
         check_gpus(wanted.gpus, wanted.gpus_per_run, environment.installed_gpus(), wanted.workers)
     return LocalExecutor(wanted)

@@ -58,10 +58,26 @@ def test_a_folder_that_cannot_be_written_to(tmp_path, words, code):
     assert code or "expected" not in found.stderr
 
 
-def test_too_little_memory_for_tensorflow_is_told(tmp_path):
+@pytest.mark.parametrize("command", ["train spec.yaml", "tune spec.yaml --trials 1"])
+def test_too_little_memory_for_tensorflow_is_told(tmp_path, command):
+    """It would abort, without a word of ours."""
     (tmp_path / "spec.yaml").write_text(spec())
-    found = ran("train spec.yaml", tmp_path, kilobytes=300_000)
+    found = ran(command, tmp_path, kilobytes=1_800_000)
     assert found.returncode == 1
     assert "Traceback" not in found.stderr
-    assert "memory\n  expected enough memory to load libraries and data, found ImportError: " in found.stderr
-    assert "Allow more (ulimit -v), or free some" in found.stderr
+    assert "memory\n  expected at least " in found.stderr
+    assert " GB of address space for TensorFlow, found 1.8 GB\n  Allow more " in found.stderr
+    assert not list(tmp_path.glob("runs/*"))
+
+
+@pytest.mark.parametrize("error", [ImportError("no room"), MemoryError(), SystemError("null")])
+def test_too_little_memory_for_a_library_is_told(dnsearch, monkeypatch, error):
+    def load(*_, **__):
+        raise error
+
+    monkeypatch.setattr("dnsearch.front_door.planned_spec", load)
+    found = dnsearch("train", "spec.yaml")
+    said = f"{type(error).__name__}: {error}".removesuffix(": ")
+    assert found.code == 1
+    assert f"memory\n  expected enough memory to load libraries and data, found {said}\n" in found.err
+    assert "Allow more (ulimit -v), or free some" in found.err
