@@ -217,6 +217,8 @@ def error_text(error: BaseException, url: str) -> str:
         return "one that cannot be read; in a password, @ is written %40, : %3A, / %2F and = %3D"
     while error.__cause__ is not None:
         error = error.__cause__
+    if isinstance(error, PendingRollbackError):  # SQLAlchemy's words are for programmers
+        return "the connection was lost"
     text = (str(error).splitlines() or [type(error).__name__])[0].replace(url, shown(url))
     values = [parsed.password, *(value for several in parsed.normalized_query.values() for value in several)]
     for secret in filter(None, map(str, values)):

@@ -33,8 +33,9 @@ where held.locktype = 'advisory' and held.granted
     and held.objid = (cast(:key as bigint) & 4294967295)::oid
 """
 HINT = "Wait for it or end that process; the lock is released when its process ends."
-GIVE_UP_SECONDS = 300.0  # that a database that went away is waited for
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 15.0
+GIVE_UP_SECONDS = 5 * 60 + LONGEST_PAUSE_SECONDS
+"""That a database that went away is waited for; it is asked once more after five minutes."""
 RENEW_SECONDS = 10.0
 WAITED_FOR: database.Kinds = (*database.TROUBLE, StudyError)
 Result = TypeVar("Result")
@@ -130,7 +131,7 @@ class StudyLock:
                 if not database.is_lost_connection(error) or time.monotonic() - began > GIVE_UP_SECONDS:
                     raise
                 if not is_away:
-                    minutes, why = GIVE_UP_SECONDS / 60, database.error_text(error, self._url)
+                    minutes, why = GIVE_UP_SECONDS // 60, database.error_text(error, self._url)
                     self._say(f"the database is away; waiting up to {minutes:g} minutes for it… ({why})")
                 is_away = True
                 for _ in range(round(pause / FIRST_PAUSE_SECONDS)):

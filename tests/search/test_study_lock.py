@@ -99,6 +99,22 @@ def test_a_server_that_was_away_is_waited_for_and_reported_once(tmp_path, monkey
     assert pauses == [0.5] * 7, "growing pauses: of 1, 2 and 4 halves of a second"
 
 
+def test_five_minutes_and_the_start_of_a_server_are_waited_for(tmp_path, monkeypatch):
+    clock, told = [0.0], []
+    monkeypatch.setattr(study_lock.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(study_lock.time, "sleep", lambda seconds: clock.append(clock.pop() + seconds))
+    lock = StudyLock("small", f"sqlite:///{tmp_path}/all.db", told.append)
+
+    def call():
+        if clock[0] < 303:
+            raise PendingRollbackError("Can't reconnect until invalid transaction is rolled back.")
+        return "done"
+
+    assert lock.retried(call) == "done"
+    lock.release()
+    assert told[0] == "the database is away; waiting up to 5 minutes for it… (the connection was lost)"
+
+
 def test_a_server_is_not_waited_for_after_the_second_ctrl_c(tmp_path, monkeypatch):
     pressed = []
     monkeypatch.setattr(study_lock.time, "sleep", lambda _: pressed.append("^C"))
