@@ -37,9 +37,9 @@ def test_no_more_is_read_than_fits(tmp_path, monkeypatch):
 
 
 def test_a_spec_and_what_it_extends(special, tmp_path):
-    assert "a preset's name or a readable YAML file" in refused(load, str(special(tmp_path / "a.yaml")))
+    assert "a YAML file that can be read" in refused(load, str(special(tmp_path / "a.yaml")))
     (tmp_path / "b.yaml").write_text("extends: a.yaml\n")
-    assert "a preset's name or a readable YAML file" in refused(load, str(tmp_path / "b.yaml"))
+    assert "a YAML file that can be read" in refused(load, str(tmp_path / "b.yaml"))
 
 
 def test_the_files_of_runs_and_studies(special, tmp_path):

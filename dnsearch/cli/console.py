@@ -50,9 +50,9 @@ def talk() -> "Console":
     return _terminal(stderr=True)
 
 
-def show(renderable: "RenderableType") -> None:
-    """Put a table or text on stdout; where that is no terminal, lines are as long as they are."""
-    data().print(renderable, soft_wrap=not data().is_terminal)
+def show(renderable: "RenderableType", *, whole: bool = False) -> None:
+    """Put a table or text on stdout; ``whole``: with lines as long as they are."""
+    data().print(renderable, soft_wrap=whole)
 
 
 def raw(text: str) -> None:

@@ -71,7 +71,8 @@ def show(runs: RunsRead, view: View, form: Form = "table") -> None:
             count = len(runs.records)
             width = console.data().width if console.data().is_terminal else None
             cut = view.top is None and count > MOST_ROWS and width is not None
-            console.show(_drawn(runs, replace(view, top=MOST_ROWS) if cut else view, width))
+            drawn = _drawn(runs, replace(view, top=MOST_ROWS) if cut else view, width)
+            console.show(drawn, whole=width is None)
             if cut:
                 console.say(f"{MOST_ROWS:,} of {count:,} runs; --top {count} or --csv shows all")
         case "json":

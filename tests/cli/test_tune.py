@@ -275,7 +275,7 @@ def test_a_pipe_or_device_to_enqueue_is_refused_at_once(dnsearch, tmp_path):
     for name in ("pipe.yaml", "/dev/zero"):
         ran = dnsearch("tune", "spec.yaml", "--enqueue", name)
         assert (ran.code, ran.out) == (2, "")
-        assert f"{name}\n  expected a preset's name or a readable YAML file" in ran.err
+        assert f"{name}\n  expected a YAML file that can be read" in ran.err
         assert not (tmp_path / "runs").exists()
 
 

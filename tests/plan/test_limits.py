@@ -216,12 +216,11 @@ def test_a_missing_rival() -> None:
         refused(BC, "match: {parameters: artcle}")
         == """\
 a.yaml:5:21  match.parameters
-  expected a preset's name or a readable YAML file
+  no such preset or file; did you mean article?
 
    4 | training: {epochs: 1, learning_rate: 0.1}
    5 | match: {parameters: artcle}
-     |                     ^^^^^^
-  did you mean article?"""
+     |                     ^^^^^^"""
     )
 
 
